@@ -1,0 +1,32 @@
+"""Distributed deep learning for domain scientists, from Jupyter notebooks, on MPI."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_PUBLIC = {
+    "Accuracy": "matexapps.train.metrics",
+    "Callback": "matexapps.train.callbacks",
+    "Checkpointing": "matexapps.train.callbacks",
+    "Cluster": "matexapps.cluster.cluster",
+    "DataSet": "matexapps.data.dataset",
+    "EarlyStopping": "matexapps.train.callbacks",
+    "MatexError": "matexapps.errors",
+    "RocAuc": "matexapps.train.metrics",
+    "Trainer": "matexapps.train.trainer",
+    "open_world": "matexapps.comm.world",
+}
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded on first use: `import matexapps` stays quick where torch is not needed.
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'matexapps' has no attribute {name!r}")
+    return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""Higgs classification: telling H0 -> W W h0 events from top-quark pairs."""

@@ -1,0 +1,1 @@
+"""Communication between ranks: the only part that knows MPI."""

@@ -1,0 +1,1 @@
+"""Data sets: files read, checked, split, and shared out among ranks."""

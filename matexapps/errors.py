@@ -1,0 +1,63 @@
+"""Every error that matexapps raises on purpose.
+
+A message says what went wrong, the value that was met, and what to do about it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class MatexError(Exception):
+    """Base class of all errors raised on purpose by matexapps."""
+
+
+class CommunicationError(MatexError):
+    """Ranks could not exchange data."""
+
+
+class PeerAborted(CommunicationError):
+    """Another rank stopped with an error, so this one was freed from its wait."""
+
+
+class DeadlineExceeded(CommunicationError):
+    """Other ranks did not arrive in time."""
+
+
+class PreflightError(MatexError):
+    """MPI cannot start as it is set up here."""
+
+
+class DeviceError(MatexError):
+    """The requested device is not there or cannot be used."""
+
+
+class DataError(MatexError):
+    """A file or an array cannot be used as data."""
+
+
+class TrainingError(MatexError):
+    """Training was asked for something it cannot do, or has diverged."""
+
+
+class CheckpointError(MatexError):
+    """A checkpoint cannot be written, read or applied."""
+
+
+class ClusterError(MatexError):
+    """The engines behind a notebook cannot be started, reached or used."""
+
+
+class BatchError(MatexError):
+    """A notebook failed in a headless run."""
+
+
+class MissingExtraError(MatexError):
+    """An optional dependency is not installed."""
+
+
+def did_you_mean(name: str, options: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the option nearest to ``name``, or an empty text."""
+    near = difflib.get_close_matches(name, list(options), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""

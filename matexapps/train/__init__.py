@@ -1,0 +1,1 @@
+"""Training on any number of ranks, with the result of one."""
