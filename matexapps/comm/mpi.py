@@ -1,0 +1,145 @@
+"""The communicator over MPI."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from typing import Any, TypeVar
+
+import numpy as np
+from mpi4py import MPI
+from numpy.typing import NDArray
+
+from matexapps.comm.communicator import Communicator, MeanBuffer, Op
+from matexapps.comm.mean_buffers import MessageMean, SharedMemoryMean
+from matexapps.comm.waiting import Waiting
+from matexapps.errors import CommunicationError
+
+T = TypeVar("T")
+
+_PIECE_BYTES = 4 * 1024 * 1024
+_OPS = {"sum": MPI.SUM, "max": MPI.MAX, "min": MPI.MIN}
+
+
+class MpiCommunicator(Communicator):
+    """All ranks of the job, over private duplicates of MPI's world.
+
+    One duplicate carries the data, one carries the news that a rank gave up: work that is cut
+    short can leave messages behind on the first, which is then never used again.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        world = MPI.COMM_WORLD
+        self.rank, self.world_size = world.rank, world.size
+        self.hostname = MPI.Get_processor_name()
+        self._waiting = Waiting(timeout_s)
+        self._data, data_ready = world.Idup()
+        self._control, control_ready = world.Idup()
+        self._waiting.complete([data_ready, control_ready], "opening the world")
+        self._waiting.listen_on(self._control)
+        self._node = self._data.Split_type(MPI.COMM_TYPE_SHARED, key=self.rank)
+        self.local_rank, self.local_size = self._node.rank, self._node.size
+        if self.local_size > (os.cpu_count() or 1):
+            self._waiting.yield_at_once()
+        self._buffers: list[MeanBuffer] = []
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds this rank has spent waiting for others."""
+        return self._waiting.waited_s
+
+    @property
+    def broken(self) -> bool:
+        """True once a wait was cut short."""
+        return self._waiting.broken_by is not None
+
+    def _check(self) -> None:
+        if self._waiting.broken_by is not None:
+            raise CommunicationError(
+                f"this communicator was left in the middle of a message "
+                f"({self._waiting.broken_by}); open a new one with open_world()"
+            )
+
+    def barrier(self) -> None:
+        self._check()
+        self._waiting.complete([self._data.Ibarrier()], "barrier")
+
+    def broadcast(self, array: NDArray[Any], root: int = 0) -> None:
+        self._check()
+        for piece in _pieces(array):
+            self._waiting.complete([self._data.Ibcast(piece, root=root)], "broadcast", array)
+
+    def all_reduce(self, array: NDArray[Any], op: Op = "sum") -> None:
+        self._check()
+        for piece in _pieces(array):
+            request = self._data.Iallreduce(MPI.IN_PLACE, piece, op=_OPS[op])
+            self._waiting.complete([request], "all_reduce", array)
+
+    def broadcast_object(self, value: T, root: int = 0) -> T:
+        content = _pack(value) if self.rank == root else b""
+        length = np.array([len(content)], np.int64)
+        self.broadcast(length, root)
+        data = np.empty(int(length[0]), np.uint8)
+        if self.rank == root:
+            data[:] = np.frombuffer(content, np.uint8)
+        self.broadcast(data, root)
+        # Bytes that a rank of this very job made a moment ago; nothing from a file.
+        return value if self.rank == root else pickle.loads(data.tobytes())
+
+    def all_gather_object(self, value: T) -> list[T]:
+        self._check()
+        mine = np.frombuffer(_pack(value), np.uint8)
+        lengths = np.zeros(self.world_size, np.int64)
+        lengths[self.rank] = len(mine)
+        self.all_reduce(lengths)
+        joined = np.empty(int(lengths.sum()), np.uint8)
+        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        request = self._data.Iallgatherv(mine, [joined, lengths, starts, MPI.BYTE])
+        self._waiting.complete([request], "all_gather", mine, joined)
+        return [
+            value if rank == self.rank else pickle.loads(joined[s : s + n].tobytes())
+            for rank, (s, n) in enumerate(zip(starts, lengths, strict=True))
+        ]
+
+    def mean_buffer(self, length: int, dtype: type[np.floating[Any]]) -> MeanBuffer:
+        self.barrier()
+        buffer: MeanBuffer
+        if self.local_size == self.world_size:
+            buffer = SharedMemoryMean(self._node, self.barrier, length, dtype)
+        else:
+            buffer = MessageMean(self._data, self._waiting, length, dtype)
+        self._buffers.append(buffer)
+        return buffer
+
+    def abort(self, reason: str) -> None:
+        self._waiting.give_up(reason)
+
+    def close(self) -> None:
+        # Freeing is collective, and a broken communicator's ranks no longer act together.
+        if self.broken:
+            return
+        for buffer in self._buffers:
+            buffer.close()
+        self._buffers.clear()
+        for comm in (self._node, self._data, self._control):
+            if comm != MPI.COMM_NULL:
+                comm.Free()
+
+
+def _pack(value: Any) -> bytes:
+    try:
+        return pickle.dumps(value)
+    except Exception as error:
+        raise CommunicationError(
+            f"cannot send a {type(value).__name__} to other ranks: {error}; send plain data"
+        ) from error
+
+
+def _pieces(array: NDArray[Any]) -> list[NDArray[Any]]:
+    if not array.flags.c_contiguous:
+        raise CommunicationError(
+            f"an array of shape {array.shape} is not C-contiguous; pass numpy.ascontiguousarray(it)"
+        )
+    flat = array.reshape(-1)
+    step = max(1, _PIECE_BYTES // max(1, flat.itemsize))
+    return [flat[start : start + step] for start in range(0, len(flat), step)]

@@ -1,0 +1,72 @@
+"""One rank, no MPI: the same interface, nothing to wait for."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matexapps.comm.communicator import Communicator, MeanBuffer, Op
+
+T = TypeVar("T")
+
+
+class SingleProcess(Communicator):
+    """A world of one rank."""
+
+    def __init__(self) -> None:
+        self.rank = self.local_rank = 0
+        self.world_size = self.local_size = 1
+        self.hostname = socket.gethostname()
+
+    @property
+    def waited_s(self) -> float:
+        """Zero: there is nobody to wait for."""
+        return 0.0
+
+    @property
+    def broken(self) -> bool:
+        """False: no message can be lost."""
+        return False
+
+    def barrier(self) -> None:
+        """Return at once."""
+
+    def broadcast_object(self, value: T, root: int = 0) -> T:
+        """Return ``value``."""
+        return value
+
+    def all_gather_object(self, value: T) -> list[T]:
+        """Return ``[value]``."""
+        return [value]
+
+    def all_reduce(self, array: NDArray[Any], op: Op = "sum") -> None:
+        """Leave ``array`` as it is."""
+
+    def broadcast(self, array: NDArray[Any], root: int = 0) -> None:
+        """Leave ``array`` as it is."""
+
+    def mean_buffer(self, length: int, dtype: type[np.floating[Any]]) -> MeanBuffer:
+        """Return a buffer whose mean is its own content over its own weight."""
+        return _OwnMean(length, dtype)
+
+    def abort(self, reason: str) -> None:
+        """There is nobody to free."""
+
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+
+class _OwnMean(MeanBuffer):
+    def __init__(self, length: int, dtype: type[np.floating[Any]]) -> None:
+        self.local = np.zeros(length, dtype)
+        self.mean = np.zeros(length, dtype)
+
+    def average(self, weight: float) -> float:
+        np.divide(self.local, weight or 1.0, out=self.mean)
+        return weight
+
+    def close(self) -> None:
+        pass

@@ -1,0 +1,118 @@
+"""Waiting for other ranks in a way that can be stopped.
+
+A blocking MPI call does not notice Python's interrupts, so a rank here posts a nonblocking call and
+tests it in a loop. Between tests Python can raise ``KeyboardInterrupt``, the deadline is watched,
+and a message that another rank has given up is received.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from mpi4py import MPI
+
+from matexapps.errors import CommunicationError, DeadlineExceeded, PeerAborted
+
+_ABORT_TAG = 1
+_SPIN_S = 300e-6
+_YIELD_S = 20e-3
+_NAP_S = 50e-6
+_LOOK_EVERY_S = 2e-3
+
+
+class Waiting:
+    """The wait loop of one communicator.
+
+    Parameters
+    ----------
+    timeout_s : float
+        The longest that a single wait may take, in seconds.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self.timeout_s = timeout_s
+        self.waited_s = 0.0
+        self.broken_by: str | None = None
+        self._control = MPI.COMM_NULL
+        self._spin_s = _SPIN_S
+        self._unfinished: list[Any] = []
+
+    def listen_on(self, control: MPI.Comm) -> None:
+        """Use ``control``, which carries nothing else, for the news that a rank gave up."""
+        self._control = control
+
+    def yield_at_once(self) -> None:
+        """Never spin: there are more ranks than cores, and the one waited for needs this core."""
+        self._spin_s = 0.0
+
+    def complete(self, requests: list[MPI.Request], what: str, *buffers: Any) -> None:
+        """Wait until all ``requests`` are complete.
+
+        ``buffers`` are kept alive if the wait is cut short, since MPI may still write to them.
+
+        Raises
+        ------
+        DeadlineExceeded
+            If the others do not arrive within ``timeout_s``.
+        PeerAborted
+            If another rank gave up.
+        """
+        if MPI.Request.Testall(requests):
+            return
+        start = time.perf_counter()
+        try:
+            self._loop(requests, what, start)
+        except BaseException as error:
+            self._unfinished.append((requests, buffers))
+            self.give_up(f"{type(error).__name__}: {error}", tell=not isinstance(error, PeerAborted))
+            if isinstance(error, MPI.Exception):
+                raise CommunicationError(f"MPI failed in {what}: {error}") from error
+            raise
+        finally:
+            self.waited_s += time.perf_counter() - start
+
+    def _loop(self, requests: list[MPI.Request], what: str, start: float) -> None:
+        test = MPI.Request.Testall
+        clock = time.perf_counter
+        next_look = start + _LOOK_EVERY_S
+        while not test(requests):
+            now = clock()
+            elapsed = now - start
+            if elapsed > _YIELD_S:
+                time.sleep(_NAP_S)
+            elif elapsed > self._spin_s:
+                os.sched_yield()
+            if now > next_look:
+                self.look_for_abort()
+                if elapsed > self.timeout_s:
+                    raise DeadlineExceeded(
+                        f"waited {elapsed:.0f} s in {what} for other ranks, which is the limit; "
+                        "look for a rank that is stuck or took another branch, or allow more "
+                        "with open_world(timeout_s=...)"
+                    )
+                next_look = now + _LOOK_EVERY_S
+
+    def look_for_abort(self) -> None:
+        """Raise ``PeerAborted`` if another rank has said that it gave up."""
+        control = self._control
+        if control == MPI.COMM_NULL:
+            return
+        if control.Iprobe(source=MPI.ANY_SOURCE, tag=_ABORT_TAG):
+            rank, host, reason = control.recv(source=MPI.ANY_SOURCE, tag=_ABORT_TAG)
+            raise PeerAborted(f"rank {rank} on {host} stopped with {reason}")
+
+    def give_up(self, reason: str, tell: bool = True) -> None:
+        """Mark the communicator as broken and, unless they know, tell every other rank."""
+        if self.broken_by is not None:
+            return
+        self.broken_by = reason
+        control = self._control
+        if tell and control != MPI.COMM_NULL:
+            note = (control.rank, MPI.Get_processor_name(), reason)
+            self._unfinished.extend(
+                control.isend(note, dest=rank, tag=_ABORT_TAG)
+                for rank in range(control.size)
+                if rank != control.rank
+            )
