@@ -35,7 +35,7 @@ class MeanBuffer(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Give the memory back."""
+        """Give the memory back. Collective: leave it out once the communicator is broken."""
 
 
 class Communicator(ABC):

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from mpi4py import MPI
-from numpy.typing import NDArray
 
 from matexapps.comm.communicator import MeanBuffer
 from matexapps.comm.waiting import Waiting
@@ -28,7 +27,7 @@ class SharedMemoryMean(MeanBuffer):
 
     def __init__(
         self,
-        node: MPI.Comm,
+        node: MPI.Intracomm,
         barrier: Callable[[], None],
         length: int,
         dtype: type[np.floating[Any]],
@@ -41,7 +40,8 @@ class SharedMemoryMean(MeanBuffer):
         self._window = MPI.Win.Allocate_shared(segment, 1, comm=node)
         self._window.Lock_all(MPI.MODE_NOCHECK)
         segments = [
-            np.frombuffer(self._window.Shared_query(rank)[0], np.uint8) for rank in range(node.size)
+            np.frombuffer(memoryview(self._window.Shared_query(rank)[0]), np.uint8)
+            for rank in range(node.size)
         ]
         self._weights = [s[:8].view(np.float64) for s in segments]
         self._parts = [s[_LINE_BYTES : _LINE_BYTES + vector].view(dtype)[:length] for s in segments]
@@ -104,4 +104,3 @@ class MessageMean(MeanBuffer):
 
     def close(self) -> None:
         pass
-

@@ -41,7 +41,6 @@ class MpiCommunicator(Communicator):
         self.local_rank, self.local_size = self._node.rank, self._node.size
         if self.local_size > (os.cpu_count() or 1):
             self._waiting.yield_at_once()
-        self._buffers: list[MeanBuffer] = []
 
     @property
     def waited_s(self) -> float:
@@ -103,13 +102,9 @@ class MpiCommunicator(Communicator):
 
     def mean_buffer(self, length: int, dtype: type[np.floating[Any]]) -> MeanBuffer:
         self.barrier()
-        buffer: MeanBuffer
         if self.local_size == self.world_size:
-            buffer = SharedMemoryMean(self._node, self.barrier, length, dtype)
-        else:
-            buffer = MessageMean(self._data, self._waiting, length, dtype)
-        self._buffers.append(buffer)
-        return buffer
+            return SharedMemoryMean(self._node, self.barrier, length, dtype)
+        return MessageMean(self._data, self._waiting, length, dtype)
 
     def abort(self, reason: str) -> None:
         self._waiting.give_up(reason)
@@ -118,9 +113,6 @@ class MpiCommunicator(Communicator):
         # Freeing is collective, and a broken communicator's ranks no longer act together.
         if self.broken:
             return
-        for buffer in self._buffers:
-            buffer.close()
-        self._buffers.clear()
         for comm in (self._node, self._data, self._control):
             if comm != MPI.COMM_NULL:
                 comm.Free()

@@ -66,7 +66,9 @@ class Waiting:
             self._loop(requests, what, start)
         except BaseException as error:
             self._unfinished.append((requests, buffers))
-            self.give_up(f"{type(error).__name__}: {error}", tell=not isinstance(error, PeerAborted))
+            self.give_up(
+                f"{type(error).__name__}: {error}", tell=not isinstance(error, PeerAborted)
+            )
             if isinstance(error, MPI.Exception):
                 raise CommunicationError(f"MPI failed in {what}: {error}") from error
             raise

@@ -1,0 +1,144 @@
+"""What can be hooked into training: no-op hooks, early stopping, checkpoints."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+
+from matexapps.errors import TrainingError, did_you_mean
+from matexapps.train.checkpoint import save_checkpoint
+
+if TYPE_CHECKING:
+    from matexapps.train.trainer import Trainer
+
+
+class Callback:
+    """Hooks that do nothing; override those you need. They run on every rank alike."""
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        """Called once the data are in place, before the first step."""
+
+    def on_epoch_start(self, trainer: Trainer) -> None:
+        """Called before the first step of an epoch."""
+
+    def on_step_end(self, trainer: Trainer) -> None:
+        """Called after the optimiser's step."""
+
+    def on_epoch_end(self, trainer: Trainer, row: dict[str, Any]) -> None:
+        """Called with the epoch's row of the history; set ``trainer.stop`` to end after it."""
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Called after the last epoch."""
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint must keep: plain values and tensors."""
+        return {}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take back what :meth:`state` gave."""
+
+
+class EarlyStopping(Callback):
+    """Stop when a value has not improved for some epochs.
+
+    Parameters
+    ----------
+    metric : str
+        A column of the history.
+    patience : int
+        Epochs without improvement after which training stops.
+    mode : {"min", "max"}
+        Whether lower or higher is better.
+    restore_best : bool
+        Bring the weights of the best epoch back at the end.
+    """
+
+    def __init__(
+        self,
+        metric: str = "validation_loss",
+        patience: int = 5,
+        mode: Literal["min", "max"] = "min",
+        restore_best: bool = True,
+    ) -> None:
+        if mode not in ("min", "max"):
+            raise TrainingError(f"mode must be 'min' or 'max', got {mode!r}")
+        self.metric, self.patience, self.mode = metric, patience, mode
+        self.restore_best = restore_best
+        self.best = math.inf
+        self.best_epoch = 0
+        self._weights: dict[str, torch.Tensor] = {}
+
+    def on_epoch_end(self, trainer: Trainer, row: dict[str, Any]) -> None:
+        if self.metric not in row:
+            raise TrainingError(
+                f"EarlyStopping watches {self.metric!r}, which the history does not have"
+                f"{did_you_mean(self.metric, row)}; it has {', '.join(row)}"
+            )
+        value = row[self.metric] if self.mode == "min" else -row[self.metric]
+        if value < self.best:
+            self.best, self.best_epoch = value, row["epoch"]
+            if self.restore_best:
+                self._weights = {
+                    k: v.detach().clone() for k, v in trainer.model.state_dict().items()
+                }
+        elif row["epoch"] - self.best_epoch >= self.patience:
+            trainer.stop = True
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        if self._weights:
+            trainer.model.load_state_dict(self._weights)
+
+    def state(self) -> dict[str, Any]:
+        return {"best": self.best, "best_epoch": self.best_epoch, "weights": self._weights}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.best, self.best_epoch = state["best"], state["best_epoch"]
+        self._weights = state["weights"]
+
+
+class Checkpointing(Callback):
+    """Write a checkpoint every so often, and keep the newest few.
+
+    Parameters
+    ----------
+    folder : path
+        Where checkpoints go, each a folder of its own.
+    every_epochs : int
+        A checkpoint after every so many epochs.
+    every_steps : int or None
+        Also one after every so many steps within an epoch.
+    keep : int
+        How many of the newest to keep.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        every_epochs: int = 1,
+        every_steps: int | None = None,
+        keep: int = 3,
+    ) -> None:
+        for name, value in (("every_epochs", every_epochs), ("keep", keep)):
+            if value < 1:
+                raise TrainingError(f"Checkpointing needs {name} of at least 1, got {value}")
+        if every_steps is not None and every_steps < 1:
+            raise TrainingError(f"Checkpointing needs every_steps of at least 1, got {every_steps}")
+        self.folder = Path(folder)
+        self.every_epochs, self.every_steps, self.keep = every_epochs, every_steps, keep
+
+    def on_step_end(self, trainer: Trainer) -> None:
+        # An epoch's last step is left to on_epoch_end, whose checkpoint has the epoch's history.
+        step = trainer.position.step
+        if self.every_steps and step % self.every_steps == 0 and step < trainer.steps_per_epoch:
+            self._save(trainer)
+
+    def on_epoch_end(self, trainer: Trainer, row: dict[str, Any]) -> None:
+        if row["epoch"] % self.every_epochs == 0:
+            self._save(trainer)
+
+    def _save(self, trainer: Trainer) -> None:
+        snapshot = trainer.snapshot()
+        trainer.comm.on_root(lambda: save_checkpoint(self.folder, snapshot, self.keep))

@@ -1,0 +1,91 @@
+"""Every row once, in order: losses, metrics and predictions over all ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from matexapps.comm.communicator import Communicator
+from matexapps.data.loader import Loader
+from matexapps.data.partition import share
+from matexapps.data.rows import Rows
+from matexapps.errors import TrainingError
+from matexapps.train.losses import RowLoss
+from matexapps.train.metrics import Metric
+from matexapps.train.precision import Precision
+
+_EVALUATION_BATCH = 4096
+
+
+def evaluate(
+    model: torch.nn.Module,
+    rows: Rows,
+    loss: RowLoss,
+    metrics: Sequence[Metric],
+    precision: Precision,
+    comm: Communicator,
+) -> dict[str, float]:
+    """Return the weighted mean loss and all metrics over ``rows``. Collective."""
+    if len(rows) == 0:
+        raise TrainingError("cannot evaluate on no rows; give this part of the data a share")
+    for metric in metrics:
+        metric.reset()
+    loss_sums = np.zeros(2)
+    with _evaluating(model), torch.no_grad():
+        for batch in _own_batches(rows, precision.device, comm):
+            with precision.autocast():
+                prediction = model(precision.cast(batch.features))
+            prediction = precision.full(prediction)
+            mean, weight = loss(prediction, batch.label, batch.weight, batch.total_weight)
+            loss_sums += (float(mean) * weight, weight)
+            for metric in metrics:
+                metric.update(prediction, batch.label, batch.weight)
+    comm.all_reduce(loss_sums)
+    results = {"loss": float(loss_sums[0] / loss_sums[1]) if loss_sums[1] else float("nan")}
+    for metric in metrics:
+        comm.all_reduce(metric.sums)
+        results.update(metric.values())
+    return results
+
+
+def predict(
+    model: torch.nn.Module, rows: Rows, precision: Precision, comm: Communicator
+) -> NDArray[Any]:
+    """Return the network's outputs for all ``rows``, in their order, on every rank. Collective."""
+    outputs: list[NDArray[Any]] = []
+    with _evaluating(model), torch.no_grad():
+        for batch in _own_batches(rows, precision.device, comm):
+            with precision.autocast():
+                prediction = model(precision.cast(batch.features))
+            outputs.append(precision.full(prediction).cpu().numpy())
+    shapes = comm.all_gather_object((outputs[0].shape[1:], outputs[0].dtype) if outputs else None)
+    known = next((shape for shape in shapes if shape is not None), None)
+    if known is None:
+        raise TrainingError("cannot predict on no rows; give at least one")
+    mine = np.concatenate(outputs) if outputs else np.empty((0, *known[0]), known[1])
+    return comm.all_gather_rows(mine)
+
+
+def _own_batches(rows: Rows, device: torch.device, comm: Communicator) -> Any:
+    """Yield this rank's contiguous share of ``rows`` in large batches."""
+    part = share(len(rows), comm.rank, comm.world_size)
+    loader = Loader(rows, _EVALUATION_BATCH, 0, 1, device)
+    return loader.batches(np.arange(part.start, part.stop))
+
+
+class _evaluating:
+    """Put a module into evaluation mode for the time of a block."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        self.model = model
+
+    def __enter__(self) -> None:
+        self.was_training = self.model.training
+        self.model.eval()
+
+    def __exit__(self, *_: object) -> None:
+        self.model.train(self.was_training)

@@ -1,0 +1,212 @@
+"""How ranks agree on a gradient: the weighted mean over all rows of the global batch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import compress
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+
+from matexapps.comm.communicator import Communicator
+from matexapps.devices import RankDevice
+from matexapps.errors import TrainingError
+
+_NCCL_TIMEOUT_S = 600
+
+
+class GradientAverage(ABC):
+    """Replaces each parameter's gradient by the weighted mean of all ranks' gradients.
+
+    All gradients, the loss, and a mark for each parameter that has a gradient travel as one
+    vector. A parameter that has a gradient on no rank keeps none, so that the optimiser skips it
+    as it would on one rank.
+
+    Parameters
+    ----------
+    parameters : sequence of torch.nn.Parameter
+        The trainable parameters, in the same order on every rank.
+    """
+
+    def __init__(self, parameters: Sequence[torch.nn.Parameter]) -> None:
+        if any(p.is_complex() or p.is_sparse for p in parameters):
+            raise TrainingError(
+                "parameters that are complex or sparse cannot be averaged over ranks; "
+                "use dense real parameters"
+            )
+        self.parameters = list(parameters)
+        self.size = sum(p.numel() for p in parameters)
+        self.dtype = (
+            torch.float64 if any(p.dtype == torch.float64 for p in parameters) else torch.float32
+        )
+        self.length = self.size + len(self.parameters) + 1
+        self._marks: list[bool] = []
+
+    def _cut(self, vector: torch.Tensor) -> list[torch.Tensor]:
+        views, start = [], 0
+        for p in self.parameters:
+            views.append(vector[start : start + p.numel()].view(p.shape))
+            start += p.numel()
+        return views
+
+    def average(
+        self, loss: torch.Tensor | float, weight: float
+    ) -> tuple[torch.Tensor | float, torch.Tensor | float]:
+        """Average all gradients in place; return the global batch's mean loss and its weight.
+
+        Parameters
+        ----------
+        loss : Tensor or float
+            ``weight`` times the mean loss of this rank's rows; the gradients are those of it.
+        weight : float
+            The weight of this rank's rows.
+        """
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        marks = [p.grad is not None for p in self.parameters]
+        if not all(marks):
+            self._local.zero_()
+            self._marks = []
+        torch._foreach_copy_(list(compress(self._local_views, marks)), gradients)
+        if marks != self._marks:
+            self._local[self.size : -1] = torch.tensor(marks, dtype=self.dtype)
+            self._marks = marks
+        self._local[-1] = loss
+        total = self._exchange(weight)
+        if not all(marks):
+            self._make_missing(marks)
+            gradients = [p.grad for p in self.parameters if p.grad is not None]
+            marks = [p.grad is not None for p in self.parameters]
+        torch._foreach_copy_(gradients, list(compress(self._mean_views, marks)))
+        return self._mean_loss(), total
+
+    def _make_missing(self, marks: list[bool]) -> None:
+        anywhere = self._mean[self.size : -1].tolist()
+        for p, mine, share in zip(self.parameters, marks, anywhere, strict=True):
+            if not mine and share > 0:
+                p.grad = torch.empty_like(p)
+
+    _local: torch.Tensor
+    _mean: torch.Tensor
+    _local_views: list[torch.Tensor]
+    _mean_views: list[torch.Tensor]
+
+    @abstractmethod
+    def _exchange(self, weight: float) -> torch.Tensor | float:
+        """Fill ``_mean`` with the ranks' ``_local``, weighted; return the sum of weights."""
+
+    def _mean_loss(self) -> torch.Tensor | float:
+        return float(self._mean[-1])
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the buffers back."""
+
+
+class HostGradients(GradientAverage):
+    """Through host memory: shared by the ranks of one host, by messages between hosts."""
+
+    def __init__(self, comm: Communicator, parameters: Sequence[torch.nn.Parameter]) -> None:
+        super().__init__(parameters)
+        kind = np.float64 if self.dtype == torch.float64 else np.float32
+        self._buffer = comm.mean_buffer(self.length, kind)
+        self._local = torch.from_numpy(self._buffer.local)
+        self._mean = torch.from_numpy(self._buffer.mean)
+        self._local_views, self._mean_views = self._cut(self._local), self._cut(self._mean)
+
+    def _exchange(self, weight: float) -> float:
+        return self._buffer.average(weight)
+
+    def close(self) -> None:
+        del self._local, self._mean, self._local_views, self._mean_views
+        self._buffer.close()
+
+
+class StagedGradients(GradientAverage):
+    """From a GPU through pinned host memory, where ranks share GPUs or span other fabrics."""
+
+    def __init__(self, comm: Communicator, parameters: Sequence[torch.nn.Parameter]) -> None:
+        super().__init__(parameters)
+        device = self.parameters[0].device
+        kind = np.float64 if self.dtype == torch.float64 else np.float32
+        self._buffer = comm.mean_buffer(self.length, kind)
+        self._host_local = torch.from_numpy(self._buffer.local)
+        self._host_mean = torch.from_numpy(self._buffer.mean)
+        self._pinned = torch.zeros(self.length, dtype=self.dtype, pin_memory=True)
+        self._local = torch.zeros(self.length, dtype=self.dtype, device=device)
+        self._mean = torch.zeros(self.length, dtype=self.dtype, device=device)
+        self._local_views, self._mean_views = self._cut(self._local), self._cut(self._mean)
+
+    def _exchange(self, weight: float) -> float:
+        self._pinned.copy_(self._local, non_blocking=True)
+        torch.cuda.current_stream().synchronize()
+        self._host_local.copy_(self._pinned)
+        total = self._buffer.average(weight)
+        self._pinned.copy_(self._host_mean)
+        self._mean.copy_(self._pinned, non_blocking=True)
+        return total
+
+    def _mean_loss(self) -> float:
+        return float(self._host_mean[-1])
+
+    def close(self) -> None:
+        del self._host_local, self._host_mean
+        self._buffer.close()
+
+
+class NcclGradients(GradientAverage):
+    """Between GPUs by NCCL, one GPU a rank, through ``torch.distributed`` started over MPI."""
+
+    def __init__(self, comm: Communicator, parameters: Sequence[torch.nn.Parameter]) -> None:
+        super().__init__(parameters)
+        device = self.parameters[0].device
+        self._group = _nccl_group(comm, device)
+        self._vector = torch.zeros(self.length + 1, dtype=self.dtype, device=device)
+        self._local = self._mean = self._vector[:-1]
+        self._local_views = self._mean_views = self._cut(self._local)
+
+    def _exchange(self, weight: float) -> torch.Tensor:
+        self._vector[-1] = weight
+        self._group.allreduce([self._vector]).wait()
+        self._local /= self._vector[-1].clamp_min(torch.finfo(self.dtype).tiny)
+        # Marks are overwritten by their mean here, so the next step must write them again.
+        self._marks = []
+        return self._vector[-1].clone()
+
+    def _mean_loss(self) -> torch.Tensor:
+        return self._local[-1].clone()
+
+    def close(self) -> None:
+        self._group.shutdown()
+
+
+def _nccl_group(comm: Communicator, device: torch.device) -> Any:
+    """Start NCCL among all ranks; rank 0's address travels over MPI."""
+    store: Any = None
+    address: tuple[str, int] | None = None
+    if comm.rank == 0:
+        store = dist.TCPStore(
+            comm.hostname, 0, comm.world_size, is_master=True, wait_for_workers=False
+        )
+        address = (comm.hostname, store.port)
+    host, port = comm.broadcast_object(address)  # type: ignore[misc]
+    if store is None:
+        store = dist.TCPStore(host, port, comm.world_size, is_master=False)
+    options = dist.ProcessGroupNCCL.Options()
+    options._timeout = timedelta(seconds=_NCCL_TIMEOUT_S)
+    torch.cuda.set_device(device)
+    return dist.ProcessGroupNCCL(store, comm.rank, comm.world_size, options)
+
+
+def gradient_average(
+    comm: Communicator, parameters: Sequence[torch.nn.Parameter], device: RankDevice
+) -> GradientAverage | None:
+    """Return the way of averaging that fits the device; None for one rank."""
+    if comm.world_size == 1:
+        return None
+    if device.device.type == "cpu":
+        return HostGradients(comm, parameters)
+    return NcclGradients(comm, parameters) if device.own_gpu else StagedGradients(comm, parameters)

@@ -1,0 +1,118 @@
+"""What of a trainer goes into a checkpoint, and how it comes back."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from matexapps.errors import CheckpointError
+from matexapps.train.checkpoint import load_checkpoint
+from matexapps.train.position import Position
+
+if TYPE_CHECKING:
+    from matexapps.train.trainer import Trainer
+
+
+def take_snapshot(trainer: Trainer) -> dict[str, Any]:
+    """Return the whole state of training as tensors and plain values. Collective."""
+    states = trainer.comm.all_gather_object(_random_state())
+    return {**_state(trainer), "random_states": states}
+
+
+def restore(trainer: Trainer, path: str | Path) -> None:
+    """Bring a trainer to the state of a checkpoint. Collective.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no good checkpoint, or it belongs to other data, another batch size, seed or
+        network.
+    """
+    snapshot = trainer.comm.on_root(lambda: load_checkpoint(path))
+    for name, value in _settings(trainer).items():
+        if snapshot["settings"][name] != value:
+            raise CheckpointError(
+                f"checkpoint {path} was made with {name} {snapshot['settings'][name]!r}, this "
+                f"training has {value!r}; use the same, or start anew without resume"
+            )
+    try:
+        _apply(trainer, snapshot)
+    except (RuntimeError, ValueError) as error:
+        raise CheckpointError(
+            f"checkpoint {path} does not fit this network or optimiser: {error}"
+        ) from error
+    states = snapshot["random_states"]
+    if len(states) == trainer.comm.world_size:
+        _set_random_state(states[trainer.comm.rank])
+    elif trainer.position.step:
+        warnings.warn(
+            f"the checkpoint was made on {len(states)} ranks, this is {trainer.comm.world_size}: "
+            "rows and weights go on exactly, dropout draws anew until the next epoch",
+            stacklevel=2,
+        )
+
+
+def synchronise(trainer: Trainer) -> None:
+    """Bring all ranks to rank 0's state, after a stop that met them at different steps."""
+    _apply(trainer, trainer.comm.broadcast_object(_state(trainer)))
+
+
+def _state(trainer: Trainer) -> dict[str, Any]:
+    scaler, scheduler = trainer.precision.scaler, trainer.scheduler
+    return {
+        "model": trainer.model.state_dict(),
+        "epoch": trainer.position.epoch,
+        "step": trainer.position.step,
+        "position": trainer.position.plain(),
+        "optimizer": trainer.optimizer.state_dict(),
+        "scheduler": None if scheduler is None else scheduler.state_dict(),
+        "scaler": None if scaler is None else scaler.state_dict(),
+        "history": trainer.history.rows,
+        "callbacks": [[type(c).__name__, c.state()] for c in trainer.callbacks],
+        "settings": _settings(trainer),
+    }
+
+
+def _apply(trainer: Trainer, state: dict[str, Any]) -> None:
+    trainer.model.load_state_dict(state["model"])
+    trainer.optimizer.load_state_dict(state["optimizer"])
+    if trainer.scheduler is not None and state["scheduler"] is not None:
+        trainer.scheduler.load_state_dict(state["scheduler"])
+    if trainer.precision.scaler is not None and state["scaler"] is not None:
+        trainer.precision.scaler.load_state_dict(state["scaler"])
+    trainer.history.rows[:] = state["history"]
+    trainer.position = Position(**state["position"])
+    _restore_callbacks(trainer, state["callbacks"])
+
+
+def _settings(trainer: Trainer) -> dict[str, Any]:
+    return {
+        "batch size": trainer.batch_size,
+        "seed": trainer.seed,
+        "digest of the training rows": trainer.train_digest,
+    }
+
+
+def _restore_callbacks(trainer: Trainer, saved: list[list[Any]]) -> None:
+    waiting = list(saved)
+    for callback in trainer.callbacks:
+        match = next((entry for entry in waiting if entry[0] == type(callback).__name__), None)
+        if match is not None:
+            waiting.remove(match)
+            callback.load_state(match[1])
+
+
+def _random_state() -> dict[str, torch.Tensor]:
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_initialized():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def _set_random_state(states: dict[str, torch.Tensor]) -> None:
+    torch.set_rng_state(states["cpu"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])

@@ -1,0 +1,42 @@
+"""A fit that a notebook asks for: what runs on each engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from matexapps.comm.world import open_world
+from matexapps.data.dataset import DataSet
+from matexapps.train.trainer import Trainer
+
+
+def fit(model: nn.Module, data: DataSet, epochs: int, **settings: Any) -> dict[str, Any] | None:
+    """Train ``model`` on all ranks; rank 0 returns what a notebook wants back.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    data : DataSet
+    epochs : int
+    **settings
+        Keyword arguments of :class:`~matexapps.train.trainer.Trainer`, and ``resume`` of its
+        ``fit``.
+
+    Returns
+    -------
+    dict or None
+        On rank 0: ``history``, the rows of the history; ``metrics``, the results on the test rows,
+        or on the validation rows where there are no test rows; ``model``, trained, on the CPU.
+        None on the other ranks.
+    """
+    resume = settings.pop("resume", None)
+    with open_world() as comm:
+        trainer = Trainer(model, comm=comm, **settings)
+        data = data.load(comm)
+        history = trainer.fit(data, epochs, resume=resume)
+        judged = data.test if len(data.test) else data.validation
+        metrics = trainer.evaluate(judged) if len(judged) else {}
+        if comm.rank != 0:
+            return None
+        return {"history": history.rows, "metrics": metrics, "model": trainer.model.cpu()}

@@ -1,0 +1,301 @@
+"""Training on any number of ranks, with the result of one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from matexapps.comm.communicator import Communicator
+from matexapps.comm.world import open_world
+from matexapps.data.dataset import DataSet
+from matexapps.data.loader import Batch, Loader
+from matexapps.data.rows import Rows
+from matexapps.data.sampler import global_permutation
+from matexapps.devices import choose_device
+from matexapps.errors import TrainingError
+from matexapps.train.callbacks import Callback
+from matexapps.train.evaluation import evaluate, predict
+from matexapps.train.gradients import GradientAverage, gradient_average
+from matexapps.train.history import History
+from matexapps.train.losses import RowLoss, RowLossFunction
+from matexapps.train.metrics import Metric, as_metric
+from matexapps.train.optimizers import OptimizerFactory, make_optimizer
+from matexapps.train.pace import Pace
+from matexapps.train.position import Position
+from matexapps.train.precision import Precision, PrecisionName
+from matexapps.train.replicas import (
+    check_replicas,
+    refuse_what_cannot_be_shared,
+    seed_rank,
+    share_initial_weights,
+)
+from matexapps.train.resume import restore, synchronise, take_snapshot
+
+SchedulerFactory = Callable[[torch.optim.Optimizer, int], Any]
+
+
+class Trainer:
+    """Trains a network on all ranks; the result is that of one rank, to rounding.
+
+    The batch size is that of the global batch, which is cut among the ranks. Every epoch visits
+    the rows in one global order drawn from ``seed``, each row once. Gradients and losses are
+    averaged with the rows' true weights. Construct and use it on every rank alike.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Takes features of shape (rows, columns). Rank 0's weights are used everywhere. Dropout
+        differs by rank, reproducibly; batch normalisation is refused on several ranks, because it
+        mixes the rows of a batch.
+    loss : str, torch loss module or callable
+        See :class:`~matexapps.train.losses.RowLoss`.
+    optimizer : torch.optim.Optimizer, function or None
+        An optimiser of the model's parameters, or a function from the list of trainable parameters
+        to one. Default: AdamW with a learning rate of 1e-3.
+    batch_size : int
+        Rows of a global batch, over all ranks.
+    metrics : sequence of str or Metric
+        ``"accuracy"``, ``"roc_auc"``, or metrics of your own, computed on the validation rows.
+    scheduler : function (optimizer, total) -> learning-rate scheduler, or None
+        ``total`` is how often it will be stepped in this fit.
+    schedule_every : {"epoch", "batch"}
+        When the scheduler steps. A ``ReduceLROnPlateau`` is given the validation loss.
+    clip_norm : float or None
+        Largest norm of the averaged gradient.
+    precision : {"float32", "bf16", "fp16"}
+        Number format of the forward and backward pass.
+    callbacks : sequence of Callback
+    seed : int
+        Seed of the order of rows and of dropout.
+    device : {"auto", "cpu", "cuda"}
+    comm : Communicator or None
+        The ranks to train on; default: all of them.
+
+    Raises
+    ------
+    TrainingError
+        If a setting cannot be used; the message names it.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        loss: str | nn.Module | RowLossFunction = "binary_cross_entropy",
+        optimizer: torch.optim.Optimizer | OptimizerFactory | None = None,
+        batch_size: int = 1024,
+        metrics: Sequence[str | Metric] = (),
+        scheduler: SchedulerFactory | None = None,
+        schedule_every: Literal["epoch", "batch"] = "epoch",
+        clip_norm: float | None = None,
+        precision: PrecisionName = "float32",
+        callbacks: Sequence[Callback] = (),
+        seed: int = 0,
+        device: str = "auto",
+        comm: Communicator | None = None,
+    ) -> None:
+        if batch_size < 1:
+            raise TrainingError(f"batch_size must be at least 1, got {batch_size}")
+        if clip_norm is not None and not clip_norm > 0:
+            raise TrainingError(f"clip_norm must be above 0, got {clip_norm}")
+        if schedule_every not in ("epoch", "batch"):
+            raise TrainingError(
+                f"schedule_every must be 'epoch' or 'batch', got {schedule_every!r}"
+            )
+        self.comm = comm if comm is not None else open_world()
+        self.rank_device = choose_device(self.comm, device)
+        torch.set_num_threads(self.rank_device.threads)
+        self.model = model.to(self.rank_device.device)
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        refuse_what_cannot_be_shared(model, self.comm)
+        self.optimizer = make_optimizer(optimizer, self.parameters)
+        self.loss = RowLoss(loss).to(self.rank_device.device)
+        self.metrics = [as_metric(metric) for metric in metrics]
+        self.batch_size, self.clip_norm, self.seed = batch_size, clip_norm, seed
+        self.precision = Precision(precision, model, self.rank_device.device)
+        self.callbacks = list(callbacks)
+        self.schedule_every, self._make_scheduler = schedule_every, scheduler
+        self.scheduler: Any = None
+        self.history = History()
+        self.position = Position()
+        self.steps_per_epoch = 0
+        self.train_digest = ""
+        self.stop = False
+
+    def fit(self, data: DataSet, epochs: int, *, resume: str | Path | None = None) -> History:
+        """Train until ``epochs`` epochs are complete and return the history. Collective.
+
+        Parameters
+        ----------
+        data : DataSet
+            Its ``train`` rows are learned; its ``validation`` rows, if any, judge each epoch.
+        epochs : int
+            Epochs in all, those before a resumed checkpoint included. A later call on the same
+            trainer goes on from where this one ended.
+        resume : path or None
+            A checkpoint, or a folder of them, to go on from; the number of ranks may differ.
+
+        Raises
+        ------
+        TrainingError
+            If the loss is not finite, or ranks' weights have come apart.
+        CheckpointError
+            If ``resume`` cannot be used.
+        """
+        if epochs < 1:
+            raise TrainingError(f"epochs must be at least 1, got {epochs}")
+        interrupted = self.comm.broken
+        if interrupted:
+            self.comm = open_world()
+        try:
+            data = data.load(self.comm)
+            self._prepare(data, epochs)
+            if interrupted:
+                synchronise(self)
+            if resume is not None:
+                restore(self, resume)
+            average = gradient_average(self.comm, self.parameters, self.rank_device)
+            self._run(data, epochs, average)
+            if average is not None:
+                average.close()
+        except BaseException as error:
+            self.comm.abort(f"{type(error).__name__}: {error}")
+            raise
+        return self.history
+
+    def evaluate(self, rows: Rows) -> dict[str, float]:
+        """Return the loss and all metrics over ``rows``, each counted once. Collective."""
+        return evaluate(self.model, rows, self.loss, self.metrics, self.precision, self.comm)
+
+    def predict(self, rows: Rows) -> NDArray[Any]:
+        """Return the network's raw outputs for ``rows``, in their order. Collective."""
+        return predict(self.model, rows, self.precision, self.comm)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return everything that a checkpoint keeps. Collective."""
+        self.position.settle()
+        return take_snapshot(self)
+
+    def _prepare(self, data: DataSet, epochs: int) -> None:
+        if len(data.train) == 0:
+            raise TrainingError("there are no training rows; lower the validation and test shares")
+        self.train_digest = data.train.digest()
+        self.steps_per_epoch = math.ceil(len(data.train) / self.batch_size)
+        self.stop = False
+        share_initial_weights(self.model, self.comm)
+        if self._make_scheduler is not None and self.scheduler is None:
+            per_epoch = self.steps_per_epoch if self.schedule_every == "batch" else 1
+            self.scheduler = self._make_scheduler(self.optimizer, epochs * per_epoch)
+
+    def _run(self, data: DataSet, epochs: int, average: GradientAverage | None) -> None:
+        loader = Loader(
+            data.train,
+            self.batch_size,
+            self.comm.rank,
+            self.comm.world_size,
+            self.rank_device.device,
+        )
+        pace = Pace(self.comm, epochs, self.steps_per_epoch, len(data.train))
+        for callback in self.callbacks:
+            callback.on_fit_start(self)
+        self.model.train()
+        while self.position.epoch < epochs and not self.stop:
+            self._epoch(data, loader, average, pace)
+        for callback in self.callbacks:
+            callback.on_fit_end(self)
+
+    def _epoch(
+        self, data: DataSet, loader: Loader, average: GradientAverage | None, pace: Pace
+    ) -> None:
+        position, epoch = self.position, self.position.epoch
+        if position.step == 0:
+            seed_rank(self.seed, epoch, self.comm.rank)
+            for callback in self.callbacks:
+                callback.on_epoch_start(self)
+        order = global_permutation(len(data.train), self.seed, epoch)
+        pace.start_epoch(epoch, position.step * self.batch_size, position.seconds)
+        after_step = [c for c in self.callbacks if _overrides(c, "on_step_end")]
+        try:
+            for batch in loader.batches(order, position.step):
+                loss, weight = self._step(batch, average)
+                position.add_step(loss, weight)
+                if self.scheduler is not None and self.schedule_every == "batch":
+                    self.scheduler.step()
+                if pace.due(batch.global_rows):
+                    pace.report(position.step, float(loss))
+                for callback in after_step:
+                    callback.on_step_end(self)
+        finally:
+            position.seconds = pace.epoch_seconds
+        position.settle()
+        self._end_epoch(data, pace)
+
+    def _step(
+        self, batch: Batch, average: GradientAverage | None
+    ) -> tuple[torch.Tensor | float, torch.Tensor | float]:
+        """Take one step; return the global batch's mean loss and its weight."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss: torch.Tensor | float
+        total: torch.Tensor | float
+        if average is None:
+            mean, total = self._loss(batch)
+            self.precision.backward(mean)
+            loss = mean.detach()
+        else:
+            part: torch.Tensor | float = 0.0
+            weight = 0.0
+            if len(batch):
+                mean, weight = self._loss(batch)
+                # In units of the batch's rows, so that sums stay as small as means.
+                scaled = mean * (weight / batch.global_rows)
+                self.precision.backward(scaled)
+                part = scaled.detach()
+            loss, total = average.average(part, weight / batch.global_rows)
+            total = total * batch.global_rows
+        if self.clip_norm is not None:
+            self.precision.unscale(self.optimizer)
+            nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
+        self.precision.step(self.optimizer)
+        return loss, total
+
+    def _loss(self, batch: Batch) -> tuple[torch.Tensor, float]:
+        with self.precision.autocast():
+            prediction = self.model(self.precision.cast(batch.features))
+        prediction = self.precision.full(prediction)
+        return self.loss(prediction, batch.label, batch.weight, batch.total_weight)
+
+    def _end_epoch(self, data: DataSet, pace: Pace) -> None:
+        position = self.position
+        check_replicas(self.parameters, self.comm, position.epoch + 1)
+        row: dict[str, Any] = {
+            "epoch": position.epoch + 1,
+            "loss": position.mean_loss,
+        }
+        rows_per_s = len(data.train) / max(position.seconds, 1e-9)
+        rate, seconds = self.comm.broadcast_object((rows_per_s, position.seconds))
+        if len(data.validation):
+            results = self.evaluate(data.validation)
+            row["validation_loss"] = results.pop("loss")
+            row.update(results)
+        row["learning_rate"] = self.optimizer.param_groups[0]["lr"]
+        row["rows_per_s"], row["seconds"] = rate, seconds
+        self.history.rows.append(row)
+        if self.scheduler is not None and self.schedule_every == "epoch":
+            if isinstance(self.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+                self.scheduler.step(row.get("validation_loss", row["loss"]))
+            else:
+                self.scheduler.step()
+        self.position = Position(epoch=position.epoch + 1)
+        pace.report_epoch(row)
+        for callback in self.callbacks:
+            callback.on_epoch_end(self, row)
+
+
+def _overrides(callback: Callback, hook: str) -> bool:
+    return getattr(type(callback), hook) is not getattr(Callback, hook)

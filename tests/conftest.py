@@ -1,0 +1,44 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from matexapps.comm.launch import mpi_environment, mpiexec_command
+
+RunRanks = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run_ranks(tmp_path: Path) -> RunRanks:
+    """Run a script, given as text, on n ranks: ``run_ranks(n, script, *args, timeout=120)``.
+
+    One rank runs as a plain process, without MPI, as a user's script would.
+    """
+
+    def run(
+        n: int, script: str, *args: object, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
+        path = tmp_path / "ranks.py"
+        path.write_text(textwrap.dedent(script))
+        words = [str(path), *map(str, args)]
+        command = [sys.executable, *words] if n == 1 else mpiexec_command(n, words)
+        environment = {**os.environ, **mpi_environment(), "OMP_NUM_THREADS": "1"}
+        return subprocess.run(
+            command,
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    return run
