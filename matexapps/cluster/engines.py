@@ -1,0 +1,249 @@
+"""The processes behind a cluster: one controller and N engines, started and ended as one.
+
+Engines are ipyparallel's, started by ``mpiexec`` so that they are ranks of one MPI world. They
+listen on this machine's loopback only, every message is signed with a key, and connection files
+lie in a folder that nobody else can read. A guard process (:mod:`matexapps.cluster.guard`) owns
+them all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from matexapps.cluster import on_engine
+from matexapps.comm import preflight
+from matexapps.comm.launch import mpi_environment, mpiexec_command
+from matexapps.errors import ClusterError
+
+_GUARD = Path(__file__).with_name("guard.py")
+_LOOK_EVERY_S = 0.02
+_STOP_TIMEOUT_S = 15.0
+_NEWS_TIMEOUT_S = 5.0
+# The controller takes an engine in at its second heartbeat, so a short period starts faster; an
+# engine is given up after the same 60 s as at ipyparallel's own slower pace.
+_HEARTBEAT_MS = 250
+_HEARTBEAT_MISSES = 240
+# How Open MPI's launcher reports the rank that took the others along.
+_KILLED = re.compile(r"rank (\d+) with PID \d+ on node (\S+) exited on\s+signal (\d+)")
+_EXITED = re.compile(r"Process name: \[\S+,(\d+)\]\s+Exit code:\s+(\d+)")
+
+
+class Engines:
+    """N running engines and the client that talks to them.
+
+    Parameters
+    ----------
+    n : int
+        Number of ranks.
+    timeout_s : float
+        How long starting may take, in seconds.
+
+    Attributes
+    ----------
+    client : ipyparallel.Client
+        Connected to the controller.
+    views : list of ipyparallel.DirectView
+        One for each engine, in rank order.
+
+    Raises
+    ------
+    ClusterError
+        If they do not start, or do not form one world of ``n`` ranks. Nothing is left behind.
+    """
+
+    def __init__(self, n: int, timeout_s: float) -> None:
+        self.n = n
+        self.client: Any = None
+        self._ended: dict[str, Any] | None = None
+        self._folder = Path(tempfile.mkdtemp(prefix="matexapps-"))
+        self._guard: subprocess.Popen[bytes] | None = None
+        try:
+            self._start(time.monotonic() + timeout_s, timeout_s)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self, deadline: float, timeout_s: float) -> None:
+        self._guard = self._start_guard()
+        # Imported while controller and engines come up in processes of their own.
+        import ipyparallel
+
+        connection = self._folder / "profile_default" / "security" / "ipcontroller-client.json"
+        while not _complete_json(connection):
+            self._pause(deadline, f"no controller answered within {timeout_s:.0f} s")
+        self.client = ipyparallel.Client(
+            str(connection), timeout=max(1.0, deadline - time.monotonic())
+        )
+        while len(self.client.ids) < self.n:
+            present = len(self.client.ids)
+            self._pause(
+                deadline, f"{present} of {self.n} engines answered within {timeout_s:.0f} s"
+            )
+        self.views = [self.client[i] for i in self._ids_in_rank_order()]
+
+    def _start_guard(self) -> subprocess.Popen[bytes]:
+        python = sys.executable
+        quiet = "--log-level=WARN"
+        commands = {
+            "controller": [
+                *(python, "-m", "ipyparallel.controller", quiet),
+                *("--ip=127.0.0.1", "--usethreads", "--nodb"),
+                f"--HeartMonitor.period={_HEARTBEAT_MS}",
+                f"--HeartMonitor.max_heartmonitor_misses={_HEARTBEAT_MISSES}",
+            ],
+            "engines": mpiexec_command(
+                self.n,
+                [
+                    *("-m", "ipyparallel.engine", "--mpi", quiet),
+                    *("--IPEngine.wait_for_url_file=60", "--IPEngine.timeout=60"),
+                    f"--IPEngine.max_heartbeat_misses={_HEARTBEAT_MISSES}",
+                ],
+            ),
+        }
+        guard = subprocess.Popen(
+            [python, str(_GUARD), str(self._folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **mpi_environment(), "IPYTHONDIR": str(self._folder)},
+            start_new_session=True,
+        )
+        assert guard.stdin is not None
+        guard.stdin.write(json.dumps(commands).encode() + b"\n")
+        guard.stdin.flush()
+        return guard
+
+    def _ids_in_rank_order(self) -> list[int]:
+        ids = list(self.client.ids)
+        seen = self.client[ids].apply_sync(on_engine.identify)
+        if sorted(seen) != [(rank, self.n) for rank in range(self.n)]:
+            finding = preflight.trial(self.n)
+            told = ", ".join(f"rank {rank} of {size}" for rank, size in seen)
+            reason = f": {finding}" if not finding.ok else "; run `matexapps check`"
+            raise ClusterError(
+                f"the engines are not one world of {self.n} ranks, they say {told}{reason}"
+            )
+        return [ids[seen.index((rank, self.n))] for rank in range(self.n)]
+
+    def _pause(self, deadline: float, complaint: str) -> None:
+        self.check_alive()
+        if time.monotonic() > deadline:
+            raise ClusterError(
+                f"{complaint}; their last words: {self._last_words('engines') or 'none'}; "
+                "run `matexapps check`, or allow more with Cluster(start_timeout_s=...)"
+            )
+        time.sleep(_LOOK_EVERY_S)
+
+    @property
+    def running(self) -> bool:
+        """Whether controller and engines are there."""
+        if self._ended is None:
+            self._ended = self._news_from_guard()
+        return self._ended is None
+
+    def check_alive(self) -> None:
+        """Raise ``ClusterError`` with the reason if controller or engines have ended."""
+        if self.running:
+            return
+        assert self._ended is not None
+        name, status = self._ended["ended"], self._ended["status"]
+        if self.client is None and name == "engines":
+            finding = preflight.diagnose(self._read_log(name), status)
+            raise ClusterError(f"the engines did not start: {finding}")
+        raise ClusterError(
+            f"{self._why_ended(name, status)}; the next use of the cluster starts new ranks"
+        )
+
+    def lost(self, rank: int, error: Exception) -> ClusterError:
+        """Return the error for a rank that gave no answer, with the reason as soon as it is known.
+
+        Nothing runs afterwards.
+        """
+        deadline = time.monotonic() + _NEWS_TIMEOUT_S
+        while time.monotonic() < deadline:
+            try:
+                self.check_alive()
+            except ClusterError as reason:
+                return reason
+            time.sleep(_LOOK_EVERY_S)
+        self.stop()
+        return ClusterError(
+            f"rank {rank} gave no answer ({error}); the next use of the cluster starts new ranks"
+        )
+
+    def _why_ended(self, name: str, status: int) -> str:
+        log = self._read_log(name)
+        if found := _KILLED.search(log):
+            rank, host, number = found.groups()
+            memory = ", most often because memory ran out" if number == "9" else ""
+            return f"rank {rank} on {host} was ended by signal {number}{memory}"
+        if found := _EXITED.search(log):
+            rank, code = found.groups()
+            return f"rank {rank} left with exit status {code}"
+        return (
+            f"the {name} ended with status {status}, saying: {self._last_words(name) or 'nothing'}"
+        )
+
+    def _news_from_guard(self) -> dict[str, Any] | None:
+        guard = self._guard
+        if guard is None or guard.stdout is None:
+            return {"ended": "engines", "status": 0}
+        if guard.poll() is None and not select.select([guard.stdout], [], [], 0)[0]:
+            return None
+        line = guard.stdout.readline()
+        news: dict[str, Any] = (
+            json.loads(line) if line else {"ended": "guard", "status": guard.wait()}
+        )
+        return news
+
+    def _read_log(self, name: str) -> str:
+        try:
+            return (self._folder / f"{name}.log").read_text(errors="replace")
+        except OSError:
+            return ""
+
+    def _last_words(self, name: str) -> str:
+        lines = [line.strip() for line in self._read_log(name).splitlines()]
+        return " / ".join([line for line in lines if line.strip("- ")][-6:])
+
+    def interrupt(self) -> None:
+        """Raise ``KeyboardInterrupt`` on every rank that is at work."""
+        self.client.send_signal(
+            "SIGINT", targets=[view.targets for view in self.views], block=False
+        )
+
+    def stop(self) -> None:
+        """End all processes and remove their folder; harmless when done twice."""
+        if self.client is not None:
+            self.client.close()
+            self.client = None
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            assert guard.stdin is not None
+            assert guard.stdout is not None
+            guard.stdin.close()
+            try:
+                guard.wait(_STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                guard.kill()
+                guard.wait()
+            guard.stdout.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _complete_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text())
+    except (OSError, json.JSONDecodeError):
+        return False
+    return True

@@ -1,0 +1,133 @@
+"""A small process between a notebook and its engines that cleans up after both.
+
+The notebook starts it with the folder of the run as its only argument, sends the commands to start
+as one line of JSON, and then keeps the pipe open. Whatever ends the notebook, a kernel that is
+killed included, closes the pipe; the guard then ends everything it started and removes the folder.
+When one of its commands ends by itself, the guard says so and ends the others, since a part of a
+cluster is of no use.
+
+It runs as a script: ``python guard.py FOLDER``. Nothing of matexapps is imported, so that it is up
+within a few hundredths of a second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+_LOOK_EVERY_S = 0.05
+_GRACE_S = 3.0
+_LAUNCHER_GRACE_S = 2.0
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def main() -> None:
+    """Start the commands, watch, and clean up."""
+    folder = Path(sys.argv[1])
+    for name in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(name, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
+    _adopt_orphans()
+    started: dict[int, str] = {}
+    try:
+        commands = json.loads(sys.stdin.readline() or "{}")
+        for name, command in commands.items():
+            started[_start(command, folder / f"{name}.log")] = name
+        while not _pipe_closed(_LOOK_EVERY_S):
+            for pid, status in _reap():
+                if pid in started:
+                    print(json.dumps({"ended": started[pid], "status": status}), flush=True)
+                    _end_all(list(started))
+                    _wait_for_the_pipe()
+                    return
+    finally:
+        _end_all(list(started))
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _leave(_signal: int, _frame: object) -> None:
+    raise SystemExit(0)
+
+
+def _adopt_orphans() -> None:
+    # When mpiexec is killed, its ranks become children of this process and are found again.
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _start(command: list[str], log: Path) -> int:
+    with open(log, "wb") as output:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return child.pid
+
+
+def _pipe_closed(timeout_s: float) -> bool:
+    readable, _, _ = select.select([sys.stdin.fileno()], [], [], timeout_s)
+    return bool(readable) and not os.read(sys.stdin.fileno(), 4096)
+
+
+def _wait_for_the_pipe() -> None:
+    while not _pipe_closed(60.0):
+        pass
+
+
+def _reap() -> list[tuple[int, int]]:
+    ended = []
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            break
+        if pid == 0:
+            break
+        ended.append((pid, os.waitstatus_to_exitcode(status)))
+    return ended
+
+
+def _end_all(launched: list[int]) -> None:
+    # mpiexec removes its files from shared memory when it ends by itself, so it is killed last.
+    _send_to_all(signal.SIGTERM, [])
+    if not _all_gone_within(_GRACE_S):
+        _send_to_all(signal.SIGKILL, launched)
+    if not _all_gone_within(_LAUNCHER_GRACE_S):
+        _send_to_all(signal.SIGKILL, [])
+        _all_gone_within(_LAUNCHER_GRACE_S)
+
+
+def _send_to_all(number: signal.Signals, spared: list[int]) -> None:
+    for process in psutil.Process().children(recursive=True):
+        if process.pid not in spared:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
+
+def _all_gone_within(timeout_s: float) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while True:
+        _reap()
+        if not psutil.Process().children(recursive=True):
+            return True
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_LOOK_EVERY_S)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""What runs on an engine: a call that came over the wire, with its progress and its failure."""
+
+from __future__ import annotations
+
+import importlib
+import linecache
+import os
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import cloudpickle
+
+from matexapps import progress
+
+
+def identify() -> tuple[int, int]:
+    """Return this engine's rank and the world's size, as MPI tells them."""
+    with find("matexapps.comm.world:open_world")() as comm:
+        return comm.rank, comm.world_size
+
+
+def describe_ranks() -> list[dict[str, Any]]:
+    """Return what :func:`matexapps.devices.describe` says: a row for each rank."""
+    describe = find("matexapps.devices:describe")
+    with find("matexapps.comm.world:open_world")() as comm:
+        rows: list[dict[str, Any]] = describe(comm)
+    return rows
+
+
+def find(name: str) -> Callable[..., Any]:
+    """Return the function that ``"package.module:name"`` names."""
+    module, _, attribute = name.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    return function
+
+
+def execute(call: bytes) -> bytes:
+    """Run one call and pack its outcome.
+
+    Parameters
+    ----------
+    call : bytes
+        A pickled dictionary: ``function`` (a callable, or text for :func:`find`), ``args``,
+        ``kwargs``, ``folder`` (the notebook's working folder) and ``sources`` (file name to lines,
+        for functions that were written in a notebook's cells).
+
+    Returns
+    -------
+    bytes
+        A pickled dictionary: ``value``, or ``failure`` with what
+        :class:`matexapps.cluster.failures.Failure` holds.
+    """
+    try:
+        outcome: dict[str, Any] = {"value": _run(call)}
+        packed: bytes = cloudpickle.dumps(outcome)
+    except BaseException as error:
+        packed = cloudpickle.dumps({"failure": _describe(error)})
+    return packed
+
+
+def _run(call: bytes) -> Any:
+    request = cloudpickle.loads(call)
+    os.chdir(request["folder"])
+    for name, lines in request["sources"].items():
+        linecache.cache[name] = (sum(map(len, lines)), None, lines, name)
+    function = request["function"]
+    if isinstance(function, str):
+        function = find(function)
+    with progress.reporting_to(_publisher()):
+        return function(*request["args"], **request["kwargs"])
+
+
+def _publisher() -> progress.Sink:
+    from ipyparallel.datapub import publish_data
+
+    numbers = count()
+
+    def publish(event: dict[str, Any]) -> None:
+        # A key of its own for each event: equal keys would overwrite each other on the way.
+        publish_data({f"{next(numbers)}": event})
+
+    return publish
+
+
+def _describe(error: BaseException) -> dict[str, Any]:
+    own = sys.modules[__name__].__file__
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == own:
+        trace = trace.tb_next
+    try:
+        # Only if it can also be read again, as the receiver will have to.
+        pickled: bytes | None = cloudpickle.dumps(error)
+        cloudpickle.loads(pickled)
+    except Exception:
+        pickled = None
+    return {
+        "host": socket.gethostname(),
+        "type_name": type(error).__name__,
+        "message": str(error),
+        "trace": "".join(traceback.format_exception(type(error), error, trace)).rstrip(),
+        "raised_at": time.time(),
+        "pickled": pickled,
+    }

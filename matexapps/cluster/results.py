@@ -1,0 +1,31 @@
+"""What comes back from training on a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """The outcome of one fit.
+
+    Attributes
+    ----------
+    history : pandas.DataFrame
+        One row an epoch: loss, validation loss, metrics, learning rate, rows/s, seconds.
+    metrics : dict of str to float
+        The last figures, by name.
+    model : Any
+        The trained model, on the CPU.
+    """
+
+    history: pd.DataFrame
+    metrics: dict[str, float]
+    model: Any
+
+    def __repr__(self) -> str:
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())
+        return f"FitResult after {len(self.history)} epochs: {figures}"
