@@ -1,0 +1,140 @@
+"""Jets from FastJet, and their b-tags."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matexapps.apps.higgs.simulation.detector import Measured
+from matexapps.apps.higgs.simulation.events import Particles
+from matexapps.apps.higgs.simulation.extra import import_extra
+from matexapps.apps.higgs.simulation.kinematics import (
+    angular_distance,
+    azimuth,
+    four_vector,
+    pseudorapidity,
+    transverse_momentum,
+)
+
+JET_RADIUS = 0.5
+JET_PT_GEV = 20.0
+JET_ETA = 2.5
+LEADING_JETS = 6
+"""Jets of an event that are looked at, from the highest pT down."""
+
+CONSTITUENT_PT_GEV = 0.1
+HEAVY_HADRON_PT_GEV = 5.0
+
+TAG_EFFICIENCIES = {"b": (0.72, 0.88), "c": (0.18, 0.35), "light": (0.004, 0.05)}
+"""By flavour: probability of the tight tag (value 2), and of at least the loose one (value 1)."""
+
+
+@dataclass(frozen=True)
+class Jets:
+    """The leading jets of events, by falling pT.
+
+    Attributes
+    ----------
+    momentum : ndarray of float64, shape (events, LEADING_JETS, 4)
+        Four-momenta in GeV; 0 where an event has fewer jets.
+    exists : ndarray of bool, shape (events, LEADING_JETS)
+        Where there is a jet.
+    """
+
+    momentum: NDArray[np.float64]
+    exists: NDArray[np.bool_]
+
+
+def cluster_jets(measured: Measured, leptons: NDArray[np.int64]) -> Jets:
+    """Cluster everything but the lepton of each accepted event into anti-kt jets.
+
+    Parameters
+    ----------
+    measured : Measured
+        Particles of all events.
+    leptons : ndarray of int64, shape (accepted events,)
+        Index of each accepted event's lepton; other events are left out.
+    """
+    ak, fastjet = import_extra("awkward"), import_extra("fastjet")
+    row = np.full(measured.events, -1)
+    row[measured.event[leptons]] = np.arange(len(leptons))
+    used = (row[measured.event] >= 0) & (measured.pt > CONSTITUENT_PT_GEV)
+    used[leptons] = False
+    momentum = four_vector(measured.pt[used], measured.eta[used], measured.phi[used])
+    constituents = ak.unflatten(
+        ak.zip(dict(zip(("px", "py", "pz", "E"), momentum.T, strict=True)), with_name="Momentum4D"),
+        np.bincount(row[measured.event[used]], minlength=len(leptons)),
+    )
+    definition = fastjet.JetDefinition(fastjet.antikt_algorithm, JET_RADIUS)
+    found = fastjet.ClusterSequence(constituents, definition).inclusive_jets(min_pt=JET_PT_GEV)
+    found_momentum = np.stack(
+        [ak.to_numpy(ak.flatten(found[name])) for name in ("px", "py", "pz", "E")], axis=-1
+    )
+    found_row = np.repeat(np.arange(len(leptons)), ak.to_numpy(ak.num(found)))
+    central = np.abs(pseudorapidity(found_momentum)) < JET_ETA
+    return _leading(found_momentum[central], found_row[central], len(leptons))
+
+
+def _leading(momentum: NDArray[np.float64], row: NDArray[np.int64], rows: int) -> Jets:
+    """Arrange jets by event and falling pT, and keep the first of each event."""
+    order = np.lexsort((-transverse_momentum(momentum), row))
+    momentum, row = momentum[order], row[order]
+    place = np.arange(len(row)) - np.searchsorted(row, row, side="left")
+    kept = place < LEADING_JETS
+    arranged = np.zeros((rows, LEADING_JETS, 4))
+    arranged[row[kept], place[kept]] = momentum[kept]
+    exists = np.zeros((rows, LEADING_JETS), dtype=bool)
+    exists[row[kept], place[kept]] = True
+    return Jets(arranged, exists)
+
+
+def tag_jets(
+    jets: Jets,
+    particles: Particles,
+    accepted: NDArray[np.int64],
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Return the b-tag, 0, 1 (loose) or 2 (tight), of each jet, shape (events, LEADING_JETS).
+
+    A jet's flavour is that of the heaviest-flavoured hadron inside its radius; the tag is drawn
+    with the efficiency of that flavour.
+
+    Parameters
+    ----------
+    accepted : ndarray of int64, shape (events of ``jets``,)
+        Which event of ``particles`` each row of ``jets`` is.
+    """
+    row = np.full(particles.events, -1)
+    row[accepted] = np.arange(len(accepted))
+    bottom = _near_hadron(jets, particles, row, quark=5)
+    charm = _near_hadron(jets, particles, row, quark=4)
+    flavour = np.where(bottom, 0, np.where(charm, 1, 2))
+    tight, loose = np.array(list(TAG_EFFICIENCIES.values())).T
+    draw = rng.random(jets.exists.shape)
+    tag = (draw < tight[flavour]).astype(np.int64) + (draw < loose[flavour])
+    return np.where(jets.exists, tag, 0)
+
+
+def _near_hadron(
+    jets: Jets, particles: Particles, row: NDArray[np.int64], quark: int
+) -> NDArray[np.bool_]:
+    """Return which jets have a hadron with the given heaviest quark inside their radius."""
+    kind = np.abs(particles.pdg_id)
+    meson = (kind > 100) & (kind < 10000) & ((kind // 100) % 10 == quark)
+    baryon = (kind > 1000) & (kind < 10000) & ((kind // 1000) % 10 == quark)
+    hadron = np.flatnonzero((meson | baryon) & (row[particles.event] >= 0))
+    momentum = np.stack([particles.px[hadron], particles.py[hadron], particles.pz[hadron]], axis=-1)
+    hard = transverse_momentum(momentum) > HEAVY_HADRON_PT_GEV
+    momentum, target = momentum[hard], row[particles.event[hadron[hard]]]
+    distance = angular_distance(
+        pseudorapidity(jets.momentum)[target],
+        azimuth(jets.momentum)[target],
+        pseudorapidity(momentum)[:, None],
+        azimuth(momentum)[:, None],
+    )
+    near = np.zeros(jets.exists.shape, dtype=bool)
+    hit, jet = np.nonzero(distance < JET_RADIUS)
+    near[target[hit], jet] = True
+    return near & jets.exists
