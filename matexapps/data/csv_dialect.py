@@ -1,0 +1,187 @@
+"""How a CSV file is written: compression, delimiter, header.
+
+Rules
+    A file that begins with gzip's two bytes is gzip, whatever its name.
+    The delimiter is the one of comma, tab, semicolon and bar that occurs most often outside
+    quotes in the first line that is not empty; a single space where none of them occurs.
+    The first line is a header where none of its cells is a number. One cell that is a number
+    makes it data, so a header that holds a number, such as a year, needs ``header=True``.
+    Columns without names are called column_0, column_1, ...
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from matexapps.data.rows import default_names
+from matexapps.data.schema import Schema
+from matexapps.errors import DataError
+
+DELIMITERS = (",", "\t", ";", "|")
+BROKEN_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
+_LONGEST_LINE = 16 * 2**20
+_GZIP = b"\x1f\x8b"
+_OTHER_FORMATS = {
+    b"\x89HDF\r\n\x1a\n": "an HDF5 file: rename it to end in .h5",
+    b"PK\x03\x04": "a zip archive: unpack it first",
+    b"\xff\xfe": "text in UTF-16: save it as UTF-8",
+    b"\xfe\xff": "text in UTF-16: save it as UTF-8",
+}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How one file is written.
+
+    Attributes
+    ----------
+    gzip : bool
+    delimiter : str
+    names : list of str
+        Names of all columns, in the file's order.
+    header_lines : int
+        Lines of the file before the first row of data.
+    first_line_bytes : int
+        Length of the first line that is not empty.
+    """
+
+    gzip: bool
+    delimiter: str
+    names: list[str]
+    header_lines: int
+    first_line_bytes: int
+
+
+def open_text(path: Path) -> IO[str]:
+    """Open a plain or gzip file as text; bytes that are not UTF-8 do not raise."""
+    opened = gzip.open if is_gzip(path) else open
+    return opened(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def is_gzip(path: Path) -> bool:
+    """Whether the file begins as gzip does."""
+    with path.open("rb") as file:
+        return file.read(2) == _GZIP
+
+
+def detect(path: Path, schema: Schema) -> Dialect:
+    """Find out how a file is written, where ``schema`` leaves it open.
+
+    Raises
+    ------
+    DataError
+        If the file is empty, is no text, or its header cannot serve.
+    """
+    try:
+        return _detect(path, schema)
+    except PermissionError:
+        raise DataError(f"{path} cannot be opened: permission denied") from None
+    except BROKEN_GZIP as error:
+        raise DataError(
+            f"{path}, row 1: the gzip stream is broken ({error}); fetch or copy the file again"
+        ) from None
+
+
+def _detect(path: Path, schema: Schema) -> Dialect:
+    compressed = is_gzip(path)
+    if path.suffix.lower() == ".gz" and not compressed and path.stat().st_size:
+        raise DataError(f"{path} ends in .gz but is not a gzip file; fetch it again or rename it")
+    with open_text(path) as text:
+        first = _first_line(path, text)
+        delimiter = schema.delimiter or _delimiter(first)
+        if len(delimiter) != 1:
+            raise DataError(f"delimiter={delimiter!r} is not one character: use for example ','")
+        text.seek(0)
+        lines = csv.reader(text, delimiter=delimiter)
+        try:
+            cells = next(cells for cells in lines if cells)
+        except csv.Error as error:
+            raise DataError(f"{path}, row 1: no table can be read here ({error})") from None
+        lines_used = lines.line_num
+    if len(cells) < 2:
+        raise DataError(
+            f"{path} has only one column, {cells[0][:60]!r}; if another character stands between "
+            "its cells, give it as delimiter="
+        )
+    header = schema.header if schema.header is not None else not any(_is_number(c) for c in cells)
+    names = _names(path, cells, header, schema)
+    return Dialect(
+        compressed,
+        delimiter,
+        names,
+        lines_used if header else 0,
+        len(first.encode(errors="replace")),
+    )
+
+
+def _first_line(path: Path, text: IO[str]) -> str:
+    """Return the first line that is not empty, having made sure that this is text."""
+    line = text.readline(_LONGEST_LINE)
+    start = line[:16].encode(errors="surrogateescape")
+    for magic, what in _OTHER_FORMATS.items():
+        if start.startswith(magic):
+            raise DataError(f"{path} is not CSV but {what}")
+    while line and not line.strip("\r\n"):
+        line = text.readline(_LONGEST_LINE)
+    if not line:
+        raise DataError(f"{path} is empty: it holds no row")
+    if "\0" in line or _mostly_unprintable(line):
+        raise DataError(f"{path}, row 1: this is binary data, not text in columns")
+    if len(line) == _LONGEST_LINE:
+        raise DataError(
+            f"{path}, row 1: no line ends within {_LONGEST_LINE // 2**20} MiB, so this is not CSV"
+        )
+    return line
+
+
+def _mostly_unprintable(line: str) -> bool:
+    sample = line[:4096]
+    odd = sum(not c.isprintable() and c not in "\t\r\n" for c in sample)
+    return odd > 0.1 * len(sample)
+
+
+def _delimiter(line: str) -> str:
+    outside = "".join(line.split('"')[::2])
+    best = max(DELIMITERS, key=outside.count)
+    if outside.count(best):
+        return best
+    return " " if " " in outside.strip() else ","
+
+
+def _names(path: Path, cells: list[str], header: bool, schema: Schema) -> list[str]:
+    if header:
+        names = [cell.strip() for cell in cells]
+        if any("\udc80" <= c <= "\udcff" for name in names for c in name):
+            raise DataError(f"{path}, row 1: the header is not UTF-8 text: save the file as UTF-8")
+        seen: dict[str, int] = {}
+        for position, name in enumerate(names):
+            if name and name in seen:
+                raise DataError(
+                    f"{path}, row 1: columns {seen[name]} and {position} (from 0) are both called "
+                    f"{name!r}; give each column a name of its own"
+                )
+            seen[name] = position
+        return names
+    if schema.columns is None:
+        return default_names(len(cells))
+    if len(schema.columns) != len(cells):
+        raise DataError(
+            f"{path}, row 1: {len(cells)} columns, but columns= names {len(schema.columns)}"
+        )
+    twice = next((n for n in schema.columns if list(schema.columns).count(n) > 1), None)
+    if twice is not None:
+        raise DataError(f"columns= names {twice!r} twice; give each column a name of its own")
+    return list(schema.columns)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return "_" not in cell

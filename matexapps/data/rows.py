@@ -1,0 +1,156 @@
+"""Rows in memory: features, label, weight, and where each row came from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from matexapps.data.missing import Missing, bad_value
+from matexapps.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows of one table, as plain numpy arrays.
+
+    Attributes
+    ----------
+    features : ndarray of float32, shape (rows, columns), C-contiguous
+        What a model sees. NaN stands only where a missing value was declared.
+    label : ndarray of float32 or int64, shape (rows,)
+        float32 for 0/1 labels and for regression, int64 for the numbers of several classes.
+    weight : ndarray of float64, shape (rows,), or None
+        Weight of each row; None where every row counts alike.
+    ids : ndarray of int64, shape (rows,)
+        Row numbers in the source, from 0; a header is not counted.
+    columns : list of str
+        Names of the feature columns.
+    """
+
+    features: NDArray[np.float32]
+    label: NDArray[Any]
+    weight: NDArray[np.float64] | None
+    ids: NDArray[np.int64]
+    columns: list[str]
+
+    def __post_init__(self) -> None:
+        if self.features.ndim != 2 or self.features.shape[1] != len(self.columns):
+            raise DataError(
+                f"features of shape {self.features.shape} do not fit {len(self.columns)} column "
+                "names: give one row per example and one column per name"
+            )
+        for name, values in (("label", self.label), ("weight", self.weight), ("ids", self.ids)):
+            if values is not None and values.shape != (len(self.features),):
+                raise DataError(
+                    f"{name} has shape {values.shape} beside {len(self.features)} rows of "
+                    "features: give one value per row"
+                )
+
+    @classmethod
+    def from_arrays(
+        cls,
+        features: ArrayLike,
+        label: ArrayLike,
+        weight: ArrayLike | None = None,
+        columns: Sequence[str] | None = None,
+        missing: float | Sequence[float] | None = None,
+    ) -> Rows:
+        """Make rows of anything numpy understands, numbered from 0.
+
+        The label becomes float32 or int64 by the rule of :func:`label_type`; ``missing`` is
+        explained in :mod:`matexapps.data.missing`.
+
+        Raises
+        ------
+        DataError
+            If shapes do not fit, or a value is not a finite number and not declared missing.
+        """
+        matrix = _numbers("features", features, np.float32)
+        names = list(columns) if columns is not None else default_names(matrix.shape[-1])
+        values = _numbers("label", label, np.float64)
+        weights = None if weight is None else _numbers("weight", weight, np.float64)
+        rows = cls(
+            features=matrix,
+            label=values.astype(label_type([values])),
+            weight=weights,
+            ids=np.arange(len(matrix), dtype=np.int64),
+            columns=names,
+        )
+        declared = Missing.declared(missing)
+        bad = declared.first_bad(matrix)
+        if bad is not None:
+            row, column = bad
+            raise DataError(
+                f"features, row {row}, column {names[column]!r}: {bad_value(matrix[row, column])}"
+            )
+        for name, array in (("label", values), ("weight", weights)):
+            if array is not None and not np.isfinite(array).all():
+                row = int(np.argmin(np.isfinite(array)))
+                raise DataError(f"{name}, row {row}: {array[row]} is not a finite number")
+        declared.to_nan(matrix)
+        return rows
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def take(self, indices: NDArray[np.int64] | slice) -> Rows:
+        """Return the rows at these positions, in this order; a slice shares memory."""
+        return Rows(
+            features=self.features[indices],
+            label=self.label[indices],
+            weight=None if self.weight is None else self.weight[indices],
+            ids=self.ids[indices],
+            columns=self.columns,
+        )
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a table of the features, then ``label`` and, if there is one, ``weight``.
+
+        The index is the row number in the source.
+        """
+        frame = pd.DataFrame(self.features, columns=self.columns, index=pd.Index(self.ids))
+        frame.insert(len(frame.columns), "label", self.label, allow_duplicates=True)
+        if self.weight is not None:
+            frame.insert(len(frame.columns), "weight", self.weight, allow_duplicates=True)
+        return frame
+
+    def digest(self) -> str:
+        """Return a fingerprint of names and values: equal rows, equal text."""
+        state = hashlib.blake2b("\0".join(self.columns).encode(), digest_size=16)
+        for array in (self.features, self.label, self.weight, self.ids):
+            if array is not None:
+                state.update(f"{array.dtype.str}{array.shape}".encode())
+                state.update(np.ascontiguousarray(array).view(np.uint8).data)
+        return state.hexdigest()
+
+
+def default_names(count: int) -> list[str]:
+    """Return ``column_0``, ``column_1``, ...: the names of columns that have none."""
+    return [f"column_{i}" for i in range(count)]
+
+
+def label_type(labels: Sequence[NDArray[np.float64]]) -> type[np.float32] | type[np.int64]:
+    """Return the type that keeps all of these labels.
+
+    int64, the number of a class, where all are whole, none is negative and one is above 1;
+    float32 otherwise: 0/1 labels and regression.
+    """
+    filled = [values for values in labels if len(values)]
+    whole = all(bool((values == np.floor(values)).all()) for values in filled)
+    if not whole or not filled or min(values.min() for values in filled) < 0:
+        return np.float32
+    return np.int64 if max(values.max() for values in filled) > 1 else np.float32
+
+
+def _numbers(name: str, values: ArrayLike, dtype: type[np.floating[Any]]) -> NDArray[Any]:
+    """Return a C-contiguous copy of ``values`` of type ``dtype``."""
+    try:
+        return np.array(values, dtype=dtype, order="C")
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name} cannot be read as an array of numbers: {error}") from None

@@ -1,0 +1,124 @@
+"""What stands where in a file: the user's words, and what they mean for one file's columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matexapps.errors import DataError, did_you_mean
+
+Column = str | int
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What a user says about a file; everything may be left to the rules of its reader.
+
+    Attributes
+    ----------
+    features : sequence of column names or positions, or None
+        Feature columns, in the order wanted; None takes all but label and weight. For HDF5 with
+        features in a dataset of their own: that dataset's name.
+    label : column name or position, or None
+        None takes the column called "label", in any case.
+    weight : column name or position, or None
+    missing : float, sequence of float, or None
+        Declared missing values, see :mod:`matexapps.data.missing`.
+    classes : sequence of str, or None
+        For a label that is text: its values in the order of their numbers, so that
+        ``("b", "s")`` reads b as 0 and s as 1.
+    columns : sequence of str, or None
+        Names of all columns of a file that has none; a file's own names go first.
+    header : bool or None
+        Whether the first line of a CSV file holds names; None finds out.
+    delimiter : str or None
+        What stands between the cells of a CSV file; None finds out.
+    """
+
+    features: Sequence[Column] | str | None = None
+    label: Column | None = None
+    weight: Column | None = None
+    missing: float | Sequence[float] | None = None
+    classes: Sequence[str] | None = None
+    columns: Sequence[str] | None = None
+    header: bool | None = None
+    delimiter: str | None = None
+
+    def roles(self, names: Sequence[str], file: str) -> Roles:
+        """Say which of the columns called ``names`` play which part.
+
+        Raises
+        ------
+        DataError
+            If a column is not there, or the label is among the features.
+        """
+        label = _label(self.label, names, file)
+        weight = None if self.weight is None else position(self.weight, names, file, "weight")
+        if self.features is None:
+            features = [i for i in range(len(names)) if i not in (label, weight)]
+            nameless = next((i for i in features if not names[i]), None)
+            if nameless is not None:
+                raise DataError(
+                    f"{file}: column {nameless} (from 0) of the header has no name, as in a saved "
+                    "row index: say which columns are wanted with features=[...]"
+                )
+        else:
+            wanted = [self.features] if isinstance(self.features, str) else self.features
+            features = [position(column, names, file, "features") for column in wanted]
+        if label in features:
+            raise DataError(
+                f"{file}: the label {names[label]!r} is also among the features, so a model would "
+                "be given the answer: leave it out of features="
+            )
+        if not features:
+            raise DataError(f"{file}: no column is left as a feature besides label and weight")
+        return Roles(tuple(features), label, weight)
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Positions of the columns that are read, from 0."""
+
+    features: tuple[int, ...]
+    label: int
+    weight: int | None
+
+    @property
+    def numbers(self) -> list[int]:
+        """Positions of the columns that hold features or weights, ascending."""
+        used = {*self.features} | ({self.weight} if self.weight is not None else set())
+        return sorted(used)
+
+
+def _label(label: Column | None, names: Sequence[str], file: str) -> int:
+    if label is not None:
+        return position(label, names, file, "label")
+    named = [i for i, name in enumerate(names) if name.lower() == "label"]
+    if len(named) != 1:
+        raise DataError(
+            f"{file}: no column is called 'label' among {_listed(names)}; say which one it is with "
+            "label='its name' or its position, label=0 for the first"
+        )
+    return named[0]
+
+
+def position(column: Column, names: Sequence[str], file: str, role: str) -> int:
+    """Return where ``column``, a name or a position, stands among ``names``, from 0."""
+    if isinstance(column, str):
+        if column in names:
+            return list(names).index(column)
+        raise DataError(
+            f"{file} has no column {column!r}, which {role}= asks for"
+            f"{did_you_mean(column, names) or f'; its columns are {_listed(names)}'}"
+        )
+    if not -len(names) <= column < len(names):
+        raise DataError(
+            f"{file} has no column {column}, which {role}= asks for: it has {len(names)} columns, "
+            f"0 to {len(names) - 1}"
+        )
+    return int(column) % len(names)
+
+
+def _listed(names: Sequence[str], most: int = 8) -> str:
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown if len(names) <= most else f"{shown}, ... ({len(names)} columns)"

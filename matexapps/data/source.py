@@ -1,0 +1,53 @@
+"""From what a user names, a path or a data set of the catalogue, to a file and its schema."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+from matexapps.data import catalog
+from matexapps.data.reader import check_file
+from matexapps.data.schema import Schema
+
+
+def resolve(
+    source: str | Path, schema: Schema, *, may_download: bool = True
+) -> tuple[Path, Schema]:
+    """Return the file behind ``source``, and ``schema`` with what the catalogue knows of it.
+
+    A text with a folder or an ending in it, and whatever exists on disk, is a path; other texts
+    are names of the catalogue. What ``schema`` says goes before the catalogue.
+
+    Parameters
+    ----------
+    source : str or Path
+    schema : Schema
+    may_download : bool
+        False among several ranks: while one fetches, the others would outwait their deadline.
+
+    Raises
+    ------
+    DataError
+        If there is no such file or name, or the data set cannot be had.
+    """
+    path = Path(source)
+    if isinstance(source, Path) or path.exists() or path.suffix or len(path.parts) > 1:
+        check_file(path)
+        return path, schema
+    one = catalog.entry(source)
+    found = catalog.get(one.name) if may_download else catalog.find(one.name)
+    if found is None:
+        raise catalog.not_here(one)
+    known = {
+        item.name: getattr(one.schema, item.name)
+        for item in fields(Schema)
+        if getattr(schema, item.name) is None
+    }
+    return found, replace(schema, **known)
+
+
+def absolute(source: object) -> object:
+    """Return a path to a file such that it holds in any working folder; anything else as it is."""
+    if isinstance(source, str | Path) and Path(source).is_file():
+        return type(source)(Path(source).absolute())
+    return source
