@@ -81,9 +81,12 @@ class CsvReader(Reader):
             refusal = str(error).splitlines()[0]
         if refusal:
             fault = find_fault(self.path, self._dialect, self._roles, self._missing, self._classes)
-            raise fault or DataError(f"{self.path} cannot be read as CSV: {refusal}")
-        if not collected.count:
+            if fault is not None:
+                raise fault
+        if not collected.count and next(records(self.path, self._dialect), None) is None:
             raise DataError(f"{self.path} holds a header and no row")
+        if refusal:
+            raise DataError(f"{self.path} cannot be read as CSV: {refusal}")
         rows = collected.rows(self.columns)
         self._missing.to_nan(rows.features)
         return rows

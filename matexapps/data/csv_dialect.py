@@ -27,7 +27,7 @@ BROKEN_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
 _LONGEST_LINE = 16 * 2**20
 _GZIP = b"\x1f\x8b"
 _OTHER_FORMATS = {
-    b"\x89HDF\r\n\x1a\n": "an HDF5 file: rename it to end in .h5",
+    b"\x89HDF": "an HDF5 file: rename it to end in .h5",
     b"PK\x03\x04": "a zip archive: unpack it first",
     b"\xff\xfe": "text in UTF-16: save it as UTF-8",
     b"\xfe\xff": "text in UTF-16: save it as UTF-8",
@@ -142,15 +142,15 @@ def _first_line(path: Path, text: IO[str]) -> str:
 def _mostly_unprintable(line: str) -> bool:
     sample = line[:4096]
     odd = sum(not c.isprintable() and c not in "\t\r\n" for c in sample)
-    return odd > 0.1 * len(sample)
+    return odd > 0.3 * len(sample)
 
 
 def _delimiter(line: str) -> str:
-    outside = "".join(line.split('"')[::2])
+    outside = "".join(line.strip(" \r\n").split('"')[::2])
     best = max(DELIMITERS, key=outside.count)
     if outside.count(best):
         return best
-    return " " if " " in outside.strip() else ","
+    return " " if " " in outside else ","
 
 
 def _names(path: Path, cells: list[str], header: bool, schema: Schema) -> list[str]:

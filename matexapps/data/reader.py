@@ -58,21 +58,19 @@ def open_reader(path: Path, schema: Schema) -> Reader:
         If there is no such file, or no reader for its ending.
     """
     check_file(path)
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    ending = (
-        suffixes[-2] if suffixes[-1:] == [".gz"] and len(suffixes) > 1 else "".join(suffixes[-1:])
-    )
+    name = path.name.lower()
+    ending = Path(name.removesuffix(".gz")).suffix
     if ending in CSV_SUFFIXES:
         from matexapps.data.csv import CsvReader
 
         return CsvReader(path, schema)
-    if ending in HDF5_SUFFIXES and suffixes[-1] != ".gz":
+    if ending in HDF5_SUFFIXES and not name.endswith(".gz"):
         from matexapps.data.hdf5 import Hdf5Reader
 
         return Hdf5Reader(path, schema)
     known = (*CSV_SUFFIXES, *HDF5_SUFFIXES)
     raise DataError(
-        f"{path}: no reader for files ending in {ending or 'nothing'!r}; rename it to one of "
+        f"{path}: no reader for names that end like this; let it end in one of "
         f"{', '.join(known)} (CSV also with .gz){did_you_mean(ending, known)}"
     )
 
