@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import os
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -43,14 +44,14 @@ class Call:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> None:
-        content = {
-            "function": function,
-            "args": args,
-            "kwargs": kwargs,
-            "folder": os.getcwd(),
-            "sources": _cell_sources(),
-        }
-        packed = _pack(content)
+        packed = cloudpickle.dumps(
+            {
+                "folder": os.getcwd(),
+                "path": sys.path,
+                "sources": _cell_sources(),
+                "content": _pack((function, args, kwargs)),
+            }
+        )
         self._engines = engines
         self._replies = [view.apply_async(on_engine.execute, packed) for view in engines.views]
         self._outcomes: dict[int, dict[str, Any]] = {}
@@ -147,7 +148,7 @@ class Call:
                 )
 
 
-def _pack(content: dict[str, Any]) -> bytes:
+def _pack(content: tuple[Any, ...]) -> bytes:
     try:
         packed: bytes = cloudpickle.dumps(content)
     except Exception as error:

