@@ -9,14 +9,14 @@ from matexapps.apps.higgs.schema import FEATURES
 from matexapps.errors import DataError
 
 _PHI = 1.8024
-_EVENT = (54.0, 1.0288, _PHI, 59.0, _PHI)
+_EVENT = (54.616, 1.02668, _PHI, 58.178, _PHI)
 _JETS = (
-    (110.8, 0.8418, _PHI, 2 / 2.173),
-    (81.8, 0.8594, _PHI, 2 / 2.215),
-    (58.9, 0.9164, _PHI, 2 / 2.548),
-    (42.7, 1.0016, _PHI, 2 / 3.102),
+    (109.138, 1.00984, _PHI, 2 / 2.173),
+    (79.410, 1.02941, _PHI, 2 / 2.215),
+    (56.933, 1.09856, _PHI, 2 / 2.548),
+    (41.075, 1.20073, _PHI, 2 / 3.102),
 )
-_MASSES = (89.9, 181.3, 81.5, 196.9, 129.2, 340.0, 503.0)
+_MASSES = (87.68, 179.65, 81.376, 195.13, 126.54, 336.13, 511.28)
 
 UCI_UNITS: NDArray[np.float32] = np.array(
     (*_EVENT, *(value for jet in _JETS for value in jet), *_MASSES), dtype=np.float32
@@ -24,9 +24,10 @@ UCI_UNITS: NDArray[np.float32] = np.array(
 """What 1 means in each column of the UCI file: GeV, unit of pseudorapidity, radian, b-tag level.
 
 The file gives magnitudes divided by constants that its authors did not publish. These follow from
-the rows themselves: azimuths end at pi, pseudorapidities at 2.5, m_lv equals the transverse mass
-wherever that exceeds the W mass, and the other masses follow from the momenta of jets, lepton and
-neutrino. The common scale of jets and masses is known to about 3 percent.
+the rows themselves: azimuths end at pi; m_bb of two b-tagged jets fixes the units of the jets'
+momenta and pseudorapidities to 0.05 percent, m_jlv those of lepton and missing momentum, and m_lv,
+which is the W mass wherever that can be, fixes GeV to about 0.5 percent. In these units leptons
+start at 15 GeV and end at a pseudorapidity of 2.5, jets at 15 GeV and 3.0.
 """
 
 _AZIMUTHS = [i for i, name in enumerate(FEATURES) if name.endswith("_phi")]
