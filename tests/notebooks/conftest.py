@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import psutil
 import pytest
+from processes import descendants
 
 from matexapps.cluster.cluster import Cluster
-
-
-def descendants() -> set[int]:
-    """Processes below this one that still run; one that only awaits collection does not."""
-    alive = set()
-    for process in psutil.Process().children(recursive=True):
-        try:
-            if process.status() != psutil.STATUS_ZOMBIE:
-                alive.add(process.pid)
-        except psutil.NoSuchProcess:
-            continue
-    return alive
 
 
 @pytest.fixture(scope="session")

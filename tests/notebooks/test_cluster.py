@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 import rank_functions
+from processes import runs
 
 from matexapps.cluster import engines as engines_module
 from matexapps.cluster.cluster import Cluster
@@ -188,7 +189,7 @@ def test_a_process_that_forgets_to_stop_leaves_nothing():
     result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True
     )
-    assert not any(_runs(int(pid)) for pid in result.stdout.split())
+    assert not any(runs(int(pid)) for pid in result.stdout.split())
 
 
 def test_a_killed_process_leaves_nothing():
@@ -207,7 +208,7 @@ def test_a_killed_process_leaves_nothing():
     process.stdout.close()
     psutil.wait_procs(guards, timeout=30)
     assert len(pids) == 2
-    assert not any(_runs(pid) for pid in pids)
+    assert not any(runs(pid) for pid in pids)
 
 
 @pytest.mark.parametrize(
@@ -226,10 +227,3 @@ def test_wrong_numbers_of_ranks_are_refused(monkeypatch):
     monkeypatch.setenv("MATEXAPPS_RANKS", "two")
     with pytest.raises(ClusterError, match="MATEXAPPS_RANKS is 'two'"):
         Cluster()
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

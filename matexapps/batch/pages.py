@@ -1,0 +1,68 @@
+"""HTML pages of executed notebooks, and the page that links them."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matexapps.batch.run import NotebookRun
+
+
+def write_page(notebook: Path, page: Path) -> Path:
+    """Write an executed notebook as one HTML page with its plots inside, and return its path."""
+    from nbconvert import HTMLExporter
+
+    resources = {"metadata": {"name": page.stem}}
+    content, _ = HTMLExporter().from_filename(str(notebook), resources=resources)
+    _replace(page, content)
+    return page
+
+
+def write_index(runs: Sequence[NotebookRun], page: Path) -> Path:
+    """Write a page that links the pages of several runs, and return its path."""
+    rows = "\n".join(_row(run, page.parent) for run in runs)
+    _replace(
+        page,
+        f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>matexapps: executed notebooks</title>
+<style>
+body {{ font: 16px/1.5 sans-serif; max-width: 50em; margin: 2em auto; padding: 0 1em; }}
+table {{ border-collapse: collapse; width: 100%; }}
+th, td {{ text-align: left; padding: .4em .8em .4em 0; border-bottom: 1px solid #bbb; }}
+td.number, th.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
+</style>
+</head>
+<body>
+<h1>Executed notebooks</h1>
+<table>
+<tr><th>page</th><th>parameters</th><th class="number">ranks</th><th class="number">time</th></tr>
+{rows}
+</table>
+</body>
+</html>
+""",
+    )
+    return page
+
+
+def _row(run: NotebookRun, folder: Path) -> str:
+    link = html.escape(os.path.relpath(run.page, folder), quote=True)
+    chosen = ", ".join(f"{name} = {value!r}" for name, value in run.parameters.items()) or "its own"
+    return (
+        f'<tr><td><a href="{link}">{html.escape(run.page.stem)}</a></td>'
+        f'<td>{html.escape(chosen)}</td><td class="number">{run.n}</td>'
+        f'<td class="number">{run.seconds:.0f} s</td></tr>'
+    )
+
+
+def _replace(path: Path, content: str) -> None:
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.write_text(content, encoding="utf-8")
+    os.replace(unfinished, path)
