@@ -70,7 +70,8 @@ class GradientAverage(ABC):
         if not all(marks):
             self._local.zero_()
             self._marks = []
-        torch._foreach_copy_(list(compress(self._local_views, marks)), gradients)
+        if gradients:
+            torch._foreach_copy_(list(compress(self._local_views, marks)), gradients)
         if marks != self._marks:
             self._local[self.size : -1] = torch.tensor(marks, dtype=self.dtype)
             self._marks = marks
@@ -80,7 +81,8 @@ class GradientAverage(ABC):
             self._make_missing(marks)
             gradients = [p.grad for p in self.parameters if p.grad is not None]
             marks = [p.grad is not None for p in self.parameters]
-        torch._foreach_copy_(gradients, list(compress(self._mean_views, marks)))
+        if gradients:
+            torch._foreach_copy_(gradients, list(compress(self._mean_views, marks)))
         return self._mean_loss(), total
 
     def _make_missing(self, marks: list[bool]) -> None:

@@ -1,0 +1,64 @@
+"""Every row counts exactly once: shares, permutations and batches, for any number of ranks."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from matexapps.data.loader import Loader
+from matexapps.data.partition import share
+from matexapps.data.rows import Rows
+from matexapps.data.sampler import global_permutation
+
+CPU = torch.device("cpu")
+
+
+@given(rows=st.integers(0, 5000), ranks=st.integers(1, 9))
+def test_shares_are_all_rows_once_and_differ_by_at_most_one(rows, ranks):
+    parts = [range(rows)[share(rows, rank, ranks)] for rank in range(ranks)]
+    assert [row for part in parts for row in part] == list(range(rows))
+    sizes = [len(part) for part in parts]
+    assert max(sizes) - min(sizes) <= 1
+
+
+@given(rows=st.integers(1, 500), seed=st.integers(0, 2**32), epoch=st.integers(0, 50))
+def test_an_epochs_order_is_a_permutation_that_seed_and_epoch_decide(rows, seed, epoch):
+    order = global_permutation(rows, seed, epoch)
+    assert sorted(order) == list(range(rows))
+    assert (order == global_permutation(rows, seed, epoch)).all()
+
+
+def test_another_epoch_and_another_seed_give_another_order():
+    orders = [global_permutation(1000, s, e) for s, e in ((0, 0), (0, 1), (1, 0))]
+    assert len({order.tobytes() for order in orders}) == 3
+
+
+@given(
+    rows=st.integers(1, 300),
+    batch=st.integers(1, 70),
+    ranks=st.integers(1, 9),
+    start=st.integers(0, 3),
+    weighted=st.booleans(),
+)
+def test_ranks_parts_make_up_the_global_batches_in_order(rows, batch, ranks, start, weighted):
+    weight = np.linspace(0.5, 2.0, rows) if weighted else None
+    table = Rows.from_arrays(
+        np.arange(rows, dtype=np.float32)[:, None], np.arange(rows) % 2, weight
+    )
+    order = global_permutation(rows, 3, 1)
+    everybody = [
+        list(Loader(table, batch, rank, ranks, CPU).batches(order, start)) for rank in range(ranks)
+    ]
+    whole = [order[k : k + batch] for k in range(start * batch, rows, batch)]
+    assert all(len(batches) == len(whole) for batches in everybody)
+    for parts, expected in zip(zip(*everybody, strict=True), whole, strict=True):
+        seen = torch.cat([part.features[:, 0] for part in parts]).numpy().astype(int)
+        assert (seen == expected).all()
+        assert (torch.cat([part.label for part in parts]).numpy() == expected % 2).all()
+        assert {part.global_rows for part in parts} == {len(expected)}
+        sizes = [len(part) for part in parts]
+        assert max(sizes) - min(sizes) <= 1
+        total = sum(part.total_weight for part in parts)
+        assert np.isclose(total, len(expected) if weight is None else weight[expected].sum())

@@ -1,0 +1,84 @@
+"""Checkpoints: whole or not there, and read without unpickling."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from matexapps.errors import CheckpointError
+from matexapps.train.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
+
+
+def snapshot(epoch: int, step: int = 0) -> dict:
+    return {
+        "model": {"w": torch.full((3, 2), float(epoch)), "n": torch.tensor(7)},
+        "epoch": epoch,
+        "step": step,
+        "optimizer": {
+            "state": {0: {"step": torch.tensor(4.0)}},
+            "param_groups": [{"betas": (0.9, 0.99)}],
+        },
+        "best": math.inf,
+        "nothing": None,
+        "history": [{"loss": 0.5}],
+    }
+
+
+def test_everything_comes_back_with_its_type(tmp_path):
+    path = save_checkpoint(tmp_path / "deep" / "runs", snapshot(3, 17), keep=2)
+    back = load_checkpoint(path)
+    assert torch.equal(back["model"]["w"], torch.full((3, 2), 3.0))
+    assert back["model"]["n"].shape == ()
+    assert back["optimizer"]["state"][0]["step"] == 4.0
+    assert back["optimizer"]["param_groups"] == [{"betas": (0.9, 0.99)}]
+    assert (back["epoch"], back["step"], back["best"], back["nothing"]) == (3, 17, math.inf, None)
+    assert back["history"] == [{"loss": 0.5}]
+
+
+def test_the_newest_few_stay_and_nothing_half_written(tmp_path):
+    for epoch in (1, 2, 10, 9, 11):
+        save_checkpoint(tmp_path, snapshot(epoch), keep=2)
+    assert [load_checkpoint(p)["epoch"] for p in list_checkpoints(tmp_path)] == [10, 11]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "checkpoint-00010-00000000",
+        "checkpoint-00011-00000000",
+    ]
+
+
+@pytest.mark.parametrize("part", ["model.safetensors", "training.safetensors", "state.json"])
+def test_a_broken_newest_is_passed_over_with_a_warning(tmp_path, part):
+    save_checkpoint(tmp_path, snapshot(1), keep=3)
+    newest = save_checkpoint(tmp_path, snapshot(2), keep=3) / part
+    newest.write_bytes(newest.read_bytes()[:-20])
+    with pytest.warns(UserWarning, match="trying the one before it"):
+        assert load_checkpoint(tmp_path)["epoch"] == 1
+    with pytest.raises(CheckpointError, match="checkpoint-00002"):
+        load_checkpoint(newest.parent)
+
+
+def test_a_changed_weight_is_noticed(tmp_path):
+    path = save_checkpoint(tmp_path, snapshot(1), keep=1)
+    content = bytearray((path / "model.safetensors").read_bytes())
+    content[-3] ^= 1
+    (path / "model.safetensors").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"model\.safetensors has changed"):
+        load_checkpoint(path)
+
+
+def test_a_failed_write_leaves_the_old_checkpoint_and_no_debris(tmp_path):
+    save_checkpoint(tmp_path, snapshot(1), keep=1)
+    with pytest.raises(CheckpointError, match=r"training\.callback is a function"):
+        save_checkpoint(tmp_path, {**snapshot(2), "callback": lambda: 0}, keep=1)
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    with pytest.raises(CheckpointError, match="cannot write a checkpoint"):
+        save_checkpoint(blocked, snapshot(2), keep=1)
+    assert load_checkpoint(tmp_path)["epoch"] == 1
+    assert not list(tmp_path.glob(".*partial"))
+
+
+def test_an_empty_folder_says_what_to_give(tmp_path):
+    with pytest.raises(CheckpointError, match="no checkpoint in"):
+        load_checkpoint(tmp_path)
