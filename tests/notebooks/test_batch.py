@@ -69,7 +69,8 @@ def test_a_notebook_runs_on_the_ranks_and_with_the_parameters_asked_for(
 def test_a_failing_cell_is_shown_with_output_and_root_cause(write_notebook, tmp_path):
     path = write_notebook(
         "broken_rank = 1",
-        "from matexapps import Cluster\ncluster = Cluster()\nprint('pids', *cluster.run('os:getpid'))",
+        "from matexapps import Cluster\ncluster = Cluster()\n"
+        "print('pids', *cluster.run('os:getpid'))",
         "def work(broken):\n"
         "    from matexapps.comm.world import open_world\n"
         "    with open_world() as comm:\n"

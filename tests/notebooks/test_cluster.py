@@ -131,7 +131,7 @@ def test_ranks_listen_on_loopback_only(pair):
 def test_a_killed_rank_is_named_and_the_next_call_has_new_ranks(nothing_left):
     with Cluster(2) as cluster:
         before = cluster.run(os.getpid)
-        with pytest.raises(ClusterError, match="rank 1 .*was ended by signal 9"):
+        with pytest.raises(ClusterError, match=r"rank 1 .*was ended by signal 9"):
             cluster.run(rank_functions.die_on, 1)
         assert set(cluster.run(os.getpid)).isdisjoint(before)
 

@@ -88,7 +88,7 @@ def test_progress_is_one_bar_that_is_redrawn(notebook):
         "    with open_world() as comm:\n"
         "        for done in range(1, 6):\n"
         "            progress.report({'kind': 'work', 'rank': comm.rank, 'what': 'counting',\n"
-        "                             'world_size': 2, 'done': done, 'total': 5, 'unit': 'sheep'})\n"
+        "                'done': done, 'total': 5, 'unit': 'sheep', 'world_size': 2})\n"
         "            time.sleep(0.3)\n"
         "_ = cluster.run(steps)"
     )
