@@ -136,4 +136,6 @@ def _places(one: Entry) -> Iterator[Path]:
 
 def _by_hand(one: Entry) -> str:
     page = one.url or one.source
-    return f"fetch {one.files[0]} from {page} and set {VARIABLE} to the folder you put it in"
+    return (
+        f"fetch {one.files[0]} by hand from {page} and set {VARIABLE} to the folder you put it in"
+    )

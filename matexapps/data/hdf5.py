@@ -12,6 +12,8 @@ Rows are read by slices, when they are asked for, into the array that is returne
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +51,11 @@ class Hdf5Reader(Reader):
         self._missing = Missing.declared(schema.missing)
         if schema.classes is not None:
             raise DataError(f"{path}: classes= is for labels that are text; in HDF5 use numbers")
-        try:
+        with _damage_named(f"{path} is no whole HDF5 file"):
             self._file = h5py.File(path, "r", locking="best-effort")
-        except OSError as error:
-            raise DataError(
-                f"{path} is no whole HDF5 file ({_reason(error)}); write or copy it again"
-            ) from None
         try:
-            self._open(schema)
+            with _damage_named(f"{path} is no whole HDF5 file"):
+                self._open(schema)
         except BaseException:
             self._file.close()
             raise
@@ -172,13 +171,9 @@ class Hdf5Reader(Reader):
         return vector
 
     def _slice(self, dataset: Any, rows: slice) -> NDArray[Any]:
-        try:
+        span = f"rows {rows.start} to {rows.stop - 1} (from 0)"
+        with _damage_named(f"{self.path}, dataset {dataset.name!r}, {span} cannot be read"):
             return dataset[rows]
-        except (OSError, RuntimeError) as error:
-            raise DataError(
-                f"{self.path}, dataset {dataset.name!r}, rows {rows.start} to {rows.stop - 1} "
-                f"(from 0) cannot be read ({_reason(error)}); write or copy the file again"
-            ) from None
 
     def _check_features(self, block: NDArray[np.float32], start: int) -> None:
         bad = self._missing.first_bad(block)
@@ -210,12 +205,7 @@ def _datasets(file: Any) -> dict[str, Any]:
         if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiub" and item.ndim:
             found[name] = item
 
-    try:
-        file.visititems(visit)
-    except (OSError, RuntimeError) as error:
-        raise DataError(
-            f"{file.filename} is no whole HDF5 file ({_reason(error)}); write or copy it again"
-        ) from None
+    file.visititems(visit)
     return found
 
 
@@ -229,7 +219,13 @@ def _is_vector(dataset: Any) -> bool:
     return dataset.ndim == 1 or (dataset.ndim == 2 and dataset.shape[1] == 1)
 
 
-def _reason(error: Exception) -> str:
-    """Return the short reason in brackets at the end of an HDF5 message, or the message."""
-    text = str(error)
-    return text[text.rfind("(") + 1 :].rstrip(")") if "(" in text else text
+@contextmanager
+def _damage_named(what: str) -> Iterator[None]:
+    """Turn whatever HDF5 raises on a damaged file into one sentence."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
+        lines = str(error).splitlines() or [type(error).__name__]
+        # HDF5 puts its reason in brackets behind the name of the call that failed.
+        reason = lines[0].partition("(")[2].rstrip(")") or lines[0]
+        raise DataError(f"{what} ({reason}); write or copy it again") from None

@@ -1,0 +1,158 @@
+"""DataSet on one rank: settings, parts, files of their own, pickling."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from matexapps import progress
+from matexapps.comm.single import SingleProcess
+from matexapps.data.dataset import DataSet
+from matexapps.data.rows import Rows
+from matexapps.errors import DataError
+
+PARTS = ("train", "validation", "test")
+
+
+def frame(rows, seed=0):
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame(rng.normal(size=(rows, 3)).astype(np.float32), columns=["a", "b", "c"])
+    table.insert(0, "label", np.arange(rows) % 2)
+    return table
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "events.csv"
+    frame(203).to_csv(path, index=False)
+    return path
+
+
+def test_parts_hold_every_row_once_with_its_own_values(path):
+    data = DataSet(path, seed=4).load()
+    table = pd.concat([getattr(data, name).to_pandas() for name in PARTS]).sort_index()
+    assert table.index.tolist() == list(range(203))
+    expected = frame(203)[["a", "b", "c", "label"]]
+    pd.testing.assert_frame_equal(table, expected, check_dtype=False)
+    assert [len(getattr(data, name)) for name in PARTS] == [142, 20, 41]
+
+
+def test_nothing_is_read_until_it_is_needed(tmp_path):
+    data = DataSet(tmp_path / "later.csv")
+    frame(50).to_csv(tmp_path / "later.csv", index=False)
+    assert "not read yet" in repr(data)
+    assert len(data.train) == 35
+    assert "train 35" in repr(data)
+
+
+def test_loading_again_keeps_what_is_there(path):
+    data = DataSet(path)
+    train = data.load().train
+    path.unlink()
+    assert data.load(SingleProcess()).train is train
+
+
+def test_pickle_carries_settings_not_rows(path, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    data = DataSet(path.name, seed=3, split="stratified").load()
+    packed = pickle.dumps(data)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    again = pickle.loads(packed)
+    assert len(packed) < 1000
+    assert "not read yet" in repr(again)
+    assert again.test.digest() == data.test.digest()
+
+
+def test_arrays_are_pickled_with_their_rows():
+    data = DataSet.from_arrays(np.ones((30, 2)), np.arange(30) % 2)
+    again = pickle.loads(pickle.dumps(data))
+    assert again.train.digest() == data.train.digest()
+
+
+def test_validation_and_test_files_of_their_own(path, tmp_path):
+    frame(17, seed=1)[["c", "label", "b", "a"]].to_csv(tmp_path / "test.tsv", sep="\t", index=False)
+    data = DataSet(path, validation=0.25, test=tmp_path / "test.tsv").load()
+    assert (len(data.train), len(data.validation), len(data.test)) == (152, 51, 17)
+    np.testing.assert_array_equal(data.test.features, frame(17, seed=1)[["a", "b", "c"]])
+    assert data.test.columns == data.train.columns
+    both = DataSet(path, validation=path, test=str(tmp_path / "test.tsv")).load()
+    assert (len(both.train), len(both.validation), len(both.test)) == (203, 203, 17)
+
+
+def test_test_file_with_other_columns(path, tmp_path):
+    frame(17).drop(columns="b").to_csv(tmp_path / "test.csv", index=False)
+    with pytest.raises(DataError, match=r"test\.csv has no column 'b'"):
+        DataSet(path, test=tmp_path / "test.csv").load()
+
+
+def test_label_type_is_one_for_all_parts(tmp_path):
+    frame(40).to_csv(tmp_path / "train.csv", index=False)
+    frame(40).assign(label=2).to_csv(tmp_path / "test.csv", index=False)
+    data = DataSet(tmp_path / "train.csv", test=tmp_path / "test.csv").load()
+    assert {getattr(data, name).label.dtype for name in PARTS} == {np.dtype(np.int64)}
+
+
+def test_from_arrays_splits_like_a_file(path):
+    table = frame(203)
+    of_arrays = DataSet.from_arrays(
+        table[["a", "b", "c"]], table["label"], feature_names=["a", "b", "c"], seed=9
+    )
+    of_file = DataSet(path, seed=9)
+    for name in PARTS:
+        assert getattr(of_arrays, name).digest() == getattr(of_file, name).digest()
+
+
+def test_from_rows_takes_parts_as_they_are():
+    parts = [Rows.from_arrays(np.full((n, 2), n), np.arange(n) % 2) for n in (5, 3, 4)]
+    data = DataSet.from_rows(*parts).load(SingleProcess())
+    assert [data.train, data.validation, data.test] == parts
+    other = Rows.from_arrays(np.ones((3, 1)), [0, 1, 1])
+    with pytest.raises(DataError, match="test rows and training rows differ"):
+        DataSet.from_rows(parts[0], parts[1], other)
+
+
+def test_binary_names_file_and_line_of_the_first_wrong_label(tmp_path):
+    path = tmp_path / "events.csv"
+    path.write_text("label,x\n0,1\n\n1,2\n2,3\n3,4\n")
+    with pytest.raises(DataError, match=r"events\.csv, row 5: the label is 2, neither 0 nor 1"):
+        DataSet(path, binary=True).load()
+
+
+def test_binary_refuses_one_class(tmp_path):
+    path = tmp_path / "events.csv"
+    frame(20).assign(label=1).to_csv(path, index=False)
+    with pytest.raises(DataError, match=r"events\.csv: all 20 labels are 1, only one class"):
+        DataSet(path, binary=True).load()
+    assert len(DataSet(path).load().train) == 14
+
+
+def test_binary_refuses_one_class_among_the_training_rows(tmp_path):
+    path = tmp_path / "events.csv"
+    frame(20).assign(label=[1] + 19 * [0]).to_csv(path, index=False)
+    seed = next(s for s in range(100) if 0 in DataSet(path, seed=s).test.ids)
+    with pytest.raises(DataError, match="training part: all 14 labels are 0"):
+        DataSet(path, seed=seed, binary=True).load()
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"split": "strat"}, "split='strat' is not known"),
+        ({"test": 1.5}, "test=1.5 is not a fraction"),
+        ({"validation": 0.5, "test": 0.5}, "leave no rows"),
+        ({"seed": -3}, "seed=-3"),
+    ],
+)
+def test_settings_are_checked_at_once(settings, expected):
+    with pytest.raises(DataError, match=expected):
+        DataSet("events.csv", **settings)
+
+
+def test_reading_reports_progress(path):
+    events = []
+    with progress.reporting_to(events.append):
+        DataSet(path).load()
+    assert events[-1]["what"] == "reading events.csv"
+    assert events[-1]["done"] == events[-1]["total"] == path.stat().st_size
