@@ -1,0 +1,223 @@
+"""What one training step costs: our core, DDP with gloo, and no communication, in one run.
+
+    python benchmarks/step.py --json
+
+Starts 2 ranks, each pinned to a core, and trains the 28-300-300-300-300-300-1 network (370,201
+parameters) on 128 rows a rank. The ways alternate in short blocks, so that a change of the
+machine's speed meets all of them; figures are medians over blocks of ratios within a block.
+
+- ours: `Trainer.fit`, everything included (loader, progress, losses).
+- ddp: a loop with DistributedDataParallel over gloo, batches indexed whole.
+- no communication: the same loop without DDP; the slower rank's time, as a job would take it.
+- one rank: `Trainer.fit` on one rank against the bare loop, both ranks at once, each by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+ROWS_PER_RANK = 128
+STEPS = 40
+WARM_UP_STEPS = 4
+ROUNDS = 25
+RANKS = 2
+
+
+def main() -> None:
+    """Start the ranks, or be one of them."""
+    from matexapps.comm.launch import mpi_environment, mpiexec_command
+    from matexapps.comm.world import under_mpiexec
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON object last")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="blocks of each way")
+    options = parser.parse_args()
+    if not under_mpiexec():
+        environment = {**os.environ, **mpi_environment(), "OMP_NUM_THREADS": "1"}
+        command = mpiexec_command(RANKS, sys.argv)
+        sys.exit(subprocess.run(command, env=environment, check=False).returncode)
+    measure(options.rounds, options.json)
+
+
+def measure(rounds: int, as_json: bool) -> None:
+    """Run all ways in turn on every rank; rank 0 prints the figures."""
+    import torch
+    from torch import nn
+
+    from matexapps.comm.single import SingleProcess
+    from matexapps.comm.world import open_world
+
+    comm = open_world()
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[comm.rank % len(cores)]})
+    torch.set_num_threads(1)
+
+    def network() -> nn.Module:
+        torch.manual_seed(0)
+        widths = [28, *[300] * 5]
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise(widths):
+            layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        return nn.Sequential(*layers, nn.Linear(300, 1))
+
+    with gloo(comm):
+        ddp = nn.parallel.DistributedDataParallel(network())
+        ways: dict[str, Callable[[], list[float]]] = {
+            "no communication": bare_loop(network()),
+            "ours": our_loop(network(), comm),
+            "ddp": bare_loop(ddp),
+            "ours on one rank": our_loop(network(), SingleProcess()),
+            "bare on one rank": bare_loop(network()),
+        }
+        times: dict[str, list[list[float]]] = {name: [] for name in ways}
+        for round_ in range(-1, rounds):
+            for name, run in ways.items():
+                comm.barrier()
+                steps = run()
+                everybody = comm.all_gather_object(statistics.fmean(steps))
+                if round_ >= 0:
+                    times[name].append(everybody)
+    if comm.rank == 0:
+        show(times, as_json)
+    comm.close()
+
+
+def show(times: dict[str, list[list[float]]], as_json: bool) -> None:
+    """Print each way's time and the ratios."""
+    slowest = {name: [max(ranks) for ranks in blocks] for name, blocks in times.items()}
+    for name, blocks in slowest.items():
+        low, mid, high = min(blocks), statistics.median(blocks), max(blocks)
+        print(f"{name:18s} {mid * 1e3:7.2f} ms a step (min {low * 1e3:.2f}, max {high * 1e3:.2f})")
+    one = [
+        ours / bare
+        for o, b in pair(times, "ours on one rank", "bare on one rank")
+        for ours, bare in zip(o, b, strict=True)
+    ]
+    figures = {
+        "throughput_over_ddp": ratio(slowest["ddp"], slowest["ours"]),
+        "time_over_nocomm": ratio(slowest["ours"], slowest["no communication"]),
+        "one_rank_time_over_bare": statistics.median(one),
+        "ours_ms": statistics.median(slowest["ours"]) * 1e3,
+        "ddp_ms": statistics.median(slowest["ddp"]) * 1e3,
+        "nocomm_ms": statistics.median(slowest["no communication"]) * 1e3,
+        "ranks": RANKS,
+        "rows_per_rank": ROWS_PER_RANK,
+    }
+    figures = {k: round(v, 4) for k, v in figures.items()}
+    print(json.dumps(figures) if as_json else figures)
+
+
+def pair(
+    times: dict[str, list[list[float]]], one: str, other: str
+) -> Iterator[tuple[list[float], list[float]]]:
+    """Yield the blocks of two ways that were measured next to each other."""
+    return zip(times[one], times[other], strict=True)
+
+
+def ratio(above: list[float], below: list[float]) -> float:
+    """Return the median over blocks of one way's time over another's."""
+    return statistics.median(a / b for a, b in zip(above, below, strict=True))
+
+
+def our_loop(model, comm) -> Callable[[], list[float]]:
+    """Return a function that trains one short epoch with our Trainer and gives step times."""
+    import matexapps as mx
+
+    class Stamp(mx.Callback):
+        stamps: list[float]
+
+        def on_step_end(self, trainer: mx.Trainer) -> None:
+            self.stamps.append(time.perf_counter())
+
+    stamp = Stamp()
+    features, label = example_rows(STEPS * ROWS_PER_RANK * comm.world_size)
+    data = mx.DataSet.from_arrays(features, label, validation=0.0, test=0.0)
+    trainer = mx.Trainer(
+        model,
+        optimizer=sgd,
+        batch_size=ROWS_PER_RANK * comm.world_size,
+        callbacks=[stamp],
+        device="cpu",
+        comm=comm,
+    )
+
+    def run() -> list[float]:
+        stamp.stamps = []
+        trainer.fit(data, epochs=trainer.position.epoch + 1)
+        return between(stamp.stamps)
+
+    return run
+
+
+def bare_loop(model) -> Callable[[], list[float]]:
+    """Return a function that runs a plain PyTorch loop, or DDP's, and gives step times."""
+    import torch
+    from torch import nn
+
+    values, targets = example_rows(STEPS * ROWS_PER_RANK)
+    features, label = torch.from_numpy(values), torch.from_numpy(targets)[:, None]
+    optimizer = sgd(list(model.parameters()))
+    loss_function = nn.BCEWithLogitsLoss()
+
+    def run() -> list[float]:
+        stamps = []
+        order = torch.randperm(len(label))
+        for step in range(STEPS):
+            rows = order[step * ROWS_PER_RANK : (step + 1) * ROWS_PER_RANK]
+            optimizer.zero_grad()
+            loss = loss_function(model(features[rows]), label[rows])
+            loss.backward()
+            optimizer.step()
+            stamps.append(time.perf_counter())
+        return between(stamps)
+
+    return run
+
+
+def between(stamps: list[float]) -> list[float]:
+    """Return the times of single steps, the first few left out."""
+    return [b - a for a, b in pairwise(stamps)][WARM_UP_STEPS:]
+
+
+def sgd(parameters):
+    """Return the optimiser that every way uses."""
+    import torch
+
+    return torch.optim.SGD(parameters, lr=1e-3, momentum=0.9)
+
+
+def example_rows(count: int):
+    """Return random rows of the network's shape; their values do not matter for the time."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    label = (rng.random(count) > 0.5).astype(np.float32)
+    return rng.normal(size=(count, 28)).astype(np.float32), label
+
+
+@contextlib.contextmanager
+def gloo(comm) -> Iterator[None]:
+    """Start torch.distributed over gloo, its address exchanged over MPI."""
+    import torch.distributed as dist
+
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True) if comm.rank == 0 else None
+    port = comm.broadcast_object(store.port if store else None)
+    store = store or dist.TCPStore("127.0.0.1", port, is_master=False)
+    dist.init_process_group("gloo", store=store, rank=comm.rank, world_size=comm.world_size)
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()
