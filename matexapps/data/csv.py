@@ -80,7 +80,14 @@ class CsvReader(Reader):
         except (pa.ArrowException, OSError) as error:
             refusal = str(error).splitlines()[0]
         if refusal:
-            fault = find_fault(self.path, self._dialect, self._roles, self._missing, self._classes)
+            fault = find_fault(
+                self.path,
+                self._dialect,
+                self._roles,
+                self._missing,
+                self._classes,
+                good=collected.count,
+            )
             if fault is not None:
                 raise fault
         if not collected.count and next(records(self.path, self._dialect), None) is None:

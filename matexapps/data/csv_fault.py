@@ -29,13 +29,19 @@ def find_fault(
     roles: Roles,
     missing: Missing,
     classes: Sequence[str] | None,
+    good: int,
 ) -> DataError | None:
-    """Return the first fault of a file as an error naming row and column, or None."""
+    """Return the first fault of a file as an error naming row and column, or None.
+
+    The first ``good`` rows, which the fast reader has taken, are passed over unchecked.
+    """
     width = len(dialect.names)
     used = sorted({*roles.numbers, roles.label})
     line = 0
     try:
-        for line, cells, last in records(path, dialect):
+        for number, (line, cells, last) in enumerate(records(path, dialect)):
+            if number < good:
+                continue
             if len(cells) != width:
                 return DataError(f"{path}, row {line}: {_miscounted(cells, dialect.names, last)}")
             for column in used:
@@ -46,7 +52,8 @@ def find_fault(
                     )
     except BROKEN_GZIP:
         return DataError(
-            f"{path}, row {line + 1}: the gzip stream breaks off here; fetch or copy the file again"
+            f"{path}, row {line + 1}: the gzip stream breaks off here or shortly after; fetch or "
+            "copy the file again"
         )
     except csv.Error as error:
         return DataError(f"{path}, row {line + 1}: the line cannot be read ({error})")

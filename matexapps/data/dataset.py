@@ -224,7 +224,7 @@ class DataSet:
                 _same_columns(whole, parts[name], self._name, str(source))
         _enough(len(whole), ranks, self._name)
         dtype = label_type([rows.label for rows in (whole, *parts.values())])
-        if self.binary:
+        if self.binary and self.source is None:
             require_binary(whole, self._name)
         split = split_rows(
             len(whole),

@@ -167,3 +167,11 @@ def test_every_mutation_is_read_or_refused(tmp_path):
             refused.append(str(error))
     assert len(refused) > 100
     assert all(str(path) in message for message in refused)
+
+
+def test_fault_deep_in_a_file_is_found(tmp_path):
+    """Far behind the first blocks of the fast reader, whose rows are passed over."""
+    path = tmp_path / "events.csv"
+    path.write_text(GOOD + GOOD[13:] * 8000 + "1,oops,3\n" + GOOD[13:])
+    with pytest.raises(DataError, match="row 320042, column 'pt': 'oops' is not a number"):
+        DataSet(path).load()
