@@ -135,7 +135,7 @@ def _places(one: Entry) -> Iterator[Path]:
 
 
 def _by_hand(one: Entry) -> str:
-    page = one.url or one.source
-    return (
-        f"fetch {one.files[0]} by hand from {page} and set {VARIABLE} to the folder you put it in"
-    )
+    file = one.files[0]
+    if one.url is None:
+        return f"set {VARIABLE} to a folder that holds {file}"
+    return f"fetch {file} by hand from {one.url} and set {VARIABLE} to the folder you put it in"
