@@ -40,7 +40,7 @@ class SharedMemoryMean(MeanBuffer):
         self._window = MPI.Win.Allocate_shared(segment, 1, comm=node)
         self._window.Lock_all(MPI.MODE_NOCHECK)
         segments = [
-            np.frombuffer(memoryview(self._window.Shared_query(rank)[0]), np.uint8)
+            np.frombuffer(self._window.Shared_query(rank)[0], np.uint8)  # type: ignore[call-overload]
             for rank in range(node.size)
         ]
         self._weights = [s[:8].view(np.float64) for s in segments]

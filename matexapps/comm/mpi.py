@@ -37,7 +37,8 @@ class MpiCommunicator(Communicator):
         self._control, control_ready = world.Idup()
         self._waiting.complete([data_ready, control_ready], "opening the world")
         self._waiting.listen_on(self._control)
-        self._node = self._data.Split_type(MPI.COMM_TYPE_SHARED, key=self.rank)
+        node = self._data.Split_type(MPI.COMM_TYPE_SHARED, key=self.rank)
+        self._node = MPI.Intracomm(node)
         self.local_rank, self.local_size = self._node.rank, self._node.size
         if self.local_size > (os.cpu_count() or 1):
             self._waiting.yield_at_once()

@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
 
 from matexapps.errors import TrainingError, did_you_mean
 from matexapps.train.checkpoint import save_checkpoint
-
-if TYPE_CHECKING:
-    from matexapps.train.trainer import Trainer
+from matexapps.train.training import Training
 
 
 class Callback:
     """Hooks that do nothing; override those you need. They run on every rank alike."""
 
-    def on_fit_start(self, trainer: Trainer) -> None:
+    def on_fit_start(self, trainer: Training) -> None:
         """Called once the data are in place, before the first step."""
 
-    def on_epoch_start(self, trainer: Trainer) -> None:
+    def on_epoch_start(self, trainer: Training) -> None:
         """Called before the first step of an epoch."""
 
-    def on_step_end(self, trainer: Trainer) -> None:
+    def on_step_end(self, trainer: Training) -> None:
         """Called after the optimiser's step."""
 
-    def on_epoch_end(self, trainer: Trainer, row: dict[str, Any]) -> None:
+    def on_epoch_end(self, trainer: Training, row: dict[str, Any]) -> None:
         """Called with the epoch's row of the history; set ``trainer.stop`` to end after it."""
 
-    def on_fit_end(self, trainer: Trainer) -> None:
+    def on_fit_end(self, trainer: Training) -> None:
         """Called after the last epoch."""
 
     def state(self) -> dict[str, Any]:
@@ -71,7 +69,7 @@ class EarlyStopping(Callback):
         self.best_epoch = 0
         self._weights: dict[str, torch.Tensor] = {}
 
-    def on_epoch_end(self, trainer: Trainer, row: dict[str, Any]) -> None:
+    def on_epoch_end(self, trainer: Training, row: dict[str, Any]) -> None:
         if self.metric not in row:
             raise TrainingError(
                 f"EarlyStopping watches {self.metric!r}, which the history does not have"
@@ -87,7 +85,7 @@ class EarlyStopping(Callback):
         elif row["epoch"] - self.best_epoch >= self.patience:
             trainer.stop = True
 
-    def on_fit_end(self, trainer: Trainer) -> None:
+    def on_fit_end(self, trainer: Training) -> None:
         if self._weights:
             trainer.model.load_state_dict(self._weights)
 
@@ -129,16 +127,16 @@ class Checkpointing(Callback):
         self.folder = Path(folder)
         self.every_epochs, self.every_steps, self.keep = every_epochs, every_steps, keep
 
-    def on_step_end(self, trainer: Trainer) -> None:
+    def on_step_end(self, trainer: Training) -> None:
         # An epoch's last step is left to on_epoch_end, whose checkpoint has the epoch's history.
         step = trainer.position.step
         if self.every_steps and step % self.every_steps == 0 and step < trainer.steps_per_epoch:
             self._save(trainer)
 
-    def on_epoch_end(self, trainer: Trainer, row: dict[str, Any]) -> None:
+    def on_epoch_end(self, trainer: Training, row: dict[str, Any]) -> None:
         if row["epoch"] % self.every_epochs == 0:
             self._save(trainer)
 
-    def _save(self, trainer: Trainer) -> None:
+    def _save(self, trainer: Training) -> None:
         snapshot = trainer.snapshot()
         trainer.comm.on_root(lambda: save_checkpoint(self.folder, snapshot, self.keep))

@@ -56,8 +56,8 @@ class RowLoss:
         if isinstance(function, nn.Module) and hasattr(function, "reduction"):
             if function.reduction != "mean":
                 raise TrainingError(
-                    f"{type(function).__name__}(reduction={function.reduction!r}) is not an average over "
-                    "rows; use reduction='mean', and weights in the DataSet for weighted rows"
+                    f"{type(function).__name__}(reduction={function.reduction!r}) is not an average "
+                    "over rows; use reduction='mean', and weights in the DataSet for weighted rows"
                 )
             self._weighs_rows = isinstance(function, _ROW_WEIGHING)
             per_row: Any = copy.deepcopy(function)

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from matexapps.errors import CheckpointError
 from matexapps.train.checkpoint import load_checkpoint
 from matexapps.train.position import Position
-
-if TYPE_CHECKING:
-    from matexapps.train.trainer import Trainer
+from matexapps.train.training import Training
 
 
-def take_snapshot(trainer: Trainer) -> dict[str, Any]:
+def take_snapshot(trainer: Training) -> dict[str, Any]:
     """Return the whole state of training as tensors and plain values. Collective."""
     states = trainer.comm.all_gather_object(_random_state())
     return {**_state(trainer), "random_states": states}
 
 
-def restore(trainer: Trainer, path: str | Path) -> None:
+def restore(trainer: Training, path: str | Path) -> None:
     """Bring a trainer to the state of a checkpoint. Collective.
 
     Raises
@@ -55,12 +53,12 @@ def restore(trainer: Trainer, path: str | Path) -> None:
         )
 
 
-def synchronise(trainer: Trainer) -> None:
+def synchronise(trainer: Training) -> None:
     """Bring all ranks to rank 0's state, after a stop that met them at different steps."""
     _apply(trainer, trainer.comm.broadcast_object(_state(trainer)))
 
 
-def _state(trainer: Trainer) -> dict[str, Any]:
+def _state(trainer: Training) -> dict[str, Any]:
     scaler, scheduler = trainer.precision.scaler, trainer.scheduler
     return {
         "model": trainer.model.state_dict(),
@@ -76,7 +74,7 @@ def _state(trainer: Trainer) -> dict[str, Any]:
     }
 
 
-def _apply(trainer: Trainer, state: dict[str, Any]) -> None:
+def _apply(trainer: Training, state: dict[str, Any]) -> None:
     trainer.model.load_state_dict(state["model"])
     trainer.optimizer.load_state_dict(state["optimizer"])
     if trainer.scheduler is not None and state["scheduler"] is not None:
@@ -88,7 +86,7 @@ def _apply(trainer: Trainer, state: dict[str, Any]) -> None:
     _restore_callbacks(trainer, state["callbacks"])
 
 
-def _settings(trainer: Trainer) -> dict[str, Any]:
+def _settings(trainer: Training) -> dict[str, Any]:
     return {
         "batch size": trainer.batch_size,
         "seed": trainer.seed,
@@ -96,7 +94,7 @@ def _settings(trainer: Trainer) -> dict[str, Any]:
     }
 
 
-def _restore_callbacks(trainer: Trainer, saved: list[list[Any]]) -> None:
+def _restore_callbacks(trainer: Training, saved: list[list[Any]]) -> None:
     waiting = list(saved)
     for callback in trainer.callbacks:
         match = next((entry for entry in waiting if entry[0] == type(callback).__name__), None)

@@ -1,0 +1,65 @@
+"""What callbacks and checkpoints may touch of a training under way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+
+from matexapps.comm.communicator import Communicator
+from matexapps.train.history import History
+from matexapps.train.position import Position
+from matexapps.train.precision import Precision
+
+
+class Stateful(Protocol):
+    """Something whose state belongs into a checkpoint."""
+
+    def state(self) -> dict[str, Any]:
+        """Return plain values and tensors."""
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take back what :meth:`state` gave."""
+
+
+class Training(Protocol):
+    """A training under way, as a :class:`~matexapps.train.trainer.Trainer` is one.
+
+    Attributes
+    ----------
+    model, optimizer, scheduler, precision
+        What is trained, and by what; ``scheduler`` is None where there is none.
+    comm : Communicator
+        The ranks that train.
+    position : Position
+        Epoch and step.
+    history : History
+        The completed epochs.
+    batch_size, seed, train_digest, steps_per_epoch
+        What the order of rows follows from.
+    callbacks
+        What is hooked in.
+    stop : bool
+        Set it to end training after the current epoch.
+    """
+
+    model: torch.nn.Module
+    optimizer: torch.optim.Optimizer
+    scheduler: Any
+    precision: Precision
+    comm: Communicator
+    position: Position
+    history: History
+    batch_size: int
+    seed: int
+    train_digest: str
+    steps_per_epoch: int
+    stop: bool
+
+    @property
+    def callbacks(self) -> Sequence[Stateful]:
+        """What is hooked in."""
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return everything that a checkpoint keeps. Collective."""
