@@ -10,8 +10,8 @@ from typing import Any, Self
 from numpy.typing import ArrayLike
 
 from matexapps.comm.communicator import Communicator
+from matexapps.data.formats import open_reader
 from matexapps.data.labels import require_binary
-from matexapps.data.reader import open_reader
 from matexapps.data.rows import Rows, label_type
 from matexapps.data.schema import Column, Schema
 from matexapps.data.sharing import broadcast_rows, describe

@@ -1,4 +1,4 @@
-"""The interface of all readers, and which reader a file name asks for."""
+"""The interface of all readers."""
 
 from __future__ import annotations
 
@@ -6,11 +6,6 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 from matexapps.data.rows import Rows
-from matexapps.data.schema import Schema
-from matexapps.errors import DataError, did_you_mean
-
-CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".data")
-HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf")
 
 
 class Reader(ABC):
@@ -47,41 +42,3 @@ class Reader(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give back what the reader holds."""
-
-
-def open_reader(path: Path, schema: Schema) -> Reader:
-    """Return a reader for ``path``, chosen by the ending of its name.
-
-    Raises
-    ------
-    DataError
-        If there is no such file, or no reader for its ending.
-    """
-    check_file(path)
-    name = path.name.lower()
-    ending = Path(name.removesuffix(".gz")).suffix
-    if ending in CSV_SUFFIXES:
-        from matexapps.data.csv import CsvReader
-
-        return CsvReader(path, schema)
-    if ending in HDF5_SUFFIXES and not name.endswith(".gz"):
-        from matexapps.data.hdf5 import Hdf5Reader
-
-        return Hdf5Reader(path, schema)
-    known = (*CSV_SUFFIXES, *HDF5_SUFFIXES)
-    raise DataError(
-        f"{path}: no reader for names that end like this; let it end in one of "
-        f"{', '.join(known)} (CSV also with .gz){did_you_mean(ending, known)}"
-    )
-
-
-def check_file(path: Path) -> None:
-    """Raise a DataError, with a suggestion, unless ``path`` is a file."""
-    if path.is_file():
-        return
-    if path.is_dir():
-        raise DataError(f"{path} is a folder: give the name of one file in it")
-    if not path.parent.is_dir():
-        raise DataError(f"{path} does not exist, nor does the folder {path.parent}")
-    neighbours = (entry.name for entry in path.parent.iterdir() if entry.is_file())
-    raise DataError(f"{path} does not exist{did_you_mean(path.name, neighbours)}")

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from matexapps.data import catalog
-from matexapps.data.reader import check_file
+from matexapps.data.formats import check_file
 from matexapps.data.schema import Schema
 
 

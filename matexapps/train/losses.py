@@ -55,9 +55,10 @@ class RowLoss:
         self._weighs_rows = False
         if isinstance(function, nn.Module) and hasattr(function, "reduction"):
             if function.reduction != "mean":
+                name = type(function).__name__
                 raise TrainingError(
-                    f"{type(function).__name__}(reduction={function.reduction!r}) is not an average "
-                    "over rows; use reduction='mean', and weights in the DataSet for weighted rows"
+                    f"{name}(reduction={function.reduction!r}) is not an average over rows; use "
+                    "reduction='mean', and weights in the DataSet for weighted rows"
                 )
             self._weighs_rows = isinstance(function, _ROW_WEIGHING)
             per_row: Any = copy.deepcopy(function)

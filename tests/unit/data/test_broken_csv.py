@@ -6,7 +6,7 @@ import random
 import pytest
 
 from matexapps.data.dataset import DataSet
-from matexapps.data.reader import open_reader
+from matexapps.data.formats import open_reader
 from matexapps.data.schema import Schema
 from matexapps.errors import DataError, MatexError
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from matexapps.data.reader import open_reader
+from matexapps.data.formats import open_reader
 from matexapps.data.schema import Schema
 from matexapps.errors import DataError
 
