@@ -125,7 +125,8 @@ class Trainer:
         self.history = History()
         self.position = Position()
         self.steps_per_epoch = 0
-        self.train_digest = ""
+        self._rows: Rows | None = None
+        self._digest = ""
         self.stop = False
 
     def fit(self, data: DataSet, epochs: int, *, resume: str | Path | None = None) -> History:
@@ -177,6 +178,13 @@ class Trainer:
         """Return the network's raw outputs for ``rows``, in their order. Collective."""
         return predict(self.model, rows, self.precision, self.comm)
 
+    @property
+    def train_digest(self) -> str:
+        """Fingerprint of the training rows, so that a checkpoint is not used with others."""
+        if not self._digest and self._rows is not None:
+            self._digest = self._rows.digest()
+        return self._digest
+
     def snapshot(self) -> dict[str, Any]:
         """Return everything that a checkpoint keeps. Collective."""
         self.position.settle()
@@ -185,7 +193,8 @@ class Trainer:
     def _prepare(self, data: DataSet, epochs: int) -> None:
         if len(data.train) == 0:
             raise TrainingError("there are no training rows; lower the validation and test shares")
-        self.train_digest = data.train.digest()
+        self._rows = data.train
+        self._digest = ""
         self.steps_per_epoch = math.ceil(len(data.train) / self.batch_size)
         self.stop = False
         share_initial_weights(self.model, self.comm)

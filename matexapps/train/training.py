@@ -53,9 +53,12 @@ class Training(Protocol):
     history: History
     batch_size: int
     seed: int
-    train_digest: str
     steps_per_epoch: int
     stop: bool
+
+    @property
+    def train_digest(self) -> str:
+        """Fingerprint of the training rows."""
 
     @property
     def callbacks(self) -> Sequence[Stateful]:
