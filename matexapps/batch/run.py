@@ -131,7 +131,9 @@ def _statements(source: str) -> list[ast.stmt]:
 def _execute(source: Path, output: Path, n: int, parameters: dict[str, Any]) -> None:
     import papermill
     from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
 
+    encrypted = Config({"KernelManager": {"transport_encryption": "auto"}})
     try:
         with _environment({RANKS: str(n), HEADLESS: "1"}):
             papermill.execute_notebook(
@@ -142,6 +144,7 @@ def _execute(source: Path, output: Path, n: int, parameters: dict[str, Any]) -> 
                 kernel_name="python3",
                 language="python",
                 cwd=str(source.parent),
+                config=encrypted,
                 progress_bar=sys.stderr.isatty(),
                 stdout_file=sys.stdout,
                 stderr_file=sys.stderr,

@@ -32,6 +32,10 @@ class MergedProgress:
     def update(self, event: dict[str, Any]) -> None:
         """Take in one event of one rank (see :mod:`matexapps.progress`)."""
         stage = (event["kind"], event.get("what", "training"))
+        before = self._latest.get(event["rank"], {})
+        if not event.get("metrics") and stage == self._stage:
+            # Metrics are known at an epoch's end only, and stay in sight until the next.
+            event = {**event, "metrics": before.get("metrics")}
         self._latest[event["rank"]] = event
         if stage != self._stage:
             self._stage = stage
@@ -93,15 +97,13 @@ class MergedProgress:
         pieces.append(f"{event['rows_per_s']:,.0f} rows/s")
         slowest = self.slowest_rank
         if slowest is not None:
-            pieces.append(f"slowest rank {slowest} ({self._longest_wait():.0%} waiting for it)")
+            pieces.append(f"slowest rank {slowest} (others wait {self._longest_wait():.0%})")
         return pieces
 
     def _longest_wait(self) -> float:
-        shares = [
-            event["wait_s"] / max(event["wait_s"] + event["compute_s"], 1e-9)
-            for event in self._latest.values()
-        ]
-        return max(shares)
+        waits = [event["wait_s"] for event in self._latest.values()]
+        longest = max(event["wait_s"] + event["compute_s"] for event in self._latest.values())
+        return float((max(waits) - min(waits)) / longest) if longest > 0.0 else 0.0
 
     def text(self) -> str:
         """Return everything in one line."""

@@ -44,9 +44,9 @@ def test_the_least_advanced_rank_counts():
 def test_the_slowest_rank_is_the_one_that_waits_least():
     progress = MergedProgress()
     for rank, wait_s in enumerate([1.0, 0.2, 3.0]):
-        progress.update(training(rank, wait_s=wait_s))
+        progress.update(training(rank, wait_s=wait_s, compute_s=4.0 - wait_s))
     assert progress.slowest_rank == 1
-    assert "slowest rank 1 (50% waiting for it)" in progress.parts()
+    assert "slowest rank 1 (others wait 70%)" in progress.parts()
 
 
 def test_one_rank_is_not_called_the_slowest():
@@ -66,6 +66,15 @@ def test_the_line_says_epoch_loss_metric_and_rate():
         "accuracy 0.875",
         "12,346 rows/s",
     ]
+
+
+def test_metrics_stay_in_sight_until_the_next_epochs_end():
+    progress = MergedProgress()
+    progress.update(training(0, epoch=1, rows=1000))
+    progress.update(training(0, epoch=2, rows=100, metrics={}))
+    assert "accuracy 0.875" in progress.parts()
+    progress.update(training(0, epoch=2, rows=1000, metrics={"accuracy": 0.9}))
+    assert "accuracy 0.9" in progress.parts()
 
 
 def test_time_left_follows_the_pace_since_the_first_event():
