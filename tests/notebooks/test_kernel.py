@@ -137,6 +137,38 @@ def test_stop_ends_the_cell_on_all_ranks_and_the_next_cell_runs(notebook, body):
     assert text(after) == text(before)
 
 
+def test_stop_in_the_middle_of_training_and_the_next_fit_works(notebook):
+    prepare = (
+        "import numpy as np\nfrom torch import nn\nfrom matexapps import Callback, DataSet\n"
+        "rows = np.random.default_rng(0).normal(size=(2000, 4))\n"
+        "data = DataSet.from_arrays(rows, (rows[:, 0] > 0).astype(float))\n"
+        "class Speak(Callback):\n"
+        "    def on_epoch_end(self, *_, **__):\n"
+        "        print('under way', flush=True)\n"
+        "pids = cluster.run('os:getpid')"
+    )
+    failed, outputs = notebook.cell(prepare)
+    assert failed == "", outputs
+    pressed = []
+
+    def press_stop_once(output: dict[str, Any]) -> None:
+        if "under way" in output.get("text", "") and not pressed:
+            pressed.append(True)
+            notebook.manager.interrupt_kernel()
+
+    failed, outputs = notebook.cell(
+        "cluster.fit(nn.Linear(4, 1), data, epochs=100_000, batch_size=100, callbacks=[Speak()])",
+        press_stop_once,
+    )
+    assert failed == "KeyboardInterrupt", text(outputs)
+    failed, outputs = notebook.cell(
+        "result = cluster.fit(nn.Linear(4, 1), data, epochs=2, batch_size=100)\n"
+        "print(len(result.history), cluster.run('os:getpid') == pids)"
+    )
+    assert failed == "", text(outputs)
+    assert "2 True" in text(outputs)
+
+
 def test_prints_of_ranks_appear_in_the_cell(notebook):
     failed, outputs = notebook.cell("_ = cluster.run(print, 'good morning')")
     assert failed == ""
