@@ -1,8 +1,9 @@
 """What a detector sees of an event: smeared particles, one isolated lepton, missing momentum.
 
-The response is parametrised, particle by particle, in the way of fast simulations such as Delphes
-(J. de Favereau et al., JHEP 02 (2014) 057): charged hadrons come from the tracker, photons and
-electrons from the electromagnetic calorimeter, other hadrons from the hadronic one.
+The response is parametrised, particle by particle: photons and electrons are measured by an
+electromagnetic calorimeter, hadrons by a hadronic one, muons by a spectrometer. The thresholds are
+those that the UCI data show: its smallest lepton and jet momenta lie at 15 GeV once its masses are
+brought to GeV.
 """
 
 from __future__ import annotations
@@ -16,16 +17,18 @@ from matexapps.apps.higgs.simulation.events import Particles
 from matexapps.apps.higgs.simulation.kinematics import angular_distance
 
 _NEUTRINOS = (12, 14, 16)
-_CHARGED_HADRONS = (211, 321, 2212)
 _ELECTRON, _MUON, _PHOTON = 11, 13, 22
 
 CALORIMETER_ETA = 4.9
-TRACKER_ETA = 2.5
-TRACKER_PT_GEV = 0.5
-TRACKER_EFFICIENCY = 0.95
-TRACKER_RESOLUTION = 0.015
 CALORIMETER_THRESHOLD_GEV = 0.5
-LEPTON_PT_GEV = 20.0
+ELECTROMAGNETIC_RESOLUTION = (0.2, 0.01)
+HADRONIC_RESOLUTION = (1.0, 0.05)
+"""Standard deviation of E: the first times sqrt(E), and the second times E, added in quadrature."""
+MUON_RESOLUTION = 0.015
+MISSING_NOISE_GEV = 15.0
+"""Standard deviation of either component of the missing momentum from what is not simulated:
+additional collisions and deposits below threshold."""
+LEPTON_PT_GEV = 15.0
 LEPTON_ETA = 2.5
 ISOLATION_RADIUS = 0.4
 ISOLATION_LIMIT = 0.15
@@ -53,13 +56,16 @@ class Measured:
     eta: NDArray[np.float64]
     phi: NDArray[np.float64]
 
-    def missing_momentum(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the x and y components, in GeV, that balance each event's visible particles."""
+    def missing_momentum(
+        self, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return x and y, in GeV, of what balances each event's visible particles, with noise."""
+        noise = MISSING_NOISE_GEV * rng.standard_normal((2, self.events))
         x = -self.pt * np.cos(self.phi)
         y = -self.pt * np.sin(self.phi)
         return (
-            np.bincount(self.event, x, self.events).astype(np.float64),
-            np.bincount(self.event, y, self.events).astype(np.float64),
+            np.bincount(self.event, x, self.events) + noise[0],
+            np.bincount(self.event, y, self.events) + noise[1],
         )
 
 
@@ -72,23 +78,14 @@ def measure(particles: Particles, rng: np.random.Generator) -> Measured:
     pt, eta, kind = pt[seen], eta[seen], kind[seen]
     energy = particles.energy[seen]
 
-    forward = np.abs(eta) > 3
-    resolution = np.hypot(
-        np.where(forward, 1.5, 0.8) * np.sqrt(energy), np.where(forward, 0.1, 0.05) * energy
-    )
     electromagnetic = (kind == _ELECTRON) | (kind == _PHOTON)
-    resolution = np.where(
-        electromagnetic, np.hypot(0.1 * np.sqrt(energy), 0.007 * energy), resolution
-    )
-    tracked = (
-        np.isin(kind, _CHARGED_HADRONS)
-        & (np.abs(eta) < TRACKER_ETA)
-        & (pt > TRACKER_PT_GEV)
-        & (rng.random(len(energy)) < TRACKER_EFFICIENCY)
-    )
     muon = kind == _MUON
-    resolution = np.where(tracked | muon, TRACKER_RESOLUTION * energy, resolution)
-
+    resolution = np.where(
+        electromagnetic,
+        _resolution(energy, ELECTROMAGNETIC_RESOLUTION),
+        _resolution(energy, HADRONIC_RESOLUTION),
+    )
+    resolution = np.where(muon, MUON_RESOLUTION * energy, resolution)
     measured = np.maximum(energy + resolution * rng.standard_normal(len(energy)), 0.0)
     measured[~muon & (energy < CALORIMETER_THRESHOLD_GEV)] = 0.0
     return Measured(
@@ -99,6 +96,11 @@ def measure(particles: Particles, rng: np.random.Generator) -> Measured:
         eta=eta,
         phi=np.arctan2(particles.py[seen], particles.px[seen]),
     )
+
+
+def _resolution(energy: NDArray[np.float64], terms: tuple[float, float]) -> NDArray[np.float64]:
+    stochastic, constant = terms
+    return np.hypot(stochastic * np.sqrt(energy), constant * energy)
 
 
 def find_single_leptons(measured: Measured) -> NDArray[np.int64]:

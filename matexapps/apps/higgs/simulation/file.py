@@ -16,8 +16,8 @@ from matexapps.apps.higgs.simulation.campaign import CampaignSettings, Sample
 from matexapps.apps.higgs.simulation.events import BEAM_ENERGY_GEV
 from matexapps.errors import DataError
 
-MANTISSA_BITS = 11
-"""Bits kept after the point of a float32: a relative error of at most 2.5e-4."""
+MANTISSA_BITS = 10
+"""Bits kept after the point of a float32: a relative error of at most 5e-4."""
 
 _CHUNK_ROWS = 4096
 

@@ -19,16 +19,22 @@ from matexapps.apps.higgs.simulation.kinematics import (
 )
 
 JET_RADIUS = 0.5
-JET_PT_GEV = 20.0
-JET_ETA = 2.5
-LEADING_JETS = 6
+JET_PT_GEV = 15.0
+JET_ETA = 3.0
+MOST_JETS = 12
 """Jets of an event that are looked at, from the highest pT down."""
 
 CONSTITUENT_PT_GEV = 0.1
 HEAVY_HADRON_PT_GEV = 5.0
 
-TAG_EFFICIENCIES = {"b": (0.72, 0.88), "c": (0.18, 0.35), "light": (0.004, 0.05)}
-"""By flavour: probability of the tight tag (value 2), and of at least the loose one (value 1)."""
+TAG_EFFICIENCIES = {"b": 0.85, "c": 0.25, "light": 0.01}
+"""Probability that a jet of each flavour is tagged, at its plateau in pT and eta."""
+TIGHT_SHARE = 0.815
+"""Share of the tagged jets that also pass the tight tag, as in the UCI data."""
+TAG_ETA_PLATEAU, TAG_ETA_END = 1.2, 1.75
+"""Tags need tracks: the efficiency falls from the plateau to zero between these \\|eta\\|."""
+TAG_PT_HALF_GEV = 20.0
+"""pT over which the efficiency rises, as 1 - exp(-(pT / this))."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +43,9 @@ class Jets:
 
     Attributes
     ----------
-    momentum : ndarray of float64, shape (events, LEADING_JETS, 4)
-        Four-momenta in GeV; 0 where an event has fewer jets.
-    exists : ndarray of bool, shape (events, LEADING_JETS)
+    momentum : ndarray of float64, shape (events, MOST_JETS, 4)
+        Massless four-momenta in GeV; 0 where an event has fewer jets.
+    exists : ndarray of bool, shape (events, MOST_JETS)
         Where there is a jet.
     """
 
@@ -73,8 +79,10 @@ def cluster_jets(measured: Measured, leptons: NDArray[np.int64]) -> Jets:
         [ak.to_numpy(ak.flatten(found[name])) for name in ("px", "py", "pz", "E")], axis=-1
     )
     found_row = np.repeat(np.arange(len(leptons)), ak.to_numpy(ak.num(found)))
-    central = np.abs(pseudorapidity(found_momentum)) < JET_ETA
-    return _leading(found_momentum[central], found_row[central], len(leptons))
+    eta = pseudorapidity(found_momentum)
+    central = np.abs(eta) < JET_ETA
+    massless = four_vector(transverse_momentum(found_momentum), eta, azimuth(found_momentum))
+    return _leading(massless[central], found_row[central], len(leptons))
 
 
 def _leading(momentum: NDArray[np.float64], row: NDArray[np.int64], rows: int) -> Jets:
@@ -82,10 +90,10 @@ def _leading(momentum: NDArray[np.float64], row: NDArray[np.int64], rows: int) -
     order = np.lexsort((-transverse_momentum(momentum), row))
     momentum, row = momentum[order], row[order]
     place = np.arange(len(row)) - np.searchsorted(row, row, side="left")
-    kept = place < LEADING_JETS
-    arranged = np.zeros((rows, LEADING_JETS, 4))
+    kept = place < MOST_JETS
+    arranged = np.zeros((rows, MOST_JETS, 4))
     arranged[row[kept], place[kept]] = momentum[kept]
-    exists = np.zeros((rows, LEADING_JETS), dtype=bool)
+    exists = np.zeros((rows, MOST_JETS), dtype=bool)
     exists[row[kept], place[kept]] = True
     return Jets(arranged, exists)
 
@@ -96,7 +104,7 @@ def tag_jets(
     accepted: NDArray[np.int64],
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Return the b-tag, 0, 1 (loose) or 2 (tight), of each jet, shape (events, LEADING_JETS).
+    """Return the b-tag, 0, 1 (loose) or 2 (tight), of each jet, shape (events, MOST_JETS).
 
     A jet's flavour is that of the heaviest-flavoured hadron inside its radius; the tag is drawn
     with the efficiency of that flavour.
@@ -111,10 +119,19 @@ def tag_jets(
     bottom = _near_hadron(jets, particles, row, quark=5)
     charm = _near_hadron(jets, particles, row, quark=4)
     flavour = np.where(bottom, 0, np.where(charm, 1, 2))
-    tight, loose = np.array(list(TAG_EFFICIENCIES.values())).T
+    plateau = np.array(list(TAG_EFFICIENCIES.values()))[flavour]
     draw = rng.random(jets.exists.shape)
-    tag = (draw < tight[flavour]).astype(np.int64) + (draw < loose[flavour])
+    loose = plateau * _tag_acceptance(jets.momentum)
+    tag = (draw < loose).astype(np.int64) + (draw < TIGHT_SHARE * loose)
     return np.where(jets.exists, tag, 0)
+
+
+def _tag_acceptance(momentum: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the efficiency of a b-tag relative to its plateau, by eta and pT of the jet."""
+    beyond = np.abs(pseudorapidity(momentum)) - TAG_ETA_PLATEAU
+    central = np.clip(1 - beyond / (TAG_ETA_END - TAG_ETA_PLATEAU), 0, 1)
+    hard: NDArray[np.float64] = -np.expm1(-transverse_momentum(momentum) / TAG_PT_HALF_GEV)
+    return central * hard
 
 
 def _near_hadron(

@@ -1,4 +1,4 @@
-"""The events that pass: one isolated lepton, four jets, one or two b-tags."""
+"""The events that pass: one isolated lepton, at least four jets, exactly two b-tags."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from matexapps.apps.higgs.simulation.jets import Jets, cluster_jets, tag_jets
 from matexapps.apps.higgs.simulation.kinematics import Array, four_vector
 from matexapps.apps.higgs.simulation.reconstruction import build_features
 
-LARGEST_TAG_COUNT = 2
+TAGGED_JETS = 2
 
 
 def observe(particles: Particles, rng: np.random.Generator) -> Array:
     """Put events through the detector and return the features of those that pass.
 
-    An event passes with exactly one isolated electron or muon (pT > 20 GeV, \\|eta\\| < 2.5), at
-    least four jets (anti-kt, R = 0.5, pT > 20 GeV, \\|eta\\| < 2.5), and one or two b-tags.
+    An event passes with exactly one isolated electron or muon (pT > 15 GeV, \\|eta\\| < 2.5), at
+    least four jets (anti-kt, R = 0.5, pT > 15 GeV, \\|eta\\| < 3), two of them, not necessarily
+    among the leading four, with a b-tag.
 
     Returns
     -------
@@ -32,9 +33,8 @@ def observe(particles: Particles, rng: np.random.Generator) -> Array:
     jets = cluster_jets(measured, leptons)
     accepted = measured.event[leptons]
     tags = tag_jets(jets, particles, accepted, rng)
-    tagged = (tags > 0).sum(axis=1)
-    passed = (jets.exists.sum(axis=1) >= JETS) & (tagged >= 1) & (tagged <= LARGEST_TAG_COUNT)
-    missing_x, missing_y = measured.missing_momentum()
+    passed = (jets.exists.sum(axis=1) >= JETS) & ((tags > 0).sum(axis=1) == TAGGED_JETS)
+    missing_x, missing_y = measured.missing_momentum(rng)
     events = accepted[passed]
     leptons = leptons[passed]
     return build_features(
@@ -43,4 +43,5 @@ def observe(particles: Particles, rng: np.random.Generator) -> Array:
         missing_y[events],
         Jets(jets.momentum[passed], jets.exists[passed]),
         tags[passed],
+        rng,
     )
