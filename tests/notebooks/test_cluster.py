@@ -168,6 +168,8 @@ def test_singletons_are_refused_and_leave_nothing(tmp_path, monkeypatch, nothing
     def command(n: int, arguments: list[str]) -> list[str]:
         return [str(foreign), *real(n, arguments)[1:]]
 
+    # Nobody removes the shared memory of singletons that are killed: let it be files of this test.
+    monkeypatch.setenv("OMPI_MCA_btl_sm_backing_directory", str(tmp_path))
     monkeypatch.setattr(engines_module, "mpiexec_command", command)
     monkeypatch.setattr(engines_module.preflight, "mpiexec_command", command)
     with pytest.raises(ClusterError, match=r"not one world of 2 ranks.*mpiexec is of another MPI"):

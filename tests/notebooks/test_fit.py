@@ -75,7 +75,7 @@ def test_an_optimiser_made_outside_follows_its_model(pair, data, model):
 
 
 def test_a_missing_file_is_told_as_in_a_script(pair, model):
-    with pytest.raises(DataError, match="nowhere.csv"):
+    with pytest.raises(DataError, match=r"nowhere\.csv"):
         pair.fit(model, DataSet("nowhere.csv", label="class"), epochs=1)
 
 
