@@ -97,7 +97,7 @@ class Call:
             if failed_at is not None and not pushed:
                 pushed = time.monotonic() - failed_at > _OTHERS_GRACE_S
                 if pushed:
-                    self._engines.interrupt()
+                    self._engines.interrupt(self._unanswered())
             if failed_at is not None and time.monotonic() - failed_at > _INTERRUPT_GRACE_S:
                 # Stuck where Python is never asked. The failure is what the user has to see.
                 self._engines.stop()
@@ -111,13 +111,20 @@ class Call:
             reply.wait(max(0.0, deadline - time.monotonic()))
             if not reply.ready():
                 continue
-            try:
-                packed = reply.get()
-            except Exception as error:
-                # The call itself catches all its exceptions, so it was the engine that failed.
-                raise self._engines.lost(rank, error) from None
-            self._outcomes[rank] = cloudpickle.loads(packed)
+            self._outcomes[rank] = self._open(rank, reply)
         return len(self._outcomes) == len(self._replies)
+
+    def _open(self, rank: int, reply: Any) -> dict[str, Any]:
+        try:
+            outcome: dict[str, Any] = cloudpickle.loads(reply.get())
+        except Exception as error:
+            # The call itself catches everything, so it was its engine that failed, or died.
+            name = getattr(error, "ename", "EngineError")
+            if name == "EngineError":
+                raise self._engines.lost(rank, error) from None
+            failure = {"type_name": name, "message": str(error), "trace": "", "host": "this host"}
+            return {"failure": {**failure, "raised_at": time.time()}}
+        return outcome
 
     def _failures(self) -> list[Failure]:
         return [
@@ -125,6 +132,9 @@ class Call:
             for rank, outcome in sorted(self._outcomes.items())
             if "failure" in outcome
         ]
+
+    def _unanswered(self) -> list[int]:
+        return [rank for rank in range(self._engines.n) if rank not in self._outcomes]
 
     def _look(self, final: bool = False) -> None:
         for reply in self._replies:
@@ -137,15 +147,19 @@ class Call:
         self._view.show(self._progress)
 
     def _interrupt(self) -> None:
-        self._engines.interrupt()
         deadline = time.monotonic() + _INTERRUPT_GRACE_S
-        while not self._collect(_LOOK_EVERY_S):
-            if time.monotonic() > deadline:
-                self._engines.stop()
-                raise KeyboardInterrupt(
-                    f"the ranks did not stop within {_INTERRUPT_GRACE_S:.0f} s and were ended; "
-                    "the next use of the cluster starts new ones"
-                )
+        try:
+            self._engines.interrupt(self._unanswered())
+            while not self._collect(_LOOK_EVERY_S):
+                if time.monotonic() > deadline:
+                    raise KeyboardInterrupt(
+                        f"the ranks did not stop within {_INTERRUPT_GRACE_S:.0f} s and were ended; "
+                        "the next use of the cluster starts new ones"
+                    )
+        except BaseException:
+            # Stuck where Python is never asked, or somebody lost patience.
+            self._engines.stop()
+            raise
 
 
 def _pack(content: tuple[Any, ...]) -> bytes:

@@ -222,11 +222,11 @@ class Engines:
         lines = [line.strip() for line in self._read_log(name).splitlines()]
         return " / ".join([line for line in lines if line.strip("- ")][-6:])
 
-    def interrupt(self) -> None:
-        """Raise ``KeyboardInterrupt`` on every rank that is at work."""
-        self.client.send_signal(
-            "SIGINT", targets=[view.targets for view in self.views], block=False
-        )
+    def interrupt(self, ranks: list[int]) -> None:
+        """Raise ``KeyboardInterrupt`` in the work of ``ranks``."""
+        targets = [self.views[rank].targets for rank in ranks]
+        if targets:
+            self.client.send_signal("SIGINT", targets=targets, block=False)
 
     def stop(self) -> None:
         """End all processes and remove their folder; harmless when done twice."""

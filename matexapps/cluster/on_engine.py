@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import linecache
 import os
+import signal
 import socket
 import sys
 import time
@@ -57,11 +58,18 @@ def execute(call: bytes) -> bytes:
         :class:`matexapps.cluster.failures.Failure` holds.
     """
     try:
-        outcome: dict[str, Any] = {"value": _run(call)}
-        packed: bytes = cloudpickle.dumps(outcome)
+        packed: bytes = cloudpickle.dumps({"value": _run(call)})
+        _ignore_interrupts()
     except BaseException as error:
+        _ignore_interrupts()
         packed = cloudpickle.dumps({"failure": _describe(error)})
     return packed
+
+
+def _ignore_interrupts() -> None:
+    # An interrupt that comes when the work is over would keep the answer from being sent. The
+    # kernel allows interrupts again with its next request.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _run(call: bytes) -> Any:

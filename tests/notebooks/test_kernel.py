@@ -130,8 +130,8 @@ def test_stop_ends_the_cell_on_all_ranks_and_the_next_cell_runs(notebook, body):
             pressed.append(True)
             notebook.manager.interrupt_kernel()
 
-    failed, _ = notebook.cell(code, press_stop_once)
-    assert failed == "KeyboardInterrupt"
+    failed, outputs = notebook.cell(code, press_stop_once)
+    assert failed == "KeyboardInterrupt", text(outputs)
     failed, after = notebook.cell("print(cluster.run('os:getpid'))")
     assert failed == ""
     assert text(after) == text(before)
@@ -167,6 +167,30 @@ def test_stop_in_the_middle_of_training_and_the_next_fit_works(notebook):
     )
     assert failed == "", text(outputs)
     assert "2 True" in text(outputs)
+
+
+def test_ranks_that_cannot_be_stopped_are_ended_and_the_next_cell_has_new_ones(notebook):
+    notebook.cell("pids = cluster.run('os:getpid')")
+    pressed = []
+
+    def press_stop_once(output: dict[str, Any]) -> None:
+        if "under way" in output.get("text", "") and not pressed:
+            pressed.append(True)
+            notebook.manager.interrupt_kernel()
+
+    failed, outputs = notebook.cell(
+        "def stuck():\n"
+        "    from mpi4py import MPI\n"
+        "    print('under way', flush=True)\n"
+        "    MPI.COMM_WORLD.recv()  # a message that nobody sends\n"
+        "cluster.run(stuck)",
+        press_stop_once,
+    )
+    assert failed == "KeyboardInterrupt"
+    assert "the next use of the cluster starts new ones" in text(outputs)
+    failed, outputs = notebook.cell("print(set(cluster.run('os:getpid')).isdisjoint(pids))")
+    assert failed == ""
+    assert "True" in text(outputs)
 
 
 def test_prints_of_ranks_appear_in_the_cell(notebook):
