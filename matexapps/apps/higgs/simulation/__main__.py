@@ -71,13 +71,23 @@ def _write(path: Path, campaign: CampaignSettings, sample: Sample | None) -> Non
     write_sample(path, campaign, sample)
 
 
-def _print_progress(event: dict[str, Any]) -> None:
-    """Show rank 0's progress on standard error; the other ranks are about as far."""
-    if event["rank"] == 0:
-        share = 100 * event["done"] / event["total"]
-        end = "\n" if event["done"] >= event["total"] else ""
-        line = f"\r{event['what']}: rank 0 has {event['done']:,} of {event['total']:,} "
-        print(f"{line}{event['unit']} ({share:.0f} %)", end=end, file=sys.stderr, flush=True)
+class _ProgressLines:
+    """Writes a line on standard error for each of twenty parts of rank 0's work."""
+
+    def __init__(self) -> None:
+        self._part = -1
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        part = 20 * event["done"] // event["total"]
+        if event["rank"] != 0 or part == self._part:
+            return
+        self._part = part
+        print(
+            f"{event['what']}: rank 0 of {event['world_size']} has {event['done']:,} of its "
+            f"{event['total']:,} {event['unit']}",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def main(arguments: list[str]) -> int:
@@ -86,7 +96,7 @@ def main(arguments: list[str]) -> int:
         print(__doc__)
         return 0 if arguments and arguments[0] in ("-h", "--help") else 2
     try:
-        with progress.reporting_to(_print_progress):
+        with progress.reporting_to(_ProgressLines()):
             result = run(json.loads(arguments[0]))
     except json.JSONDecodeError as error:
         print(f"the settings are not JSON ({error}): {arguments[0]}", file=sys.stderr)

@@ -1,0 +1,138 @@
+"""Higgs rows from any of the files in use: UCI HIGGS, our simulation, the ATLAS challenge."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from matexapps.apps.higgs.schema import COLUMNS, FEATURES
+from matexapps.data.dataset import DataSet
+from matexapps.data.formats import open_reader
+from matexapps.data.public_data import ATLAS_HIGGS_CHALLENGE
+from matexapps.data.rows import Rows
+from matexapps.data.schema import Schema
+from matexapps.data.source import resolve
+
+SIMULATED = "higgs-simulated"
+"""The catalogue's name of the sample that comes with the project."""
+
+_CHALLENGE = ATLAS_HIGGS_CHALLENGE.schema
+_KAGGLE_SET = "KaggleSet"
+_PARTS = {"train": "t", "validation": "b", "test": "v"}
+
+
+def load_higgs(
+    source: str | Path | None = None,
+    test: str | Path | float = 0.2,
+    *,
+    validation: str | Path | float = 0.1,
+    seed: int = 0,
+) -> DataSet:
+    """Return the data set behind a file or a name, whichever Higgs layout it has.
+
+    Known are UCI's HIGGS (no header, label first), tables that name their columns, in any order
+    and with any others between them, and the ATLAS challenge of 2014. Files may be CSV or TSV,
+    also gzip, or HDF5. Where the 28 columns of HIGGS are found by name, they come in the order of
+    ``FEATURES``; a table with other columns and a label is taken as it stands.
+
+    A file of the challenge that has the column KaggleSet is split as the challenge was: t trains,
+    b (public leaderboard) validates, v (private leaderboard) tests.
+
+    Parameters
+    ----------
+    source : path, catalogue name or None
+        None is the simulated sample that comes with the project.
+    test, validation : path or float
+        A file of its own, or a fraction of the rows.
+    seed : int
+        Seed of the split.
+
+    Returns
+    -------
+    DataSet
+        Not read yet; only the head of the file was looked at.
+
+    Raises
+    ------
+    DataError
+        If there is no such file or name, or no column is called "label".
+    """
+    source = SIMULATED if source is None else source
+    path, known = resolve(source, Schema())
+    names = _column_names(path, replace(known, features=None))
+    by_meaning = {canonical_name(name): name for name in names}
+    if set(_challenge_features()) <= set(names):
+        made = ChallengeDataSet if _KAGGLE_SET in names and test == 0.2 else DataSet
+        return made(
+            source,
+            features=_challenge_features(),
+            label=_CHALLENGE.label,
+            weight=_CHALLENGE.weight if _CHALLENGE.weight in names else None,
+            missing=_CHALLENGE.missing,
+            classes=_CHALLENGE.classes,
+            validation=validation,
+            test=test,
+            seed=seed,
+            binary=True,
+        )
+    features = None
+    if set(FEATURES) <= set(by_meaning):
+        features = [by_meaning[name] for name in FEATURES]
+    return DataSet(
+        source,
+        features=features,
+        columns=COLUMNS,
+        validation=validation,
+        test=test,
+        seed=seed,
+        binary=True,
+    )
+
+
+class ChallengeDataSet(DataSet):
+    """The ATLAS challenge's file, split by its column KaggleSet instead of at random."""
+
+    def _read(self, ranks: int) -> dict[str, Rows]:
+        assert self.source is not None
+        whole = self._read_file(self.source, ranks)
+        path, _ = resolve(self.source, self.schema, may_download=False)
+        sets = pd.read_csv(path, usecols=[_KAGGLE_SET])[_KAGGLE_SET].to_numpy()
+        return {part: whole.take(np.flatnonzero(sets == code)) for part, code in _PARTS.items()}
+
+
+def canonical_name(name: str) -> str:
+    """Return a column's name as in ``FEATURES``: ``"jet1 b-tag"`` becomes ``"jet_1_b_tag"``."""
+    plain = re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
+    return re.sub(r"^jet(\d)", r"jet_\1", plain).replace("btag", "b_tag")
+
+
+def balance_classes(rows: Rows) -> Rows:
+    """Return the rows with weights scaled such that both classes have the same total.
+
+    The mean weight becomes 1. Rows without weights come back as they are: there, the classes stand
+    in the proportion that the sample has.
+    """
+    if rows.weight is None:
+        return rows
+    signal = rows.label == 1
+    scale = np.where(signal, 1 / rows.weight[signal].sum(), 1 / rows.weight[~signal].sum())
+    return replace(rows, weight=rows.weight * scale * len(rows) / 2)
+
+
+def _column_names(path: Path, known: Schema) -> list[str]:
+    """Return the names of a file's columns, the label's left out."""
+    reader = open_reader(path, known if known.columns else replace(known, columns=COLUMNS))
+    try:
+        return reader.columns
+    finally:
+        reader.close()
+
+
+def _challenge_features() -> tuple[str, ...]:
+    features = _CHALLENGE.features
+    assert isinstance(features, tuple)
+    return features

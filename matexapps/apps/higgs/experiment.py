@@ -1,0 +1,142 @@
+"""The whole experiment: networks from several seeds, and simple baselines on the same rows."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from matexapps.apps.higgs.baselines import fit_baselines
+from matexapps.apps.higgs.data import balance_classes, load_higgs
+from matexapps.apps.higgs.model import build_network, default_training
+from matexapps.apps.higgs.report.importance import permutation_importance
+from matexapps.apps.higgs.report.significance import Yields
+from matexapps.apps.higgs.settings import ExperimentSettings
+from matexapps.apps.higgs.study import Study, Training
+from matexapps.comm.communicator import Communicator
+from matexapps.comm.world import open_world
+from matexapps.data.dataset import DataSet
+from matexapps.data.rows import Rows
+from matexapps.train.callbacks import EarlyStopping
+from matexapps.train.trainer import Trainer
+
+LONGEST_WAIT_S = 86_400.0
+"""How long ranks wait for rank 0, which alone fits the baselines, in seconds."""
+
+_IMPORTANCE_ROWS = 5_000
+
+
+def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
+    """Train, compare and report. Collective.
+
+    Parameters
+    ----------
+    settings : dict
+        Any of :class:`~matexapps.apps.higgs.settings.ExperimentSettings`.
+    comm : Communicator
+
+    Returns
+    -------
+    dict
+        On every rank: :meth:`Study.summary`.
+    """
+    study = run_study(ExperimentSettings.from_dict(settings), comm)
+    return comm.on_root(study.summary)
+
+
+def study(settings: dict[str, Any]) -> Study | None:
+    """Do an experiment on all ranks; rank 0 returns it.
+
+    For a notebook: ``cluster.run("matexapps.apps.higgs.experiment:study", {...})[0]``.
+    """
+    with open_world(LONGEST_WAIT_S) as comm:
+        done = run_study(ExperimentSettings.from_dict(settings), comm)
+        return done if comm.rank == 0 else None
+
+
+def run_study(settings: ExperimentSettings, comm: Communicator) -> Study:
+    """Train a network from each seed, fit the baselines, and score the same rows. Collective."""
+    began = time.monotonic()
+    test: str | float = 0.2 if settings.test is None else settings.test
+    data = comm.on_root(lambda: load_higgs(settings.data, test, seed=settings.seed))
+    data.load(comm)
+    yields = _yields(settings, data)
+    balanced = DataSet.from_rows(balance_classes(data.train), data.validation, data.test)
+
+    trainings: list[Training] = []
+    importance: pd.DataFrame | None = None
+    for seed in range(settings.seed, settings.seed + settings.seeds):
+        trainer = _train(settings, balanced, seed, comm)
+        trainings.append(
+            Training(
+                validation=_probability(trainer, data.validation),
+                test=_probability(trainer, data.test),
+                history=trainer.history.rows,
+            )
+        )
+        if importance is None and settings.importance_repeats:
+            importance = _importance(trainer, data.test, settings)
+    baselines = comm.on_root(
+        lambda: fit_baselines(balanced.train, data.validation, data.test, settings.seed)
+    )
+    return Study(
+        settings=settings,
+        validation=data.validation,
+        test=data.test,
+        trainings=trainings,
+        baselines=baselines,
+        importance=importance,
+        yields=yields,
+        train_rows=len(data.train),
+        ranks=comm.world_size,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _train(settings: ExperimentSettings, data: DataSet, seed: int, comm: Communicator) -> Trainer:
+    """Train one network; the weights of the epoch with the best validation AUC stay."""
+    chosen = default_training(settings.network)
+    epochs = settings.epochs or chosen.pop("epochs")
+    chosen.pop("epochs", None)
+    if settings.batch_size is not None:
+        chosen["batch_size"] = settings.batch_size
+    trainer = Trainer(
+        build_network(settings.network, data.train.features, seed=seed),
+        metrics=["roc_auc"],
+        callbacks=[EarlyStopping("roc_auc", patience=epochs, mode="max")],
+        seed=seed,
+        comm=comm,
+        **chosen,
+    )
+    trainer.fit(data, epochs)
+    return trainer
+
+
+def _probability(trainer: Trainer, rows: Rows) -> NDArray[np.float64]:
+    """Return the probability of signal, shape (rows,). Collective."""
+    logits = trainer.predict(rows).astype(np.float64).reshape(len(rows))
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * logits))
+
+
+def _importance(trainer: Trainer, test: Rows, settings: ExperimentSettings) -> pd.DataFrame:
+    return permutation_importance(
+        lambda rows: _probability(trainer, rows),
+        test.take(slice(0, _IMPORTANCE_ROWS)),
+        repeats=settings.importance_repeats,
+        seed=settings.seed,
+    )
+
+
+def _yields(settings: ExperimentSettings, data: DataSet) -> Yields:
+    """Return the events of the full sample: what its weights add up to, or the settings'."""
+    parts = (data.train, data.validation, data.test)
+    if any(part.weight is None for part in parts):
+        return Yields(settings.expected_signal, settings.expected_background)
+
+    def total(label: int) -> float:
+        return sum(float(p.weight[p.label == label].sum()) for p in parts if p.weight is not None)
+
+    return Yields(total(1), total(0))

@@ -1,0 +1,36 @@
+"""What a classifier's scores are worth: curves, significance, intervals, importance, pictures."""
+
+from matexapps.apps.higgs.report.bootstrap import bootstrap_auc, bootstrap_auc_difference
+from matexapps.apps.higgs.report.curves import background_rejection, roc_table, score_histogram
+from matexapps.apps.higgs.report.figures import (
+    plot_importance,
+    plot_rejection,
+    plot_roc,
+    plot_scores,
+    plot_significance,
+)
+from matexapps.apps.higgs.report.importance import permutation_importance
+from matexapps.apps.higgs.report.significance import (
+    approximate_median_significance,
+    best_threshold,
+    scan_thresholds,
+    significance_at,
+)
+
+__all__ = [
+    "approximate_median_significance",
+    "background_rejection",
+    "best_threshold",
+    "bootstrap_auc",
+    "bootstrap_auc_difference",
+    "permutation_importance",
+    "plot_importance",
+    "plot_rejection",
+    "plot_roc",
+    "plot_scores",
+    "plot_significance",
+    "roc_table",
+    "scan_thresholds",
+    "score_histogram",
+    "significance_at",
+]

@@ -1,0 +1,119 @@
+"""Pictures of the report's tables; each takes matplotlib axes and returns them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from sklearn.metrics import roc_auc_score
+
+from matexapps.apps.higgs.report.curves import roc_table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_LEAST_EFFICIENCY = 0.02
+
+
+def plot_roc(
+    axes: Axes, label: ArrayLike, scores: Mapping[str, ArrayLike], weight: ArrayLike | None = None
+) -> Axes:
+    """Draw the ROC curve of each model, with its AUC in the legend."""
+    for name, score in scores.items():
+        table = roc_table(label, score, weight)
+        area = roc_auc_score(label, score, sample_weight=weight)
+        axes.plot(
+            table["background_efficiency"],
+            table["signal_efficiency"],
+            label=f"{name}: AUC {area:.4f}",
+        )
+    axes.plot([0, 1], [0, 1], color="gray", linestyle=":", label="chance")
+    axes.set(
+        xlabel="background efficiency",
+        ylabel="signal efficiency",
+        xlim=(0, 1),
+        ylim=(0, 1),
+        aspect="equal",
+    )
+    axes.legend(loc="lower right")
+    return axes
+
+
+def plot_rejection(
+    axes: Axes, label: ArrayLike, scores: Mapping[str, ArrayLike], weight: ArrayLike | None = None
+) -> Axes:
+    """Draw one over the background efficiency against the signal efficiency of each model."""
+    for name, score in scores.items():
+        table = roc_table(label, score, weight)
+        shown = (table["background_efficiency"] > 0) & (
+            table["signal_efficiency"] >= _LEAST_EFFICIENCY
+        )
+        axes.plot(
+            table.loc[shown, "signal_efficiency"],
+            1 / table.loc[shown, "background_efficiency"],
+            label=name,
+        )
+    axes.set(
+        xlabel="signal efficiency",
+        ylabel="background rejection (1 / background efficiency)",
+        yscale="log",
+        xlim=(0, 1),
+    )
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper right")
+    return axes
+
+
+def plot_scores(axes: Axes, histogram: pd.DataFrame) -> Axes:
+    """Draw what :func:`~matexapps.apps.higgs.report.curves.score_histogram` returns."""
+    edges = np.append(histogram["low"], histogram["high"].iloc[-1])
+    middle = (histogram["low"] + histogram["high"]) / 2
+    for name, colour in (("signal", "tab:blue"), ("background", "tab:orange")):
+        axes.stairs(histogram[name], edges, fill=True, alpha=0.35, color=colour, label=name)
+        axes.errorbar(
+            middle, histogram[name], histogram[f"{name}_error"], fmt="none", color=colour, lw=1
+        )
+    axes.set(xlabel="score of the classifier", ylabel="rows per unit of score (area 1)")
+    axes.legend()
+    return axes
+
+
+def plot_significance(
+    axes: Axes, scan: pd.DataFrame, threshold: float | None = None, *, label: str | None = None
+) -> Axes:
+    """Draw the significance against the signal efficiency of the cut.
+
+    Parameters
+    ----------
+    axes : matplotlib axes
+    scan : DataFrame
+        From :func:`~matexapps.apps.higgs.report.significance.scan_thresholds`.
+    threshold : float, optional
+        A chosen threshold, to be marked.
+    label : str, optional
+        Name of the curve in the legend.
+    """
+    efficiency = scan["signal"] / scan["signal"].iloc[-1]
+    (line,) = axes.plot(efficiency, scan["ams"], label=label)
+    if threshold is not None:
+        at = float(efficiency[scan["threshold"] >= threshold].iloc[-1])
+        axes.axvline(at, color=line.get_color(), linestyle=":", label="chosen on validation rows")
+    axes.set(
+        xlabel="signal efficiency of the cut",
+        ylabel="significance AMS (standard deviations)",
+        xlim=(0, 1),
+    )
+    if label is not None or threshold is not None:
+        axes.legend()
+    return axes
+
+
+def plot_importance(axes: Axes, importance: pd.DataFrame, most: int = 15) -> Axes:
+    """Draw the fall of the AUC for the most important columns, with its deviation."""
+    shown = importance.head(most).iloc[::-1]
+    axes.barh(shown["column"], shown["auc_drop"], xerr=shown["deviation"], color="tab:blue")
+    axes.set(xlabel="fall of the test AUC when the column is shuffled", ylabel="column")
+    return axes

@@ -1,0 +1,79 @@
+"""What an experiment is to train on what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from matexapps.apps.higgs.data import SIMULATED
+from matexapps.apps.higgs.model import NETWORKS
+from matexapps.errors import TrainingError, did_you_mean
+
+
+@dataclass(frozen=True)
+class ExperimentSettings:
+    """Settings of an experiment.
+
+    Attributes
+    ----------
+    data : str
+        A file or a name of the catalogue.
+    test : str or None
+        A test file of its own; None takes a fifth of the rows.
+    network : {"present", "dnn2014"}
+    epochs, batch_size : int or None
+        None takes what suits the network. The batch is that of all ranks together.
+    seeds : int
+        How many trainings; they differ in initial weights and in the order of rows.
+    seed : int
+        Seed of the split and of the first training.
+    expected_signal, expected_background : float
+        Events in the full sample, for the significance, where the rows have no weights.
+    importance_repeats : int
+        How often each column is shuffled for its importance; 0 leaves that out.
+
+    Raises
+    ------
+    TrainingError
+        If a value cannot be used.
+    """
+
+    data: str = SIMULATED
+    test: str | None = None
+    network: str = "present"
+    epochs: int | None = None
+    batch_size: int | None = None
+    seeds: int = 3
+    seed: int = 0
+    expected_signal: float = 100.0
+    expected_background: float = 1000.0
+    importance_repeats: int = 0
+
+    def __post_init__(self) -> None:
+        if self.network not in NETWORKS:
+            raise TrainingError(
+                f"unknown network {self.network!r}{did_you_mean(self.network, NETWORKS)}; use one "
+                f"of {', '.join(NETWORKS)}"
+            )
+        for name, least in (("epochs", 1), ("batch_size", 1), ("seeds", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise TrainingError(f"{name} must be at least {least}, got {value}")
+
+    @classmethod
+    def from_dict(cls, given: dict[str, Any]) -> ExperimentSettings:
+        """Make settings of plain values.
+
+        Raises
+        ------
+        TrainingError
+            If a name is unknown or a value cannot be used.
+        """
+        known = [item.name for item in fields(cls)]
+        for name in given:
+            if name not in known:
+                raise TrainingError(
+                    f"unknown setting {name!r}{did_you_mean(name, known)}; there are "
+                    f"{', '.join(known)}"
+                )
+        return cls(**given)
