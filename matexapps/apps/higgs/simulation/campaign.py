@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BLOCK_EVENTS = 250
 """Accepted events of a block, the unit of work of a rank."""
 
-_SMALLEST_BATCH = 25
+_SMALLEST_BATCH = 50
 _EXPECTED_ACCEPTANCE = 0.2
 _REPORT_EVERY_S = 0.5
 

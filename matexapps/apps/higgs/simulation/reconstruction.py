@@ -167,7 +167,7 @@ def build_features(
             azimuth(lepton),
             np.hypot(missing_x, missing_y),
             np.arctan2(missing_y, missing_x),
-            jet_columns.reshape(len(roles), -1),
+            jet_columns.reshape(len(roles), 4 * JETS),
             masses,
         ]
     )

@@ -20,6 +20,7 @@ from matexapps.apps.higgs.simulation.events import Particles
 from matexapps.apps.higgs.simulation.file import MANTISSA_BITS, round_mantissa, write_sample
 from matexapps.apps.higgs.simulation.jets import Jets, tag_jets
 from matexapps.apps.higgs.simulation.kinematics import four_vector
+from matexapps.apps.higgs.simulation.reconstruction import build_features
 from matexapps.data.dataset import DataSet
 from matexapps.errors import DataError, MissingExtraError
 
@@ -176,3 +177,17 @@ def test_a_campaign_that_cannot_be_written_fails_before_it_begins(settings, word
         pytest.importorskip("pythia8mc", reason="needs the extra higgs-sim")
     with pytest.raises(DataError, match=word):
         run(settings)
+
+
+def test_no_event_passing_is_no_error():
+    empty = Jets(np.zeros((0, 12, 4)), np.zeros((0, 12), dtype=bool))
+    nothing = np.zeros(0)
+    features = build_features(
+        np.zeros((0, 4)),
+        nothing,
+        nothing,
+        empty,
+        np.zeros((0, 12), dtype=np.int64),
+        np.random.default_rng(0),
+    )
+    assert features.shape == (0, len(FEATURES))
