@@ -103,11 +103,15 @@ def train_an_application() -> None:
 )
 def train_higgs(
     data: Annotated[
-        Path | None,
-        typer.Option(help="CSV, CSV.gz or HDF5; the simulated sample in datasets/ without it."),
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="CSV, CSV.gz or HDF5, or a name of the catalogue; the simulated sample without it.",
+        ),
     ] = None,
     test: Annotated[
-        Path | None, typer.Option(help="A test file of its own; part of DATA without it.")
+        str | None,
+        typer.Option(metavar="FILE", help="A test file of its own; a fifth of the rows without."),
     ] = None,
     n: Ranks = 2,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the rows.")] = None,
@@ -115,7 +119,9 @@ def train_higgs(
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Rows a step, of all ranks together.")
     ] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="How many trainings.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="How many trainings; 3 if not given.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The first training's seed.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the results as one line of JSON, last.")
@@ -123,8 +129,8 @@ def train_higgs(
 ) -> None:
     """Train the Higgs classifier, and compare it with simpler methods on the same rows."""
     given = {
-        "data": None if data is None else str(data),
-        "test": None if test is None else str(test),
+        "data": data,
+        "test": test,
         "epochs": epochs,
         "network": network,
         "batch_size": batch_size,

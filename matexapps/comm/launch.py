@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from matexapps.comm.launcher_banner import read_chunks, without_banner
 from matexapps.errors import PreflightError
 
 _STOP_GRACE_S = 5.0
@@ -116,8 +118,16 @@ def run_on_ranks(
     """
     command = mpiexec_command(n, ["-m", module, *args])
     variables = {**os.environ, **mpi_environment(), **(environment or {})}
-    launcher = subprocess.Popen(command, env=variables, stdin=subprocess.DEVNULL)
+    launcher = subprocess.Popen(
+        command, env=variables, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    assert launcher.stderr is not None
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     try:
+        with launcher.stderr as errors:
+            for text in without_banner(read_chunks(errors)):
+                sys.stderr.write(decoder.decode(text))
+                sys.stderr.flush()
         status = launcher.wait()
     except BaseException:
         _stop(launcher)

@@ -168,6 +168,13 @@ def test_events_are_simulated_on_ranks(tmp_path):
     assert out.exists()
 
 
+def test_settings_reach_the_training_and_its_error_is_one_line():
+    result = matexapps("train", "higgs", "-n", "2", "--network", "presnt")
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert "unknown network 'presnt'; did you mean 'present'?" in line
+
+
 def test_the_status_of_the_ranks_comes_back(tmp_path):
     result = matexapps("datasets", "make", "higgs", "--events", "20", "--out", str(tmp_path))
     assert result.returncode != 0

@@ -78,8 +78,10 @@ def test_arguments_reach_every_rank_and_output_comes_back(program, capfd, n):
     assert lines == [f"rank {rank} of {n} ['a b', '{{}}']" for rank in range(n)]
 
 
-def test_the_exit_status_comes_back(program):
-    assert launch.run_on_ranks(program("import sys\nsys.exit(7)\n"), [], 2) == 7
+def test_the_exit_status_comes_back_with_the_ranks_own_words_alone(program, capsys):
+    module = program("import sys\nprint('no data: µ', file=sys.stderr)\nsys.exit(7)\n")
+    assert launch.run_on_ranks(module, [], 2) == 7
+    assert capsys.readouterr().err == "no data: µ\n" * 2
 
 
 def test_interrupt_stops_every_rank(program, tmp_path):

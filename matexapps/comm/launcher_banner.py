@@ -1,0 +1,55 @@
+"""Leaving out what a launcher adds to a message that a rank has already given.
+
+When ranks end with an exit status above 0, Open MPI's launcher prints a block between two rules of
+dashes that says so. The ranks have said why, and the status is handed back, so the block only
+buries their message.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import IO
+
+_RULE = re.compile(rb"^-{70,}[ \t]*\n", re.MULTILINE)
+_RULE_BEGUN = re.compile(rb"^-+[ \t]*\Z", re.MULTILINE)
+_REDUNDANT = b"exited with non-zero status"
+
+
+def without_banner(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Pass text on as soon as it is certain not to belong to such a block.
+
+    Parameters
+    ----------
+    chunks : iterator of bytes
+        Output as it comes in, cut anywhere.
+    """
+    held = b""
+    for chunk in chunks:
+        held += chunk
+        certain, held = _split(held)
+        if certain:
+            yield certain
+    if held and _REDUNDANT not in held:
+        yield held
+
+
+def read_chunks(stream: IO[bytes]) -> Iterator[bytes]:
+    """Yield what a stream has, without waiting for more, until it ends."""
+    while chunk := os.read(stream.fileno(), 65536):
+        yield chunk
+
+
+def _split(text: bytes) -> tuple[bytes, bytes]:
+    certain = b""
+    while opening := _RULE.search(text):
+        closing = _RULE.search(text, opening.end())
+        if closing is None:
+            return certain + text[: opening.start()], text[opening.start() :]
+        block = text[opening.start() : closing.end()]
+        certain += text[: opening.start()] + (b"" if _REDUNDANT in block else block)
+        text = text[closing.end() :]
+    begun = _RULE_BEGUN.search(text)
+    cut = begun.start() if begun else len(text)
+    return certain + text[:cut], text[cut:]

@@ -1,0 +1,43 @@
+"""The launcher's block about exit statuses is left out, and nothing else is."""
+
+import pytest
+
+from matexapps.comm.launcher_banner import without_banner
+
+RULE = "-" * 74 + "\n"
+BANNER = (
+    RULE
+    + "prterun detected that one or more processes exited with non-zero status,\n"
+    + "thus causing the job to be terminated. The first process to do so was:\n\n"
+    + "   Process name: [prterun-node-4711@1,0]\n   Exit code:    1\n"
+    + RULE
+)
+KILLED = RULE + "prterun noticed that process rank 1 exited on signal 9 (Killed).\n" + RULE
+
+
+def passed_on(text, size):
+    data = text.encode()
+    chunks = (data[start : start + size] for start in range(0, len(data), size))
+    return b"".join(without_banner(chunks)).decode()
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 10_000])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("DataError: no file\n" + BANNER, "DataError: no file\n"),
+        (BANNER + "after\n", "after\n"),
+        (BANNER.removesuffix(RULE), ""),
+        (KILLED, KILLED),
+        ("a\n" + KILLED + BANNER + "b", "a\n" + KILLED + "b"),
+        ("table\n----- ----\n1 2\n", "table\n----- ----\n1 2\n"),
+        ("50 %\r100 %\r\n--", "50 %\r100 %\r\n--"),
+    ],
+)
+def test_only_the_redundant_block_is_left_out(text, expected, size):
+    assert passed_on(text, size) == expected
+
+
+def test_progress_without_a_line_end_is_passed_on_at_once():
+    seen = without_banner(iter([b"\r10 %", b"\r20 %"]))
+    assert next(seen) == b"\r10 %"
