@@ -106,7 +106,7 @@ def train_higgs(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="CSV, CSV.gz or HDF5, or a name of the catalogue; the simulated sample without it.",
+            help="CSV, CSV.gz, HDF5, or a name of the catalogue; the simulated sample without.",
         ),
     ] = None,
     test: Annotated[
