@@ -113,6 +113,24 @@ def describe(comm: Communicator, device: str = "auto") -> list[dict[str, Any]]:
     return comm.all_gather_object(row)
 
 
+def summary(rows: list[dict[str, Any]]) -> str:
+    """Return what :func:`describe` found as text, a line for all ranks that are placed alike."""
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for row in rows:
+        gpu = f"{row['device']} " if row["device"] != "cpu" else ""
+        threads = f"{row['threads']} thread{'s' if row['threads'] > 1 else ''}"
+        place = (row["host"], f"{gpu}{row['processor']}", threads, row["gradient_path"])
+        alike.setdefault(place, []).append(row["rank"])
+    lines = []
+    for (host, processor, threads, path), ranks in alike.items():
+        several = len(ranks) > 1
+        who = f"ranks {', '.join(map(str, ranks))}" if several else f"rank {ranks[0]}"
+        each = " each" if several else ""
+        way = "" if len(rows) == 1 else f"; gradients through {path}"
+        lines.append(f"{who} on {host}: {processor}, {threads}{each}{way}")
+    return "\n".join(lines)
+
+
 def _threads(host: str, cores: tuple[int, ...], masks: list[tuple[str, tuple[int, ...]]]) -> int:
     sharing = sum(1 for other in masks if other == (host, cores))
     return max(1, len(cores) // sharing)

@@ -8,6 +8,7 @@ from torch import nn
 
 from matexapps.comm.world import open_world
 from matexapps.data.dataset import DataSet
+from matexapps.devices import describe, summary
 from matexapps.train.trainer import Trainer
 
 
@@ -32,6 +33,9 @@ def fit(model: nn.Module, data: DataSet, epochs: int, **settings: Any) -> dict[s
     """
     resume = settings.pop("resume", None)
     with open_world() as comm:
+        ranks = describe(comm, settings.get("device", "auto"))
+        if comm.rank == 0:
+            print(summary(ranks), flush=True)
         trainer = Trainer(model, comm=comm, **settings)
         data = data.load(comm)
         history = trainer.fit(data, epochs, resume=resume)
