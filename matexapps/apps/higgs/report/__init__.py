@@ -3,6 +3,7 @@
 from matexapps.apps.higgs.report.bootstrap import bootstrap_auc, bootstrap_auc_difference
 from matexapps.apps.higgs.report.curves import background_rejection, roc_table, score_histogram
 from matexapps.apps.higgs.report.figures import (
+    plot_column,
     plot_importance,
     plot_rejection,
     plot_roc,
@@ -11,6 +12,7 @@ from matexapps.apps.higgs.report.figures import (
 )
 from matexapps.apps.higgs.report.importance import permutation_importance
 from matexapps.apps.higgs.report.significance import (
+    Yields,
     approximate_median_significance,
     best_threshold,
     scan_thresholds,
@@ -18,12 +20,14 @@ from matexapps.apps.higgs.report.significance import (
 )
 
 __all__ = [
+    "Yields",
     "approximate_median_significance",
     "background_rejection",
     "best_threshold",
     "bootstrap_auc",
     "bootstrap_auc_difference",
     "permutation_importance",
+    "plot_column",
     "plot_importance",
     "plot_rejection",
     "plot_roc",

@@ -11,11 +11,39 @@ from numpy.typing import ArrayLike
 from sklearn.metrics import roc_auc_score
 
 from matexapps.apps.higgs.report.curves import roc_table
+from matexapps.apps.higgs.schema import unit
+from matexapps.data.rows import Rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LEAST_EFFICIENCY = 0.02
+
+
+def plot_column(axes: Axes, rows: Rows, column: str, *, bins: int = 60) -> Axes:
+    """Draw one column of physical rows, signal and background each with an area of 1.
+
+    The rarest one percent at either end is left out of the picture.
+    """
+    values = rows.features[:, rows.columns.index(column)]
+    low, high = np.nanquantile(values, [0.01, 0.99])
+    edges = np.linspace(low, high, bins + 1)
+    for name, label, colour in (("signal", 1, "tab:blue"), ("background", 0, "tab:orange")):
+        chosen = rows.label == label
+        density, _ = np.histogram(
+            values[chosen],
+            edges,
+            density=True,
+            weights=None if rows.weight is None else rows.weight[chosen],
+        )
+        axes.stairs(density, edges, fill=True, alpha=0.35, color=colour, label=name)
+    measured_in = unit(column)
+    axes.set(
+        xlabel=f"{column} ({measured_in})" if measured_in else column,
+        ylabel=f"rows per {measured_in or 'unit'} (area 1)",
+    )
+    axes.legend()
+    return axes
 
 
 def plot_roc(

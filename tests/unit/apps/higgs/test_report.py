@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,6 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from matexapps.apps.higgs import report
-from matexapps.apps.higgs.report.significance import Yields
 from matexapps.data.rows import Rows
 from matexapps.errors import DataError
 
@@ -43,7 +43,7 @@ def test_a_scan_finds_the_best_cut_and_rescales_each_class():
     label = np.array([1, 0, 1, 0, 0])
     score = np.array([0.9, 0.8, 0.7, 0.2, 0.1])
     weight = np.array([1.0, 2.0, 3.0, 1.0, 1.0])
-    scan = report.scan_thresholds(label, score, weight, yields=Yields(40.0, 8.0))
+    scan = report.scan_thresholds(label, score, weight, yields=report.Yields(40.0, 8.0))
     at = scan.set_index("threshold")
     # Of the signal's weight 1/4 passes 0.9 and all passes 0.7; of the background's 2/4 passes 0.8.
     assert at.loc[0.9, "signal"] == pytest.approx(10.0)
@@ -54,13 +54,13 @@ def test_a_scan_finds_the_best_cut_and_rescales_each_class():
     assert at.loc[0.7, "ams"] == pytest.approx(expected)
     assert report.best_threshold(scan) == pytest.approx(0.7)
     assert report.significance_at(
-        0.7, label, score, weight, yields=Yields(40.0, 8.0)
+        0.7, label, score, weight, yields=report.Yields(40.0, 8.0)
     ) == pytest.approx(expected)
 
 
 def test_significance_does_not_depend_on_the_size_of_the_part(scored):
     label, score, weight = scored
-    full = Yields(50.0, 500.0)
+    full = report.Yields(50.0, 500.0)
     whole = report.significance_at(1.0, label, score, weight, yields=full)
     doubled = report.significance_at(
         1.0, np.tile(label, 2), np.tile(score, 2), np.tile(weight, 2), yields=full
@@ -163,7 +163,7 @@ def test_scores_that_cannot_be_judged_are_refused(label, score, word):
 
 def test_every_picture_names_its_axes(scored):
     label, score, weight = scored
-    axes = Figure().subplots(5)
+    axes = Figure().subplots(6)
     scan = report.scan_thresholds(label, score, weight)
     rows = Rows.from_arrays(np.stack([score, score], axis=1), label, columns=["a", "b"])
     importance = report.permutation_importance(lambda r: r.features[:, 0], rows, repeats=2)
@@ -173,8 +173,10 @@ def test_every_picture_names_its_axes(scored):
         report.plot_scores(axes[2], report.score_histogram(label, score, weight)),
         report.plot_significance(axes[3], scan, report.best_threshold(scan), label="one"),
         report.plot_importance(axes[4], importance),
+        report.plot_column(axes[5], replace(rows, columns=["m_bb", "b"]), "m_bb"),
     ]
     assert all(one.get_xlabel() and one.get_ylabel() for one in drawn)
+    assert drawn[5].get_xlabel() == "m_bb (GeV)"
     assert "AUC 0.7" in drawn[0].get_legend().get_texts()[0].get_text()
     best = drawn[3].lines[1].get_xdata()[0]
     efficiency = scan["signal"] / scan["signal"].iloc[-1]
