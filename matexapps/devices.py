@@ -74,7 +74,7 @@ def choose_device(comm: Communicator, device: str = "auto") -> RankDevice:
             f"{', '.join(_CHOICES)}"
         )
     gpus = torch.cuda.device_count() if device != "cpu" and torch.cuda.is_available() else 0
-    cores = tuple(sorted(os.sched_getaffinity(0)))
+    cores = _usable_cores()
     everybody = comm.all_gather_object((comm.rank, comm.hostname, gpus, cores))
     threads = _threads(comm.hostname, cores, [(host, mask) for _, host, _, mask in everybody])
     without = [(rank, host) for rank, host, count, _ in everybody if count == 0]
@@ -129,6 +129,13 @@ def summary(rows: list[dict[str, Any]]) -> str:
         way = "" if len(rows) == 1 else f"; gradients through {path}"
         lines.append(f"{who} on {host}: {processor}, {threads}{each}{way}")
     return "\n".join(lines)
+
+
+def _usable_cores() -> tuple[int, ...]:
+    # Not every system has affinity masks; there, all cores are usable.
+    if hasattr(os, "sched_getaffinity"):
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
 
 
 def _threads(host: str, cores: tuple[int, ...], masks: list[tuple[str, tuple[int, ...]]]) -> int:
