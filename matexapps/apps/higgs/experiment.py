@@ -6,18 +6,15 @@ import time
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from matexapps.apps.higgs.baselines import fit_baselines
 from matexapps.apps.higgs.data import balance_classes, load_higgs
 from matexapps.apps.higgs.model import build_network, default_training
-from matexapps.apps.higgs.report.importance import permutation_importance
 from matexapps.apps.higgs.report.significance import Yields
 from matexapps.apps.higgs.settings import ExperimentSettings
 from matexapps.apps.higgs.study import Study, Training
 from matexapps.comm.communicator import Communicator
-from matexapps.comm.world import open_world
 from matexapps.data.dataset import DataSet
 from matexapps.data.rows import Rows
 from matexapps.train.callbacks import EarlyStopping
@@ -25,8 +22,6 @@ from matexapps.train.trainer import Trainer
 
 LONGEST_WAIT_S = 86_400.0
 """How long ranks wait for rank 0, which alone fits the baselines, in seconds."""
-
-_IMPORTANCE_ROWS = 5_000
 
 
 def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
@@ -47,16 +42,6 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     return comm.on_root(study.summary)
 
 
-def study(settings: dict[str, Any]) -> Study | None:
-    """Do an experiment on all ranks; rank 0 returns it.
-
-    For a notebook: ``cluster.run("matexapps.apps.higgs.experiment:study", {...})[0]``.
-    """
-    with open_world(LONGEST_WAIT_S) as comm:
-        done = run_study(ExperimentSettings.from_dict(settings), comm)
-        return done if comm.rank == 0 else None
-
-
 def run_study(settings: ExperimentSettings, comm: Communicator) -> Study:
     """Train a network from each seed, fit the baselines, and score the same rows. Collective."""
     began = time.monotonic()
@@ -67,7 +52,6 @@ def run_study(settings: ExperimentSettings, comm: Communicator) -> Study:
     balanced = DataSet.from_rows(balance_classes(data.train), data.validation, data.test)
 
     trainings: list[Training] = []
-    importance: pd.DataFrame | None = None
     for seed in range(settings.seed, settings.seed + settings.seeds):
         trainer = _train(settings, balanced, seed, comm)
         trainings.append(
@@ -77,8 +61,6 @@ def run_study(settings: ExperimentSettings, comm: Communicator) -> Study:
                 history=trainer.history.rows,
             )
         )
-        if importance is None and settings.importance_repeats:
-            importance = _importance(trainer, data.test, settings)
     baselines = comm.on_root(
         lambda: fit_baselines(balanced.train, data.validation, data.test, settings.seed)
     )
@@ -88,7 +70,6 @@ def run_study(settings: ExperimentSettings, comm: Communicator) -> Study:
         test=data.test,
         trainings=trainings,
         baselines=baselines,
-        importance=importance,
         yields=yields,
         train_rows=len(data.train),
         ranks=comm.world_size,
@@ -119,15 +100,6 @@ def _probability(trainer: Trainer, rows: Rows) -> NDArray[np.float64]:
     """Return the probability of signal, shape (rows,). Collective."""
     logits = trainer.predict(rows).astype(np.float64).reshape(len(rows))
     return np.asarray(0.5 + 0.5 * np.tanh(0.5 * logits))
-
-
-def _importance(trainer: Trainer, test: Rows, settings: ExperimentSettings) -> pd.DataFrame:
-    return permutation_importance(
-        lambda rows: _probability(trainer, rows),
-        test.take(slice(0, _IMPORTANCE_ROWS)),
-        repeats=settings.importance_repeats,
-        seed=settings.seed,
-    )
 
 
 def _yields(settings: ExperimentSettings, data: DataSet) -> Yields:

@@ -29,8 +29,6 @@ class ExperimentSettings:
         Seed of the split and of the first training.
     expected_signal, expected_background : float
         Events in the full sample, for the significance, where the rows have no weights.
-    importance_repeats : int
-        How often each column is shuffled for its importance; 0 leaves that out.
 
     Raises
     ------
@@ -47,7 +45,6 @@ class ExperimentSettings:
     seed: int = 0
     expected_signal: float = 100.0
     expected_background: float = 1000.0
-    importance_repeats: int = 0
 
     def __post_init__(self) -> None:
         if self.network not in NETWORKS:

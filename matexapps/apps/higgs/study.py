@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from matexapps.apps.higgs.report.bootstrap import (
@@ -56,8 +55,6 @@ class Study:
         One for each seed.
     baselines : dict of str to ndarray of float64, shape (test rows,)
         Scores of the test rows by each simpler method.
-    importance : DataFrame or None
-        Permutation importance of the columns for the first training, on test rows.
     yields : Yields
         Events expected in the full sample.
     train_rows, ranks : int
@@ -70,7 +67,6 @@ class Study:
     test: Rows
     trainings: list[Training]
     baselines: dict[str, Scores]
-    importance: pd.DataFrame | None
     yields: Yields
     train_rows: int
     ranks: int
@@ -106,19 +102,6 @@ class Study:
                 bootstrap_auc_difference(label, scores, score, weight),
             )
         return found
-
-    def comparison(self) -> pd.DataFrame:
-        """Return :meth:`estimates` as a table for people."""
-        return pd.DataFrame.from_dict(
-            {
-                name: {
-                    "test AUC (95 % interval)": str(area),
-                    "network gains (95 % interval)": "" if gain is None else str(gain),
-                }
-                for name, (area, gain) in self.estimates().items()
-            },
-            orient="index",
-        )
 
     @property
     def test_scores(self) -> Scores:

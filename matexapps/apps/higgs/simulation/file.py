@@ -40,7 +40,7 @@ def provenance(settings: CampaignSettings, sample: Sample) -> dict[str, str | in
         "jet_finder": f"FastJet {version('fastjet')}",
         "matexapps": version("matexapps"),
         "command": f"matexapps datasets make higgs --events {settings.events} "
-        f"--seed {settings.seed} --signal-fraction {settings.signal_fraction}",
+        f"--seed {settings.seed}",
         "seed": settings.seed,
         "events": settings.events,
         "signal_fraction": settings.signal_fraction,
