@@ -15,9 +15,10 @@ help:  ## show these targets
 setup: $(READY)  ## make .venv with everything that running, testing and linting need
 
 $(READY): pyproject.toml constraints.txt
+	@echo "Setting up $(VENV): 2 GB from the package registry, a few minutes the first time."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --prefer-binary -c constraints.txt -e ".[dev,lightgbm,higgs-sim]"
+	$(BIN)/pip install -qq --upgrade pip
+	$(BIN)/pip install -qq --prefer-binary -c constraints.txt -e ".[dev,lightgbm,higgs-sim]"
 	touch $(READY)
 
 run: $(READY)  ## run the notebooks on MPI engines; pages with the plots go to build/
