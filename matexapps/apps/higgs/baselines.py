@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,7 @@ Scores = NDArray[np.float64]
 
 _ROUNDS = 2000
 _PATIENCE = 100
+_HISTOGRAM_ROUNDS = 300
 _LEARNING_RATE = 0.03
 _LIGHTGBM_GRID: tuple[Mapping[str, Any], ...] = (
     {"num_leaves": 15, "min_child_samples": 40, "colsample_bytree": 0.4, "reg_lambda": 5.0},
@@ -37,6 +40,23 @@ _HISTOGRAM_GRID: tuple[Mapping[str, Any], ...] = (
     {"max_leaf_nodes": 31, "min_samples_leaf": 40, "l2_regularization": 1.0},
     {"max_leaf_nodes": 63, "min_samples_leaf": 100, "l2_regularization": 5.0},
 )
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """Boosted trees, how many of them to use, and how well these do on the validation rows."""
+
+    model: Any
+    trees: int
+    validation_auc: float
+
+    def scores(self, rows: Rows) -> Scores:
+        if isinstance(self.model, HistGradientBoostingClassifier):
+            staged = self.model.staged_predict_proba(rows.features)
+            probability = next(islice(staged, self.trees - 1, None))
+        else:
+            probability = self.model.predict_proba(rows.features, num_iteration=self.trees)
+        return np.asarray(probability, dtype=np.float64)[:, 1]
 
 
 def fit_baselines(train: Rows, validation: Rows, test: Rows, seed: int) -> dict[str, Scores]:
@@ -83,12 +103,27 @@ def logistic_regression(train: Rows, test: Rows) -> Scores:
     return np.asarray(model.predict_proba(test.features)[:, 1], dtype=np.float64)
 
 
-def gradient_boosting(train: Rows, validation: Rows, test: Rows, seed: int) -> Scores:
-    """Return scores of the test rows by boosted trees, tuned on the validation rows."""
+def gradient_boosting(
+    train: Rows, validation: Rows, test: Rows, seed: int, *, refit: bool = False
+) -> Scores:
+    """Return scores of the test rows by boosted trees, tuned on the validation rows.
+
+    Parameters
+    ----------
+    train, validation, test : Rows
+    seed : int
+    refit : bool
+        Fit the settings found once more to training and validation rows together, which helps
+        where rows are few. Both parts must have weights, or neither.
+    """
     fit = _fit_lightgbm if has_lightgbm() else _fit_histogram
     grid = _LIGHTGBM_GRID if has_lightgbm() else _HISTOGRAM_GRID
-    candidates = [fit(train, validation, test, settings, seed) for settings in grid]
-    return max(candidates, key=lambda candidate: candidate[0])[1]
+    fits = [fit(train, validation, settings, seed) for settings in grid]
+    best = max(range(len(grid)), key=lambda i: fits[i].validation_auc)
+    chosen = fits[best]
+    if refit:
+        chosen = fit(_joined(train, validation), None, grid[best], seed, chosen.trees)
+    return chosen.scores(test)
 
 
 def physics_rows(*parts: Rows) -> tuple[Rows, ...]:
@@ -111,12 +146,16 @@ def physics_rows(*parts: Rows) -> tuple[Rows, ...]:
 
 
 def _fit_lightgbm(
-    train: Rows, validation: Rows, test: Rows, settings: Mapping[str, Any], seed: int
-) -> tuple[float, Scores]:
+    train: Rows,
+    validation: Rows | None,
+    settings: Mapping[str, Any],
+    seed: int,
+    trees: int = _ROUNDS,
+) -> _Fit:
     import lightgbm
 
     model = lightgbm.LGBMClassifier(
-        n_estimators=_ROUNDS,
+        n_estimators=trees,
         learning_rate=_LEARNING_RATE,
         subsample=0.7,
         subsample_freq=1,
@@ -127,6 +166,9 @@ def _fit_lightgbm(
         verbose=-1,
         **settings,
     )
+    if validation is None:
+        model.fit(train.features, train.label, sample_weight=train.weight)
+        return _Fit(model, trees, float("nan"))
     model.fit(
         train.features,
         train.label,
@@ -136,27 +178,42 @@ def _fit_lightgbm(
         eval_metric="auc",
         callbacks=[lightgbm.early_stopping(_PATIENCE, first_metric_only=True, verbose=False)],
     )
-    scores = np.asarray(model.predict_proba(test.features))[:, 1]
-    return float(model.best_score_["valid_0"]["auc"]), scores.astype(np.float64)
+    return _Fit(model, int(model.best_iteration_), float(model.best_score_["valid_0"]["auc"]))
 
 
 def _fit_histogram(
-    train: Rows, validation: Rows, test: Rows, settings: Mapping[str, Any], seed: int
-) -> tuple[float, Scores]:
+    train: Rows,
+    validation: Rows | None,
+    settings: Mapping[str, Any],
+    seed: int,
+    trees: int = _HISTOGRAM_ROUNDS,
+) -> _Fit:
     model = HistGradientBoostingClassifier(
-        max_iter=300,
+        max_iter=trees,
         learning_rate=2 * _LEARNING_RATE,
         early_stopping=False,
         random_state=seed,
         **settings,
     )
     model.fit(train.features, train.label, sample_weight=train.weight)
-    area = [
+    if validation is None:
+        return _Fit(model, trees, float("nan"))
+    areas = [
         roc_auc_score(validation.label, scores[:, 1], sample_weight=validation.weight)
         for scores in model.staged_predict_proba(validation.features)
     ]
-    best = int(np.argmax(area))
-    for trees, scores in enumerate(model.staged_predict_proba(test.features)):
-        if trees == best:
-            return float(area[best]), scores[:, 1].astype(np.float64)
-    raise AssertionError("staged predictions end before the best one")
+    best = int(np.argmax(areas))
+    return _Fit(model, best + 1, float(areas[best]))
+
+
+def _joined(rows: Rows, more: Rows) -> Rows:
+    weight = None
+    if rows.weight is not None and more.weight is not None:
+        weight = np.concatenate([rows.weight, more.weight])
+    return Rows(
+        features=np.concatenate([rows.features, more.features]),
+        label=np.concatenate([rows.label, more.label]),
+        weight=weight,
+        ids=np.concatenate([rows.ids, more.ids]),
+        columns=rows.columns,
+    )

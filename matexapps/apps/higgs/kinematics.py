@@ -7,13 +7,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from matexapps.apps.higgs.schema import JETS
+from matexapps.apps.higgs.schema import FEATURES, HIGH_LEVEL, JETS
 
 W_MASS = 80.4
 """Mass of the W boson in GeV."""
 
 _LEAST_GEV = 1.0
 _PAIRS = tuple((i, j) for i in range(JETS + 1) for j in range(i + 1, JETS + 1))
+_GIVEN_MASSES = [FEATURES.index(name) for name in HIGH_LEVEL if name != "m_lv"]
 _B_TAG_ABOVE_ANY_PT = 1e5
 
 
@@ -36,10 +37,11 @@ def transverse_momentum(momenta: Tensor) -> Tensor:
 
 
 def neutrino(lepton: Tensor, missing_x: Tensor, missing_y: Tensor) -> Tensor:
-    """Return the neutrino's four-momentum, with lepton and neutrino at the W mass.
+    """Return the neutrino's four-momentum, from the mass of the W boson it comes from.
 
-    The W mass gives a quadratic equation for the momentum along the beam. The smaller of its two
-    solutions is taken, and the real part where they are complex.
+    That lepton and neutrino weigh as much as the W boson is a quadratic equation for the momentum
+    along the beam, of whose two solutions the smaller is taken. Where their transverse mass exceeds
+    the W mass there is none, and they are taken to weigh as much as their transverse mass.
 
     Parameters
     ----------
@@ -48,10 +50,12 @@ def neutrino(lepton: Tensor, missing_x: Tensor, missing_y: Tensor) -> Tensor:
     missing_x, missing_y : Tensor, shape (rows,)
         Missing transverse momentum in GeV.
     """
-    half = W_MASS**2 / 2 + lepton[:, 0] * missing_x + lepton[:, 1] * missing_y
     lepton_pt2 = lepton[:, :2].square().sum(-1).clamp_min(1e-6)
     missing2 = missing_x.square() + missing_y.square()
-    root = lepton[:, 3] * (half.square() - lepton_pt2 * missing2).clamp_min(0).sqrt()
+    product = (lepton_pt2 * missing2).sqrt()
+    half = W_MASS**2 / 2 + lepton[:, 0] * missing_x + lepton[:, 1] * missing_y
+    half = torch.maximum(half, product)
+    root = lepton[:, 3] * (half.square() - product.square()).clamp_min(0).sqrt()
     middle = half * lepton[:, 2]
     along = (middle - middle.sign() * root) / lepton_pt2
     return torch.stack([missing_x, missing_y, along, (missing2 + along.square()).sqrt()], dim=-1)
@@ -63,7 +67,8 @@ class KinematicInputs(nn.Module):
     Jets are put in order of b-tag, then of transverse momentum: the first two stand for the b
     quarks, the others for the decay of a W. Energies, momenta and masses enter as logarithms,
     azimuths as cosines of differences, pseudorapidities with the sign of the event's momentum
-    along the beam. The seven high-level masses of the file enter as they are given.
+    along the beam. The high-level masses of the file enter as they are given, but for m_lv, which
+    is the W mass or else the transverse mass of lepton and missing momentum.
 
     Parameters
     ----------
@@ -83,7 +88,7 @@ class KinematicInputs(nn.Module):
         self.register_buffer("_second", second.contiguous(), persistent=False)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return the inputs, shape (rows, 84), for features of shape (rows, 28)."""
+        """Return the inputs, shape (rows, 83), for features of shape (rows, 28)."""
         columns = features * self.units
         jets = self._ordered_jets(columns[:, 5 : 5 + 4 * JETS].reshape(-1, JETS, 4))
         pt = torch.cat([columns[:, :1], jets[:, :, 0]], dim=1)
@@ -109,7 +114,7 @@ class KinematicInputs(nn.Module):
                 invariant_mass(candidates),
                 transverse_momentum(candidates),
                 candidates[:, -1, 2:3].abs(),
-                columns[:, 5 + 4 * JETS :],
+                columns[:, _GIVEN_MASSES],
             ],
             dim=1,
         )

@@ -118,8 +118,8 @@ def build_network(name: str, features: NDArray[np.float32], *, seed: int = 0) ->
             members=8,
             width=128,
             depth=3,
-            waves=4,
-            spread=1.0,
+            waves=6,
+            spread=1.5,
             dropout=0.1,
         )
         return Classifier(inputs, standardize, network)
@@ -149,7 +149,7 @@ def _dnn2014(columns: int) -> nn.Module:
 
 def adamw(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
     """AdamW as both networks are trained with it."""
-    return torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.01)
+    return torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.01)
 
 
 def one_cycle(optimizer: torch.optim.Optimizer, total: int) -> Any:
@@ -174,7 +174,7 @@ def default_training(name: str) -> dict[str, Any]:
             f"{', '.join(NETWORKS)}"
         )
     return {
-        "epochs": 20,
+        "epochs": 12,
         "loss": "binary_cross_entropy" if name == "dnn2014" else member_loss,
         "optimizer": adamw,
         "scheduler": one_cycle,

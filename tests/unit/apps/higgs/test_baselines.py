@@ -1,0 +1,98 @@
+"""Logistic regression and boosted trees beside the networks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from matexapps.apps.higgs import baselines
+from matexapps.apps.higgs.baselines import (
+    fit_baselines,
+    gradient_boosting,
+    has_lightgbm,
+    logistic_regression,
+    physics_rows,
+)
+from matexapps.data.rows import Rows
+
+
+@pytest.fixture(params=["lightgbm", "hist_gradient_boosting"])
+def booster(request, monkeypatch) -> str:
+    """Each library in turn, with few trees."""
+    if request.param == "lightgbm" and not has_lightgbm():
+        pytest.skip("LightGBM is not installed")
+    monkeypatch.setattr(baselines, "has_lightgbm", lambda: request.param == "lightgbm")
+    monkeypatch.setattr(baselines, "_PATIENCE", 20)
+    monkeypatch.setattr(baselines, "_HISTOGRAM_ROUNDS", 60)
+    return request.param
+
+
+def test_each_baseline_scores_the_test_rows_in_order(booster, separable):
+    test = separable[2]
+    found = fit_baselines(*separable, seed=0)
+    assert list(found) == ["logistic_regression", booster, f"{booster}_physics_inputs"]
+    for scores in found.values():
+        assert scores.shape == (len(test),)
+        assert scores.dtype == np.float64
+        assert ((scores > 0) & (scores < 1)).all()
+    assert roc_auc_score(test.label, found[booster]) > 0.85
+    assert roc_auc_score(test.label, found[f"{booster}_physics_inputs"]) > 0.85
+
+
+def test_the_same_seed_gives_the_same_scores(booster, separable):
+    first, again = (gradient_boosting(*separable, seed=3) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+
+
+def test_missing_values_and_other_columns_are_taken(booster):
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(900, 5)).astype(np.float32)
+    label = (features[:, 0] > 0).astype(np.float32)
+    features[::4, 1] = np.nan
+    rows = Rows.from_arrays(features, label, missing=np.nan)
+    parts = [rows.take(slice(0, 500)), rows.take(slice(500, 700)), rows.take(slice(700, 900))]
+    found = fit_baselines(*parts, seed=0)
+    assert list(found) == ["logistic_regression", booster]
+    assert min(roc_auc_score(parts[2].label, scores) for scores in found.values()) > 0.9
+
+
+def test_rows_of_weight_zero_do_not_count():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(400, 3)).astype(np.float32)
+    label = (features[:, 0] > 0).astype(np.float32)
+    weight = np.ones(400)
+    label[200:], weight[200:] = 1 - label[200:], 0.0
+    rows = Rows.from_arrays(features, label, weight)
+    half = replace(rows.take(slice(0, 200)), weight=np.ones(200))
+    scores = logistic_regression(rows, half)
+    assert roc_auc_score(half.label, scores) > 0.99
+    unweighted = logistic_regression(replace(rows, weight=None), half)
+    assert roc_auc_score(half.label, unweighted) < 0.9
+
+
+def test_refitting_learns_from_the_validation_rows_too(booster):
+    rng = np.random.default_rng(0)
+
+    def rows(count: int, low: float) -> Rows:
+        features = rng.uniform(low, 2, size=(count, 2)).astype(np.float32)
+        return Rows.from_arrays(features, (features[:, 0] % 0.5 > 0.25).astype(np.float32))
+
+    train, validation, test = rows(2000, 0.0), rows(900, 0.0), rows(900, 1.0)
+    train = train.take(np.flatnonzero(train.features[:, 0] < 1))
+    without = gradient_boosting(train, validation, test, seed=0)
+    refitted = gradient_boosting(train, validation, test, seed=0, refit=True)
+    gain = roc_auc_score(test.label, refitted) - roc_auc_score(test.label, without)
+    assert gain > 0.15
+
+
+def test_physics_rows_keep_labels_weights_and_numbers(separable):
+    rows = replace(separable[2], weight=np.arange(400.0))
+    (found,) = physics_rows(rows)
+    assert found.features.shape == (400, 83)
+    assert len(found.columns) == 83
+    np.testing.assert_array_equal(found.label, rows.label)
+    np.testing.assert_array_equal(found.weight, rows.weight)
+    np.testing.assert_array_equal(found.ids, rows.ids)
