@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -169,15 +170,18 @@ def _fit_lightgbm(
     if validation is None:
         model.fit(train.features, train.label, sample_weight=train.weight)
         return _Fit(model, trees, float("nan"))
-    model.fit(
-        train.features,
-        train.label,
-        sample_weight=train.weight,
-        eval_set=[(validation.features, validation.label)],
-        eval_sample_weight=None if validation.weight is None else [validation.weight],
-        eval_metric="auc",
-        callbacks=[lightgbm.early_stopping(_PATIENCE, first_metric_only=True, verbose=False)],
-    )
+    with warnings.catch_warnings():
+        # Newer versions of LightGBM want another name, which older ones do not know.
+        warnings.filterwarnings("ignore", message=".*'eval_set' is deprecated")
+        model.fit(
+            train.features,
+            train.label,
+            sample_weight=train.weight,
+            eval_set=[(validation.features, validation.label)],
+            eval_sample_weight=None if validation.weight is None else [validation.weight],
+            eval_metric="auc",
+            callbacks=[lightgbm.early_stopping(_PATIENCE, first_metric_only=True, verbose=False)],
+        )
     return _Fit(model, int(model.best_iteration_), float(model.best_score_["valid_0"]["auc"]))
 
 
