@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -28,18 +27,16 @@ from matexapps.data.rows import Rows
 Scores = NDArray[np.float64]
 
 _ROUNDS = 2000
-_PATIENCE = 100
+_PATIENCE = 75
 _HISTOGRAM_ROUNDS = 300
-_LEARNING_RATE = 0.03
+_LEARNING_RATE = 0.05
 _LIGHTGBM_GRID: tuple[Mapping[str, Any], ...] = (
-    {"num_leaves": 15, "min_child_samples": 40, "colsample_bytree": 0.4, "reg_lambda": 5.0},
-    {"num_leaves": 31, "min_child_samples": 40, "colsample_bytree": 0.6, "reg_lambda": 1.0},
-    {"num_leaves": 63, "min_child_samples": 100, "colsample_bytree": 0.4, "reg_lambda": 5.0},
+    {"num_leaves": 15, "min_data_in_leaf": 40, "feature_fraction": 0.4, "lambda_l2": 5.0},
+    {"num_leaves": 31, "min_data_in_leaf": 40, "feature_fraction": 0.4, "lambda_l2": 5.0},
 )
 _HISTOGRAM_GRID: tuple[Mapping[str, Any], ...] = (
     {"max_leaf_nodes": 15, "min_samples_leaf": 40, "l2_regularization": 5.0},
-    {"max_leaf_nodes": 31, "min_samples_leaf": 40, "l2_regularization": 1.0},
-    {"max_leaf_nodes": 63, "min_samples_leaf": 100, "l2_regularization": 5.0},
+    {"max_leaf_nodes": 31, "min_samples_leaf": 40, "l2_regularization": 5.0},
 )
 
 
@@ -54,10 +51,10 @@ class _Fit:
     def scores(self, rows: Rows) -> Scores:
         if isinstance(self.model, HistGradientBoostingClassifier):
             staged = self.model.staged_predict_proba(rows.features)
-            probability = next(islice(staged, self.trees - 1, None))
+            probability = next(islice(staged, self.trees - 1, None))[:, 1]
         else:
-            probability = self.model.predict_proba(rows.features, num_iteration=self.trees)
-        return np.asarray(probability, dtype=np.float64)[:, 1]
+            probability = self.model.predict(rows.features, num_iteration=self.trees)
+        return np.asarray(probability, dtype=np.float64)
 
 
 def fit_baselines(train: Rows, validation: Rows, test: Rows, seed: int) -> dict[str, Scores]:
@@ -155,34 +152,28 @@ def _fit_lightgbm(
 ) -> _Fit:
     import lightgbm
 
-    model = lightgbm.LGBMClassifier(
-        n_estimators=trees,
-        learning_rate=_LEARNING_RATE,
-        subsample=0.7,
-        subsample_freq=1,
-        random_state=seed,
-        n_jobs=len(os.sched_getaffinity(0)),
-        deterministic=True,
-        force_col_wise=True,
-        verbose=-1,
+    parameters = {
+        "objective": "binary",
+        "metric": "auc",
+        "learning_rate": _LEARNING_RATE,
+        "bagging_fraction": 0.7,
+        "bagging_freq": 1,
+        "seed": seed,
+        "num_threads": len(os.sched_getaffinity(0)),
+        "deterministic": True,
+        "force_col_wise": True,
+        "verbosity": -1,
         **settings,
-    )
+    }
+    table = lightgbm.Dataset(train.features, train.label, weight=train.weight)
     if validation is None:
-        model.fit(train.features, train.label, sample_weight=train.weight)
-        return _Fit(model, trees, float("nan"))
-    with warnings.catch_warnings():
-        # Newer versions of LightGBM want another name, which older ones do not know.
-        warnings.filterwarnings("ignore", message=".*'eval_set' is deprecated")
-        model.fit(
-            train.features,
-            train.label,
-            sample_weight=train.weight,
-            eval_set=[(validation.features, validation.label)],
-            eval_sample_weight=None if validation.weight is None else [validation.weight],
-            eval_metric="auc",
-            callbacks=[lightgbm.early_stopping(_PATIENCE, first_metric_only=True, verbose=False)],
-        )
-    return _Fit(model, int(model.best_iteration_), float(model.best_score_["valid_0"]["auc"]))
+        return _Fit(lightgbm.train(parameters, table, trees), trees, float("nan"))
+    judge = lightgbm.Dataset(
+        validation.features, validation.label, weight=validation.weight, reference=table
+    )
+    stop = lightgbm.early_stopping(_PATIENCE, verbose=False)
+    model = lightgbm.train(parameters, table, trees, valid_sets=[judge], callbacks=[stop])
+    return _Fit(model, int(model.best_iteration), float(model.best_score["valid_0"]["auc"]))
 
 
 def _fit_histogram(
@@ -194,7 +185,7 @@ def _fit_histogram(
 ) -> _Fit:
     model = HistGradientBoostingClassifier(
         max_iter=trees,
-        learning_rate=2 * _LEARNING_RATE,
+        learning_rate=_LEARNING_RATE,
         early_stopping=False,
         random_state=seed,
         **settings,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+_LEAST_WIDTH = 1e-4
 
 
 class BatchEnsembleLinear(nn.Module):
@@ -37,32 +40,36 @@ class BatchEnsembleLinear(nn.Module):
         return scaled * self.output_scale + self.bias
 
 
-class PeriodicEmbedding(nn.Module):
-    """Each input beside cosines of it, with frequencies and phases that are learned.
+class PiecewiseLinearEncoding(nn.Module):
+    """Each input beside its place in bins that hold equal numbers of training rows.
 
-    Lets a network resolve narrow structures, such as a mass peak, in a single input (Gorishniy,
-    Rubachev, Babenko, On embeddings for numerical features in tabular deep learning, NeurIPS
-    2022).
+    Within its bin an input counts from 0 to 1; bins below it are full, bins above it empty. Narrow
+    structures, such as a mass peak, get several bins and become easy to learn (Gorishniy, Rubachev,
+    Babenko, On embeddings for numerical features in tabular deep learning, NeurIPS 2022).
 
     Parameters
     ----------
-    inputs : int
-    waves : int
-        Cosines for each input.
-    spread : float
-        Standard deviation of the frequencies at the start, in radians per unit of the input.
+    values : Tensor, shape (rows, inputs)
+        The training rows' inputs.
+    bins : int
+        Bins of an input.
     """
 
-    def __init__(self, inputs: int, waves: int, spread: float) -> None:
+    lower: Tensor
+    width: Tensor
+
+    def __init__(self, values: Tensor, bins: int) -> None:
         super().__init__()
-        self.outputs = inputs * (1 + waves)
-        self.frequency = nn.Parameter(torch.randn(inputs, waves) * spread)
-        self.phase = nn.Parameter(torch.rand(inputs, waves) * 2 * math.pi)
+        shares = np.linspace(0, 1, bins + 1)
+        edges = torch.from_numpy(np.quantile(values.numpy(), shares, axis=0).T.copy()).float()
+        self.register_buffer("lower", edges[:, :-1].contiguous())
+        self.register_buffer("width", edges.diff(dim=1).clamp_min(_LEAST_WIDTH))
+        self.outputs = values.shape[1] * (1 + bins)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (rows, inputs) to (rows, inputs * (1 + waves))."""
-        waves = (x[:, :, None] * self.frequency + self.phase).cos()
-        return torch.cat([x, waves.flatten(1)], dim=1)
+        """Map (rows, inputs) to (rows, inputs * (1 + bins)), each code from -0.5 to 0.5."""
+        codes = ((x[:, :, None] - self.lower) / self.width).clamp(0, 1) - 0.5
+        return torch.cat([x, codes.flatten(1)], dim=1)
 
 
 class BatchEnsemble(nn.Module):
@@ -75,30 +82,18 @@ class BatchEnsemble(nn.Module):
     Parameters
     ----------
     inputs : int
-        Inputs a row, standardised.
+        Inputs a row, of the order of one.
     members, width, depth : int
         Members of the ensemble, units of a hidden layer, hidden layers.
-    waves : int
-    spread : float
-        Of the :class:`PeriodicEmbedding`.
     dropout : float
         Share of hidden units left out in training.
     """
 
     def __init__(
-        self,
-        inputs: int,
-        *,
-        members: int,
-        width: int,
-        depth: int,
-        waves: int,
-        spread: float,
-        dropout: float,
+        self, inputs: int, *, members: int, width: int, depth: int, dropout: float
     ) -> None:
         super().__init__()
-        self.embedding = PeriodicEmbedding(inputs, waves, spread)
-        sizes = [self.embedding.outputs] + [width] * depth
+        sizes = [inputs] + [width] * depth
         self.layers = nn.ModuleList(
             BatchEnsembleLinear(sizes[i], width, members, random_signs=i == 0) for i in range(depth)
         )
@@ -108,7 +103,7 @@ class BatchEnsemble(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (rows, inputs) to logits: (rows, members) in training, (rows,) in evaluation."""
-        hidden = self.embedding(x)[:, None]
+        hidden = x[:, None]
         for layer in self.layers:
             hidden = self.dropout(layer(hidden).relu())
         logits = (hidden * self.output_weight).sum(-1) + self.output_bias

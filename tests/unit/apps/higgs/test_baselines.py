@@ -26,7 +26,7 @@ def booster(request, monkeypatch) -> str:
         pytest.skip("LightGBM is not installed")
     monkeypatch.setattr(baselines, "has_lightgbm", lambda: request.param == "lightgbm")
     monkeypatch.setattr(baselines, "_PATIENCE", 20)
-    monkeypatch.setattr(baselines, "_HISTOGRAM_ROUNDS", 60)
+    monkeypatch.setattr(baselines, "_HISTOGRAM_ROUNDS", 25)
     return request.param
 
 

@@ -9,7 +9,12 @@ from sklearn.metrics import roc_auc_score
 from torch.nn import functional
 
 from matexapps import DataSet, Trainer
-from matexapps.apps.higgs.batch_ensemble import BatchEnsemble, BatchEnsembleLinear, member_loss
+from matexapps.apps.higgs.batch_ensemble import (
+    BatchEnsemble,
+    BatchEnsembleLinear,
+    PiecewiseLinearEncoding,
+    member_loss,
+)
 from matexapps.apps.higgs.model import NETWORKS, Standardize, build_network, default_training
 from matexapps.errors import TrainingError
 
@@ -76,6 +81,18 @@ def test_standardize_gives_mean_zero_and_deviation_one_and_draws_outliers_in():
     assert float(layer(torch.full((1, 4), 1e9)).max()) < 10
 
 
+def test_codes_of_an_input_fill_bin_by_bin():
+    values = torch.arange(101.0)[:, None]
+    encoding = PiecewiseLinearEncoding(values, bins=4)
+    found = encoding(torch.tensor([[-5.0], [10.0], [25.0], [60.0], [1000.0]]))
+    assert encoding.outputs == found.shape[1] == 5
+    expected = torch.tensor(
+        [[0, 0, 0, 0], [0.4, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0.4, 0], [1, 1, 1, 1]]
+    )
+    torch.testing.assert_close(found[:, 1:] + 0.5, expected)
+    torch.testing.assert_close(found[:, 0], torch.tensor([-5.0, 10, 25, 60, 1000]))
+
+
 def test_a_layer_of_the_ensemble_equals_its_members_one_by_one():
     torch.manual_seed(0)
     layer = BatchEnsembleLinear(5, 3, members=4, random_signs=True)
@@ -88,9 +105,7 @@ def test_a_layer_of_the_ensemble_equals_its_members_one_by_one():
 
 def test_the_ensemble_answers_with_the_mean_probability_of_its_members():
     torch.manual_seed(0)
-    network = BatchEnsemble(
-        6, members=4, width=16, depth=2, waves=2, spread=1.0, dropout=0.0
-    ).double()
+    network = BatchEnsemble(6, members=4, width=16, depth=2, dropout=0.0).double()
     x = torch.randn(30, 6, dtype=torch.float64)
     members = network(x)
     assert members.shape == (30, 4)
@@ -122,3 +137,20 @@ def test_training_by_default_settings_finds_the_signal(name, separable):
     )
     trainer.fit(DataSet.from_rows(train, validation, test), settings["epochs"])
     assert roc_auc_score(test.label, trainer.predict(test)) > 0.85
+
+
+@pytest.mark.parametrize("total", [1, 2, 3, 10, 11, 200])
+def test_one_cycle_ends_low_for_any_number_of_steps(total):
+    parameter = nn.Parameter(torch.zeros(1))
+    optimizer = adamw([parameter])
+    peak = optimizer.param_groups[0]["lr"]
+    scheduler = one_cycle(optimizer, total)
+    rates = []
+    for _ in range(total):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if len(rates) < total:
+            scheduler.step()
+    assert max(rates) == pytest.approx(peak)
+    if total > 2:
+        assert rates[-1] < 0.01 * peak
