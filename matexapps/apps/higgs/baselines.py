@@ -27,16 +27,17 @@ from matexapps.data.rows import Rows
 Scores = NDArray[np.float64]
 
 _ROUNDS = 2000
-_PATIENCE = 75
+_PATIENCE = 100
 _HISTOGRAM_ROUNDS = 300
-_LEARNING_RATE = 0.05
+_LEARNING_RATE = 0.03
 _LIGHTGBM_GRID: tuple[Mapping[str, Any], ...] = (
     {"num_leaves": 15, "min_data_in_leaf": 40, "feature_fraction": 0.4, "lambda_l2": 5.0},
-    {"num_leaves": 31, "min_data_in_leaf": 40, "feature_fraction": 0.4, "lambda_l2": 5.0},
+    {"num_leaves": 63, "min_data_in_leaf": 100, "feature_fraction": 0.4, "lambda_l2": 5.0},
+    {"num_leaves": 127, "min_data_in_leaf": 200, "feature_fraction": 0.4, "lambda_l2": 5.0},
 )
 _HISTOGRAM_GRID: tuple[Mapping[str, Any], ...] = (
     {"max_leaf_nodes": 15, "min_samples_leaf": 40, "l2_regularization": 5.0},
-    {"max_leaf_nodes": 31, "min_samples_leaf": 40, "l2_regularization": 5.0},
+    {"max_leaf_nodes": 63, "min_samples_leaf": 100, "l2_regularization": 5.0},
 )
 
 
@@ -185,7 +186,7 @@ def _fit_histogram(
 ) -> _Fit:
     model = HistGradientBoostingClassifier(
         max_iter=trees,
-        learning_rate=_LEARNING_RATE,
+        learning_rate=2 * _LEARNING_RATE,
         early_stopping=False,
         random_state=seed,
         **settings,
