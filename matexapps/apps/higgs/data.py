@@ -21,7 +21,7 @@ SIMULATED = "higgs-simulated"
 """The catalogue's name of the sample that comes with the project."""
 
 _CHALLENGE = ATLAS_HIGGS_CHALLENGE.schema
-_KAGGLE_SET = "KaggleSet"
+_KAGGLE_SET, _KAGGLE_WEIGHT = "KaggleSet", "KaggleWeight"
 _PARTS = {"train": "t", "validation": "b", "test": "v"}
 
 
@@ -39,8 +39,9 @@ def load_higgs(
     also gzip, or HDF5. Where the 28 columns of HIGGS are found by name, they come in the order of
     ``FEATURES``; a table with other columns and a label is taken as it stands.
 
-    A file of the challenge that has the column KaggleSet is split as the challenge was: t trains,
-    b (public leaderboard) validates, v (private leaderboard) tests.
+    A file of the challenge that has the columns KaggleSet and KaggleWeight is split as the
+    challenge was: t trains, b (public leaderboard) validates, v (private leaderboard) tests, and
+    the weights of each set add up to the full sample.
 
     Parameters
     ----------
@@ -66,12 +67,14 @@ def load_higgs(
     names = _column_names(path, replace(known, features=None))
     by_meaning = {canonical_name(name): name for name in names}
     if set(_challenge_features()) <= set(names):
-        made = ChallengeDataSet if _KAGGLE_SET in names and test == 0.2 else DataSet
+        own_sets = {_KAGGLE_SET, _KAGGLE_WEIGHT} <= set(names) and test == 0.2
+        weight = _CHALLENGE.weight if _CHALLENGE.weight in names else None
+        made = ChallengeDataSet if own_sets else DataSet
         return made(
             source,
             features=_challenge_features(),
             label=_CHALLENGE.label,
-            weight=_CHALLENGE.weight if _CHALLENGE.weight in names else None,
+            weight=_KAGGLE_WEIGHT if own_sets else weight,
             missing=_CHALLENGE.missing,
             classes=_CHALLENGE.classes,
             validation=validation,
@@ -94,7 +97,10 @@ def load_higgs(
 
 
 class ChallengeDataSet(DataSet):
-    """The ATLAS challenge's file, split by its column KaggleSet instead of at random."""
+    """The ATLAS challenge's file, split by its column KaggleSet instead of at random.
+
+    Its weights, KaggleWeight, add up to the full sample in each set by itself.
+    """
 
     def _read(self, ranks: int) -> dict[str, Rows]:
         assert self.source is not None

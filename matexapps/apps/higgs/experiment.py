@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.apps.higgs.baselines import fit_baselines
-from matexapps.apps.higgs.data import balance_classes, load_higgs
+from matexapps.apps.higgs.data import ChallengeDataSet, balance_classes, load_higgs
 from matexapps.apps.higgs.model import build_network, default_training
 from matexapps.apps.higgs.report.significance import Yields
 from matexapps.apps.higgs.settings import ExperimentSettings
@@ -104,7 +104,9 @@ def _probability(trainer: Trainer, rows: Rows) -> NDArray[np.float64]:
 
 def _yields(settings: ExperimentSettings, data: DataSet) -> Yields:
     """Return the events of the full sample: what its weights add up to, or the settings'."""
-    parts = (data.train, data.validation, data.test)
+    parts = [data.train, data.validation, data.test]
+    if isinstance(data, ChallengeDataSet):
+        parts = [data.test]  # there, each part by itself stands for the full sample
     if any(part.weight is None for part in parts):
         return Yields(settings.expected_signal, settings.expected_background)
 

@@ -110,7 +110,7 @@ def challenge(rows: int = 40) -> pd.DataFrame:
     frame["Weight"] = rng.uniform(0.001, 5.0, rows)
     frame["Label"] = np.where(np.arange(rows) % 4 == 0, "s", "b")
     frame["KaggleSet"] = np.repeat(["t", "b", "v", "u"], rows // 4)
-    frame["KaggleWeight"] = frame["Weight"]
+    frame["KaggleWeight"] = 4 * frame["Weight"]
     return frame
 
 
@@ -123,7 +123,7 @@ def test_the_challenge_is_split_as_it_was(tmp_path):
     assert data.validation.ids.tolist() == list(range(10, 20))
     assert data.test.ids.tolist() == list(range(20, 30))
     np.testing.assert_array_equal(data.train.label, frame["Label"][:10] == "s")
-    np.testing.assert_allclose(data.test.weight, frame["Weight"][20:30])
+    np.testing.assert_allclose(data.test.weight, frame["KaggleWeight"][20:30])
     np.testing.assert_array_equal(
         np.isnan(data.train.features[:, 0]), frame["DER_mass_MMC"][:10] == -999.0
     )
@@ -135,7 +135,7 @@ def test_the_challenge_without_its_sets_is_split_at_random(tmp_path):
     )
     data = load_higgs(tmp_path / "training.csv", test=0.25, validation=0.0)
     assert (len(data.train), len(data.test)) == (30, 10)
-    assert data.train.weight is not None
+    np.testing.assert_allclose(data.train.weight, challenge()["Weight"][data.train.ids])
 
 
 def test_balanced_classes_weigh_the_same_and_one_on_average():
