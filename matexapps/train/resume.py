@@ -55,6 +55,7 @@ def restore(trainer: Training, path: str | Path) -> None:
 
 def synchronise(trainer: Training) -> None:
     """Bring all ranks to rank 0's state, after a stop that met them at different steps."""
+    trainer.position.settle()
     _apply(trainer, trainer.comm.broadcast_object(_state(trainer)))
 
 
