@@ -20,6 +20,7 @@ _SPIN_S = 300e-6
 _YIELD_S = 20e-3
 _NAP_S = 50e-6
 _LOOK_EVERY_S = 2e-3
+_GRACE_S = 0.25
 
 
 class Waiting:
@@ -36,6 +37,7 @@ class Waiting:
         self.waited_s = 0.0
         self.broken_by: str | None = None
         self._control = MPI.COMM_NULL
+        self._abort: PeerAborted | None = None
         self._spin_s = _SPIN_S
         self._unfinished: list[Any] = []
 
@@ -87,7 +89,12 @@ class Waiting:
             elif elapsed > self._spin_s:
                 os.sched_yield()
             if now > next_look:
-                self.look_for_abort()
+                self._look_for_abort()
+                if self._abort is not None:
+                    # The one that gave up may have done so after this exchange, which then ends.
+                    if self._ends_soon(requests):
+                        return
+                    raise self._abort
                 if elapsed > self.timeout_s:
                     raise DeadlineExceeded(
                         f"waited {elapsed:.0f} s in {what} for other ranks, which is the limit; "
@@ -96,14 +103,21 @@ class Waiting:
                     )
                 next_look = now + _LOOK_EVERY_S
 
-    def look_for_abort(self) -> None:
-        """Raise ``PeerAborted`` if another rank has said that it gave up."""
+    def _ends_soon(self, requests: list[MPI.Request]) -> bool:
+        until = time.perf_counter() + _GRACE_S
+        while time.perf_counter() < until:
+            if MPI.Request.Testall(requests):
+                return True
+            os.sched_yield()
+        return False
+
+    def _look_for_abort(self) -> None:
         control = self._control
-        if control == MPI.COMM_NULL:
+        if self._abort is not None or control == MPI.COMM_NULL:
             return
         if control.Iprobe(source=MPI.ANY_SOURCE, tag=_ABORT_TAG):
             rank, host, reason = control.recv(source=MPI.ANY_SOURCE, tag=_ABORT_TAG)
-            raise PeerAborted(f"rank {rank} on {host} stopped with {reason}")
+            self._abort = PeerAborted(f"rank {rank} on {host} stopped with {reason}")
 
     def give_up(self, reason: str, tell: bool = True) -> None:
         """Mark the communicator as broken and, unless they know, tell every other rank."""

@@ -180,7 +180,9 @@ def test_ranks_that_cannot_be_stopped_are_ended_and_the_next_cell_has_new_ones(n
 
     failed, outputs = notebook.cell(
         "def stuck():\n"
+        "    import signal\n"
         "    from mpi4py import MPI\n"
+        "    signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "    print('under way', flush=True)\n"
         "    MPI.COMM_WORLD.recv()  # a message that nobody sends\n"
         "cluster.run(stuck)",
