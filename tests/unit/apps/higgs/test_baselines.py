@@ -77,7 +77,7 @@ def test_refitting_learns_from_the_validation_rows_too(booster):
     rng = np.random.default_rng(0)
 
     def rows(count: int, low: float) -> Rows:
-        features = rng.uniform(low, 2, size=(count, 2)).astype(np.float32)
+        features = rng.uniform(low, 2, size=(count, 1)).astype(np.float32)
         return Rows.from_arrays(features, (features[:, 0] % 0.5 > 0.25).astype(np.float32))
 
     train, validation, test = rows(2000, 0.0), rows(900, 0.0), rows(900, 1.0)
