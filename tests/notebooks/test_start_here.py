@@ -4,29 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import nbformat
+
+from executed import assert_one_whole_run, printed
 
 from matexapps.batch.run import run_notebook
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "00_start_here.ipynb"
 
 
-def printed(path: Path) -> str:
-    """Everything the notebook's cells say in text."""
-    parts = []
-    for cell in nbformat.read(path, as_version=4).cells:
-        for output in cell.get("outputs", []):
-            parts.append(output.get("text", "") or output.get("data", {}).get("text/plain", ""))
-    return "\n".join(parts)
-
-
 def test_it_is_committed_with_the_outputs_of_one_run_from_top_to_bottom():
-    cells = [
-        cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "code"
-    ]
-    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
-    kinds = {output.output_type for cell in cells for output in cell.outputs}
-    assert "error" not in kinds
+    assert_one_whole_run(NOTEBOOK)
     assert "done after" in printed(NOTEBOOK)
     assert NOTEBOOK.stat().st_size < 200_000
 

@@ -105,11 +105,7 @@ def build_network(name: str, features: NDArray[np.float32], *, seed: int = 0) ->
     TrainingError
         If there is no network of this name.
     """
-    if name not in NETWORKS:
-        raise TrainingError(
-            f"unknown network {name!r}{did_you_mean(name, NETWORKS)}; use one of "
-            f"{', '.join(NETWORKS)}"
-        )
+    _check_name(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if name == "dnn2014":
@@ -121,6 +117,14 @@ def build_network(name: str, features: NDArray[np.float32], *, seed: int = 0) ->
         encoding = PiecewiseLinearEncoding(standardize(values), bins=8)
         network = BatchEnsemble(encoding.outputs, members=8, width=128, depth=3, dropout=0.1)
         return Classifier(inputs, standardize, nn.Sequential(encoding, network))
+
+
+def _check_name(name: str) -> None:
+    if name not in NETWORKS:
+        raise TrainingError(
+            f"unknown network {name!r}{did_you_mean(name, NETWORKS)}; use one of "
+            f"{', '.join(NETWORKS)}"
+        )
 
 
 def _physics_inputs(features: NDArray[np.float32]) -> nn.Module:
@@ -174,11 +178,7 @@ def default_training(name: str) -> dict[str, Any]:
     TrainingError
         If there is no network of this name.
     """
-    if name not in NETWORKS:
-        raise TrainingError(
-            f"unknown network {name!r}{did_you_mean(name, NETWORKS)}; use one of "
-            f"{', '.join(NETWORKS)}"
-        )
+    _check_name(name)
     return {
         "epochs": 12,
         "loss": "binary_cross_entropy" if name == "dnn2014" else member_loss,

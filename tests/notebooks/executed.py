@@ -1,0 +1,24 @@
+"""What an executed notebook says, and whether one run from top to bottom said it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+
+
+def printed(path: Path) -> str:
+    """Everything the notebook's cells say in text."""
+    parts = []
+    for cell in nbformat.read(path, as_version=4).cells:
+        for output in cell.get("outputs", []):
+            parts.append(output.get("text", "") or output.get("data", {}).get("text/plain", ""))
+    return "\n".join(parts)
+
+
+def assert_one_whole_run(path: Path) -> None:
+    """Every code cell was executed once, in order, without an error."""
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    kinds = {output.output_type for cell in cells for output in cell.outputs}
+    assert "error" not in kinds
