@@ -37,9 +37,7 @@ def evaluate(
     loss_sums = np.zeros(2)
     with _evaluating(model), torch.no_grad():
         for batch in _own_batches(rows, precision.device, comm):
-            with precision.autocast():
-                prediction = model(precision.cast(batch.features))
-            prediction = precision.full(prediction)
+            prediction = precision.forward(model, batch.features)
             mean, weight = loss(prediction, batch.label, batch.weight, batch.total_weight)
             loss_sums += (float(mean) * weight, weight)
             for metric in metrics:
@@ -59,9 +57,7 @@ def predict(
     outputs: list[NDArray[Any]] = []
     with _evaluating(model), torch.no_grad():
         for batch in _own_batches(rows, precision.device, comm):
-            with precision.autocast():
-                prediction = model(precision.cast(batch.features))
-            outputs.append(precision.full(prediction).cpu().numpy())
+            outputs.append(precision.forward(model, batch.features).cpu().numpy())
     shapes = comm.all_gather_object((outputs[0].shape[1:], outputs[0].dtype) if outputs else None)
     known = next((shape for shape in shapes if shape is not None), None)
     if known is None:

@@ -45,15 +45,13 @@ class Precision:
         )
         self.scaler = torch.amp.GradScaler(device.type) if name == "fp16" else None
 
-    def cast(self, features: torch.Tensor) -> torch.Tensor:
-        """Bring input rows to the model's own number format."""
-        return features.to(self._dtype)
-
-    def full(self, prediction: torch.Tensor) -> torch.Tensor:
-        """Bring outputs of half size back to 32 bits, for losses and metrics."""
+    def forward(self, model: torch.nn.Module, features: torch.Tensor) -> torch.Tensor:
+        """Return the network's outputs, those of half size brought back to 32 bits."""
+        with self._autocast():
+            prediction: torch.Tensor = model(features.to(self._dtype))
         return prediction.float() if self._half is not None else prediction
 
-    def autocast(self) -> AbstractContextManager[Any]:
+    def _autocast(self) -> AbstractContextManager[Any]:
         """The block in which operations choose their number format."""
         if self._half is None:
             return nullcontext()

@@ -274,9 +274,7 @@ class Trainer:
         return loss, total
 
     def _loss(self, batch: Batch) -> tuple[torch.Tensor, float]:
-        with self.precision.autocast():
-            prediction = self.model(self.precision.cast(batch.features))
-        prediction = self.precision.full(prediction)
+        prediction = self.precision.forward(self.model, batch.features)
         return self.loss(prediction, batch.label, batch.weight, batch.total_weight)
 
     def _end_epoch(self, data: DataSet, pace: Pace) -> None:
