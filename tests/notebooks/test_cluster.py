@@ -178,6 +178,8 @@ def test_singletons_are_refused_and_leave_nothing(tmp_path, monkeypatch, nothing
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused")
 def test_a_refused_start_is_explained(monkeypatch, nothing_left):
+    for name in ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(engines_module, "mpi_environment", dict)
     with pytest.raises(ClusterError, match="did not start: mpiexec refuses to start ranks as root"):
         Cluster(2).start()

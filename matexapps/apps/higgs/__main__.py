@@ -11,7 +11,7 @@ import json
 import sys
 from typing import Any
 
-from matexapps import progress
+from matexapps import devices, progress
 from matexapps.apps.higgs.experiment import LONGEST_WAIT_S, run
 from matexapps.comm.world import open_world
 from matexapps.errors import MatexError
@@ -72,6 +72,9 @@ def main(arguments: list[str]) -> int:
     try:
         with progress.reporting_to(_print_epoch), open_world(LONGEST_WAIT_S) as comm:
             rank = comm.rank
+            placed = devices.summary(devices.describe(comm))
+            if rank == 0:
+                print(placed, file=sys.stderr, flush=True)
             summary = run(settings, comm)
     except MatexError as error:
         if rank == 0:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.metrics import matthews_corrcoef
 
@@ -14,6 +14,7 @@ FRACTIONS = st.integers(0, 45).map(lambda percent: percent / 100)
 
 @given(rows=st.integers(5, 400), validation=FRACTIONS, test=FRACTIONS, seed=st.integers(0, 2**40))
 def test_every_row_is_in_exactly_one_part(rows, validation, test, seed):
+    assume(part_size(rows, validation) + part_size(rows, test) < rows)
     split = split_rows(rows, validation=validation, test=test, seed=seed)
     parts = (split.train, split.validation, split.test)
     np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(rows))
@@ -31,6 +32,7 @@ def test_every_row_is_in_exactly_one_part(rows, validation, test, seed):
 def test_stratified_parts_keep_the_shares_of_the_classes(counts, validation, test, seed):
     label = np.repeat(np.arange(len(counts)), counts)
     rows = len(label)
+    assume(part_size(rows, validation) + part_size(rows, test) < rows)
     split = split_rows(
         rows, validation=validation, test=test, kind="stratified", seed=seed, label=label
     )

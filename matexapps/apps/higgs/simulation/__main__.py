@@ -15,6 +15,7 @@ from matexapps import progress
 from matexapps.apps.higgs.simulation.campaign import CampaignSettings, Sample, simulate_sample
 from matexapps.apps.higgs.simulation.extra import import_extra
 from matexapps.apps.higgs.simulation.file import check_writable, write_sample
+from matexapps.comm.communicator import Communicator
 from matexapps.comm.world import open_world
 from matexapps.errors import DataError, MatexError, did_you_mean
 
@@ -22,13 +23,14 @@ _KEYS = ("events", "seed", "signal_fraction", "out")
 _WAIT_S = 86_400.0  # ranks finish apart by a block, but a machine may be busy or asleep
 
 
-def run(settings: dict[str, Any]) -> dict[str, Any] | None:
+def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any] | None:
     """Simulate a sample on all ranks and write it.
 
     Parameters
     ----------
     settings : dict
         ``events`` and ``out`` (an .h5 path), optionally ``seed`` and ``signal_fraction``.
+    comm : Communicator
 
     Returns
     -------
@@ -46,11 +48,9 @@ def run(settings: dict[str, Any]) -> dict[str, Any] | None:
     for module in ("pythia8mc", "fastjet", "awkward"):
         import_extra(module)
     began = time.monotonic()
-    with open_world(_WAIT_S) as comm:
-        comm.on_root(lambda: check_writable(path))
-        sample = simulate_sample(campaign, comm)
-        comm.on_root(lambda: _write(path, campaign, sample))
-        ranks = comm.world_size
+    comm.on_root(lambda: check_writable(path))
+    sample = simulate_sample(campaign, comm)
+    comm.on_root(lambda: _write(path, campaign, sample))
     if sample is None:
         return None
     seconds = time.monotonic() - began
@@ -60,7 +60,7 @@ def run(settings: dict[str, Any]) -> dict[str, Any] | None:
         "signal": int(sample.label.sum()),
         "generated": sample.generated,
         "bytes": path.stat().st_size,
-        "ranks": ranks,
+        "ranks": comm.world_size,
         "seconds": round(seconds, 2),
         "events_per_s": round(campaign.events / seconds, 2),
     }
@@ -96,13 +96,18 @@ def main(arguments: list[str]) -> int:
         print(__doc__)
         return 0 if arguments and arguments[0] in ("-h", "--help") else 2
     try:
-        with progress.reporting_to(_ProgressLines()):
-            result = run(json.loads(arguments[0]))
+        settings = json.loads(arguments[0])
     except json.JSONDecodeError as error:
         print(f"the settings are not JSON ({error}): {arguments[0]}", file=sys.stderr)
         return 2
+    rank = 0
+    try:
+        with progress.reporting_to(_ProgressLines()), open_world(_WAIT_S) as comm:
+            rank = comm.rank
+            result = run(settings, comm)
     except MatexError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        if rank == 0:
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     if result is not None:
         print(json.dumps(result), flush=True)

@@ -21,6 +21,7 @@ from matexapps.apps.higgs.simulation.file import MANTISSA_BITS, round_mantissa, 
 from matexapps.apps.higgs.simulation.jets import Jets, tag_jets
 from matexapps.apps.higgs.simulation.kinematics import four_vector
 from matexapps.apps.higgs.simulation.reconstruction import build_features
+from matexapps.comm.single import SingleProcess
 from matexapps.data.dataset import DataSet
 from matexapps.errors import DataError, MissingExtraError
 
@@ -176,7 +177,7 @@ def test_a_campaign_that_cannot_be_written_fails_before_it_begins(settings, word
     if "out" in settings:
         pytest.importorskip("pythia8mc", reason="needs the extra higgs-sim")
     with pytest.raises(DataError, match=word):
-        run(settings)
+        run(settings, SingleProcess())
 
 
 def test_no_event_passing_is_no_error():
