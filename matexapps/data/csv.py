@@ -48,6 +48,12 @@ class CsvReader(Reader):
         self._classes = None if schema.classes is None else list(schema.classes)
         self._rows: Rows | None = None
         self.columns = [self._dialect.names[i] for i in self._roles.features]
+        self.sample_shape = (len(self.columns),)
+        self.by_row = False
+
+    @property
+    def row_bytes(self) -> int:
+        return 4 * len(self.columns) + 8 + 8 + (0 if self._roles.weight is None else 8)
 
     def __len__(self) -> int:
         return len(self._parsed())

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from matexapps.data.csv import CsvReader
-from matexapps.data.hdf5 import Hdf5Reader
+from matexapps.data.hdf5 import Hdf5Table
 from matexapps.data.reader import Reader
 from matexapps.data.schema import Schema
+from matexapps.data.table_reader import TableReader
 from matexapps.errors import DataError, did_you_mean
 
 CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".data")
@@ -28,7 +29,7 @@ def open_reader(path: Path, schema: Schema) -> Reader:
     if ending in CSV_SUFFIXES:
         return CsvReader(path, schema)
     if ending in HDF5_SUFFIXES and not name.endswith(".gz"):
-        return Hdf5Reader(path, schema)
+        return TableReader(Hdf5Table(path, schema), schema)
     known = (*CSV_SUFFIXES, *HDF5_SUFFIXES)
     raise DataError(
         f"{path}: no reader for names that end like this; let it end in one of "

@@ -5,22 +5,37 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from pathlib import Path
 
+from matexapps.comm.communicator import Communicator
+from matexapps.data.partition import share
 from matexapps.data.rows import Rows
+from matexapps.data.sharing import gather_rows
 
 
 class Reader(ABC):
-    """Reads rows of one file. ``len(reader)`` is the number of rows.
+    """Reads rows of one source, by what a schema asks for. ``len(reader)`` is the number of rows.
 
     Attributes
     ----------
     path : Path
-        The file.
+        The file, folder or pattern.
     columns : list of str
-        Names of the feature columns.
+        Names of the feature columns; one name for samples that are arrays.
+    sample_shape : tuple of int
+        Shape of one row's features.
+    block_rows : int
+        How many rows are stored together; reads are cheapest from and to its multiples.
+    by_row : bool
+        Whether any rows can be read without reading those before them. Where not, :meth:`read`
+        holds the whole file.
+    row_bytes : int
+        Bytes that one row takes in :class:`~matexapps.data.rows.Rows`.
     """
 
     path: Path
     columns: list[str]
+    sample_shape: tuple[int, ...]
+    block_rows: int = 1
+    by_row: bool = True
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -35,6 +50,17 @@ class Reader(ABC):
             Naming file, row and column of the first value that cannot be used.
         """
 
+    def read_all(self, comm: Communicator) -> Rows:
+        """Return all rows on every rank, each rank having read its share. Collective.
+
+        Raises
+        ------
+        DataError
+            As :meth:`read`, the same on every rank.
+        """
+        part = share(len(self), comm.rank, comm.world_size)
+        return gather_rows(lambda: self.read(part.start, part.stop), comm)
+
     @abstractmethod
     def locate(self, row: int) -> str:
         """Say where row number ``row``, from 0, stands in the file, in a person's words."""
@@ -42,3 +68,7 @@ class Reader(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give back what the reader holds."""
+
+    @property
+    @abstractmethod
+    def row_bytes(self) -> int: ...

@@ -21,8 +21,9 @@ class Rows:
 
     Attributes
     ----------
-    features : ndarray of float32, shape (rows, columns), C-contiguous
-        What a model sees. NaN stands only where a missing value was declared.
+    features : ndarray of float32, shape (rows, columns) or (rows, *sample shape), C-contiguous
+        What a model sees: a row of numbers, or an array such as an image. NaN stands only where a
+        missing value was declared.
     label : ndarray of float32 or int64, shape (rows,)
         float32 for 0/1 labels and for regression, int64 for the numbers of several classes.
     weight : ndarray of float64, shape (rows,), or None
@@ -30,7 +31,9 @@ class Rows:
     ids : ndarray of int64, shape (rows,)
         Row numbers in the source, from 0; a header is not counted.
     columns : list of str
-        Names of the feature columns.
+        Names of the feature columns; one name where samples are arrays.
+    key : ndarray, shape (rows,), or None
+        The value that decides the split: a group, a time, or the part itself.
     """
 
     features: NDArray[np.float32]
@@ -38,14 +41,21 @@ class Rows:
     weight: NDArray[np.float64] | None
     ids: NDArray[np.int64]
     columns: list[str]
+    key: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
-        if self.features.ndim != 2 or self.features.shape[1] != len(self.columns):
+        width = self.features.shape[1] if self.features.ndim == 2 else 1
+        if self.features.ndim < 2 or width != len(self.columns):
             raise DataError(
                 f"features of shape {self.features.shape} do not fit {len(self.columns)} column "
                 "names: give one row per example and one column per name"
             )
-        for name, values in (("label", self.label), ("weight", self.weight), ("ids", self.ids)):
+        for name, values in (
+            ("label", self.label),
+            ("weight", self.weight),
+            ("ids", self.ids),
+            ("key", self.key),
+        ):
             if values is not None and values.shape != (len(self.features),):
                 raise DataError(
                     f"{name} has shape {values.shape} beside {len(self.features)} rows of "
@@ -72,7 +82,8 @@ class Rows:
             If shapes do not fit, or a value is not a finite number and not declared missing.
         """
         matrix = _numbers("features", features, np.float32)
-        names = list(columns) if columns is not None else default_names(matrix.shape[-1])
+        width = matrix.shape[-1] if matrix.ndim == 2 else 1
+        names = list(columns) if columns is not None else default_names(width)
         values = _numbers("label", label, np.float64)
         weights = None if weight is None else _numbers("weight", weight, np.float64)
         rows = cls(
@@ -86,9 +97,9 @@ class Rows:
         bad = declared.first_bad(matrix)
         if bad is not None:
             row, column = bad
-            raise DataError(
-                f"features, row {row}, column {names[column]!r}: {bad_value(matrix[row, column])}"
-            )
+            value = float(matrix.reshape(len(matrix), -1)[row, column])
+            where = f"column {names[column]!r}" if matrix.ndim == 2 else f"value {column}"
+            raise DataError(f"features, row {row}, {where}: {bad_value(value)}")
         for name, array in (("label", values), ("weight", weights)):
             if array is not None and not np.isfinite(array).all():
                 row = int(np.argmin(np.isfinite(array)))
@@ -107,13 +118,24 @@ class Rows:
             weight=None if self.weight is None else self.weight[indices],
             ids=self.ids[indices],
             columns=self.columns,
+            key=None if self.key is None else self.key[indices],
         )
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a table of the features, then ``label`` and, if there is one, ``weight``.
 
         The index is the row number in the source.
+
+        Raises
+        ------
+        DataError
+            If the samples are arrays, which have no place in a cell.
         """
+        if self.features.ndim > 2:
+            raise DataError(
+                f"samples of shape {self.features.shape[1:]} do not fit into the cells of a table: "
+                "use .features and .label, which are numpy arrays"
+            )
         frame = pd.DataFrame(self.features, columns=self.columns, index=pd.Index(self.ids))
         frame.insert(len(frame.columns), "label", self.label, allow_duplicates=True)
         if self.weight is not None:

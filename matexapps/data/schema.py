@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from matexapps.errors import DataError, did_you_mean
@@ -17,16 +17,22 @@ class Schema:
     Attributes
     ----------
     features : sequence of column names or positions, or None
-        Feature columns, in the order wanted; None takes all but label and weight. For HDF5 with
-        features in a dataset of their own: that dataset's name.
+        Feature columns, in the order wanted; None takes all but label, weight and key. A name of
+        a dataset (HDF5) or variable (NetCDF) stands for all its columns.
     label : column name or position, or None
-        None takes the column called "label", in any case.
+        None takes the column called "label" or "labels", in any case.
     weight : column name or position, or None
+    key : column name or position, or None
+        The column that decides the split: groups, times, or the parts themselves.
     missing : float, sequence of float, or None
         Declared missing values, see :mod:`matexapps.data.missing`.
     classes : sequence of str, or None
         For a label that is text: its values in the order of their numbers, so that
-        ``("b", "s")`` reads b as 0 and s as 1.
+        ``("b", "s")`` reads b as 0 and s as 1. For HDF5 with a dataset for each class: the names
+        of those datasets.
+    categories : mapping of column name to sequence, or None
+        Feature columns that hold categories, and all values each may have, as texts or numbers.
+        Such a column becomes one column of zeros and ones for each value, called ``column=value``.
     columns : sequence of str, or None
         Names of all columns of a file that has none; a file's own names go first.
     header : bool or None
@@ -43,9 +49,27 @@ class Schema:
     columns: Sequence[str] | None = None
     header: bool | None = None
     delimiter: str | None = None
+    key: Column | None = None
+    categories: Mapping[str, Sequence[str | float]] | None = None
 
-    def roles(self, names: Sequence[str], file: str) -> Roles:
+    def roles(
+        self,
+        names: Sequence[str],
+        file: str,
+        groups: Mapping[str, Sequence[int]] | None = None,
+        default: Sequence[int] | None = None,
+    ) -> Roles:
         """Say which of the columns called ``names`` play which part.
+
+        Parameters
+        ----------
+        names : sequence of str
+        file : str
+            What messages call the file.
+        groups : mapping of str to positions, or None
+            Datasets of several columns, by name.
+        default : sequence of positions, or None
+            The columns that may be features where none are named; None stands for all.
 
         Raises
         ------
@@ -54,8 +78,10 @@ class Schema:
         """
         label = _label(self.label, names, file)
         weight = None if self.weight is None else position(self.weight, names, file, "weight")
+        key = None if self.key is None else position(self.key, names, file, "the split's column")
         if self.features is None:
-            features = [i for i in range(len(names)) if i not in (label, weight)]
+            candidates = range(len(names)) if default is None else default
+            features = [i for i in candidates if i not in (label, weight, key)]
             nameless = next((i for i in features if not names[i]), None)
             if nameless is not None:
                 raise DataError(
@@ -64,7 +90,12 @@ class Schema:
                 )
         else:
             wanted = [self.features] if isinstance(self.features, str) else self.features
-            features = [position(column, names, file, "features") for column in wanted]
+            features = []
+            for column in wanted:
+                if isinstance(column, str) and column not in names and column in (groups or {}):
+                    features.extend((groups or {})[column])
+                else:
+                    features.append(position(column, names, file, "features"))
         if label in features:
             raise DataError(
                 f"{file}: the label {names[label]!r} is also among the features, so a model would "
@@ -72,7 +103,7 @@ class Schema:
             )
         if not features:
             raise DataError(f"{file}: no column is left as a feature besides label and weight")
-        return Roles(tuple(features), label, weight)
+        return Roles(tuple(features), label, weight, key)
 
 
 @dataclass(frozen=True)
@@ -82,6 +113,7 @@ class Roles:
     features: tuple[int, ...]
     label: int
     weight: int | None
+    key: int | None = None
 
     @property
     def numbers(self) -> list[int]:
@@ -93,7 +125,7 @@ class Roles:
 def _label(label: Column | None, names: Sequence[str], file: str) -> int:
     if label is not None:
         return position(label, names, file, "label")
-    named = [i for i, name in enumerate(names) if name.lower() == "label"]
+    named = [i for i, name in enumerate(names) if name.lower() in ("label", "labels")]
     if len(named) != 1:
         raise DataError(
             f"{file}: no column is called 'label' among {_listed(names)}; say which one it is with "

@@ -1,8 +1,8 @@
-"""Rows that one rank holds, sent to all."""
+"""Rows that ranks have read in shares, put together on all of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 
@@ -10,41 +10,34 @@ from matexapps.comm.communicator import Communicator
 from matexapps.data.rows import Rows
 
 
-@dataclass(frozen=True)
-class RowsShape:
-    """What a rank must know to receive rows: how many, how wide, of what type."""
+def gather_rows(read: Callable[[], Rows], comm: Communicator) -> Rows:
+    """Return what every rank's ``read`` returns, joined in rank order, on every rank. Collective.
 
-    rows: int
-    columns: list[str]
-    label_type: str
-    weighted: bool
-
-
-def describe(rows: Rows) -> RowsShape:
-    """Return the shape of ``rows``."""
-    return RowsShape(len(rows), rows.columns, rows.label.dtype.str, rows.weight is not None)
-
-
-def broadcast_rows(rows: Rows | None, shape: RowsShape, comm: Communicator) -> Rows:
-    """Return rank 0's ``rows`` on every rank; the arrays travel as they are. Collective.
+    The row numbers count through all of them. An exception of one rank is raised on all: that of
+    the lowest rank.
 
     Parameters
     ----------
-    rows : Rows or None
-        The rows on rank 0; not looked at elsewhere.
-    shape : RowsShape
-        Their shape, known to all ranks.
+    read : function
+        Returns this rank's rows; all with the same columns, weighted or not.
     comm : Communicator
     """
-    if comm.rank != 0 or rows is None:
-        rows = Rows(
-            features=np.empty((shape.rows, len(shape.columns)), np.float32),
-            label=np.empty(shape.rows, np.dtype(shape.label_type)),
-            weight=np.empty(shape.rows, np.float64) if shape.weighted else None,
-            ids=np.empty(shape.rows, np.int64),
-            columns=shape.columns,
-        )
-    for array in (rows.features, rows.label, rows.weight, rows.ids):
-        if array is not None:
-            comm.broadcast(array)
-    return rows
+    rows: Rows | None = None
+    error: Exception | None = None
+    try:
+        rows = read()
+    except Exception as caught:
+        error = caught
+    comm.agree(error)
+    assert rows is not None
+    if comm.world_size == 1:
+        return rows
+    features = comm.all_gather_rows(rows.features)
+    return Rows(
+        features=features,
+        label=comm.all_gather_rows(rows.label),
+        weight=None if rows.weight is None else comm.all_gather_rows(rows.weight),
+        ids=np.arange(len(features), dtype=np.int64),
+        columns=rows.columns,
+        key=None if rows.key is None else np.concatenate(comm.all_gather_object(rows.key)),
+    )

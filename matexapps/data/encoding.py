@@ -1,0 +1,88 @@
+"""Declared texts and categories become numbers; what is not declared is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from matexapps.errors import DataError, did_you_mean
+
+EMPTY_TEXTS = ("", "NA", "N/A", "nan", "NaN", "NAN", "null", "NULL")
+
+
+def category_names(column: str, values: Sequence[str | float]) -> list[str]:
+    """Return the names of the columns that a category becomes: ``column=value`` for each value."""
+    return [f"{column}={_plain(value)}" for value in values]
+
+
+def numbers_of(values: NDArray[Any], known: Sequence[str | float]) -> NDArray[np.int64]:
+    """Return each value's place among ``known``, -1 where it is not one of them.
+
+    Numbers are compared as numbers, everything else as text.
+    """
+    if values.dtype.kind == "O":
+        index = pd.Index([_plain(value) for value in known])
+        return index.get_indexer(pd.Index(values)).astype(np.int64)
+    try:
+        numbers = [float(value) for value in known]
+    except ValueError:
+        return np.full(len(values), -1, np.int64)
+    return pd.Index(numbers).get_indexer(pd.Index(values.astype(np.float64))).astype(np.int64)
+
+
+def one_hot(
+    values: NDArray[Any], known: Sequence[str | float], *, empty_allowed: bool
+) -> tuple[NDArray[np.float32], int | None]:
+    """Return zeros and ones, and the first row whose value is not known, or None.
+
+    Parameters
+    ----------
+    values : ndarray, shape (rows,)
+        Texts or numbers.
+    known : sequence
+        All values there may be.
+    empty_allowed : bool
+        Whether an empty or NaN cell is a row of zeros; an unknown value otherwise.
+
+    Returns
+    -------
+    ndarray of float32, shape (rows, len(known))
+    int or None
+    """
+    places = numbers_of(values, known)
+    block = np.zeros((len(values), len(known)), np.float32)
+    found = places >= 0
+    block[np.flatnonzero(found), places[found]] = 1
+    if empty_allowed:
+        found |= _is_empty(values)
+    return block, None if found.all() else int(np.argmin(found))
+
+
+def unknown_value(value: Any, known: Sequence[str | float], setting: str) -> str:
+    """Say that a value is none of those that a setting names."""
+    texts = [_plain(one) for one in known]
+    return (
+        f"{str(value)[:40]!r} is none of the values {', '.join(map(repr, texts[:8]))} that "
+        f"{setting} names{did_you_mean(str(value), texts)}"
+    )
+
+
+def check_known(setting: str, known: Sequence[str | float]) -> None:
+    """Raise a DataError unless the declared values differ from each other."""
+    texts = [_plain(value) for value in known]
+    if not texts or len(set(texts)) != len(texts):
+        raise DataError(f"{setting} must name one value or more, each once: got {list(known)!r}")
+
+
+def _plain(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def _is_empty(values: NDArray[Any]) -> NDArray[np.bool_]:
+    if values.dtype.kind == "O":
+        return np.isin(values.astype(str), EMPTY_TEXTS)
+    return np.isnan(values.astype(np.float64))

@@ -1,0 +1,105 @@
+"""A file as named arrays of rows, before anybody says which is feature and which is label."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One array of a file whose first axis is the rows.
+
+    Attributes
+    ----------
+    name : str
+        The dataset's name in HDF5, the variable's in NetCDF, the column's in CSV.
+    columns : tuple of str
+        Names of its columns: one for each of a matrix, just one for anything else.
+    shape : tuple of int
+        Shape of one row's value: () for a number or a text, (k,) for a matrix of k columns, more
+        for images.
+    dtype : numpy.dtype
+        Type of the values; ``object`` where they are text.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the values are text."""
+        return self.dtype.kind == "O"
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes that one row of it takes in memory."""
+        return self.dtype.itemsize * int(np.prod(self.shape, dtype=np.int64))
+
+
+class Table(ABC):
+    """Arrays with a common number of rows, read by row numbers.
+
+    Attributes
+    ----------
+    path : Path
+    variables : list of Variable
+        In the file's order.
+    block_rows : int
+        How many rows the file stores together; reads are cheapest from and to its multiples. 1
+        where any range is as cheap.
+    """
+
+    path: Path
+    variables: list[Variable]
+    block_rows: int
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
+        """Return rows ``start`` to ``stop - 1`` of the variable called ``name``.
+
+        Returns
+        -------
+        ndarray, shape (rows, \\*shape of the variable)
+            In the file's own type, native byte order; text as objects of ``str``.
+
+        Raises
+        ------
+        DataError
+            If the file is damaged there.
+        """
+
+    def locate(self, row: int) -> str:
+        """Say where row number ``row``, from 0, stands in the file, in a person's words."""
+        return f"row {row} (from 0)"
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back what the table holds."""
+
+    def blocks(self) -> Iterator[dict[str, NDArray[Any]]]:
+        """Yield all rows in order, about a MiB at a time: the arrays by their variables' names."""
+        row_bytes = sum(variable.row_bytes for variable in self.variables)
+        step = rows_in(BLOCK_BYTES, row_bytes, self.block_rows)
+        for start in range(0, len(self), step):
+            stop = min(start + step, len(self))
+            yield {v.name: self.read(v.name, start, stop) for v in self.variables}
+
+
+def rows_in(size: int, row_bytes: int, block_rows: int = 1) -> int:
+    """Return how many rows fit into ``size`` bytes: a multiple of ``block_rows``, at least one."""
+    fitting = size // max(1, row_bytes)
+    return max(1, fitting // block_rows) * block_rows

@@ -1,0 +1,275 @@
+"""Reads rows out of a table: features, label, weight and key, as a schema asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matexapps.data.encoding import (
+    category_names,
+    check_known,
+    numbers_of,
+    one_hot,
+    unknown_value,
+)
+from matexapps.data.missing import Missing, bad_value
+from matexapps.data.reader import Reader
+from matexapps.data.rows import Rows
+from matexapps.data.schema import Schema
+from matexapps.data.table import Table, Variable, rows_in
+from matexapps.errors import DataError, did_you_mean
+
+_PIECE_BYTES = 32 * 2**20
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a column stands: its variable, and which column of it."""
+
+    variable: Variable
+    column: int
+
+
+class TableReader(Reader):
+    """Rows of a :class:`~matexapps.data.table.Table`.
+
+    Parameters
+    ----------
+    table : Table
+        Closed with the reader.
+    schema : Schema
+
+    Raises
+    ------
+    DataError
+        If a wanted column is not there, or cannot play its part.
+    """
+
+    def __init__(self, table: Table, schema: Schema) -> None:
+        self._table = table
+        self.path = table.path
+        self.block_rows = table.block_rows
+        self._missing = Missing.declared(schema.missing)
+        self._classes = schema.classes
+        self._categories = dict(schema.categories or {})
+        places, self._names, groups = _columns(table, schema)
+        default = None if schema.features is not None else _only_matrix(table, groups)
+        roles = schema.roles(self._names, str(self.path), groups, default)
+        if not len(table):
+            raise DataError(f"{self.path} holds no row")
+        self._places = places
+        self._roles = roles
+        self._check_roles()
+        self._features = [places[i] for i in roles.features]
+        sample = self._features[0].variable.shape
+        self._is_array = len(sample) > 1
+        self.sample_shape = sample if self._is_array else ()
+        self.columns = self._feature_names()
+        if not self._is_array:
+            self.sample_shape = (len(self.columns),)
+        self._plain_matrix = self._one_whole_matrix()
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @property
+    def row_bytes(self) -> int:
+        weight = 0 if self._roles.weight is None else 8
+        key = 0 if self._roles.key is None else 8
+        return 4 * int(np.prod(self.sample_shape, dtype=np.int64)) + 8 + 8 + weight + key
+
+    def read(self, start: int = 0, stop: int | None = None) -> Rows:
+        start, stop, _ = slice(start, stop).indices(len(self))
+        count = max(0, stop - start)
+        features = np.empty((count, *self.sample_shape), np.float32)
+        label = np.empty(count, np.float64)
+        weight = None if self._roles.weight is None else np.empty(count, np.float64)
+        keys: list[NDArray[Any]] = []
+        step = rows_in(_PIECE_BYTES, self.row_bytes, self.block_rows)
+        for first in range(0, count, step):
+            part = slice(first, min(first + step, count))
+            piece = _Piece(self._table, start + part.start, start + part.stop)
+            self._fill_features(features[part], piece)
+            label[part] = self._numbers("label", self._roles.label, piece)
+            if weight is not None and self._roles.weight is not None:
+                weight[part] = self._numbers("weight", self._roles.weight, piece)
+            if self._roles.key is not None:
+                keys.append(piece.column(self._places[self._roles.key]))
+        self._missing.to_nan(features)
+        key = None
+        if self._roles.key is not None:
+            key = np.concatenate(keys) if keys else np.empty(0)
+        ids = np.arange(start, start + count, dtype=np.int64)
+        return Rows(features, label, weight, ids, self.columns, key)
+
+    def locate(self, row: int) -> str:
+        return self._table.locate(row)
+
+    def close(self) -> None:
+        self._table.close()
+
+    def _fill_features(self, target: NDArray[np.float32], piece: _Piece) -> None:
+        with np.errstate(over="ignore"):
+            if self._plain_matrix is not None:
+                target[...] = piece.whole(self._plain_matrix).reshape(target.shape)
+            else:
+                self._fill_columns(target, piece)
+        bad = self._missing.first_bad(target)
+        if bad is not None:
+            row, column = bad
+            value = float(target.reshape(len(target), -1)[row, column])
+            where = f"value {column}" if self._is_array else f"column {self.columns[column]!r}"
+            raise self._fault(piece.start + row, where, bad_value(value))
+
+    def _fill_columns(self, target: NDArray[np.float32], piece: _Piece) -> None:
+        at = 0
+        for position, place in zip(self._roles.features, self._features, strict=True):
+            name = self._names[position]
+            values = piece.column(place)
+            known = self._categories.get(name)
+            if known is None:
+                target[:, at] = values
+                at += 1
+                continue
+            block, unknown = one_hot(values, known, empty_allowed=self._missing.nan)
+            if unknown is not None:
+                message = unknown_value(values[unknown], known, f"categories={{{name!r}: ...}}")
+                raise self._fault(piece.start + unknown, f"column {name!r}", message)
+            target[:, at : at + len(known)] = block
+            at += len(known)
+
+    def _numbers(self, role: str, position: int, piece: _Piece) -> NDArray[np.float64]:
+        values = piece.column(self._places[position])
+        name = self._names[position]
+        if values.dtype.kind == "O":
+            places = numbers_of(values, self._classes or ())
+            if (places < 0).any():
+                row = int(np.argmax(places < 0))
+                message = unknown_value(values[row], self._classes or (), "classes=")
+                raise self._fault(piece.start + row, f"column {name!r}", message)
+            return places.astype(np.float64)
+        numbers = values.astype(np.float64)
+        finite = np.isfinite(numbers)
+        if not finite.all():
+            row = int(np.argmin(finite))
+            message = f"the {role} is {numbers[row]}; correct it or remove the row"
+            raise self._fault(piece.start + row, f"column {name!r}", message)
+        return numbers
+
+    def _fault(self, row: int, where: str, message: str) -> DataError:
+        return DataError(f"{self.path}, {self.locate(row)}, {where}: {message}")
+
+    def _check_roles(self) -> None:
+        roles = self._roles
+        for name, known in self._categories.items():
+            check_known(f"categories={{{name!r}: ...}}", known)
+            if name not in [self._names[i] for i in roles.features]:
+                raise DataError(
+                    f"categories= names {name!r}, which is no feature"
+                    f"{did_you_mean(name, [self._names[i] for i in roles.features])}"
+                )
+        arrays = [i for i in roles.features if len(self._places[i].variable.shape) > 1]
+        if arrays and len(roles.features) > 1:
+            names = ", ".join(repr(self._names[i]) for i in roles.features)
+            raise DataError(
+                f"{self.path}: {self._names[arrays[0]]!r} holds an array for each row, so it must "
+                f"be the only feature, but the features are {names}: choose with features="
+            )
+        for role, position in (
+            ("label", roles.label),
+            ("weight", roles.weight),
+            ("key", roles.key),
+        ):
+            if position is None:
+                continue
+            variable, name = self._places[position].variable, self._names[position]
+            if len(variable.shape) > 1:
+                raise DataError(
+                    f"{self.path}: the {role} {name!r} is an array, not one value a row"
+                )
+            if role == "weight" and variable.is_text:
+                raise DataError(f"{self.path}: the weight {name!r} holds text, not numbers")
+            if role == "label" and variable.is_text and self._classes is None:
+                raise DataError(
+                    f"{self.path}: the label {name!r} holds text; name its values in the order of "
+                    "their numbers with classes=(...)"
+                )
+        for i in roles.features:
+            if self._places[i].variable.is_text and self._names[i] not in self._categories:
+                raise DataError(
+                    f"{self.path}: the column {self._names[i]!r} holds text; declare its values "
+                    f"with categories={{{self._names[i]!r}: [...]}}, or leave it out of features="
+                )
+
+    def _feature_names(self) -> list[str]:
+        names: list[str] = []
+        for position in self._roles.features:
+            name = self._names[position]
+            known = self._categories.get(name)
+            names.extend([name] if known is None else category_names(name, known))
+        return names
+
+    def _one_whole_matrix(self) -> Variable | None:
+        """Return the variable whose values, as they stand, are the features; None if not one."""
+        variable = self._features[0].variable
+        columns = [place.column for place in self._features if place.variable is variable]
+        whole = columns == list(range(len(variable.columns)))
+        if self._categories or len(columns) < len(self._features) or not whole:
+            return None
+        return variable
+
+
+class _Piece:
+    """A range of rows; each variable is read from the file once."""
+
+    def __init__(self, table: Table, start: int, stop: int) -> None:
+        self.start = start
+        self._table, self._stop = table, stop
+        self._read: dict[str, NDArray[Any]] = {}
+
+    def whole(self, variable: Variable) -> NDArray[Any]:
+        if variable.name not in self._read:
+            self._read[variable.name] = self._table.read(variable.name, self.start, self._stop)
+        return self._read[variable.name]
+
+    def column(self, place: _Place) -> NDArray[Any]:
+        values = self.whole(place.variable)
+        return values[:, place.column] if values.ndim == 2 else values
+
+
+def _columns(
+    table: Table, schema: Schema
+) -> tuple[list[_Place], list[str], dict[str, Sequence[int]]]:
+    """Return all columns of a table, their names, and which belong to each matrix."""
+    places: list[_Place] = []
+    names: list[str] = []
+    groups: dict[str, Sequence[int]] = {}
+    for variable in table.variables:
+        first = len(places)
+        for i, column in enumerate(variable.columns):
+            names.append(f"{variable.name}/{column}" if column in names else column)
+            places.append(_Place(variable, i))
+        groups[variable.name] = range(first, len(places))
+    return places, names, groups
+
+
+def _only_matrix(table: Table, groups: dict[str, Sequence[int]]) -> Sequence[int] | None:
+    """Return the columns of the only variable that is more than one value a row; None if none is.
+
+    Raises
+    ------
+    DataError
+        If several are.
+    """
+    wide = [v for v in table.variables if len(v.shape) > 1 or len(v.columns) > 1]
+    if len(wide) > 1:
+        held = ", ".join(f"{v.name} {v.shape} a row" for v in wide)
+        raise DataError(
+            f"{table.path} holds several arrays that may be the features: {held}; say which with "
+            "features='its name'"
+        )
+    return groups[wide[0].name] if wide else None
