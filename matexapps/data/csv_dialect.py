@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from matexapps.data.rows import default_names
-from matexapps.data.schema import Schema
+from matexapps.data.schema import Schema, default_names
 from matexapps.errors import DataError
 
 DELIMITERS = (",", "\t", ";", "|")

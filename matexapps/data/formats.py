@@ -1,15 +1,16 @@
-"""Which reader a file name asks for."""
+"""Which reader a file name asks for; its libraries are imported when it is opened."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from matexapps.data.csv import CsvReader
-from matexapps.data.hdf5 import Hdf5Table
-from matexapps.data.reader import Reader
 from matexapps.data.schema import Schema
-from matexapps.data.table_reader import TableReader
 from matexapps.errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    from matexapps.data.reader import Reader
+    from matexapps.data.table import Table
 
 CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".data")
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf")
@@ -24,12 +25,28 @@ def open_reader(path: Path, schema: Schema) -> Reader:
         If there is no such file, or no reader for its ending.
     """
     check_file(path)
-    name = path.name.lower()
-    ending = Path(name.removesuffix(".gz")).suffix
-    if ending in CSV_SUFFIXES:
+    if Path(path.name.lower().removesuffix(".gz")).suffix in CSV_SUFFIXES:
+        from matexapps.data.csv import CsvReader
+
         return CsvReader(path, schema)
-    if ending in HDF5_SUFFIXES and not name.endswith(".gz"):
-        return TableReader(Hdf5Table(path, schema), schema)
+    from matexapps.data.table_reader import TableReader
+
+    return TableReader(open_table(path, schema), schema)
+
+
+def open_table(path: Path, schema: Schema) -> Table:
+    """Return the table in the binary file ``path``, chosen by the ending of its name.
+
+    Raises
+    ------
+    DataError
+        If no table is known for its ending, or the file holds none.
+    """
+    ending = path.suffix.lower()
+    if ending in HDF5_SUFFIXES:
+        from matexapps.data.hdf5 import Hdf5Table
+
+        return Hdf5Table(path, schema)
     known = (*CSV_SUFFIXES, *HDF5_SUFFIXES)
     raise DataError(
         f"{path}: no reader for names that end like this; let it end in one of "

@@ -15,8 +15,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.data.rows import default_names
-from matexapps.data.schema import Schema
+from matexapps.data.schema import Schema, default_names
 from matexapps.data.table import Table, Variable
 from matexapps.errors import DataError
 

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from matexapps.data.missing import Missing, bad_value
+from matexapps.data.schema import default_names
 from matexapps.errors import DataError
 
 
@@ -150,11 +151,6 @@ class Rows:
                 state.update(f"{array.dtype.str}{array.shape}".encode())
                 state.update(np.ascontiguousarray(array).view(np.uint8).data)
         return state.hexdigest()
-
-
-def default_names(count: int) -> list[str]:
-    """Return ``column_0``, ``column_1``, ...: the names of columns that have none."""
-    return [f"column_{i}" for i in range(count)]
 
 
 def label_type(labels: Sequence[NDArray[np.float64]]) -> type[np.float32] | type[np.int64]:

@@ -134,6 +134,11 @@ def _label(label: Column | None, names: Sequence[str], file: str) -> int:
     return named[0]
 
 
+def default_names(count: int) -> list[str]:
+    """Return ``column_0``, ``column_1``, ...: the names of columns that have none."""
+    return [f"column_{i}" for i in range(count)]
+
+
 def position(column: Column, names: Sequence[str], file: str, role: str) -> int:
     """Return where ``column``, a name or a position, stands among ``names``, from 0."""
     if isinstance(column, str):
