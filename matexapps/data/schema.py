@@ -39,6 +39,8 @@ class Schema:
         Whether the first line of a CSV file holds names; None finds out.
     delimiter : str or None
         What stands between the cells of a CSV file; None finds out.
+    dimension : str or None
+        The dimension of a NetCDF file along which the rows run; None finds out.
     """
 
     features: Sequence[Column] | str | None = None
@@ -51,6 +53,7 @@ class Schema:
     delimiter: str | None = None
     key: Column | None = None
     categories: Mapping[str, Sequence[str | float]] | None = None
+    dimension: str | None = None
 
     def roles(
         self,

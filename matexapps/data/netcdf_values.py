@@ -1,0 +1,191 @@
+"""From what a NetCDF file stores to what it means: the conventions of its attributes.
+
+The rules, for numbers:
+
+- ``_Unsigned = "true"`` reads stored signed integers as unsigned, ``"false"`` the reverse.
+- A cell is missing, NaN, where its stored value is ``_FillValue``, one of ``missing_value``, or
+  outside ``valid_min``, ``valid_max`` or ``valid_range``. In a variable of floats without
+  ``_FillValue`` also where it is the value that the NetCDF library gives to cells never written.
+- ``scale_factor`` and ``add_offset`` are applied.
+- Integers that such an attribute describes become float64, which has a NaN. All other integers
+  keep their type; where they have 4 or 8 bytes and hold the library's value for cells never
+  written, that is an error. (Of 1 and 2 bytes, that value is too likely a number.)
+- Times stay numbers, in the units that the file gives them.
+
+Texts lose the NULs and blanks at their end, and are UTF-8 unless ``_Encoding`` names another code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from netCDF4 import default_fillvals
+from numpy.typing import NDArray
+
+_MISSING = ("_FillValue", "missing_value")
+_VALID = ("valid_min", "valid_max", "valid_range")
+_PACKED = ("scale_factor", "add_offset")
+
+
+@dataclass(frozen=True, eq=False)
+class Decoding:
+    """How the stored numbers of one variable become its values.
+
+    Attributes
+    ----------
+    stored : numpy.dtype
+        Type of the stored numbers, native byte order, after ``_Unsigned``.
+    dtype : numpy.dtype
+        Type of the values.
+    missing : ndarray of ``stored``
+        Stored numbers that mean there is no value.
+    least, greatest : number or None
+        Bounds of the stored numbers that are valid.
+    scale, offset : float
+        What a stored number is multiplied by, and what is then added.
+    """
+
+    stored: np.dtype[Any]
+    dtype: np.dtype[Any]
+    missing: NDArray[Any]
+    least: Any = None
+    greatest: Any = None
+    scale: float = 1.0
+    offset: float = 0.0
+
+    @classmethod
+    def declared(cls, dtype: np.dtype[Any], attributes: Mapping[str, Any]) -> Decoding:
+        """Return the rule for numbers of type ``dtype`` with these attributes."""
+        stored = _signed_as_declared(dtype.newbyteorder("="), attributes)
+        given = {
+            name: np.ravel(attributes[name])
+            for name in (*_MISSING, *_VALID, *_PACKED)
+            if name in attributes and np.asarray(attributes[name]).dtype.kind in "iuf"
+        }
+        missing = [_as_stored(given[name], stored) for name in _MISSING if name in given]
+        if "_FillValue" not in given:
+            missing.append(_never_written(stored))
+        to_float = given and (stored.kind in "iu" or not given.keys().isdisjoint(_PACKED))
+        least, greatest = _bounds(given, stored)
+        return cls(
+            stored=stored,
+            dtype=np.dtype(np.float64) if to_float else stored,
+            missing=np.concatenate(missing),
+            least=least,
+            greatest=greatest,
+            scale=float(given["scale_factor"][0]) if "scale_factor" in given else 1.0,
+            offset=float(given["add_offset"][0]) if "add_offset" in given else 0.0,
+        )
+
+    def values(self, raw: NDArray[Any]) -> NDArray[Any]:
+        """Return the values of stored numbers, NaN where there is none.
+
+        Parameters
+        ----------
+        raw : ndarray
+            As the file stores them, any byte order.
+
+        Returns
+        -------
+        ndarray of ``dtype``, of the same shape, C-contiguous
+        """
+        native = raw.astype(raw.dtype.newbyteorder("="), order="C", copy=False)
+        numbers = native.view(self.stored)
+        if self.dtype.kind != "f":
+            return numbers
+        values = numbers.astype(self.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self.scale != 1.0:
+                values *= self.scale
+            if self.offset != 0.0:
+                values += self.offset
+        values[self._absent(numbers)] = np.nan
+        return values
+
+    def first_unwritten(self, values: NDArray[Any]) -> int | None:
+        """Return the first row of integers where nothing was ever written; None if none is."""
+        if self.dtype.kind == "f":
+            return None
+        absent = self._absent(values)
+        return int(np.argwhere(absent)[0, 0]) if absent.any() else None
+
+    def _absent(self, numbers: NDArray[Any]) -> NDArray[np.bool_]:
+        absent = np.zeros(numbers.shape, np.bool_)
+        for value in self.missing:
+            absent |= numbers == value
+        if self.least is not None:
+            absent |= numbers < self.least
+        if self.greatest is not None:
+            absent |= numbers > self.greatest
+        return absent
+
+
+def texts(raw: NDArray[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:
+    """Return texts as objects of ``str``.
+
+    Parameters
+    ----------
+    raw : ndarray, shape (rows,) or (rows, characters)
+        Strings, or single bytes that join to texts along the second axis.
+    attributes : mapping
+        The variable's.
+
+    Raises
+    ------
+    UnicodeDecodeError, LookupError
+        If bytes are not in the code that the file names, or there is none of its name.
+    """
+    if raw.dtype.kind != "S":
+        return np.array([str(text) for text in raw] + [None], object)[:-1]
+    code = str(attributes.get("_Encoding", "utf-8"))
+    width = raw.shape[1] if raw.ndim == 2 else 1
+    if not width:
+        return np.full(len(raw), "", object)
+    joined = np.ascontiguousarray(raw).view(f"S{width}").reshape(len(raw))
+    found = np.empty(len(raw), object)
+    found[:] = [text.decode(code).rstrip(" \0") for text in joined]
+    return found
+
+
+def _signed_as_declared(dtype: np.dtype[Any], attributes: Mapping[str, Any]) -> np.dtype[Any]:
+    declared = str(attributes.get("_Unsigned", "")).lower()
+    if dtype.kind == "i" and declared == "true":
+        return np.dtype(f"u{dtype.itemsize}")
+    if dtype.kind == "u" and declared == "false":
+        return np.dtype(f"i{dtype.itemsize}")
+    return dtype
+
+
+def _as_stored(values: NDArray[Any], stored: np.dtype[Any]) -> NDArray[Any]:
+    """Return those of ``values`` that a variable of type ``stored`` can hold, in that type."""
+    native = values.astype(values.dtype.newbyteorder("="))
+    if stored.kind in "iu" and native.dtype.kind in "iu" and native.itemsize == stored.itemsize:
+        return native.view(stored)
+    with np.errstate(over="ignore", invalid="ignore"):
+        held = native.astype(stored)
+    return held if stored.kind == "f" else held[held == native]
+
+
+def _never_written(stored: np.dtype[Any]) -> NDArray[Any]:
+    known = stored.kind == "f" or stored.itemsize >= 4
+    return np.array([default_fillvals[stored.str[1:]]] if known else [], stored)
+
+
+def _bounds(given: Mapping[str, NDArray[Any]], stored: np.dtype[Any]) -> tuple[Any, Any]:
+    """Return the least and the greatest valid stored number, None where there is no bound."""
+
+    def bound(name: str, place: int) -> Any:
+        values = given.get(name, np.empty(0))
+        if len(values) <= place:
+            return None
+        held = _as_stored(values[place : place + 1], stored)
+        return held[0] if len(held) else values[place]
+
+    least, greatest = bound("valid_range", 0), bound("valid_range", 1)
+    return (
+        bound("valid_min", 0) if least is None else least,
+        bound("valid_max", 0) if greatest is None else greatest,
+    )
