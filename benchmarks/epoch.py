@@ -28,8 +28,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import matexapps as mx
 from matexapps.comm.single import SingleProcess
-from matexapps.data.loader import Loader
-from matexapps.data.sampler import global_permutation
+from matexapps.data.loader import open_loader
 
 ROWS, COLUMNS, BATCH = 200_000, 28, 1024
 ROUNDS = 7
@@ -81,10 +80,10 @@ def alternate(
 
 def reading_epoch(data: mx.DataSet) -> Callable[[], None]:
     """Return an epoch of our loader without a network."""
-    loader = Loader(data.train, BATCH, 0, 1, torch.device("cpu"))
+    loader = open_loader(data.train, BATCH, SingleProcess(), torch.device("cpu"))
 
     def run() -> None:
-        rows = sum(len(b) for b in loader.batches(global_permutation(ROWS, 0, 0)))
+        rows = sum(len(b) for b in loader.shuffled(epoch=0))
         assert rows == ROWS
 
     return run

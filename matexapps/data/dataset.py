@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from matexapps.comm.communicator import Communicator
-from matexapps.data.formats import open_reader
-from matexapps.data.labels import require_binary
-from matexapps.data.rows import Rows, label_type
+from matexapps.comm.single import SingleProcess
+from matexapps.data.labels import LabelFacts, require_binary
+from matexapps.data.memory import parse_size
+from matexapps.data.partition import share
+from matexapps.data.rows import Rows
 from matexapps.data.schema import Column, Schema
-from matexapps.data.sharing import broadcast_rows, describe
-from matexapps.data.source import absolute, resolve
-from matexapps.data.split import check_split, fraction, split_rows
+from matexapps.data.source import absolute
+from matexapps.data.split import KINDS, PARTS, check_parts, check_split, fraction, split_rows
+from matexapps.data.statistics import Statistics
+from matexapps.data.streamed import StreamedRows
+from matexapps.data.whole import Whole, whole_of_file, whole_of_rows
 from matexapps.errors import DataError, MatexError
 
-PARTS = ("train", "validation", "test")
+Part = Rows | StreamedRows
 
 
 class DataSet:
@@ -29,27 +34,46 @@ class DataSet:
     Which row belongs to which part depends on the file and the seed, never on the number of ranks
     (see :mod:`matexapps.data.split` for the exact rule).
 
+    What fits into ``memory`` is read into it, by all ranks together. What does not stays in its
+    file: it is looked through once, then read again in each epoch, in an order that is random all
+    the same (see :mod:`matexapps.data.sampler`).
+
     Parameters
     ----------
     source : path or str
-        A CSV, TSV or HDF5 file, CSV also gzip, or a name of the catalogue such as ``uci-higgs``.
+        A CSV, TSV, HDF5 or NetCDF file, CSV also gzip; a folder or a pattern such as
+        ``"runs/*.csv"`` of such files; or a name of the catalogue such as ``uci-higgs``.
     features : sequence of column names or positions, or None
-        None takes all but label and weight. For HDF5 with features and labels in datasets of
-        their own, the name of the features' dataset.
+        None takes all but label, weight, group and time. For HDF5 and NetCDF with features in a
+        dataset or variable of their own, its name. Samples may be arrays, such as images.
     label : column name or position, or None
-        None takes the column called "label".
+        None takes the column called "label" or "labels".
     weight : column name or position, or None
+    group : column name or position, or None
+        For ``split="group"``: rows of one group, such as a patient or a detector run, are alike,
+        and stay in one part. Default: the column called "group".
+    time : column name or position, or None
+        For ``split="time"``. Default: the column called "time".
     validation, test : float or path
         A fraction of the rows of ``source``, or a file of its own.
-    split : "random" or "stratified"
-        Stratified keeps the shares of the classes in every part.
+    split : {"random", "stratified", "group", "time"} or the name of a column
+        Stratified keeps the shares of the classes in every part. A column names the part of each
+        row.
+    parts : mapping of part to value or values, or None
+        What the column of ``split`` calls the parts, as in
+        ``{"train": "t", "validation": "b", "test": ["u", "v"]}``; rows with other values are left
+        out. None expects "train", "validation" and "test", or 0, 1 and 2.
     seed : int
         Seed of the split.
     missing : float, sequence of float, or None
         Feature values that mean "not measured": they become NaN. ``math.nan`` stands for empty
         and NaN cells. What is not declared is an error.
     classes : sequence of str, or None
-        For labels that are text: their values in the order of their numbers.
+        For labels that are text: their values in the order of their numbers. For HDF5 with a
+        dataset for each class: the datasets' names.
+    categories : mapping of column name to sequence, or None
+        Feature columns that hold categories, and the values each may have. Each becomes a column
+        of zeros and ones for each value.
     binary : bool
         Whether every label must be 0 or 1, with both among the training rows.
     columns : sequence of str, or None
@@ -58,6 +82,10 @@ class DataSet:
         Whether the first line of a CSV file holds names; None finds out.
     delimiter : str or None
         What stands between the cells of a CSV file; None finds out.
+    dimension : str or None
+        The dimension of a NetCDF file along which the rows run; None finds out.
+    memory : str or int
+        What a rank may hold of this data set, as ``"2GB"`` or in bytes.
 
     Raises
     ------
@@ -72,25 +100,46 @@ class DataSet:
         features: Sequence[Column] | str | None = None,
         label: Column | None = None,
         weight: Column | None = None,
+        group: Column | None = None,
+        time: Column | None = None,
         validation: float | str | Path = 0.1,
         test: float | str | Path = 0.2,
         split: str = "random",
+        parts: Mapping[str, Any] | None = None,
         seed: int = 0,
         missing: float | Sequence[float] | None = None,
         classes: Sequence[str] | None = None,
+        categories: Mapping[str, Sequence[str | float]] | None = None,
         binary: bool = False,
         columns: Sequence[str] | None = None,
         header: bool | None = None,
         delimiter: str | None = None,
+        dimension: str | None = None,
+        memory: str | int = "2GB",
     ) -> None:
         check_split(split, validation, test, seed)
+        check_parts(parts)
         self.source: str | Path | None = source
         self.validation_source, self.test_source = validation, test
-        self.split, self.seed, self.binary = split, seed, binary
-        self.schema = Schema(features, label, weight, missing, classes, columns, header, delimiter)
-        self._whole: Rows | None = None
-        self._parts: dict[str, Rows] | None = None
+        self.split, self.part_values, self.seed, self.binary = split, parts, seed, binary
+        self.memory = parse_size(memory)
+        self.schema = Schema(
+            features=features,
+            label=label,
+            weight=weight,
+            missing=missing,
+            classes=classes,
+            columns=columns,
+            header=header,
+            delimiter=delimiter,
+            key=_key(split, group, time),
+            categories=categories,
+            dimension=dimension,
+        )
+        self._rows: Rows | None = None
+        self._parts: dict[str, Part] | None = None
         self._token: str | None = None
+        self._statistics: Statistics | None = None
 
     @classmethod
     def from_arrays(
@@ -106,22 +155,32 @@ class DataSet:
         seed: int = 0,
         missing: float | Sequence[float] | None = None,
         binary: bool = False,
+        group: ArrayLike | None = None,
+        time: ArrayLike | None = None,
     ) -> Self:
-        """Make a data set of arrays, which are copied.
+        """Make a data set of arrays; on several ranks, all must hold the same.
 
         Parameters
         ----------
-        features : array-like, shape (rows, columns)
-        label, weight : array-like, shape (rows,)
+        features : array_like, shape (rows, columns) or (rows, *sample shape)
+        label : array_like, shape (rows,)
+        weight : array_like, shape (rows,), or None
         feature_names : sequence of str, or None
         validation, test, split, seed, missing, binary
-            As for a file.
+            As for a file; a split by a column of parts is :meth:`from_rows`.
+        group, time : array_like, shape (rows,), or None
+            The group or the time of each row, for the splits of these names.
         """
+        if split not in KINDS:
+            raise DataError(f"split={split!r} is not known for arrays: use {', '.join(KINDS)}")
         rows = Rows.from_arrays(features, label, weight, feature_names, missing)
+        key = {"group": group, "time": time}.get(split)
+        if key is not None:
+            rows = replace(rows, key=np.asarray(key))
         data = cls(
             "arrays", validation=validation, test=test, split=split, seed=seed, binary=binary
         )
-        data.source, data._whole = None, rows
+        data.source, data._rows = None, rows
         return data
 
     @classmethod
@@ -135,17 +194,17 @@ class DataSet:
         return data
 
     @property
-    def train(self) -> Rows:
+    def train(self) -> Part:
         """The rows to train on."""
         return self._part("train")
 
     @property
-    def validation(self) -> Rows:
+    def validation(self) -> Part:
         """The rows that steer training: early stopping, schedules, thresholds."""
         return self._part("validation")
 
     @property
-    def test(self) -> Rows:
+    def test(self) -> Part:
         """The rows that judge the result."""
         return self._part("test")
 
@@ -154,11 +213,43 @@ class DataSet:
         """Names of the feature columns."""
         return self.train.columns
 
+    # The names that MaTEx's DataSet has.
+
+    @property
+    def training_data(self) -> NDArray[np.float32]:
+        """Features of the training rows."""
+        return self.train.features
+
+    @property
+    def training_labels(self) -> NDArray[Any]:
+        """Labels of the training rows."""
+        return self.train.label
+
+    @property
+    def validation_data(self) -> NDArray[np.float32]:
+        """Features of the validation rows."""
+        return self.validation.features
+
+    @property
+    def validation_labels(self) -> NDArray[Any]:
+        """Labels of the validation rows."""
+        return self.validation.label
+
+    @property
+    def testing_data(self) -> NDArray[np.float32]:
+        """Features of the test rows."""
+        return self.test.features
+
+    @property
+    def testing_labels(self) -> NDArray[Any]:
+        """Labels of the test rows."""
+        return self.test.label
+
     def load(self, comm: Communicator | None = None) -> Self:
         """Read, check and split the rows, unless that is done already, and return this data set.
 
-        Collective where ``comm`` has several ranks: rank 0 reads and checks, the others get the
-        arrays. Every rank ends with the same rows, or raises the same error.
+        Collective where ``comm`` has several ranks, which share the reading. Every rank ends with
+        the same rows, or raises the same error.
 
         Raises
         ------
@@ -166,23 +257,42 @@ class DataSet:
             If the file cannot be used: one sentence that names file, row and column. Also if
             there are fewer rows than ranks, or ranks hold different arrays.
         """
-        if comm is None or comm.world_size == 1:
+        comm = SingleProcess() if comm is None else comm
+        if comm.world_size == 1:
             if self._parts is None:
-                self._parts = self._read(ranks=1)
+                self._parts = self._read(comm)
         elif not self._agree(comm):
-            self._share(comm)
+            self._parts = self._read(comm)
+            self._token = self._fingerprint()
         return self
+
+    def statistics(self, comm: Communicator | None = None) -> Statistics:
+        """Return mean, spread and range of each feature over the training rows. Collective.
+
+        The ranks share the work; the numbers do not depend on how many there are.
+        """
+        comm = SingleProcess() if comm is None else comm
+        self.load(comm)
+        known = comm.all_gather_object(self._statistics is not None)
+        if not all(known):
+            train = self.train
+            part = share(len(train), comm.rank, comm.world_size)
+            found = Statistics.none(train.columns, train.sample_shape)
+            for rows in train.between(part.start, part.stop):
+                found = found.merge(Statistics.of(rows.features, rows.columns))
+            self._statistics = found.over_ranks(comm)
+        assert self._statistics is not None
+        return self._statistics
 
     def _agree(self, comm: Communicator) -> bool:
         """Whether all ranks hold the same rows already. Collective."""
         error: Exception | None = None
         try:
             if self.source is None and self._parts is None:
-                self._parts = self._read(comm.world_size)
+                self._parts = self._read(SingleProcess())
             if self._parts is not None:
                 _enough(len(self._parts["train"]), comm.world_size, self._name)
-                if self._token is None:
-                    self._token = " ".join(self._parts[name].digest() for name in PARTS)
+                self._token = self._token or self._fingerprint()
         except MatexError as caught:
             error = caught
         comm.agree(error)
@@ -197,68 +307,63 @@ class DataSet:
             )
         return True
 
-    def _share(self, comm: Communicator) -> None:
-        """Read on rank 0 and send to all. Collective."""
+    def _fingerprint(self) -> str:
+        assert self._parts is not None
+        return " ".join(self._parts[name].digest() for name in PARTS)
 
-        def read() -> tuple[list[Any], str]:
-            if self._parts is None:
-                self._parts = self._read(comm.world_size)
-            parts = [self._parts[name] for name in PARTS]
-            return [describe(part) for part in parts], " ".join(part.digest() for part in parts)
-
-        shapes, self._token = comm.on_root(read)
-        held = self._parts if comm.rank == 0 and self._parts is not None else {}
-        self._parts = {
-            name: broadcast_rows(held.get(name), shape, comm)
-            for name, shape in zip(PARTS, shapes, strict=True)
-        }
-
-    def _read(self, ranks: int) -> dict[str, Rows]:
-        """Read, check and split, for so many ranks."""
-        whole = self._read_file(self.source, ranks) if self.source is not None else self._whole
-        assert whole is not None
-        parts = {}
+    def _read(self, comm: Communicator) -> dict[str, Part]:
+        """Read, check and split. Collective."""
+        ranks = comm.world_size
+        whole = self._whole(self.source, comm)
+        _enough(len(whole), ranks, self._name)
+        others: dict[str, Whole] = {}
         for name, source in (("validation", self.validation_source), ("test", self.test_source)):
             if isinstance(source, str | Path):
-                parts[name] = self._read_file(source, ranks, columns=whole.columns)
-                _same_columns(whole, parts[name], self._name, str(source))
-        _enough(len(whole), ranks, self._name)
-        dtype = label_type([rows.label for rows in (whole, *parts.values())])
+                others[name] = self._whole(source, comm, columns=whole.columns)
+                _same_columns(whole, others[name], self._name, str(source))
+        facts = LabelFacts()
+        for one in (whole, *others.values()):
+            facts = facts.merge(one.labels)
         if self.binary and self.source is None:
-            require_binary(whole, self._name)
-        split = split_rows(
+            require_binary(whole.labels, self._name)
+        codes = split_rows(
             len(whole),
             validation=fraction(self.validation_source),
             test=fraction(self.test_source),
             kind=self.split,
             seed=self.seed,
-            label=whole.label,
+            key=whole.label if self.split == "stratified" else whole.key,
+            values=self.part_values,
         )
-        for name in PARTS:
-            rows = parts[name] if name in parts else whole.take(getattr(split, name))
-            parts[name] = replace(rows, label=rows.label.astype(dtype, copy=False))
-        _enough(len(parts["train"]), ranks, f"{self._name}, training part")
-        if self.binary:
-            require_binary(parts["train"], f"{self._name}, training part")
+        parts: dict[str, Part] = {}
+        for code, name in enumerate(PARTS):
+            if name in others:
+                everything = np.full(len(others[name]), code, np.uint8)
+                parts[name] = others[name].part(everything, code, facts.dtype)
+            else:
+                parts[name] = whole.part(codes, code, facts.dtype)
+        train = parts["train"]
+        _enough(len(train), ranks, f"{self._name}, training part")
+        if self.binary and isinstance(train, Rows):
+            require_binary(LabelFacts.of(train.label, train.ids), f"{self._name}, training part")
         return parts
 
-    def _read_file(
-        self, source: str | Path, ranks: int, columns: Sequence[str] | None = None
-    ) -> Rows:
-        """Read one file; ``columns`` are the features that another file has set."""
-        path, schema = resolve(source, self.schema, may_download=ranks == 1)
-        if columns is not None and not isinstance(schema.features, str):
+    def _whole(
+        self, source: str | Path | None, comm: Communicator, columns: list[str] | None = None
+    ) -> Whole:
+        """Return all rows of one source; ``columns`` are the features that another has set."""
+        if source is None:
+            assert self._rows is not None
+            return whole_of_rows(self._rows)
+        schema = self.schema
+        if columns is not None and not isinstance(schema.features, str) and not schema.categories:
             schema = replace(schema, features=tuple(columns))
-        reader = open_reader(path, schema)
-        try:
-            rows = reader.read()
-            if self.binary:
-                require_binary(rows, str(path), reader.locate)
-            return rows
-        finally:
-            reader.close()
+        if columns is not None and self.split not in ("random", "stratified"):
+            schema = replace(schema, key=None)
+        keep = self.split == "stratified"
+        return whole_of_file(source, schema, self.memory, comm, self.binary, keep_label=keep)
 
-    def _part(self, name: str) -> Rows:
+    def _part(self, name: str) -> Part:
         self.load()
         assert self._parts is not None
         return self._parts[name]
@@ -271,7 +376,7 @@ class DataSet:
         # A file is read again where the settings arrive, which may be in another folder.
         state = dict(self.__dict__)
         if self.source is not None:
-            state |= {"_parts": None, "_token": None}
+            state |= {"_parts": None, "_token": None, "_statistics": None}
             for key in ("source", "validation_source", "test_source"):
                 state[key] = absolute(state[key])
         return state
@@ -283,6 +388,20 @@ class DataSet:
         return f"DataSet({self._name!r}, split={self.split!r}, seed={self.seed}, not read yet)"
 
 
+def _key(split: str, group: Column | None, time: Column | None) -> Column | None:
+    """Return the column that decides the split."""
+    for name, column in (("group", group), ("time", time)):
+        if column is not None and split != name:
+            raise DataError(f"{name}={column!r} is for split={name!r}, but split is {split!r}")
+    if split in ("random", "stratified"):
+        return None
+    if split == "group":
+        return "group" if group is None else group
+    if split == "time":
+        return "time" if time is None else time
+    return split
+
+
 def _enough(rows: int, ranks: int, name: str) -> None:
     if rows < ranks:
         raise DataError(
@@ -290,7 +409,7 @@ def _enough(rows: int, ranks: int, name: str) -> None:
         )
 
 
-def _same_columns(one: Rows, other: Rows, name: str, other_name: str) -> None:
+def _same_columns(one: Part | Whole, other: Part | Whole, name: str, other_name: str) -> None:
     if one.columns != other.columns:
         differing = next(
             (a for a in one.columns if a not in other.columns), "the order of the columns"

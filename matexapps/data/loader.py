@@ -1,124 +1,61 @@
-"""This rank's part of each global batch, taken whole, on the device."""
+"""From rows, in memory or in a file, to batches on a device."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from matexapps.data.partition import share
+from matexapps.comm.communicator import Communicator
+from matexapps.comm.single import SingleProcess
+from matexapps.data.batch import Batch, Loader
+from matexapps.data.resident_loader import ResidentLoader
 from matexapps.data.rows import Rows
-
-_WINDOW_BYTES = 2 * 1024 * 1024
-_RESIDENT_SHARE = 0.25
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One rank's part of a global batch.
-
-    Attributes
-    ----------
-    features : Tensor, shape (rows, columns)
-    label : Tensor, shape (rows,)
-    weight : Tensor or None, shape (rows,)
-        Weights of the rows; None where every row counts alike.
-    total_weight : float
-        Sum of the weights of this part; its number of rows where there are no weights.
-    global_rows : int
-        Rows of the whole batch, over all ranks.
-    """
-
-    features: torch.Tensor
-    label: torch.Tensor
-    weight: torch.Tensor | None
-    total_weight: float
-    global_rows: int
-
-    def __len__(self) -> int:
-        return len(self.label)
+from matexapps.data.stream_loader import StreamLoader
+from matexapps.data.streamed import StreamedRows
+from matexapps.devices import choose_device
+from matexapps.errors import DataError
 
 
-class Loader:
-    """Cuts global batches of given row numbers into ranks' parts.
+def open_loader(
+    rows: Rows | StreamedRows,
+    batch_size: int,
+    comm: Communicator,
+    device: torch.device,
+    seed: int = 0,
+) -> Loader:
+    """Return what gives this rank its part of each global batch of ``batch_size`` rows."""
+    made = StreamLoader if isinstance(rows, StreamedRows) else ResidentLoader
+    return made(rows, batch_size, comm.rank, comm.world_size, device, seed)  # type: ignore[arg-type]
 
-    Rows are gathered for several batches at once and then handed out as views: one large gather
-    costs a small part of what as many small ones do.
+
+def batches(
+    rows: Rows | StreamedRows,
+    batch_size: int = 1024,
+    *,
+    seed: int | None = None,
+    epoch: int = 0,
+    device: str = "auto",
+    comm: Communicator | None = None,
+) -> Iterator[Batch]:
+    """Yield rows in batches, each row once. Collective where ``comm`` has several ranks.
 
     Parameters
     ----------
-    rows : Rows
-        The rows to draw from, in this rank's memory.
+    rows : Rows or StreamedRows
     batch_size : int
-        Rows of a global batch.
-    rank, world_size : int
-        Which part of each batch is wanted.
-    device : torch.device
-        Where the batches are wanted. Rows that take up less than a quarter of a GPU's free memory
-        move there once; others travel batch by batch through pinned memory.
+        Rows of a global batch, over all ranks; without ``seed``, of each rank's batches.
+    seed : int or None
+        Seed of a random order, which ``epoch`` changes too; None keeps the order of the source,
+        of which each rank gets a contiguous share.
+    epoch : int
+    device : {"auto", "cpu", "cuda"}
+    comm : Communicator or None
+        The ranks that share the rows; None is this process alone.
     """
-
-    def __init__(
-        self, rows: Rows, batch_size: int, rank: int, world_size: int, device: torch.device
-    ) -> None:
-        self.rows, self.batch_size = rows, batch_size
-        self.rank, self.world_size, self.device = rank, world_size, device
-        self._features = torch.from_numpy(rows.features)
-        self._label = torch.from_numpy(rows.label)
-        self._weight64 = rows.weight
-        self._weight = None if rows.weight is None else torch.from_numpy(rows.weight).float()
-        self._resident = device.type == "cpu" or self._move_to_gpu()
-        row_bytes = max(1, rows.features.nbytes // max(1, len(rows)))
-        part = max(1, batch_size // world_size)
-        self._window = max(1, _WINDOW_BYTES // (row_bytes * part))
-
-    def batches(self, order: NDArray[np.int64], start: int = 0) -> Iterator[Batch]:
-        """Yield this rank's part of each global batch of ``order``, from batch ``start`` on."""
-        size = self.batch_size
-        firsts = range(start * size, len(order), size)
-        for k in range(0, len(firsts), self._window):
-            parts: list[NDArray[np.int64]] = []
-            sizes: list[int] = []
-            for first in firsts[k : k + self._window]:
-                whole = order[first : first + size]
-                parts.append(whole[share(len(whole), self.rank, self.world_size)])
-                sizes.append(len(whole))
-            yield from self._gather(parts, sizes)
-
-    def _gather(self, parts: list[NDArray[np.int64]], sizes: list[int]) -> Iterator[Batch]:
-        numbers = np.concatenate(parts)
-        index = torch.from_numpy(numbers)
-        if self._resident:
-            index = index.to(self.device)
-        features, label = self._take(self._features, index), self._take(self._label, index)
-        weight = None if self._weight is None else self._take(self._weight, index)
-        start = 0
-        for part, size in zip(parts, sizes, strict=True):
-            stop = start + len(part)
-            total = float(len(part) if self._weight64 is None else self._weight64[part].sum())
-            yield Batch(
-                features[start:stop],
-                label[start:stop],
-                None if weight is None else weight[start:stop],
-                total,
-                size,
-            )
-            start = stop
-
-    def _take(self, values: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-        taken = values.index_select(0, index)
-        if self._resident:
-            return taken
-        return taken.pin_memory().to(self.device, non_blocking=True)
-
-    def _move_to_gpu(self) -> bool:
-        free, _ = torch.cuda.mem_get_info(self.device)
-        if self.rows.features.nbytes > _RESIDENT_SHARE * free:
-            return False
-        self._features = self._features.to(self.device)
-        self._label = self._label.to(self.device)
-        self._weight = None if self._weight is None else self._weight.to(self.device)
-        return True
+    if batch_size < 1:
+        raise DataError(f"batch_size must be at least 1, got {batch_size}")
+    comm = SingleProcess() if comm is None else comm
+    place = choose_device(comm, device).device
+    loader = open_loader(rows, batch_size, comm, place, 0 if seed is None else seed)
+    return loader.in_order() if seed is None else loader.shuffled(epoch)

@@ -40,6 +40,10 @@ class Reader(ABC):
     @abstractmethod
     def __len__(self) -> int: ...
 
+    def estimated_rows(self) -> int:
+        """Return about how many rows there are, without reading them."""
+        return len(self)
+
     @abstractmethod
     def read(self, start: int = 0, stop: int | None = None) -> Rows:
         """Return rows ``start`` to ``stop - 1``, checked, with the label as float64.

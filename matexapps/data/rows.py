@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from matexapps.data.labels import LabelFacts
 from matexapps.data.missing import Missing, bad_value
 from matexapps.data.schema import default_names
 from matexapps.errors import DataError
+
+if TYPE_CHECKING:
+    from matexapps.data.batch import Batch
+
+_PIECE_BYTES = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +80,9 @@ class Rows:
     ) -> Rows:
         """Make rows of anything numpy understands, numbered from 0.
 
-        The label becomes float32 or int64 by the rule of :func:`label_type`; ``missing`` is
-        explained in :mod:`matexapps.data.missing`.
+        The label becomes float32 or int64 by the rule of
+        :attr:`~matexapps.data.labels.LabelFacts.dtype`; ``missing`` is explained in
+        :mod:`matexapps.data.missing`.
 
         Raises
         ------
@@ -87,11 +94,17 @@ class Rows:
         names = list(columns) if columns is not None else default_names(width)
         values = _numbers("label", label, np.float64)
         weights = None if weight is None else _numbers("weight", weight, np.float64)
+        ids = np.arange(len(matrix), dtype=np.int64)
+        if values.shape != ids.shape:
+            raise DataError(
+                f"label has shape {values.shape} beside {len(ids)} rows of features: give one "
+                "value per row"
+            )
         rows = cls(
             features=matrix,
-            label=values.astype(label_type([values])),
+            label=values.astype(LabelFacts.of(values, ids).dtype),
             weight=weights,
-            ids=np.arange(len(matrix), dtype=np.int64),
+            ids=ids,
             columns=names,
         )
         declared = Missing.declared(missing)
@@ -122,6 +135,24 @@ class Rows:
             key=None if self.key is None else self.key[indices],
         )
 
+    def between(self, start: int, stop: int) -> Iterator[Rows]:
+        """Yield rows ``start`` to ``stop - 1``, some at a time; they share memory with these."""
+        row_bytes = max(1, self.features.nbytes // max(1, len(self)))
+        step = max(1, _PIECE_BYTES // row_bytes)
+        for first in range(start, stop, step):
+            yield self.take(slice(first, min(first + step, stop)))
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one row's features."""
+        return self.features.shape[1:]
+
+    def batches(self, batch_size: int = 1024, **settings: Any) -> Iterator[Batch]:
+        """Yield all rows in batches: see :func:`matexapps.data.loader.batches`."""
+        from matexapps.data.loader import batches
+
+        return batches(self, batch_size, **settings)
+
     def to_pandas(self) -> pd.DataFrame:
         """Return a table of the features, then ``label`` and, if there is one, ``weight``.
 
@@ -151,19 +182,6 @@ class Rows:
                 state.update(f"{array.dtype.str}{array.shape}".encode())
                 state.update(np.ascontiguousarray(array).view(np.uint8).data)
         return state.hexdigest()
-
-
-def label_type(labels: Sequence[NDArray[np.float64]]) -> type[np.float32] | type[np.int64]:
-    """Return the type that keeps all of these labels.
-
-    int64, the number of a class, where all are whole, none is negative and one is above 1;
-    float32 otherwise: 0/1 labels and regression.
-    """
-    filled = [values for values in labels if len(values)]
-    whole = all(bool((values == np.floor(values)).all()) for values in filled)
-    if not whole or not filled or min(values.min() for values in filled) < 0:
-        return np.float32
-    return np.int64 if max(values.max() for values in filled) > 1 else np.float32
 
 
 def _numbers(name: str, values: ArrayLike, dtype: type[np.floating[Any]]) -> NDArray[Any]:

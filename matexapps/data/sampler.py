@@ -1,9 +1,32 @@
-"""The order in which an epoch visits the rows: one permutation for all ranks."""
+"""The order in which an epoch visits the rows: one for all ranks.
+
+Rows in memory
+    One random permutation of all rows (:func:`global_permutation`).
+
+Rows in a file larger than memory (:class:`WindowedOrder`)
+    The file is read in blocks of neighbouring rows. The blocks are put in random order, the rows
+    of each block in random order too, and the long row of rows that this makes is cut into windows
+    of as many whole batches as fit into memory. Within a window rows are dealt to its batches like
+    cards: row ``j`` of the window goes to batch ``j mod batches``. So each batch draws evenly from
+    all blocks of its window, and a rank's part of *all* batches of a window comes from neighbouring
+    blocks: N ranks read each block once between them, the few at the seams twice.
+
+Both are functions of the rows, the seed and the epoch (the second also of the batch size and of
+the memory bound), never of the number of ranks.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+
+from matexapps.data.partition import share
+
+# Keeps the random numbers of blocks apart from those of whole epochs.
+_BLOCKS, _ROWS = 1, 2
 
 
 def global_permutation(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
@@ -13,3 +36,114 @@ def global_permutation(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
     """
     stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
     return stream.permutation(rows)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Neighbours in the order of an epoch that come from one block.
+
+    Attributes
+    ----------
+    block : int
+        Number of the block.
+    start, stop : int
+        The range in the block's own order, see :meth:`WindowedOrder.within`.
+    """
+
+    block: int
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class Deal:
+    """One rank's part of some batches of one size, as positions in the order of the epoch.
+
+    Attributes
+    ----------
+    start : int
+        First position of the rank's part, which is contiguous.
+    batches : int
+        How many batches the positions are dealt to in turn.
+    rows : int
+        Rows of this rank in each of them.
+    global_rows : int
+        Rows of all ranks in each of them.
+    """
+
+    start: int
+    batches: int
+    rows: int
+    global_rows: int
+
+    @property
+    def stop(self) -> int:
+        """The position after the last."""
+        return self.start + self.batches * self.rows
+
+
+class WindowedOrder:
+    """The order of one epoch over blocks of rows.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (blocks,)
+        How many rows of each block are to be visited.
+    batch_size : int
+        Rows of a global batch.
+    window_rows : int
+        How many rows a window holds at most, over all ranks; at least one batch is taken.
+    seed, epoch : int
+    """
+
+    def __init__(
+        self, counts: NDArray[np.int64], batch_size: int, window_rows: int, seed: int, epoch: int
+    ) -> None:
+        self._counts, self._seed, self._epoch = counts, seed, epoch
+        self.batch_size = batch_size
+        self.window_batches = max(1, window_rows // batch_size)
+        self._blocks = self._stream(_BLOCKS).permutation(len(counts))
+        self._ends = np.cumsum(counts[self._blocks])
+        self.rows = int(self._ends[-1]) if len(counts) else 0
+
+    def deals(self, first_batch: int, rank: int, world_size: int) -> Iterator[tuple[Deal, int]]:
+        """Yield a rank's part of each window from the one that holds ``first_batch`` on.
+
+        With each comes how many of its batches lie before ``first_batch``. Together the batches of
+        all deals are the batches of the epoch, in turn; all have ``batch_size`` rows but the last.
+        """
+        size, step = self.batch_size, self.window_batches
+        whole = self.rows // size
+        for window in range(first_batch // step * step, whole, step):
+            batches = min(step, whole - window)
+            part = share(size, rank, world_size)
+            start = window * size + batches * part.start
+            deal = Deal(start, batches, part.stop - part.start, size)
+            yield deal, max(0, first_batch - window)
+        rest = self.rows - whole * size
+        if rest and first_batch <= whole:
+            part = share(rest, rank, world_size)
+            yield Deal(whole * size + part.start, 1, part.stop - part.start, rest), 0
+
+    def spans(self, start: int, stop: int) -> Iterator[Span]:
+        """Yield where the rows of positions ``start`` to ``stop - 1`` come from, in order."""
+        at = int(np.searchsorted(self._ends, start, side="right"))
+        while start < stop:
+            block = int(self._blocks[at])
+            first = int(self._ends[at]) - int(self._counts[block])
+            upto = min(stop, int(self._ends[at]))
+            if upto > start:
+                yield Span(block, start - first, upto - first)
+            start = upto
+            at += 1
+
+    def within(self, block: int) -> NDArray[np.int64]:
+        """Return the order of the rows of a block: numbers from 0 to its count less one."""
+        return self._stream(_ROWS, block).permutation(int(self._counts[block]))
+
+    def _stream(self, *what: int) -> np.random.Generator:
+        sequence = np.random.SeedSequence([self._seed, self._epoch, *what])
+        return np.random.Generator(np.random.PCG64(sequence))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
-from matexapps.data.loader import Loader
-from matexapps.data.partition import share
-from matexapps.data.rows import Rows
+from matexapps.data.batch import Batch
+from matexapps.data.dataset import Part
+from matexapps.data.loader import open_loader
 from matexapps.errors import TrainingError
 from matexapps.train.losses import RowLoss
 from matexapps.train.metrics import Metric
@@ -23,7 +23,7 @@ _EVALUATION_BATCH = 4096
 
 def evaluate(
     model: torch.nn.Module,
-    rows: Rows,
+    rows: Part,
     loss: RowLoss,
     metrics: Sequence[Metric],
     precision: Precision,
@@ -51,7 +51,7 @@ def evaluate(
 
 
 def predict(
-    model: torch.nn.Module, rows: Rows, precision: Precision, comm: Communicator
+    model: torch.nn.Module, rows: Part, precision: Precision, comm: Communicator
 ) -> NDArray[Any]:
     """Return the network's outputs for all ``rows``, in their order, on every rank. Collective."""
     outputs: list[NDArray[Any]] = []
@@ -66,11 +66,9 @@ def predict(
     return comm.all_gather_rows(mine)
 
 
-def _own_batches(rows: Rows, device: torch.device, comm: Communicator) -> Any:
-    """Yield this rank's contiguous share of ``rows`` in large batches."""
-    part = share(len(rows), comm.rank, comm.world_size)
-    loader = Loader(rows, _EVALUATION_BATCH, 0, 1, device)
-    return loader.batches(np.arange(part.start, part.stop))
+def _own_batches(rows: Part, device: torch.device, comm: Communicator) -> Iterator[Batch]:
+    """Return this rank's contiguous share of ``rows`` in large batches."""
+    return open_loader(rows, _EVALUATION_BATCH, comm, device).in_order()
 
 
 class _evaluating:

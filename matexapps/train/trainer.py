@@ -13,10 +13,9 @@ from torch import nn
 
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.world import open_world
-from matexapps.data.dataset import DataSet
-from matexapps.data.loader import Batch, Loader
-from matexapps.data.rows import Rows
-from matexapps.data.sampler import global_permutation
+from matexapps.data.batch import Batch, Loader
+from matexapps.data.dataset import DataSet, Part
+from matexapps.data.loader import open_loader
 from matexapps.devices import choose_device
 from matexapps.errors import TrainingError
 from matexapps.train.callbacks import Callback
@@ -36,6 +35,7 @@ from matexapps.train.replicas import (
     share_initial_weights,
 )
 from matexapps.train.resume import restore, synchronise, take_snapshot
+from matexapps.train.standardize import fit_standardize
 
 SchedulerFactory = Callable[[torch.optim.Optimizer, int], Any]
 
@@ -125,7 +125,7 @@ class Trainer:
         self.history = History()
         self.position = Position()
         self.steps_per_epoch = 0
-        self._rows: Rows | None = None
+        self._rows: Part | None = None
         self._digest = ""
         self.stop = False
 
@@ -170,11 +170,11 @@ class Trainer:
             raise
         return self.history
 
-    def evaluate(self, rows: Rows) -> dict[str, float]:
+    def evaluate(self, rows: Part) -> dict[str, float]:
         """Return the loss and all metrics over ``rows``, each counted once. Collective."""
         return evaluate(self.model, rows, self.loss, self.metrics, self.precision, self.comm)
 
-    def predict(self, rows: Rows) -> NDArray[Any]:
+    def predict(self, rows: Part) -> NDArray[Any]:
         """Return the network's raw outputs for ``rows``, in their order. Collective."""
         return predict(self.model, rows, self.precision, self.comm)
 
@@ -197,18 +197,15 @@ class Trainer:
         self._digest = ""
         self.steps_per_epoch = math.ceil(len(data.train) / self.batch_size)
         self.stop = False
+        fit_standardize(self.model, data, self.comm)
         share_initial_weights(self.model, self.comm)
         if self._make_scheduler is not None and self.scheduler is None:
             per_epoch = self.steps_per_epoch if self.schedule_every == "batch" else 1
             self.scheduler = self._make_scheduler(self.optimizer, epochs * per_epoch)
 
     def _run(self, data: DataSet, epochs: int, average: GradientAverage | None) -> None:
-        loader = Loader(
-            data.train,
-            self.batch_size,
-            self.comm.rank,
-            self.comm.world_size,
-            self.rank_device.device,
+        loader = open_loader(
+            data.train, self.batch_size, self.comm, self.rank_device.device, self.seed
         )
         pace = Pace(self.comm, epochs, self.steps_per_epoch, len(data.train))
         for callback in self.callbacks:
@@ -227,11 +224,10 @@ class Trainer:
             seed_rank(self.seed, epoch, self.comm.rank)
             for callback in self.callbacks:
                 callback.on_epoch_start(self)
-        order = global_permutation(len(data.train), self.seed, epoch)
         pace.start_epoch(epoch, position.step * self.batch_size, position.seconds)
         after_step = [c for c in self.callbacks if _overrides(c, "on_step_end")]
         try:
-            for batch in loader.batches(order, position.step):
+            for batch in loader.shuffled(epoch, position.step):
                 loss, weight = self._step(batch, average)
                 position.add_step(loss, weight)
                 if self.scheduler is not None and self.schedule_every == "batch":

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from matexapps.apps.higgs.schema import COLUMNS, FEATURES
 from matexapps.data.dataset import DataSet
@@ -21,7 +20,8 @@ SIMULATED = "higgs-simulated"
 """The catalogue's name of the sample that comes with the project."""
 
 _CHALLENGE = ATLAS_HIGGS_CHALLENGE.schema
-_KAGGLE_SET, _KAGGLE_WEIGHT = "KaggleSet", "KaggleWeight"
+KAGGLE_SET, _KAGGLE_WEIGHT = "KaggleSet", "KaggleWeight"
+_MEMORY = "1TB"  # the baselines and the report go over all rows, so all must be there
 _PARTS = {"train": "t", "validation": "b", "test": "v"}
 
 
@@ -67,10 +67,9 @@ def load_higgs(
     names = _column_names(path, replace(known, features=None))
     by_meaning = {canonical_name(name): name for name in names}
     if set(_challenge_features()) <= set(names):
-        own_sets = {_KAGGLE_SET, _KAGGLE_WEIGHT} <= set(names) and test == 0.2
+        own_sets = {KAGGLE_SET, _KAGGLE_WEIGHT} <= set(names) and test == 0.2
         weight = _CHALLENGE.weight if _CHALLENGE.weight in names else None
-        made = ChallengeDataSet if own_sets else DataSet
-        return made(
+        return DataSet(
             source,
             features=_challenge_features(),
             label=_CHALLENGE.label,
@@ -79,8 +78,11 @@ def load_higgs(
             classes=_CHALLENGE.classes,
             validation=validation,
             test=test,
+            split=KAGGLE_SET if own_sets else "random",
+            parts=_PARTS if own_sets else None,
             seed=seed,
             binary=True,
+            memory=_MEMORY,
         )
     features = None
     if set(FEATURES) <= set(by_meaning):
@@ -93,21 +95,8 @@ def load_higgs(
         test=test,
         seed=seed,
         binary=True,
+        memory=_MEMORY,
     )
-
-
-class ChallengeDataSet(DataSet):
-    """The ATLAS challenge's file, split by its column KaggleSet instead of at random.
-
-    Its weights, KaggleWeight, add up to the full sample in each set by itself.
-    """
-
-    def _read(self, ranks: int) -> dict[str, Rows]:
-        assert self.source is not None
-        whole = self._read_file(self.source, ranks)
-        path, _ = resolve(self.source, self.schema, may_download=False)
-        sets = pd.read_csv(path, usecols=[_KAGGLE_SET])[_KAGGLE_SET].to_numpy()
-        return {part: whole.take(np.flatnonzero(sets == code)) for part, code in _PARTS.items()}
 
 
 def canonical_name(name: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.apps.higgs.baselines import fit_baselines
-from matexapps.apps.higgs.data import ChallengeDataSet, balance_classes, load_higgs
+from matexapps.apps.higgs.data import KAGGLE_SET, balance_classes, load_higgs
 from matexapps.apps.higgs.model import build_network, default_training
 from matexapps.apps.higgs.report.significance import Yields
 from matexapps.apps.higgs.settings import ExperimentSettings
@@ -17,6 +17,7 @@ from matexapps.apps.higgs.study import Study, Training
 from matexapps.comm.communicator import Communicator
 from matexapps.data.dataset import DataSet
 from matexapps.data.rows import Rows
+from matexapps.data.streamed import in_memory
 from matexapps.train.callbacks import EarlyStopping
 from matexapps.train.trainer import Trainer
 
@@ -49,29 +50,30 @@ def run_study(settings: ExperimentSettings, comm: Communicator) -> Study:
     data = comm.on_root(lambda: load_higgs(settings.data, test, seed=settings.seed))
     data.load(comm)
     yields = _yields(settings, data)
-    balanced = DataSet.from_rows(balance_classes(data.train), data.validation, data.test)
+    train, validation, test_rows = map(in_memory, (data.train, data.validation, data.test))
+    balanced = DataSet.from_rows(balance_classes(train), validation, test_rows)
 
     trainings: list[Training] = []
     for seed in range(settings.seed, settings.seed + settings.seeds):
         trainer = _train(settings, balanced, seed, comm)
         trainings.append(
             Training(
-                validation=_probability(trainer, data.validation),
-                test=_probability(trainer, data.test),
+                validation=_probability(trainer, validation),
+                test=_probability(trainer, test_rows),
                 history=trainer.history.rows,
             )
         )
     baselines = comm.on_root(
-        lambda: fit_baselines(balanced.train, data.validation, data.test, settings.seed)
+        lambda: fit_baselines(in_memory(balanced.train), validation, test_rows, settings.seed)
     )
     return Study(
         settings=settings,
-        validation=data.validation,
-        test=data.test,
+        validation=validation,
+        test=test_rows,
         trainings=trainings,
         baselines=baselines,
         yields=yields,
-        train_rows=len(data.train),
+        train_rows=len(train),
         ranks=comm.world_size,
         seconds=time.monotonic() - began,
     )
@@ -105,7 +107,7 @@ def _probability(trainer: Trainer, rows: Rows) -> NDArray[np.float64]:
 def _yields(settings: ExperimentSettings, data: DataSet) -> Yields:
     """Return the events of the full sample: what its weights add up to, or the settings'."""
     parts = [data.train, data.validation, data.test]
-    if isinstance(data, ChallengeDataSet):
+    if data.split == KAGGLE_SET:
         parts = [data.test]  # there, each part by itself stands for the full sample
     if any(part.weight is None for part in parts):
         return Yields(settings.expected_signal, settings.expected_background)

@@ -139,7 +139,9 @@ def test_binary_refuses_one_class_among_the_training_rows(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({"split": "strat"}, "split='strat' is not known"),
+        ({"group": "run"}, "group='run' is for split='group', but split is 'random'"),
+        ({"split": "fold", "parts": {"train": 0, "tets": 1}}, "names 'tets'; did you mean 'test'"),
+        ({"memory": "much"}, "memory='much' is no size"),
         ({"test": 1.5}, "test=1.5 is not a fraction"),
         ({"validation": 0.5, "test": 0.5}, "leave no rows"),
         ({"seed": -3}, "seed=-3"),

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from matexapps.data.labels import require_binary
+from matexapps.data.labels import LabelFacts, require_binary
 from matexapps.data.rows import Rows
 from matexapps.errors import DataError
 
@@ -102,8 +102,11 @@ def test_declared_missing_values():
 
 
 def test_require_binary():
-    require_binary(Rows.from_arrays(FEATURES, [0, 1, 1]))
+    def facts(*label):
+        return LabelFacts.of(np.array(label), np.arange(len(label)))
+
+    require_binary(facts(0, 1, 1), "sample")
     with pytest.raises(DataError, match=r"sample, row 1 \(from 0\): the label is 2, neither 0"):
-        require_binary(Rows.from_arrays(FEATURES, [0, 2, 1]), "sample")
+        require_binary(facts(0, 2, 1), "sample")
     with pytest.raises(DataError, match="all 3 labels are 1, only one class"):
-        require_binary(Rows.from_arrays(FEATURES, [1, 1, 1]), "sample")
+        require_binary(facts(1, 1, 1), "sample")

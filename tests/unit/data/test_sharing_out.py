@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matexapps.data.loader import Loader
 from matexapps.data.partition import share
+from matexapps.data.resident_loader import ResidentLoader
 from matexapps.data.rows import Rows
 from matexapps.data.sampler import global_permutation
 
@@ -49,7 +49,8 @@ def test_ranks_parts_make_up_the_global_batches_in_order(rows, batch, ranks, sta
     )
     order = global_permutation(rows, 3, 1)
     everybody = [
-        list(Loader(table, batch, rank, ranks, CPU).batches(order, start)) for rank in range(ranks)
+        list(ResidentLoader(table, batch, rank, ranks, CPU, seed=3).shuffled(1, start))
+        for rank in range(ranks)
     ]
     whole = [order[k : k + batch] for k in range(start * batch, rows, batch)]
     assert all(len(batches) == len(whole) for batches in everybody)

@@ -1,0 +1,34 @@
+"""Making the next item in a thread while the present one is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def ahead(make: Callable[[Event], Iterator[T]]) -> Iterator[T]:
+    """Yield what ``make`` yields, each item made in a thread while the one before is used.
+
+    An exception of ``make`` is raised where its item would have come. Leaving the iterator, by an
+    interrupt too, sets the event that ``make`` was given and waits until the thread has noticed.
+
+    Parameters
+    ----------
+    make : function of a threading.Event
+        Returns the iterator; it should look at the event often, and end once it is set.
+    """
+    stop = Event()
+    items = make(stop)
+    end = object()
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="matexapps-read") as pool:
+        try:
+            upcoming = pool.submit(next, items, end)
+            while (item := upcoming.result()) is not end:
+                upcoming = pool.submit(next, items, end)
+                yield item  # type: ignore[misc]
+        finally:
+            stop.set()

@@ -1,0 +1,159 @@
+"""All rows of one source, in memory or in their file, before they are split."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matexapps.comm.communicator import Communicator
+from matexapps.data.formats import open_reader
+from matexapps.data.labels import LabelFacts, require_binary
+from matexapps.data.reader import Reader
+from matexapps.data.rows import Rows
+from matexapps.data.schema import Schema
+from matexapps.data.source import resolve
+from matexapps.data.stream_loader import WINDOW_SHARE
+from matexapps.data.streamed import StreamedRows
+from matexapps.data.survey import Survey, survey
+from matexapps.data.table import BLOCK_BYTES, rows_in
+
+_BLOCKS_A_WINDOW = 16
+
+
+class Whole(ABC):
+    """All rows of one source.
+
+    Attributes
+    ----------
+    columns : list of str
+    labels : LabelFacts
+    label, key : ndarray, shape (rows,), or None
+        The label and the key of every row, where a split needs them.
+    """
+
+    columns: list[str]
+    labels: LabelFacts
+    label: NDArray[Any] | None
+    key: NDArray[Any] | None
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def part(
+        self, codes: NDArray[np.uint8], code: int, dtype: type[np.float32] | type[np.int64]
+    ) -> Rows | StreamedRows:
+        """Return the rows whose code is ``code``, with labels of type ``dtype``."""
+
+
+def whole_of_rows(rows: Rows) -> Whole:
+    """Return rows that are in memory."""
+    return _InMemory(rows)
+
+
+def whole_of_file(
+    source: str | Path,
+    schema: Schema,
+    memory: int,
+    comm: Communicator,
+    binary: bool,
+    *,
+    keep_label: bool,
+) -> Whole:
+    """Return the rows of a file or catalogue name. Collective.
+
+    Parameters
+    ----------
+    source : str or Path
+    schema : Schema
+    memory : int
+        Bytes that a rank may use: rows that take more than half of it stay in the file.
+    comm : Communicator
+    binary : bool
+        Whether every label must be 0 or 1, and both must occur.
+    keep_label : bool
+        Whether the labels of all rows are wanted.
+
+    Raises
+    ------
+    DataError
+        The same on every rank.
+    """
+    path, known = comm.on_root(lambda: resolve(source, schema, may_download=comm.world_size == 1))
+    reader = _open(path, known, comm)
+    try:
+        if not reader.by_row and 2 * reader.estimated_rows() * reader.row_bytes > memory:
+            from matexapps.data.csv_cache import columnar_copy
+
+            reader = columnar_copy(reader, known, comm)
+        if 2 * reader.estimated_rows() * reader.row_bytes <= memory:
+            whole: Whole = _InMemory(reader.read_all(comm))
+        else:
+            whole = _in_file(reader, memory, comm, keep_label=keep_label)
+        if binary:
+            comm.on_root(lambda: require_binary(whole.labels, str(path), reader.locate))
+    except BaseException:
+        reader.close()
+        raise
+    if isinstance(whole, _InMemory):
+        reader.close()
+    return whole
+
+
+def _in_file(reader: Reader, memory: int, comm: Communicator, *, keep_label: bool) -> Whole:
+    window_rows = max(1, int(WINDOW_SHARE * memory) // reader.row_bytes)
+    block_rows = rows_in(BLOCK_BYTES, reader.row_bytes, reader.block_rows)
+    block_rows = max(1, min(block_rows, window_rows // _BLOCKS_A_WINDOW))
+    found = survey(reader, block_rows, comm, keep_label=keep_label)
+    return _InFile(reader, found, block_rows, memory)
+
+
+def _open(path: Path, schema: Schema, comm: Communicator) -> Reader:
+    """Open on rank 0 first, so that what is wrong with the file is said once."""
+    reader: Reader | None = None
+
+    def first() -> None:
+        nonlocal reader
+        reader = open_reader(path, schema)
+
+    comm.on_root(first)
+    return reader if reader is not None else open_reader(path, schema)
+
+
+class _InMemory(Whole):
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self.columns, self.label, self.key = rows.columns, rows.label, rows.key
+        self.labels = LabelFacts.of(rows.label, rows.ids)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def part(
+        self, codes: NDArray[np.uint8], code: int, dtype: type[np.float32] | type[np.int64]
+    ) -> Rows:
+        rows = self._rows.take(np.flatnonzero(codes == code))
+        return replace(rows, label=rows.label.astype(dtype, copy=False), key=None)
+
+
+class _InFile(Whole):
+    def __init__(self, reader: Reader, found: Survey, block_rows: int, memory: int) -> None:
+        self._reader, self._found = reader, found
+        self._block_rows, self._memory = block_rows, memory
+        self.columns, self.labels = reader.columns, found.labels
+        self.label, self.key = found.label, found.key
+
+    def __len__(self) -> int:
+        return len(self._reader)
+
+    def part(
+        self, codes: NDArray[np.uint8], code: int, dtype: type[np.float32] | type[np.int64]
+    ) -> StreamedRows:
+        return StreamedRows(
+            self._reader, codes, code, self._block_rows, dtype, self._found.digest, self._memory
+        )
