@@ -1,26 +1,26 @@
-"""Reads CSV and TSV, plain or gzip: pyarrow parses, whole columns at a time."""
+"""Reads CSV and TSV, plain or gzip."""
 
 from __future__ import annotations
 
+import zlib
+from collections import deque
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
-from numpy.typing import NDArray
 
-from matexapps.data.csv_dialect import Dialect, detect
-from matexapps.data.csv_fault import EMPTY, find_fault, records
-from matexapps.data.missing import Missing
+from matexapps.comm.communicator import Communicator
+from matexapps.comm.single import SingleProcess
+from matexapps.data.csv_columns import Block, CsvColumns, key_type, key_values
+from matexapps.data.csv_dialect import detect
+from matexapps.data.csv_fault import records
+from matexapps.data.csv_parser import CsvParser
 from matexapps.data.reader import Reader
 from matexapps.data.rows import Rows
-from matexapps.data.schema import Roles, Schema
+from matexapps.data.schema import Schema
+from matexapps.data.sharing import gather_rows
 from matexapps.errors import DataError
-from matexapps.progress import report
 
-_BLOCK_BYTES = 2**20
+_SAMPLE_BYTES = 2**20
 
 
 class CsvReader(Reader):
@@ -34,32 +34,74 @@ class CsvReader(Reader):
         Which columns are wanted; what it leaves open is found out by the rules of
         :mod:`matexapps.data.csv_dialect`.
 
+    Attributes
+    ----------
+    parser : CsvParser
+        Parses the file without holding it.
+    wanted : CsvColumns
+
     Raises
     ------
     DataError
         If the file is not text in columns, or a wanted column is not there.
     """
 
+    by_row = False
+
     def __init__(self, path: Path, schema: Schema) -> None:
         self.path = path
         self._dialect = detect(path, schema)
-        self._roles = schema.roles(self._dialect.names, str(path))
-        self._missing = Missing.declared(schema.missing)
-        self._classes = None if schema.classes is None else list(schema.classes)
-        self._rows: Rows | None = None
-        self.columns = [self._dialect.names[i] for i in self._roles.features]
+        self.wanted = CsvColumns(self._dialect.names, schema, str(path))
+        self.parser = CsvParser(path, self._dialect, self.wanted)
+        self.columns = self.wanted.features
         self.sample_shape = (len(self.columns),)
-        self.by_row = False
+        self._rows: Rows | None = None
 
     @property
     def row_bytes(self) -> int:
-        return 4 * len(self.columns) + 8 + 8 + (0 if self._roles.weight is None else 8)
+        others = (self.wanted.roles.weight, self.wanted.roles.key)
+        return 4 * len(self.columns) + 8 + 8 + 8 * sum(one is not None for one in others)
+
+    @property
+    def compressed(self) -> bool:
+        """Whether only one rank at a time can read the file."""
+        return self._dialect.gzip
 
     def __len__(self) -> int:
-        return len(self._parsed())
+        return len(self.read_all(SingleProcess()))
+
+    def estimated_rows(self) -> int:
+        """Return how many rows there are, judged by the first MiB; exact once the file is read."""
+        if self._rows is not None:
+            return len(self._rows)
+        with self.path.open("rb") as file:
+            sample, size = file.read(_SAMPLE_BYTES), self.path.stat().st_size
+        taken = len(sample)
+        if self.compressed:
+            stream = zlib.decompressobj(wbits=31)
+            try:
+                sample = stream.decompress(sample, _SAMPLE_BYTES)
+            except zlib.error:
+                return 1
+            taken -= len(stream.unconsumed_tail)
+        lines = sample.count(b"\n") or sample.count(b"\r")
+        return max(1, round(lines * size / max(1, taken)))
 
     def read(self, start: int = 0, stop: int | None = None) -> Rows:
-        return self._parsed().take(slice(start, stop))
+        return self.read_all(SingleProcess()).take(slice(start, stop))
+
+    def read_all(self, comm: Communicator) -> Rows:
+        """Return all rows on every rank, each rank having parsed its part of the bytes. Collective.
+
+        Raises
+        ------
+        DataError
+            As :meth:`read`, the same on every rank.
+        """
+        if not all(comm.all_gather_object(self._rows is not None)):
+            self._rows = self._read(comm)
+        assert self._rows is not None
+        return self._rows
 
     def locate(self, row: int) -> str:
         for number, (line, _, _) in enumerate(records(self.path, self._dialect)):
@@ -70,127 +112,39 @@ class CsvReader(Reader):
     def close(self) -> None:
         self._rows = None
 
-    def _parsed(self) -> Rows:
-        if self._rows is None:
-            self._rows = self._parse()
-        return self._rows
-
-    def _parse(self) -> Rows:
-        collected = _Collected(self._roles, self._missing, self._classes)
-        refusal = ""
-        try:
-            for batch in self._batches():
-                if not collected.add(batch):
-                    refusal = "a value cannot be used"
-                    break
-        except (pa.ArrowException, OSError) as error:
-            refusal = str(error).splitlines()[0]
-        if refusal:
-            fault = find_fault(
-                self.path,
-                self._dialect,
-                self._roles,
-                self._missing,
-                self._classes,
-                good=collected.count,
-            )
-            if fault is not None:
-                raise fault
-        if not collected.count and next(records(self.path, self._dialect), None) is None:
+    def _read(self, comm: Communicator) -> Rows:
+        blocks: deque[Block] = self.parser.share(comm, deque)
+        kind = 0
+        if self.wanted.roles.key is not None:
+            kind = max(comm.all_gather_object(key_type([block.key for block in blocks])))
+        rows = gather_rows(lambda: self._joined(blocks, kind), comm)
+        if not len(rows):
             raise DataError(f"{self.path} holds a header and no row")
-        if refusal:
-            raise DataError(f"{self.path} cannot be read as CSV: {refusal}")
-        rows = collected.rows(self.columns)
-        self._missing.to_nan(rows.features)
         return rows
 
-    def _batches(self) -> Any:
-        """Yield record batches of the wanted columns; a column is called by its position."""
-        dialect, roles = self._dialect, self._roles
-        used = sorted({*roles.numbers, roles.label})
-        types = {str(i): pa.float32() for i in roles.features}
-        types |= {str(i): pa.float64() for i in (roles.label, roles.weight) if i is not None}
-        if self._classes is not None:
-            types[str(roles.label)] = pa.string()
-        with pa.OSFile(str(self.path)) as raw:
-            stream = pa.CompressedInputStream(raw, "gzip") if dialect.gzip else raw
-            try:
-                reader = pa_csv.open_csv(stream, *_options(dialect, used, types))
-            except pa.ArrowInvalid as error:
-                if "Empty CSV file" in str(error):
-                    return
-                raise
-            size = raw.size()
-            for batch in reader:
-                yield batch
-                report(
-                    {
-                        "kind": "work",
-                        "rank": 0,
-                        "world_size": 1,
-                        "what": f"reading {self.path.name}",
-                        "done": raw.tell(),
-                        "total": size,
-                        "unit": "bytes",
-                    }
-                )
-
-
-def _options(dialect: Dialect, used: list[int], types: dict[str, Any]) -> tuple[Any, Any, Any]:
-    return (
-        pa_csv.ReadOptions(
-            column_names=[str(i) for i in range(len(dialect.names))],
-            skip_rows=dialect.header_lines,
-            block_size=max(_BLOCK_BYTES, 8 * dialect.first_line_bytes),
-        ),
-        pa_csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True),
-        pa_csv.ConvertOptions(
-            column_types=types,
-            include_columns=[str(i) for i in used],
-            null_values=list(EMPTY),
-            strings_can_be_null=False,
-        ),
-    )
-
-
-class _Collected:
-    """Gathers batches as row-major blocks of float32."""
-
-    def __init__(self, roles: Roles, missing: Missing, classes: list[str] | None) -> None:
-        self.count = 0
-        self._roles, self._missing, self._classes = roles, missing, classes
-        self._features: list[NDArray[np.float32]] = []
-        self._label: list[NDArray[np.float64]] = []
-        self._weight: list[NDArray[np.float64]] = []
-
-    def add(self, batch: Any) -> bool:
-        """Take one batch; False if a value in it cannot be used."""
-        roles = self._roles
-        block = np.empty((batch.num_rows, len(roles.features)), np.float32)
-        for k, column in enumerate(roles.features):
-            block[:, k] = batch.column(str(column)).to_numpy(zero_copy_only=False)
-        label = batch.column(str(roles.label))
-        if self._classes is not None:
-            label = pc.index_in(label, value_set=pa.array(self._classes, pa.string()))
-        columns = [label.to_numpy(zero_copy_only=False).astype(np.float64)]
-        if roles.weight is not None:
-            columns.append(batch.column(str(roles.weight)).to_numpy(zero_copy_only=False))
-        if self._missing.first_bad(block) or not all(np.isfinite(c).all() for c in columns):
-            return False
-        self.count += batch.num_rows
-        self._features.append(block)
-        self._label.append(columns[0])
-        self._weight.extend(columns[1:])
-        return True
-
-    def rows(self, columns: list[str]) -> Rows:
-        """Return everything gathered, and let go of the blocks."""
+    def _joined(self, blocks: deque[Block], kind: int) -> Rows:
+        """Put blocks together as rows, and let go of each once it is copied."""
+        roles = self.wanted.roles
+        count = sum(len(block) for block in blocks)
         rows = Rows(
-            features=np.concatenate(self._features),
-            label=np.concatenate(self._label),
-            weight=np.concatenate(self._weight) if self._weight else None,
-            ids=np.arange(self.count, dtype=np.int64),
-            columns=columns,
+            features=np.empty((count, len(self.columns)), np.float32),
+            label=np.empty(count, np.float64),
+            weight=None if roles.weight is None else np.empty(count, np.float64),
+            ids=np.arange(count, dtype=np.int64),
+            columns=self.columns,
+            key=None if roles.key is None else np.empty(count, _KEY_DTYPES[kind]),
         )
-        self._features.clear()
+        start = 0
+        while blocks:
+            block = blocks.popleft()
+            part = slice(start, start + len(block))
+            rows.features[part], rows.label[part] = block.features, block.label
+            if rows.weight is not None:
+                rows.weight[part] = block.weight
+            if rows.key is not None:
+                rows.key[part] = key_values(block.key, kind)
+            start = part.stop
         return rows
+
+
+_KEY_DTYPES = (np.int64, np.float64, np.object_)

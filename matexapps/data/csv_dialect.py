@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from matexapps.data.schema import Schema, default_names
 from matexapps.errors import DataError
@@ -25,6 +27,7 @@ DELIMITERS = (",", "\t", ";", "|")
 BROKEN_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
 _LONGEST_LINE = 16 * 2**20
 _GZIP = b"\x1f\x8b"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _OTHER_FORMATS = {
     b"\x89HDF": "an HDF5 file: rename it to end in .h5",
     b"PK\x03\x04": "a zip archive: unpack it first",
@@ -45,6 +48,8 @@ class Dialect:
         Names of all columns, in the file's order.
     header_lines : int
         Lines of the file before the first row of data.
+    data_starts : int
+        Bytes of the text before the first row of data: a byte-order mark and the header.
     first_line_bytes : int
         Length of the first line that is not empty.
     """
@@ -53,13 +58,21 @@ class Dialect:
     delimiter: str
     names: list[str]
     header_lines: int
+    data_starts: int
     first_line_bytes: int
 
 
-def open_text(path: Path) -> IO[str]:
-    """Open a plain or gzip file as text; bytes that are not UTF-8 do not raise."""
-    opened = gzip.open if is_gzip(path) else open
-    return opened(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="")
+def open_bytes(path: Path) -> IO[bytes]:
+    """Open a plain or gzip file as the bytes of its text."""
+    return cast(IO[bytes], gzip.open(path, "rb")) if is_gzip(path) else path.open("rb")
+
+
+def open_text(path: Path, offset: int = 0) -> IO[str]:
+    """Open a plain or gzip file as text from a byte on; bytes that are not UTF-8 do not raise."""
+    binary = open_bytes(path)
+    binary.seek(offset)
+    encoding = "utf-8" if offset else "utf-8-sig"
+    return io.TextIOWrapper(binary, encoding, errors="surrogateescape", newline="")
 
 
 def is_gzip(path: Path) -> bool:
@@ -90,13 +103,15 @@ def _detect(path: Path, schema: Schema) -> Dialect:
     compressed = is_gzip(path)
     if path.suffix.lower() == ".gz" and not compressed and path.stat().st_size:
         raise DataError(f"{path} ends in .gz but is not a gzip file; fetch it again or rename it")
+    with open_bytes(path) as binary:
+        mark = len(_BYTE_ORDER_MARK) if binary.read(3) == _BYTE_ORDER_MARK else 0
     with open_text(path) as text:
         first = _first_line(path, text)
         delimiter = schema.delimiter or _delimiter(first)
-        if len(delimiter) != 1:
-            raise DataError(f"delimiter={delimiter!r} is not one character: use for example ','")
+        _check_delimiter(delimiter)
         text.seek(0)
-        lines = csv.reader(text, delimiter=delimiter)
+        taken: list[int] = []
+        lines = csv.reader(_measured(text, taken), delimiter=delimiter)
         try:
             cells = next(cells for cells in lines if cells)
         except csv.Error as error:
@@ -114,8 +129,26 @@ def _detect(path: Path, schema: Schema) -> Dialect:
         delimiter,
         names,
         lines_used if header else 0,
+        mark + (sum(taken) if header else 0),
         len(first.encode(errors="replace")),
     )
+
+
+def _check_delimiter(delimiter: str) -> None:
+    if len(delimiter) != 1:
+        raise DataError(f"delimiter={delimiter!r} is not one character: use for example ','")
+    if not delimiter.isascii() or delimiter in '"\r\n':
+        raise DataError(
+            f"delimiter={delimiter!r} cannot stand between cells: use an ASCII character other "
+            "than a quote or a line end, for example ','"
+        )
+
+
+def _measured(text: IO[str], taken: list[int]) -> Iterator[str]:
+    """Yield the lines of a text, and append how many bytes each one takes in the file."""
+    for line in text:
+        taken.append(len(line.encode(errors="surrogateescape")))
+        yield line
 
 
 def _first_line(path: Path, text: IO[str]) -> str:
