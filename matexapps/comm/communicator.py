@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matexapps.comm.c_library import CLibrary
 
 Op = Literal["sum", "max", "min"]
 T = TypeVar("T")
@@ -90,6 +93,15 @@ class Communicator(ABC):
     @abstractmethod
     def mean_buffer(self, length: int, dtype: type[np.floating[Any]]) -> MeanBuffer:
         """Return a reusable buffer for weighted means of ``length`` values."""
+
+    @abstractmethod
+    def c_library(self, names: Sequence[str]) -> CLibrary | None:
+        """Load the first of these C libraries that is linked to this MPI, and a handle for it.
+
+        None without MPI, or where one rank does not find it. Whoever calls the library's own
+        collective functions gives up what every other method here promises: they block until
+        every rank has called them, and neither an interrupt nor a rank's failure frees them.
+        """
 
     @abstractmethod
     def abort(self, reason: str) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 from mpi4py import MPI
 from numpy.typing import NDArray
 
+from matexapps.comm.c_library import CLibrary, load_c_library, with_handles
 from matexapps.comm.communicator import Communicator, MeanBuffer, Op
 from matexapps.comm.mean_buffers import MessageMean, SharedMemoryMean
 from matexapps.comm.waiting import Waiting
@@ -106,6 +108,13 @@ class MpiCommunicator(Communicator):
         if self.local_size == self.world_size:
             return SharedMemoryMean(self._node, self.barrier, length, dtype)
         return MessageMean(self._data, self._waiting, length, dtype)
+
+    def c_library(self, names: Sequence[str]) -> CLibrary | None:
+        functions = load_c_library(names)
+        found = self.all_gather_object(functions is not None)
+        if functions is None or not all(found):
+            return None
+        return with_handles(functions, self._data)
 
     def abort(self, reason: str) -> None:
         self._waiting.give_up(reason)

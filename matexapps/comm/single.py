@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -51,6 +52,9 @@ class SingleProcess(Communicator):
     def mean_buffer(self, length: int, dtype: type[np.floating[Any]]) -> MeanBuffer:
         """Return a buffer whose mean is its own content over its own weight."""
         return _OwnMean(length, dtype)
+
+    def c_library(self, names: Sequence[str]) -> None:
+        """Return None: there is no MPI."""
 
     def abort(self, reason: str) -> None:
         """There is nobody to free."""

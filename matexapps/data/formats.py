@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".data")
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf")
+NETCDF_SUFFIXES = (".nc", ".nc4", ".cdf", ".netcdf")
 
 
 def open_reader(path: Path, schema: Schema) -> Reader:
@@ -29,6 +30,11 @@ def open_reader(path: Path, schema: Schema) -> Reader:
         from matexapps.data.csv import CsvReader
 
         return CsvReader(path, schema)
+    if path.suffix.lower() in NETCDF_SUFFIXES:
+        from matexapps.data.netcdf import NetcdfTable
+        from matexapps.data.pnetcdf import NetcdfReader
+
+        return NetcdfReader(NetcdfTable(path, schema), schema)
     from matexapps.data.table_reader import TableReader
 
     return TableReader(open_table(path, schema), schema)
@@ -47,7 +53,11 @@ def open_table(path: Path, schema: Schema) -> Table:
         from matexapps.data.hdf5 import Hdf5Table
 
         return Hdf5Table(path, schema)
-    known = (*CSV_SUFFIXES, *HDF5_SUFFIXES)
+    if ending in NETCDF_SUFFIXES:
+        from matexapps.data.netcdf import NetcdfTable
+
+        return NetcdfTable(path, schema)
+    known = (*CSV_SUFFIXES, *HDF5_SUFFIXES, *NETCDF_SUFFIXES)
     raise DataError(
         f"{path}: no reader for names that end like this; let it end in one of "
         f"{', '.join(known)} (CSV also with .gz){did_you_mean(ending, known)}"

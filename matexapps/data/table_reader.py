@@ -82,6 +82,14 @@ class TableReader(Reader):
         key = 0 if self._roles.key is None else 8
         return 4 * int(np.prod(self.sample_shape, dtype=np.int64)) + 8 + 8 + weight + key
 
+    @property
+    def used(self) -> list[Variable]:
+        """The variables that a read touches, in the file's order."""
+        roles = self._roles
+        positions = {*roles.features, roles.label, roles.weight, roles.key} - {None}
+        names = {self._places[i].variable.name for i in positions if i is not None}
+        return [variable for variable in self._table.variables if variable.name in names]
+
     def read(self, start: int = 0, stop: int | None = None) -> Rows:
         start, stop, _ = slice(start, stop).indices(len(self))
         count = max(0, stop - start)

@@ -1,0 +1,166 @@
+"""Reads NetCDF on all ranks, classic files by PnetCDF where that library is there.
+
+PnetCDF hands the ranks' requests to MPI's input and output, which joins them into few large reads:
+what a parallel file system wants. It must be linked to the very MPI that the ranks run on. Without
+it, with NetCDF-4 files, and for rows that stay in their file, each rank reads by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matexapps.comm.communicator import Communicator
+from matexapps.data.netcdf import NetcdfTable
+from matexapps.data.partition import share
+from matexapps.data.pnetcdf_file import PnetcdfFile, pnetcdf_library
+from matexapps.data.rows import Rows
+from matexapps.data.schema import Schema
+from matexapps.data.sharing import gather_rows
+from matexapps.data.table import Table, rows_in
+from matexapps.data.table_reader import TableReader
+from matexapps.errors import DataError
+
+_ROUND_BYTES = 64 * 2**20
+
+
+class NetcdfReader(TableReader):
+    """Rows of a NetCDF file.
+
+    :meth:`read_all` goes through PnetCDF where it can. What that library does blocks: while all
+    ranks read a piece together, at most 64 MiB a rank, a stop has to wait for the end of the
+    piece, and a rank that dies inside leaves the others waiting. :meth:`read` never does.
+
+    Parameters
+    ----------
+    table : NetcdfTable
+        Closed with the reader.
+    schema : Schema
+
+    Raises
+    ------
+    DataError
+        If a wanted column is not there, or cannot play its part.
+    """
+
+    def __init__(self, table: NetcdfTable, schema: Schema) -> None:
+        super().__init__(table, schema)
+        self._netcdf, self._schema = table, schema
+
+    def read_all(self, comm: Communicator) -> Rows:
+        library = pnetcdf_library(comm) if self._netcdf.is_classic else None
+        if library is None:
+            return super().read_all(comm)
+        comm.barrier()
+        file: PnetcdfFile | None = None
+        error: Exception | None = None
+        try:
+            file = PnetcdfFile(self.path, library)
+        except DataError as caught:
+            error = caught
+        comm.agree(error)
+        assert file is not None
+        pieces, error = self._read_together(file, comm)
+        file.close()
+
+        def result() -> Rows:
+            if error is not None:
+                raise error
+            return _joined(pieces)
+
+        return gather_rows(result, comm)
+
+    def _read_together(
+        self, file: PnetcdfFile, comm: Communicator
+    ) -> tuple[list[Rows], Exception | None]:
+        """Return this rank's share in pieces, and what went wrong. Collective.
+
+        Every rank goes through all reads, whatever happens to one of them.
+        """
+        part = share(len(self), comm.rank, comm.world_size)
+        held = _Held(self._netcdf)
+        reader = TableReader(held, self._schema)
+        row_bytes = sum(variable.row_bytes for variable in self.used)
+        step = rows_in(_ROUND_BYTES, row_bytes, self.block_rows)
+        longest = -(-len(self) // comm.world_size)
+        pieces: list[Rows] = []
+        error: Exception | None = None
+        for offset in range(0, longest, step):
+            start = min(part.start + offset, part.stop)
+            stop = min(start + step, part.stop)
+            # This wait, unlike those inside the library, ends when a rank gives up.
+            comm.barrier()
+            for variable in self.used:
+                try:
+                    held.fetch(variable.name, start, stop, file)
+                except Exception as caught:
+                    error = error or caught
+            if error is None:
+                try:
+                    pieces.append(reader.read(start, stop))
+                except Exception as caught:
+                    error = caught
+        return pieces, error
+
+
+class _Held(Table):
+    """Some rows of a NetCDF file, in memory.
+
+    Parameters
+    ----------
+    table : NetcdfTable
+        The file's.
+    """
+
+    def __init__(self, table: NetcdfTable) -> None:
+        self._table = table
+        self.path, self.variables, self.block_rows = table.path, table.variables, table.block_rows
+        self._values: dict[str, tuple[int, NDArray[Any]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def fetch(self, name: str, start: int, stop: int, file: PnetcdfFile) -> None:
+        """Hold rows ``start`` to ``stop - 1`` of a variable, in place of those before. Collective.
+
+        Raises
+        ------
+        DataError
+            If they cannot be read, or an integer among them was never written.
+        """
+        array = self._table.stored(name)
+        axis = self._table.row_axis(array)
+        first, count = [0] * len(array.shape), list(array.shape)
+        first[axis], count[axis] = (start if stop > start else 0), stop - start
+        raw = file.read(name, array.dtype, tuple(first), tuple(count))
+        self._values[name] = start, self._table.decode(array, raw, start)
+
+    def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
+        first, values = self._values[name]
+        return values[start - first : stop - first]
+
+    def close(self) -> None:
+        self._values.clear()
+
+
+def _joined(pieces: Sequence[Rows]) -> Rows:
+    """Return pieces that follow each other as one."""
+    first = pieces[0]
+    if len(pieces) == 1:
+        return first
+
+    def all_of(name: str) -> Any:
+        arrays = [getattr(piece, name) for piece in pieces]
+        return None if arrays[0] is None else np.concatenate(arrays)
+
+    return Rows(
+        features=all_of("features"),
+        label=all_of("label"),
+        weight=all_of("weight"),
+        ids=all_of("ids"),
+        columns=first.columns,
+        key=all_of("key"),
+    )
