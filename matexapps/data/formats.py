@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matexapps.data.schema import Schema
+from matexapps.data.several_files import SeveralFiles, data_files, is_pattern
 from matexapps.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -20,13 +21,41 @@ NETCDF_SUFFIXES = (".nc", ".nc4", ".cdf", ".netcdf")
 def open_reader(path: Path, schema: Schema) -> Reader:
     """Return a reader for ``path``, chosen by the ending of its name.
 
+    Parameters
+    ----------
+    path : Path
+        A file, a folder of files, or a pattern such as ``runs/*.csv``.
+    schema : Schema
+
     Raises
     ------
     DataError
         If there is no such file, or no reader for its ending.
     """
-    check_file(path)
+    check_source(path)
+    if path.is_file():
+        return _open_file(path, schema)
+    paths = data_files(path, format_of)
+    if format_of(paths[0]) == "CSV":
+        from matexapps.data.csv import CsvReader
+        from matexapps.data.csv_files import CsvFiles
+
+        return CsvFiles(path, [CsvReader(one, schema) for one in paths])
+    return SeveralFiles(path, paths, lambda one: _open_file(one, schema))
+
+
+def format_of(path: Path) -> str | None:
+    """Return which format the ending of a file's name asks for; None where it is none of ours."""
+    ending = path.suffix.lower()
     if Path(path.name.lower().removesuffix(".gz")).suffix in CSV_SUFFIXES:
+        return "CSV"
+    if ending in HDF5_SUFFIXES:
+        return "HDF5"
+    return "NetCDF" if ending in NETCDF_SUFFIXES else None
+
+
+def _open_file(path: Path, schema: Schema) -> Reader:
+    if format_of(path) == "CSV":
         from matexapps.data.csv import CsvReader
 
         return CsvReader(path, schema)
@@ -64,12 +93,13 @@ def open_table(path: Path, schema: Schema) -> Table:
     )
 
 
-def check_file(path: Path) -> None:
-    """Raise a DataError, with a suggestion, unless ``path`` is a file."""
+def check_source(path: Path) -> None:
+    """Raise a DataError, with a suggestion, unless ``path`` is a file or stands for some."""
     if path.is_file():
         return
-    if path.is_dir():
-        raise DataError(f"{path} is a folder: give the name of one file in it")
+    if path.is_dir() or is_pattern(path):
+        data_files(path, format_of)
+        return
     if not path.parent.is_dir():
         raise DataError(f"{path} does not exist, nor does the folder {path.parent}")
     neighbours = (entry.name for entry in path.parent.iterdir() if entry.is_file())

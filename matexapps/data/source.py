@@ -6,17 +6,18 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from matexapps.data import catalog
-from matexapps.data.formats import check_file
+from matexapps.data.formats import check_source
 from matexapps.data.schema import Schema
+from matexapps.data.several_files import is_pattern
 
 
 def resolve(
     source: str | Path, schema: Schema, *, may_download: bool = True
 ) -> tuple[Path, Schema]:
-    """Return the file behind ``source``, and ``schema`` with what the catalogue knows of it.
+    """Return the path behind ``source``, and ``schema`` with what the catalogue knows of it.
 
-    A text with a folder or an ending in it, and whatever exists on disk, is a path; other texts
-    are names of the catalogue. What ``schema`` says goes before the catalogue.
+    A text with a folder, an ending or ``*`` in it, and whatever exists on disk, is a path; other
+    texts are names of the catalogue. What ``schema`` says goes before the catalogue.
 
     Parameters
     ----------
@@ -31,8 +32,9 @@ def resolve(
         If there is no such file or name, or the data set cannot be had.
     """
     path = Path(source)
-    if isinstance(source, Path) or path.exists() or path.suffix or len(path.parts) > 1:
-        check_file(path)
+    named = path.suffix or len(path.parts) > 1 or is_pattern(path)
+    if isinstance(source, Path) or named or path.exists():
+        check_source(path)
         return path, schema
     one = catalog.entry(source)
     found = catalog.get(one.name) if may_download else catalog.find(one.name)
@@ -47,7 +49,7 @@ def resolve(
 
 
 def absolute(source: object) -> object:
-    """Return a path to a file such that it holds in any working folder; anything else as it is."""
-    if isinstance(source, str | Path) and Path(source).is_file():
+    """Return a path such that it holds in any working folder; anything else as it is."""
+    if isinstance(source, str | Path) and (Path(source).exists() or is_pattern(Path(source))):
         return type(source)(Path(source).absolute())
     return source
