@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matexapps.data.schema import Schema
-from matexapps.data.several_files import SeveralFiles, data_files, is_pattern
 from matexapps.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -32,6 +31,8 @@ def open_reader(path: Path, schema: Schema) -> Reader:
     DataError
         If there is no such file, or no reader for its ending.
     """
+    from matexapps.data.several_files import SeveralFiles, data_files
+
     check_source(path)
     if path.is_file():
         return _open_file(path, schema)
@@ -97,6 +98,8 @@ def check_source(path: Path) -> None:
     """Raise a DataError, with a suggestion, unless ``path`` is a file or stands for some."""
     if path.is_file():
         return
+    from matexapps.data.several_files import data_files, is_pattern
+
     if path.is_dir() or is_pattern(path):
         data_files(path, format_of)
         return

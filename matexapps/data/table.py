@@ -82,6 +82,15 @@ class Table(ABC):
             If the file is damaged there.
         """
 
+    def check_storage(self) -> None:  # noqa: B027
+        """Look at where the file keeps its values, as far as it says, without reading them.
+
+        Raises
+        ------
+        DataError
+            If some do not lie within the file.
+        """
+
     def locate(self, row: int) -> str:
         """Say where row number ``row``, from 0, stands in the file, in a person's words."""
         return f"row {row} (from 0)"

@@ -1,0 +1,148 @@
+"""Which of the datasets in an HDF5 file are meant."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from matexapps.data.hdf5_contents import Contents
+from matexapps.data.hdf5_layouts import Classes, Layout, Plain
+from matexapps.data.schema import Schema
+from matexapps.data.table import Variable
+from matexapps.errors import DataError, did_you_mean
+
+
+def choose(found: Contents, schema: Schema) -> list[Layout]:
+    """Return the layouts that belong together as one table, all of as many rows.
+
+    What the schema names decides; without names, what is called label; without that, whatever has
+    the most rows. Datasets of another number of rows are left out. Where features are not named,
+    a table that gives its columns names goes before matrices without.
+
+    Raises
+    ------
+    DataError
+        If the datasets that the schema asks for do not belong together, or cannot be read.
+    """
+    by_class = _by_class(found.layouts, schema)
+    if by_class is not None:
+        return [by_class]
+    asked = _asked(found, schema)
+    labels = [] if schema.label is not None else _called_label(found.layouts)
+    rows = _rows(found.layouts, asked, labels)
+    kept = [layout for layout in found.layouts if layout.rows == rows]
+    dropped = [layout for layout in found.layouts if layout.rows != rows]
+    if len(kept) == 1 and len(kept[0].variables) == 1 and not kept[0].is_wide and dropped:
+        raise DataError(
+            f"{_shown(kept)} is one value a row, and nothing else has as many rows: "
+            f"{_shown(dropped)}; say what belongs together with features= and label="
+        )
+    if schema.features is None:
+        kept = _without_rivals(kept, asked, labels)
+    _check_given_columns(kept, schema)
+    return kept
+
+
+def named_columns(layouts: Sequence[Layout], schema: Schema) -> list[Variable]:
+    """Return all variables; single ones are called by the last part of their path if that is
+    enough to tell them apart, and unless the schema calls them by the whole path."""
+    wanted = _wanted(schema)
+    variables = [variable for layout in layouts for variable in layout.variables]
+    times = Counter(column for variable in variables for column in variable.columns)
+    return [
+        replace(v, columns=(v.name,))
+        if len(v.columns) == 1 and (v.name in wanted or times[v.columns[0]] > 1)
+        else v
+        for v in variables
+    ]
+
+
+def _wanted(schema: Schema) -> list[str]:
+    """Return all names of columns or datasets that a schema uses."""
+    features = [schema.features] if isinstance(schema.features, str) else schema.features
+    given = [*(features or ()), schema.label, schema.weight, schema.key]
+    return [name for name in given if isinstance(name, str)]
+
+
+def _asked(found: Contents, schema: Schema) -> list[Layout]:
+    asked: list[Layout] = []
+    for name in _wanted(schema):
+        exact = [one for one in found.layouts if any(v.name == name for v in one.variables)]
+        holding = exact or [
+            one for one in found.layouts if any(name in v.columns for v in one.variables)
+        ]
+        if not holding:
+            for full, reason in found.left_out.items():
+                if name in (full, full.rpartition("/")[2]):
+                    raise DataError(f"{full!r} cannot be read: {reason}")
+        asked.extend(holding)
+    return asked
+
+
+def _called_label(layouts: Sequence[Layout]) -> list[Layout]:
+    def has_label(variable: Variable) -> bool:
+        return any(column.lower() in ("label", "labels") for column in variable.columns)
+
+    return [layout for layout in layouts if any(map(has_label, layout.variables))]
+
+
+def _rows(layouts: Sequence[Layout], asked: Sequence[Layout], labels: Sequence[Layout]) -> int:
+    lengths = {layout.rows for layout in asked}
+    if not lengths or not lengths & {layout.rows for layout in labels}:
+        lengths |= {layout.rows for layout in labels}
+    if len(lengths) > 1:
+        raise DataError(
+            f"the datasets must have as many rows each, not {_shown([*asked, *labels])}; say "
+            "which belong together by their whole names in features= and label="
+        )
+    return lengths.pop() if lengths else max(layout.rows for layout in layouts)
+
+
+def _without_rivals(
+    kept: list[Layout], asked: Sequence[Layout], labels: Sequence[Layout]
+) -> list[Layout]:
+    """Leave out matrices beside the one table that names its columns, or that holds the label."""
+    tables = [layout for layout in kept if layout.is_table]
+    if len(tables) > 1:
+        tables = [layout for layout in tables if layout in labels or layout in asked]
+    if len(tables) != 1:
+        return kept
+    rivals = [one for one in kept if (one.is_wide or one.is_table) and one not in tables]
+    return [layout for layout in kept if layout not in rivals or layout in asked]
+
+
+def _by_class(layouts: Sequence[Layout], schema: Schema) -> Classes | None:
+    if schema.classes is None or schema.label is not None:
+        return None
+    plain = {one.variables[0].name: one for one in layouts if isinstance(one, Plain)}
+    missing = [name for name in schema.classes if name not in plain]
+    if len(missing) == len(schema.classes):
+        return None
+    if missing:
+        raise DataError(
+            f"classes= names {missing[0]!r}, which is no dataset{did_you_mean(missing[0], plain)}, "
+            "and others that are; name all datasets, or the label with label="
+        )
+    return Classes([plain[name] for name in schema.classes])
+
+
+def _check_given_columns(kept: Sequence[Layout], schema: Schema) -> None:
+    nameless = [one for one in kept if isinstance(one, Plain) and not one.is_table and one.is_wide]
+    widths = [len(one.variables[0].columns) for one in nameless if one.variables[0].shape[1:] == ()]
+    if schema.columns is not None and widths and len(schema.columns) not in widths:
+        raise DataError(
+            f"columns= gives {len(schema.columns)} names, but the file has {_shown(nameless)}"
+        )
+
+
+def _shown(layouts: Sequence[Layout]) -> str:
+    texts: list[str] = []
+    for layout in layouts:
+        name = layout.variables[0].name
+        if layout.is_table and len(layout.variables) > 1:
+            name = name.rpartition("/")[0]
+        text = f"{name} ({layout.rows} rows)"
+        if text not in texts:
+            texts.append(text)
+    return ", ".join(texts[:8]) + (", ..." if len(texts) > 8 else "")

@@ -1,0 +1,274 @@
+"""How rows can stand in an HDF5 file: as a dataset of their own, as columns, by class.
+
+Each layout is some variables of one number of rows. Files of MATLAB (7.3) hold their arrays with
+the axes reversed; they are turned round here, so that rows are MATLAB's rows.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from matexapps.data.hdf5_direct import DirectRows, is_plain
+from matexapps.data.table import Variable
+from matexapps.errors import DataError
+
+
+class Layout(ABC):
+    """Variables that stand together in a file.
+
+    Attributes
+    ----------
+    variables : list of Variable
+        By their full names: the path in the file.
+    datasets : list of h5py.Dataset
+        What they are read from.
+    rows : int
+    block_rows : int
+        How many rows the file stores together.
+    is_table : bool
+        Whether the file itself gives the names of several columns.
+    """
+
+    variables: list[Variable]
+    datasets: list[Any]
+    rows: int
+    block_rows: int
+    is_table: bool = False
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes that one row of all its variables takes."""
+        return sum(variable.row_bytes for variable in self.variables)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it is one variable of several values a row."""
+        one = self.variables[0]
+        return len(self.variables) == 1 and (len(one.shape) > 1 or len(one.columns) > 1)
+
+    @abstractmethod
+    def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
+        """Return rows ``start`` to ``stop - 1`` of a variable, in native byte order."""
+
+    def close(self) -> None:  # noqa: B027
+        """Give back what it holds besides its datasets."""
+
+
+class Plain(Layout):
+    """A dataset whose first axis is the rows; in a file of MATLAB, the last.
+
+    Parameters
+    ----------
+    name : str
+    dataset : h5py.Dataset
+    columns : sequence of str
+        Names of the columns, if one row is several numbers.
+    named : bool
+        Whether these names stand in the file.
+    reversed_axes : bool
+        Whether the axes are in MATLAB's order.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        dataset: Any,
+        columns: Sequence[str],
+        *,
+        named: bool = False,
+        reversed_axes: bool = False,
+    ) -> None:
+        shape, chunks = dataset.shape, dataset.chunks
+        if reversed_axes:
+            shape, chunks = shape[::-1], chunks and chunks[::-1]
+        self._dataset, self._reversed = dataset, reversed_axes
+        self._direct: DirectRows | None = None
+        self.datasets = [dataset]
+        self.rows = shape[0]
+        self.block_rows = chunks[0] if chunks else 1
+        self._is_text = h5py.check_string_dtype(dataset.dtype) is not None
+        dtype = np.dtype(object) if self._is_text else dataset.dtype.newbyteorder("=")
+        self.variables = [Variable(name, tuple(columns), shape[1:], dtype)]
+        self.is_table = named
+
+    def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
+        if self._is_text:
+            return texts(self._dataset[start:stop])
+        variable = self.variables[0]
+        if self._reversed:
+            return self._dataset[..., start:stop].T.astype(variable.dtype, copy=False)
+        if self._direct is None and is_plain(self._dataset):
+            self._direct = DirectRows(Path(self._dataset.file.filename), self._dataset)
+        if self._direct is not None:
+            return self._direct.read(start, stop)
+        rows = np.empty((stop - start, *variable.shape), variable.dtype)
+        if stop > start:
+            self._dataset.read_direct(rows, np.s_[start:stop])
+        return rows
+
+    def close(self) -> None:
+        if self._direct is not None:
+            self._direct.close()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Where a variable stands in datasets of several columns.
+
+    Attributes
+    ----------
+    variable : Variable
+    dataset : int
+        Which dataset.
+    field : str or None
+        Which field of a compound type.
+    column : int or None
+        Which column of a matrix.
+    """
+
+    variable: Variable
+    dataset: int = 0
+    field: str | None = None
+    column: int | None = None
+
+    def of(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return this variable's values out of rows of its dataset."""
+        if self.field is not None:
+            values = values[self.field]
+        if self.column is not None:
+            values = values[:, self.column]
+        if self.variable.is_text:
+            return texts(values)
+        return values.astype(self.variable.dtype, copy=False)
+
+
+class Columns(Layout):
+    """Variables inside datasets of several columns; a range of rows is read once for all of them.
+
+    Parameters
+    ----------
+    datasets : sequence of h5py.Dataset
+        Of as many rows each.
+    cells : sequence of Cell
+    """
+
+    is_table = True
+
+    def __init__(self, datasets: Sequence[Any], cells: Sequence[Cell]) -> None:
+        self.datasets = list(datasets)
+        self.variables = [cell.variable for cell in cells]
+        self.rows = len(datasets[0])
+        self.block_rows = max((d.chunks[0] for d in datasets if d.chunks), default=1)
+        self._cells = {cell.variable.name: cell for cell in cells}
+        self._views = [_only_fields(d, cells) for d in datasets]
+        self._last: dict[int, tuple[int, int, NDArray[Any]]] = {}
+
+    def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
+        cell = self._cells[name]
+        last = self._last.get(cell.dataset)
+        if last is None or last[:2] != (start, stop):
+            last = (start, stop, self._views[cell.dataset][start:stop])
+            self._last[cell.dataset] = last
+        return cell.of(last[2])
+
+
+class Classes(Layout):
+    """One layout for each class, one after another; the label is the number of the class.
+
+    Parameters
+    ----------
+    layouts : sequence of Plain
+        In the order of the classes' numbers.
+
+    Raises
+    ------
+    DataError
+        If they do not hold the same columns of numbers.
+    """
+
+    def __init__(self, layouts: Sequence[Plain]) -> None:
+        first = layouts[0].variables[0]
+        for layout in layouts:
+            one = layout.variables[0]
+            if (one.shape, one.columns) != (first.shape, first.columns) or one.is_text:
+                raise DataError(
+                    "the datasets that classes= names must hold the same columns of numbers, but "
+                    f"{first.name!r} has {_described(first)} and {one.name!r} {_described(one)}"
+                )
+        dtype = np.result_type(*(layout.variables[0].dtype for layout in layouts))
+        self.datasets = [dataset for layout in layouts for dataset in layout.datasets]
+        columns = first.columns if first.shape else ("features",)
+        self.variables = [
+            Variable("features", columns, first.shape, dtype),
+            Variable("label", ("label",), (), np.dtype(np.int64)),
+        ]
+        self._layouts = layouts
+        self._ends = np.cumsum([layout.rows for layout in layouts])
+        self.rows = int(self._ends[-1])
+        self.block_rows = max(layout.block_rows for layout in layouts)
+
+    def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
+        if name == "label":
+            return np.searchsorted(self._ends, np.arange(start, stop), side="right")
+        variable = self.variables[0]
+        rows = np.empty((stop - start, *variable.shape), variable.dtype)
+        for layout, end in zip(self._layouts, self._ends, strict=True):
+            first = int(end) - layout.rows
+            low, high = max(start, first), min(stop, int(end))
+            if low < high:
+                one = layout.variables[0].name
+                rows[low - start : high - start] = layout.read(one, low - first, high - first)
+        return rows
+
+    def close(self) -> None:
+        for layout in self._layouts:
+            layout.close()
+
+
+def compound_cells(name: str, dtype: np.dtype[Any]) -> tuple[list[Cell], list[str]]:
+    """Return a variable for each field of a compound type, and the fields that cannot be one."""
+    cells: list[Cell] = []
+    unusable: list[str] = []
+    for field in dtype.names or ():
+        base, shape = dtype[field].base, dtype[field].shape
+        full = f"{name}/{field}"
+        if h5py.check_string_dtype(base) is not None and not shape:
+            cells.append(Cell(Variable(full, (field,), (), np.dtype(object)), 0, field))
+        elif base.kind in "fiub":
+            several = len(shape) == 1 and shape[0] > 1
+            columns = [f"{field}_{i}" for i in range(shape[0])] if several else [field]
+            native = base.newbyteorder("=")
+            cells.append(Cell(Variable(full, tuple(columns), shape, native), 0, field))
+        else:
+            unusable.append(full)
+    return cells, unusable
+
+
+def texts(values: NDArray[Any]) -> NDArray[Any]:
+    """Return HDF5's texts, which are bytes in UTF-8, as objects of ``str``."""
+    found = np.empty(len(values), dtype=object)
+    found[:] = [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values]
+    return found
+
+
+def _only_fields(dataset: Any, cells: Sequence[Cell]) -> Any:
+    """Return what to slice so that only the fields wanted are read."""
+    fields = {cell.field for cell in cells if cell.field is not None}
+    if fields and len(fields) < len(dataset.dtype.names):
+        return dataset.fields([name for name in dataset.dtype.names if name in fields])
+    return dataset
+
+
+def _described(variable: Variable) -> str:
+    if variable.is_text:
+        return "texts"
+    names = f" ({', '.join(variable.columns[:6])})" if len(variable.shape) == 1 else ""
+    return f"{variable.shape} a row{names}"

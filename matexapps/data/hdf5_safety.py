@@ -1,0 +1,97 @@
+"""What a damaged HDF5 file may claim, and how its library's complaints are put into words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from matexapps.errors import DataError
+
+MOST_AT_ONCE = 2**30
+"""Bytes that one row, or one chunk, may take."""
+
+MOST_EXPANSION = 2000
+"""How many times the size of its file a dataset may be; gzip reaches 1030."""
+
+_MOST_ATTRIBUTE = 2**24
+
+
+def check_plausible(dataset: Any, file_bytes: int) -> None:
+    """Raise a DataError if a dataset claims to be larger than such a file can hold.
+
+    Datasets that are spread over other files are asked only for the size of a row and a chunk.
+    """
+    shape, item = dataset.shape, max(1, dataset.dtype.itemsize)
+    name = dataset.name.strip("/")
+    # Of an array of MATLAB the last axis is the rows, so the smaller one counts.
+    row = min(math.prod(shape[1:]), math.prod(shape[:-1])) * item if shape else item
+    chunk = math.prod(dataset.chunks) * item if dataset.chunks else 0
+    for what, size in (("row", row), ("chunk", chunk)):
+        if size > MOST_AT_ONCE:
+            raise DataError(
+                f"the dataset {name!r} says that one {what} takes {size} bytes, more than "
+                f"{MOST_AT_ONCE}: the file is damaged, or must be written with smaller {what}s"
+            )
+    whole = math.prod(shape) * item
+    apart = dataset.is_virtual or dataset.external
+    if whole > MOST_EXPANSION * file_bytes and not apart:
+        raise DataError(
+            f"the dataset {name!r} says that it holds {whole} bytes, more than {MOST_EXPANSION} "
+            f"times the {file_bytes} bytes of the file: the file is damaged, or the dataset was "
+            "never filled; write it again"
+        )
+
+
+def attribute(item: Any, name: str) -> Any:
+    """Return an attribute, None where there is none or it is implausibly large."""
+    if name not in item.attrs:
+        return None
+    if item.attrs.get_id(name).get_storage_size() > _MOST_ATTRIBUTE:
+        return None
+    return item.attrs[name]
+
+
+def check_storage(dataset: Any, file_bytes: int) -> None:
+    """Look at where the file keeps a dataset's values, without reading them.
+
+    Raises
+    ------
+    DataError
+        If a chunk, or the whole dataset, does not lie within the file.
+    """
+    if dataset.is_virtual or dataset.external:
+        return
+    places: list[tuple[int, int]] = []
+    if dataset.chunks:
+        dataset.id.chunk_iter(lambda chunk: places.append((chunk.byte_offset, chunk.size)))
+    elif (offset := dataset.id.get_offset()) is not None:
+        places.append((offset, dataset.id.get_storage_size()))
+    for offset, size in places:
+        if offset + size > file_bytes:
+            raise DataError(
+                f"the dataset {dataset.name.strip('/')!r} reaches beyond the file's end at "
+                f"{file_bytes} bytes: the file is cut off; copy it again"
+            )
+
+
+@contextmanager
+def damage_named(what: str) -> Iterator[None]:
+    """Turn whatever HDF5 raises on a damaged file into one sentence."""
+    try:
+        yield
+    except (
+        OSError,
+        RuntimeError,
+        LookupError,
+        ValueError,
+        TypeError,
+        MemoryError,
+        ArithmeticError,
+        SystemError,
+    ) as error:
+        lines = str(error).splitlines() or [type(error).__name__]
+        # HDF5 puts its reason in brackets behind the name of the call that failed.
+        reason = lines[0].partition("(")[2].rstrip(")") or lines[0]
+        raise DataError(f"{what} ({reason}); write or copy it again") from None
