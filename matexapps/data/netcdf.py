@@ -11,6 +11,7 @@ numbers and other attributes mean stands in :mod:`matexapps.data.netcdf_values`.
 
 from __future__ import annotations
 
+import math
 import threading
 import warnings
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ from matexapps.errors import DataError
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _MOST_BYTES = 2**30
+_MOST_EXPANSION = 2000  # A variable may be so many times the size of its file; zlib reaches 1030.
 _MOST_COLUMNS = 2**20
 
 # The C library does not expect two threads, and the package lets other threads run during a read.
@@ -124,7 +126,7 @@ class NetcdfTable(Table):
         place[self.row_axis(array)] = slice(start, stop)
         span = f"rows {start} to {stop - 1} (from 0)"
         with _library(f"{self.path}, variable {name!r}, {span} cannot be read"):
-            return self.decode(array, array.source[tuple(place)], start)
+            return self.decode(array, array.source[tuple(place)])
 
     def close(self) -> None:
         with _one_thread:
@@ -139,7 +141,7 @@ class NetcdfTable(Table):
         """Return which axis of a stored array is the rows."""
         return array.dimensions.index(self._rows)
 
-    def decode(self, array: StoredArray, raw: NDArray[Any], start: int) -> NDArray[Any]:
+    def decode(self, array: StoredArray, raw: NDArray[Any]) -> NDArray[Any]:
         """Return what stored values mean, the rows first.
 
         Parameters
@@ -147,46 +149,29 @@ class NetcdfTable(Table):
         array : StoredArray
         raw : ndarray, of as many axes as ``array``
             Stored values of some rows.
-        start : int
-            Number of the first of these rows.
-
-        Raises
-        ------
-        DataError
-            If an integer was never written, or bytes are no text.
         """
-        where = f"{self.path}, variable {array.name!r}"
         if array.is_text:
-            try:
-                return texts(raw, array.attributes)
-            except (UnicodeDecodeError, LookupError) as error:
-                raise DataError(f"{where}: {error}; correct its texts or its _Encoding") from None
-        decoding = self._decodings[array.name]
-        values = decoding.values(np.moveaxis(raw, self.row_axis(array), 0))
-        row = decoding.first_unwritten(values)
-        if row is not None:
-            raise DataError(
-                f"{where}, row {start + row} (from 0): no value was ever written there; write one, "
-                "or give the variable a _FillValue to mark missing values"
-            )
-        return values
+            return texts(raw, array.attributes)
+        return self._decodings[array.name].values(np.moveaxis(raw, self.row_axis(array), 0))
 
     def _check_size(self, array: StoredArray) -> None:
         item = max(8, array.dtype.itemsize)
         axis = self.row_axis(array)
-        rows = array.chunks[axis] if array.chunks else 1
-        others = [n for i, n in enumerate(array.chunks or array.shape) if i != axis]
-        row = [n for i, n in enumerate(array.shape) if i != axis]
-        for what, count in (
-            ("row", np.prod(row, dtype=object)),
-            ("chunk", rows * np.prod(others, dtype=object)),
-        ):
+        row = math.prod(array.shape[:axis] + array.shape[axis + 1 :])
+        for what, count in (("row", row), ("chunk", math.prod(array.chunks or ()))):
             if item * count > _MOST_BYTES:
                 raise DataError(
                     f"{self.path}, variable {array.name!r}: one {what} of it takes "
                     f"{item * count} bytes, and at most {_MOST_BYTES} can be read at once; write "
                     f"it in smaller {what}s"
                 )
+        whole, held = array.dtype.itemsize * math.prod(array.shape), self.path.stat().st_size
+        if whole > _MOST_EXPANSION * held:
+            raise DataError(
+                f"{self.path}, variable {array.name!r} claims {whole} bytes, more than "
+                f"{_MOST_EXPANSION} times the {held} bytes of the file: it is damaged, or was "
+                "never filled; write it again"
+            )
 
     def _variable(
         self, array: StoredArray, coordinates: dict[str, StoredArray], schema: Schema

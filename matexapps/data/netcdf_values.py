@@ -1,18 +1,19 @@
-"""From what a NetCDF file stores to what it means: the conventions of its attributes.
+r"""From what a NetCDF file stores to what it means: the conventions of its attributes.
 
 The rules, for numbers:
 
 - ``_Unsigned = "true"`` reads stored signed integers as unsigned, ``"false"`` the reverse.
 - A cell is missing, NaN, where its stored value is ``_FillValue``, one of ``missing_value``, or
-  outside ``valid_min``, ``valid_max`` or ``valid_range``. In a variable of floats without
-  ``_FillValue`` also where it is the value that the NetCDF library gives to cells never written.
+  outside ``valid_min``, ``valid_max`` or ``valid_range``. Without ``_FillValue``, also where it is
+  the value that the NetCDF library gives to cells never written (but not in integers of 1 or 2
+  bytes, where it is too likely a number).
 - ``scale_factor`` and ``add_offset`` are applied.
 - Integers that such an attribute describes become float64, which has a NaN. All other integers
-  keep their type; where they have 4 or 8 bytes and hold the library's value for cells never
-  written, that is an error. (Of 1 and 2 bytes, that value is too likely a number.)
+  are what they are.
 - Times stay numbers, in the units that the file gives them.
 
 Texts lose the NULs and blanks at their end, and are UTF-8 unless ``_Encoding`` names another code.
+A byte that has no meaning in it is read as four characters, as in ``\xfc``.
 """
 
 from __future__ import annotations
@@ -105,13 +106,6 @@ class Decoding:
         values[self._absent(numbers)] = np.nan
         return values
 
-    def first_unwritten(self, values: NDArray[Any]) -> int | None:
-        """Return the first row of integers where nothing was ever written; None if none is."""
-        if self.dtype.kind == "f":
-            return None
-        absent = self._absent(values)
-        return int(np.argwhere(absent)[0, 0]) if absent.any() else None
-
     def _absent(self, numbers: NDArray[Any]) -> NDArray[np.bool_]:
         absent = np.zeros(numbers.shape, np.bool_)
         for value in self.missing:
@@ -132,22 +126,26 @@ def texts(raw: NDArray[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:
         Strings, or single bytes that join to texts along the second axis.
     attributes : mapping
         The variable's.
-
-    Raises
-    ------
-    UnicodeDecodeError, LookupError
-        If bytes are not in the code that the file names, or there is none of its name.
     """
     if raw.dtype.kind != "S":
-        return np.array([str(text) for text in raw] + [None], object)[:-1]
-    code = str(attributes.get("_Encoding", "utf-8"))
+        return raw
+    code = _code(attributes)
     width = raw.shape[1] if raw.ndim == 2 else 1
     if not width:
         return np.full(len(raw), "", object)
     joined = np.ascontiguousarray(raw).view(f"S{width}").reshape(len(raw))
     found = np.empty(len(raw), object)
-    found[:] = [text.decode(code).rstrip(" \0") for text in joined]
+    found[:] = [text.decode(code, "backslashreplace").rstrip(" \0") for text in joined]
     return found
+
+
+def _code(attributes: Mapping[str, Any]) -> str:
+    name = str(attributes.get("_Encoding", "utf-8"))
+    try:
+        "".encode(name)
+    except (LookupError, ValueError):
+        return "utf-8"
+    return name
 
 
 def _signed_as_declared(dtype: np.dtype[Any], attributes: Mapping[str, Any]) -> np.dtype[Any]:

@@ -129,14 +129,14 @@ class _Held(Table):
         Raises
         ------
         DataError
-            If they cannot be read, or an integer among them was never written.
+            If they cannot be read.
         """
         array = self._table.stored(name)
         axis = self._table.row_axis(array)
         first, count = [0] * len(array.shape), list(array.shape)
         first[axis], count[axis] = (start if stop > start else 0), stop - start
         raw = file.read(name, array.dtype, tuple(first), tuple(count))
-        self._values[name] = start, self._table.decode(array, raw, start)
+        self._values[name] = start, self._table.decode(array, raw)
 
     def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
         first, values = self._values[name]
