@@ -7,10 +7,8 @@ it, with NetCDF-4 files, and for rows that stay in their file, each rank reads b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
@@ -19,6 +17,7 @@ from matexapps.data.partition import share
 from matexapps.data.pnetcdf_file import PnetcdfFile, pnetcdf_library
 from matexapps.data.rows import Rows
 from matexapps.data.schema import Schema
+from matexapps.data.several_files import joined
 from matexapps.data.sharing import gather_rows
 from matexapps.data.table import Table, rows_in
 from matexapps.data.table_reader import TableReader
@@ -69,7 +68,7 @@ class NetcdfReader(TableReader):
         def result() -> Rows:
             if error is not None:
                 raise error
-            return _joined(pieces)
+            return joined(sum(map(len, pieces)), ((self.path, piece) for piece in pieces))
 
         return gather_rows(result, comm)
 
@@ -98,7 +97,7 @@ class NetcdfReader(TableReader):
                     held.fetch(variable.name, start, stop, file)
                 except Exception as caught:
                     error = error or caught
-            if error is None:
+            if error is None and (stop > start or not pieces):
                 try:
                     pieces.append(reader.read(start, stop))
                 except Exception as caught:
@@ -144,23 +143,3 @@ class _Held(Table):
 
     def close(self) -> None:
         self._values.clear()
-
-
-def _joined(pieces: Sequence[Rows]) -> Rows:
-    """Return pieces that follow each other as one."""
-    first = pieces[0]
-    if len(pieces) == 1:
-        return first
-
-    def all_of(name: str) -> Any:
-        arrays = [getattr(piece, name) for piece in pieces]
-        return None if arrays[0] is None else np.concatenate(arrays)
-
-    return Rows(
-        features=all_of("features"),
-        label=all_of("label"),
-        weight=all_of("weight"),
-        ids=all_of("ids"),
-        columns=first.columns,
-        key=all_of("key"),
-    )
