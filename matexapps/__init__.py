@@ -14,6 +14,7 @@ _PUBLIC = {
     "EarlyStopping": "matexapps.train.callbacks",
     "MatexError": "matexapps.errors",
     "RocAuc": "matexapps.train.metrics",
+    "Standardize": "matexapps.train.standardize",
     "Trainer": "matexapps.train.trainer",
     "open_world": "matexapps.comm.world",
 }

@@ -5,7 +5,8 @@ Rows in memory
 
 Rows in a file larger than memory (:class:`WindowedOrder`)
     The file is read in blocks of neighbouring rows. The blocks are put in random order, the rows
-    of each block in random order too, and the long row of rows that this makes is cut into windows
+    of each block in random order too (one drawn for the epoch, begun at a place drawn for the
+    block), and the long row of rows that this makes is cut into windows
     of as many whole batches as fit into memory. Within a window rows are dealt to its batches like
     cards: row ``j`` of the window goes to batch ``j mod batches``. So each batch draws evenly from
     all blocks of its window, and a rank's part of *all* batches of a window comes from neighbouring
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from matexapps.data.partition import share
 
 # Keeps the random numbers of blocks apart from those of whole epochs.
-_BLOCKS, _ROWS = 1, 2
+_BLOCKS, _ROWS, _BEGINS = 1, 2, 3
 
 
 def global_permutation(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
@@ -106,6 +107,10 @@ class WindowedOrder:
         self.batch_size = batch_size
         self.window_batches = max(1, window_rows // batch_size)
         self._blocks = self._stream(_BLOCKS).permutation(len(counts))
+        most = int(counts.max()) if len(counts) else 0
+        once = self._stream(_ROWS).permutation(most)
+        self._twice = np.concatenate([once, once])
+        self._begins = self._stream(_BEGINS).integers(max(1, most), size=len(counts))
         self._ends = np.cumsum(counts[self._blocks])
         self.rows = int(self._ends[-1]) if len(counts) else 0
 
@@ -142,8 +147,10 @@ class WindowedOrder:
 
     def within(self, block: int) -> NDArray[np.int64]:
         """Return the order of the rows of a block: numbers from 0 to its count less one."""
-        return self._stream(_ROWS, block).permutation(int(self._counts[block]))
+        count, begin = int(self._counts[block]), int(self._begins[block])
+        order = self._twice[begin : begin + len(self._twice) // 2]
+        return order if len(order) == count else order[order < count]
 
-    def _stream(self, *what: int) -> np.random.Generator:
-        sequence = np.random.SeedSequence([self._seed, self._epoch, *what])
+    def _stream(self, what: int) -> np.random.Generator:
+        sequence = np.random.SeedSequence([self._seed, self._epoch, what])
         return np.random.Generator(np.random.PCG64(sequence))

@@ -89,16 +89,18 @@ class StreamLoader:
         for span in order.spans(deal.start, deal.stop):
             if stop.is_set():
                 break
-            within = order.within(span.block)[span.start : span.stop]
-            rows = self.rows.block(span.block, within)
+            rows, members = self.rows.block(span.block)
+            index = order.within(span.block)[span.start : span.stop]
+            if members is not None:
+                index = members[index]
             if window.label is None:
                 window.label = np.empty(shape, rows.label.dtype)
                 window.weight = None if rows.weight is None else np.empty(shape)
-            _deal(rows.features, window.features, at)
-            _deal(rows.label, window.label, at)
+            _deal(rows.features, index, window.features, at)
+            _deal(rows.label, index, window.label, at)
             if rows.weight is not None and window.weight is not None:
-                _deal(rows.weight, window.weight, at)
-            at += len(rows)
+                _deal(rows.weight, index, window.weight, at)
+            at += len(index)
         return window
 
     def _batch(self, window: _Window, number: int) -> Batch:
@@ -137,20 +139,23 @@ class _Window:
     weight: NDArray[np.float64] | None = None
 
 
-def _deal(values: NDArray[Any], batches: NDArray[Any], at: int) -> None:
-    """Put values on the batches in turn, from the place after the ``at`` that are there."""
+def _deal(values: NDArray[Any], index: NDArray[np.int64], batches: NDArray[Any], at: int) -> None:
+    """Put ``values[index]`` on the batches in turn, from the place after the ``at`` there are."""
     turn = len(batches)
     row, first = divmod(at, turn)
-    head = min(len(values), (turn - first) % turn)
+    head = min(len(index), (turn - first) % turn)
     if head:
-        batches[first : first + head, row] = values[:head]
+        batches[first : first + head, row] = values[index[:head]]
         row += 1
-    rounds = (len(values) - head) // turn
-    whole = values[head : head + rounds * turn]
-    batches[:, row : row + rounds] = whole.reshape(rounds, turn, *values.shape[1:]).swapaxes(0, 1)
-    tail = values[head + rounds * turn :]
+    rounds = (len(index) - head) // turn
+    if rounds:
+        # Each batch gets its rows of all rounds at once: long copies instead of many short ones.
+        by_batch = index[head : head + rounds * turn].reshape(rounds, turn).T.ravel()
+        taken = np.take(values, by_batch, axis=0)
+        batches[:, row : row + rounds] = taken.reshape(turn, rounds, *values.shape[1:])
+    tail = index[head + rounds * turn :]
     if len(tail):
-        batches[: len(tail), row + rounds] = tail
+        batches[: len(tail), row + rounds] = values[tail]
 
 
 class _Memory:

@@ -84,22 +84,18 @@ class StreamedRows:
         """Return a fingerprint of these rows."""
         return self._digest
 
-    def block(self, number: int, within: NDArray[np.int64] | slice = slice(None)) -> Rows:
-        """Return rows of block ``number`` that belong to this part.
+    def block(self, number: int) -> tuple[Rows, NDArray[np.int64] | None]:
+        """Return all rows of block ``number``, and the places of this part's among them.
 
-        Parameters
-        ----------
-        number : int
-        within : ndarray of int64, or slice
-            Which of the block's rows of this part, and in which order.
+        None stands for all places.
         """
         start = number * self._block_rows
         stop = min(start + self._block_rows, len(self._parts))
-        members = np.flatnonzero(self._parts[start:stop] == self._part)
         rows = self._reader.read(start, stop)
-        if not isinstance(within, slice) or within != slice(None) or len(members) < len(rows):
-            rows = rows.take(members[within])
-        return replace(rows, label=rows.label.astype(self._label_dtype, copy=False), key=None)
+        rows = replace(rows, label=rows.label.astype(self._label_dtype, copy=False), key=None)
+        if self.counts[number] == len(rows):
+            return rows, None
+        return rows, np.flatnonzero(self._parts[start:stop] == self._part)
 
     def between(self, start: int, stop: int) -> Iterator[Rows]:
         """Yield the rows numbered ``start`` to ``stop - 1`` of this part, in the file's order."""
@@ -109,7 +105,9 @@ class StreamedRows:
             if first >= stop:
                 return
             if self.counts[number]:
-                yield self.block(number, slice(max(0, start - first), stop - first))
+                rows, members = self.block(number)
+                here = slice(max(0, start - first), stop - first)
+                yield rows.take(here if members is None else members[here])
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a table of all rows, as :meth:`matexapps.data.rows.Rows.to_pandas`.

@@ -93,7 +93,8 @@ class TableReader(Reader):
     def read(self, start: int = 0, stop: int | None = None) -> Rows:
         start, stop, _ = slice(start, stop).indices(len(self))
         count = max(0, stop - start)
-        features = np.empty((count, *self.sample_shape), np.float32)
+        whole = self._as_it_stands(start, start + count)
+        features = np.empty((count, *self.sample_shape), np.float32) if whole is None else whole
         label = np.empty(count, np.float64)
         weight = None if self._roles.weight is None else np.empty(count, np.float64)
         keys: list[NDArray[Any]] = []
@@ -101,7 +102,9 @@ class TableReader(Reader):
         for first in range(0, count, step):
             part = slice(first, min(first + step, count))
             piece = _Piece(self._table, start + part.start, start + part.stop)
-            self._fill_features(features[part], piece)
+            if whole is None:
+                self._fill_features(features[part], piece)
+            self._check_features(features[part], piece)
             label[part] = self._numbers("label", self._roles.label, piece)
             if weight is not None and self._roles.weight is not None:
                 weight[part] = self._numbers("weight", self._roles.weight, piece)
@@ -120,12 +123,25 @@ class TableReader(Reader):
     def close(self) -> None:
         self._table.close()
 
+    def _as_it_stands(self, start: int, stop: int) -> NDArray[np.float32] | None:
+        """Return the features without a copy, where the file holds just them."""
+        variable = self._plain_matrix
+        if variable is None or variable.dtype != np.float32:
+            return None
+        used = (self._roles.label, self._roles.weight, self._roles.key)
+        if any(i is not None and self._places[i].variable is variable for i in used):
+            return None
+        values = self._table.read(variable.name, start, stop)
+        return values.reshape(stop - start, *self.sample_shape)
+
     def _fill_features(self, target: NDArray[np.float32], piece: _Piece) -> None:
         with np.errstate(over="ignore"):
             if self._plain_matrix is not None:
                 target[...] = piece.whole(self._plain_matrix).reshape(target.shape)
             else:
                 self._fill_columns(target, piece)
+
+    def _check_features(self, target: NDArray[np.float32], piece: _Piece) -> None:
         bad = self._missing.first_bad(target)
         if bad is not None:
             row, column = bad

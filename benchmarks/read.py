@@ -1,0 +1,212 @@
+"""How fast rows that do not fit into memory are read, shuffled, against reading them in order.
+
+    python benchmarks/read.py --json
+
+Makes an HDF5 file of 2 GiB: 28 float32 columns in chunks of 8,192 rows, and a label. It is then
+read under a bound of a quarter of its size, in the shuffled order of training and in batches of
+1,024 rows, by 1 rank and by 2, after a first pass that brings it into the page cache.
+
+- rate_over_raw_h5py: rows/s of one rank over those of a plain h5py loop, dataset[a:b], in order.
+- rate_over_read_direct: the same over h5py's read_direct into one array that is used again.
+- two_rank_speedup: rows/s of 2 ranks over those of one.
+- peak_over_bound: the rise of a rank's resident memory from before the file is opened to its
+  highest while reading, over the bound.
+- trained_rows_per_s: an epoch of logistic regression from the same file.
+
+Single ranks and pairs alternate; figures are medians over rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+COLUMNS = 28
+CHUNK_ROWS = 8192
+BATCH = 1024
+EPOCHS = 3
+ROUNDS = 3
+
+
+def main() -> None:
+    """Make the file, start the ranks, and print the figures; or be one of the ranks."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON object last")
+    parser.add_argument("--gib", type=float, default=2.0, help="size of the file in GiB")
+    parser.add_argument("--rank-of", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.rank_of is not None:
+        be_a_rank(options.rank_of)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.h5"
+        rows = write(path, options.gib)
+        alone, pairs = [], []
+        for _ in range(ROUNDS):
+            alone.append(on_ranks(1, path))
+            pairs.append(on_ranks(2, path))
+    one = median(alone, "rows_per_s")
+    figures = {
+        "rate_over_raw_h5py": one / median(alone, "raw_rows_per_s"),
+        "rate_over_read_direct": one / median(alone, "read_direct_rows_per_s"),
+        "two_rank_speedup": median(pairs, "rows_per_s") / one,
+        "peak_over_bound": max(run["peak_over_bound"] for run in (*alone, *pairs)),
+        "rows_per_s": one,
+        "trained_rows_per_s": median(alone, "trained_rows_per_s"),
+        "rows": rows,
+        "bound_mb": round(alone[0]["bound"] / 1e6),
+    }
+    rounded = {k: round(v, 3) if v < 100 else int(v) for k, v in figures.items()}
+    if options.json:
+        print(json.dumps(rounded))
+    else:
+        for name, value in rounded.items():
+            print(f"{name:<24} {value:>14,}")
+
+
+def write(path: Path, gib: float) -> int:
+    """Write the file and return its number of rows."""
+    import h5py
+    import numpy as np
+
+    rows = max(4 * CHUNK_ROWS, int(gib * 2**30 / (4 * COLUMNS)))
+    rng = np.random.default_rng(0)
+    with h5py.File(path, "w") as file:
+        shape = (rows, COLUMNS)
+        features = file.create_dataset("features", shape, "f4", chunks=(CHUNK_ROWS, COLUMNS))
+        label = file.create_dataset("label", (rows,), "i1", chunks=(CHUNK_ROWS,))
+        for start in range(0, rows, CHUNK_ROWS):
+            count = min(CHUNK_ROWS, rows - start)
+            block = rng.standard_normal((count, COLUMNS), np.float32)
+            features[start : start + count] = block
+            label[start : start + count] = block[:, 0] + block[:, 1] > 0
+    return rows
+
+
+def on_ranks(n: int, path: Path) -> dict[str, float]:
+    """Run this script on ``n`` ranks, each on a core of its own, and return what rank 0 found."""
+    from matexapps.comm.launch import mpi_environment, mpiexec_command
+
+    environment = {**os.environ, **mpi_environment(), "OMP_NUM_THREADS": "1"}
+    command = mpiexec_command(n, [__file__, "--rank-of", str(path)])
+    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def be_a_rank(path: Path) -> None:
+    """Read the file with all other ranks; rank 0 prints what it found."""
+    import torch
+    from torch import nn
+
+    from matexapps import DataSet, Trainer
+    from matexapps.comm.world import open_world
+
+    torch.set_num_threads(1)
+    comm = open_world()
+    nn.Linear(COLUMNS, 1)(torch.zeros(4, COLUMNS)).sum().backward()
+    bound = path.stat().st_size // 4
+    before = resident()
+    reset_peak()
+    data = DataSet(path, validation=0, test=0, memory=bound).load(comm)
+    rows = len(data.train)
+
+    def ours(epoch: int) -> Callable[[], None]:
+        def read() -> None:
+            settings = {"seed": 0, "epoch": epoch, "device": "cpu", "comm": comm}
+            seen = sum(len(batch) for batch in data.train.batches(BATCH, **settings))
+            comm.barrier()
+            assert comm.world_size > 1 or seen == rows
+
+        return read
+
+    times = [timed(ours(epoch)) for epoch in range(EPOCHS)]
+    found: dict[str, Any] = {"rows_per_s": rows / statistics.median(times), "bound": bound}
+    model = nn.Linear(COLUMNS, 1)
+    trainer = Trainer(model, batch_size=BATCH, device="cpu", comm=comm)
+    found["trained_rows_per_s"] = rows / timed(lambda: trainer.fit(data, epochs=1))
+    found["peak_over_bound"] = max(comm.all_gather_object((peak() - before) / bound))
+    if comm.world_size == 1:
+        found["raw_rows_per_s"] = rows / min(timed(raw(path)) for _ in range(EPOCHS))
+        found["read_direct_rows_per_s"] = rows / min(timed(direct(path)) for _ in range(EPOCHS))
+    if comm.rank == 0:
+        print(json.dumps(found), flush=True)
+
+
+def raw(path: Path) -> Callable[[], None]:
+    """Return a plain loop over the file in order."""
+    import h5py
+
+    def read() -> None:
+        with h5py.File(path, "r") as file:
+            features, label = file["features"], file["label"]
+            for start in range(0, len(features), CHUNK_ROWS):
+                _ = features[start : start + CHUNK_ROWS], label[start : start + CHUNK_ROWS]
+
+    return read
+
+
+def direct(path: Path) -> Callable[[], None]:
+    """Return the same loop into arrays that are used again."""
+    import h5py
+    import numpy as np
+
+    def read() -> None:
+        with h5py.File(path, "r") as file:
+            features, label = file["features"], file["label"]
+            block = np.empty((CHUNK_ROWS, COLUMNS), np.float32)
+            classes = np.empty(CHUNK_ROWS, np.int8)
+            for start in range(0, len(features), CHUNK_ROWS):
+                count = min(CHUNK_ROWS, len(features) - start)
+                here = np.s_[start : start + count]
+                features.read_direct(block, here, np.s_[:count])
+                label.read_direct(classes, here, np.s_[:count])
+
+    return read
+
+
+def timed(function: Callable[[], object]) -> float:
+    """Return the seconds that a call takes."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def median(runs: list[dict[str, float]], key: str) -> float:
+    """Return the median of one figure over runs."""
+    return statistics.median(run[key] for run in runs)
+
+
+def resident() -> int:
+    """Return this process's resident memory in bytes."""
+    return status("VmRSS")
+
+
+def peak() -> int:
+    """Return the highest resident memory since :func:`reset_peak`, in bytes."""
+    return status("VmHWM")
+
+
+def reset_peak() -> None:
+    """Let the highest resident memory begin anew (Linux)."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def status(field: str) -> int:
+    """Return a field of this process's status, in bytes."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return int(line.split()[1]) * 1024
+    raise KeyError(field)
+
+
+if __name__ == "__main__":
+    main()
