@@ -10,7 +10,7 @@ import numpy as np
 
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.single import SingleProcess
-from matexapps.data.csv_columns import Block, CsvColumns, key_type, key_values
+from matexapps.data.csv_columns import KEY_DTYPES, Block, CsvColumns, key_type, key_values
 from matexapps.data.csv_dialect import detect
 from matexapps.data.csv_fault import records
 from matexapps.data.csv_parser import CsvParser
@@ -84,8 +84,10 @@ class CsvReader(Reader):
             except zlib.error:
                 return 1
             taken -= len(stream.unconsumed_tail)
-        lines = sample.count(b"\n") or sample.count(b"\r")
-        return max(1, round(lines * size / max(1, taken)))
+        text = np.frombuffer(sample, np.uint8)
+        outside = np.cumsum(text == ord('"')) % 2 == 0
+        lines = [np.count_nonzero(outside & (text == end)) for end in b"\n\r"]
+        return max(1, round(max(lines) * size / max(1, taken)))
 
     def read(self, start: int = 0, stop: int | None = None) -> Rows:
         return self.read_all(SingleProcess()).take(slice(start, stop))
@@ -99,9 +101,27 @@ class CsvReader(Reader):
             As :meth:`read`, the same on every rank.
         """
         if not all(comm.all_gather_object(self._rows is not None)):
-            self._rows = self._read(comm)
+            self._rows = gather_rows(lambda: self.read_share(comm), comm)
         assert self._rows is not None
         return self._rows
+
+    def read_share(self, comm: Communicator) -> Rows:
+        """Return this rank's part of the rows, without holding it. Collective.
+
+        The parts of all ranks, in rank order, are all rows.
+
+        Raises
+        ------
+        DataError
+            As :meth:`read`, the same on every rank.
+        """
+        blocks: deque[Block] = self.parser.share(comm, deque)
+        count = sum(len(block) for block in blocks)
+        kind = key_type([block.key for block in blocks if block.key is not None])
+        counts, kinds = zip(*comm.all_gather_object((count, kind)), strict=True)
+        if not sum(counts):
+            raise DataError(f"{self.path} holds a header and no row")
+        return self._joined(blocks, count, sum(counts[: comm.rank]), max(kinds))
 
     def locate(self, row: int) -> str:
         for number, (line, _, _) in enumerate(records(self.path, self._dialect)):
@@ -112,27 +132,16 @@ class CsvReader(Reader):
     def close(self) -> None:
         self._rows = None
 
-    def _read(self, comm: Communicator) -> Rows:
-        blocks: deque[Block] = self.parser.share(comm, deque)
-        kind = 0
-        if self.wanted.roles.key is not None:
-            kind = max(comm.all_gather_object(key_type([block.key for block in blocks])))
-        rows = gather_rows(lambda: self._joined(blocks, kind), comm)
-        if not len(rows):
-            raise DataError(f"{self.path} holds a header and no row")
-        return rows
-
-    def _joined(self, blocks: deque[Block], kind: int) -> Rows:
-        """Put blocks together as rows, and let go of each once it is copied."""
+    def _joined(self, blocks: deque[Block], count: int, first: int, kind: int) -> Rows:
+        """Put blocks together as rows from number ``first``, letting go of each once copied."""
         roles = self.wanted.roles
-        count = sum(len(block) for block in blocks)
         rows = Rows(
             features=np.empty((count, len(self.columns)), np.float32),
             label=np.empty(count, np.float64),
             weight=None if roles.weight is None else np.empty(count, np.float64),
-            ids=np.arange(count, dtype=np.int64),
+            ids=np.arange(first, first + count, dtype=np.int64),
             columns=self.columns,
-            key=None if roles.key is None else np.empty(count, _KEY_DTYPES[kind]),
+            key=None if roles.key is None else np.empty(count, KEY_DTYPES[kind]),
         )
         start = 0
         while blocks:
@@ -145,6 +154,3 @@ class CsvReader(Reader):
                 rows.key[part] = key_values(block.key, kind)
             start = part.stop
         return rows
-
-
-_KEY_DTYPES = (np.int64, np.float64, np.object_)

@@ -18,7 +18,8 @@ from matexapps.errors import DataError, did_you_mean
 
 _EMPTY = pa.array(EMPTY_TEXTS, pa.string())
 _KEY_TYPES = (pa.int64(), pa.float64())
-TEXT_KEY = len(_KEY_TYPES)
+KEY_DTYPES = (np.int64, np.float64, np.object_)
+TEXT_KEY = 2
 
 
 class RefusedError(Exception):

@@ -1,0 +1,195 @@
+"""How fast CSV is parsed by two ranks, and its columnar copy read, in one run.
+
+    python benchmarks/read_csv.py --json
+
+Makes a CSV file of 1 GB (`--megabytes`): 28 columns of normal numbers and a label, in a temporary
+folder that is deleted afterwards. The ways alternate, each in processes of their own, the file in
+the system's cache; figures are medians.
+
+- ours: 2 ranks of one thread, each parsing its range of bytes to rows of float32; from the
+  opening of the file until the slower rank has its share in memory, without sending it to the
+  other rank.
+- pyarrow: `pyarrow.csv.read_csv` with 2 threads, to a table of columns, in one process.
+- cached: the columnar copy that 2 ranks made, read by one process through the reader, in pieces
+  of 16 MiB from first to last row.
+- raw h5py: the same rows in one contiguous HDF5 file, read in the same pieces with h5py alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+RANKS = 2
+COLUMNS = 28
+ROUNDS = 5
+PIECE_BYTES = 16 * 2**20
+WAYS = ("ours", "pyarrow", "cached", "raw_h5py")
+
+
+def main() -> None:
+    """Make the file and measure all ways, or be one of them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON object last")
+    parser.add_argument("--megabytes", type=int, default=1000, help="size of the CSV file")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="runs of each way")
+    parser.add_argument("--way", choices=(*WAYS, "copy"), help=argparse.SUPPRESS)
+    parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.way is not None:
+        seconds = globals()[f"time_{options.way}"](options.file)
+        if seconds is not None:
+            print(json.dumps(seconds))
+        return
+    with tempfile.TemporaryDirectory(prefix="read_csv-") as folder:
+        os.environ["MATEXAPPS_CACHE"] = folder
+        path = Path(folder) / "table.csv"
+        rows = make(path, options.megabytes * 10**6)
+        run("copy", path)
+        seconds = {way: [] for way in WAYS}
+        for _ in range(options.rounds):
+            for way in WAYS:
+                seconds[way].append(run(way, path))
+        figures = compare(seconds, rows, path.stat().st_size)
+    for name, value in figures.items():
+        print(f"{name:24s} {value:,.4g}")
+    if options.json:
+        print(json.dumps(figures))
+
+
+def make(path: Path, size: int) -> int:
+    """Write a CSV of at least ``size`` bytes, and its rows as HDF5 beside it; return how many."""
+    import h5py
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.csv as pa_csv
+
+    random = np.random.default_rng(0)
+    names = ["label", *(f"x{i}" for i in range(COLUMNS))]
+    step, rows = 50_000, 0
+    with path.open("wb") as file, h5py.File(path.with_suffix(".h5"), "w") as raw:
+        blocks, labels = [], []
+        while file.tell() < size:
+            block = random.standard_normal((step, COLUMNS), dtype=np.float32)
+            label = random.integers(0, 2, step)
+            table = pa.table([label, *block.T.copy()], names=names)
+            pa_csv.write_csv(table, file, pa_csv.WriteOptions(include_header=not rows))
+            blocks.append(block)
+            labels.append(label)
+            rows += step
+        raw["features"], raw["label"] = np.concatenate(blocks), np.concatenate(labels) * 1.0
+    return rows
+
+
+def run(way: str, path: Path) -> float | None:
+    """Measure one way once, in processes of its own; seconds of the slowest rank."""
+    from matexapps.comm.launch import mpi_environment, mpiexec_command
+
+    words = [sys.argv[0], "--way", way, "--file", str(path)]
+    environment = {**os.environ, **mpi_environment(), "OMP_NUM_THREADS": str(RANKS)}
+    command = [sys.executable, *words]
+    if way in ("ours", "copy"):
+        environment["OMP_NUM_THREADS"] = "1"
+        command = mpiexec_command(RANKS, words)
+    answer = subprocess.run(
+        command, env=environment, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+    return max((float(line) for line in answer.split()), default=None)
+
+
+def time_ours(path: Path) -> float:
+    """Return the seconds in which this rank has its share."""
+    import pyarrow.csv  # noqa: F401  # loaded before the clock starts, as for the other ways
+
+    from matexapps.comm.world import open_world
+    from matexapps.data.formats import open_reader
+    from matexapps.data.schema import Schema
+
+    with open_world() as comm:
+        for _ in range(2):
+            # The first time, connections between ranks are made.
+            comm.barrier()
+        start = time.perf_counter()
+        rows = open_reader(path, Schema()).read_share(comm)
+        seconds = time.perf_counter() - start
+        assert rows.features.shape[1] == COLUMNS
+        comm.barrier()
+    return seconds
+
+
+def time_pyarrow(path: Path) -> float:
+    """Return the seconds in which pyarrow reads the whole file."""
+    import pyarrow as pa
+    import pyarrow.csv as pa_csv
+
+    pa.set_cpu_count(RANKS)
+    start = time.perf_counter()
+    table = pa_csv.read_csv(path)
+    seconds = time.perf_counter() - start
+    assert table.num_columns == COLUMNS + 1
+    return seconds
+
+
+def time_copy(path: Path) -> None:
+    """Make the columnar copy."""
+    from matexapps.comm.world import open_world
+    from matexapps.data.csv_cache import columnar_copy
+    from matexapps.data.formats import open_reader
+    from matexapps.data.schema import Schema
+
+    with open_world() as comm:
+        columnar_copy(open_reader(path, Schema()), Schema(), comm)
+
+
+def time_cached(path: Path) -> float:
+    """Return the seconds in which the copy is read, already opened."""
+    from matexapps.comm.single import SingleProcess
+    from matexapps.data.csv_cache import columnar_copy
+    from matexapps.data.formats import open_reader
+    from matexapps.data.schema import Schema
+
+    reader = columnar_copy(open_reader(path, Schema()), Schema(), SingleProcess())
+    step = PIECE_BYTES // (4 * COLUMNS)
+    start = time.perf_counter()
+    for first in range(0, len(reader), step):
+        reader.read(first, first + step)
+    return time.perf_counter() - start
+
+
+def time_raw_h5py(path: Path) -> float:
+    """Return the seconds in which h5py reads the same rows."""
+    import h5py
+
+    step = PIECE_BYTES // (4 * COLUMNS)
+    with h5py.File(path.with_suffix(".h5")) as file:
+        start = time.perf_counter()
+        for first in range(0, len(file["features"]), step):
+            file["features"][first : first + step]
+            file["label"][first : first + step]
+        return time.perf_counter() - start
+
+
+def compare(seconds: dict[str, list[float]], rows: int, size: int) -> dict[str, float]:
+    """Return the figures from the seconds of all ways."""
+    median = {way: statistics.median(values) for way, values in seconds.items()}
+    return {
+        "csv_over_pyarrow": median["pyarrow"] / median["ours"],
+        "cached_over_raw_h5py": median["raw_h5py"] / median["cached"],
+        "ours_mb_per_s": size / 1e6 / median["ours"],
+        "pyarrow_mb_per_s": size / 1e6 / median["pyarrow"],
+        "cached_rows_per_s": rows / median["cached"],
+        "raw_h5py_rows_per_s": rows / median["raw_h5py"],
+        "megabytes": size / 1e6,
+        "rows": rows,
+    }
+
+
+if __name__ == "__main__":
+    main()

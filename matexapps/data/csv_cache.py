@@ -1,0 +1,271 @@
+"""A columnar copy of a CSV file, from which any rows are read at once.
+
+CSV can only be read from its beginning, so what is larger than memory is copied once: each rank
+parses its part and writes an HDF5 file of its own, a shard. The copies are in the user's cache
+folder, or in the one that the environment variable MATEXAPPS_CACHE names.
+
+A copy is a folder, and is there whole or not at all: it is made under another name and renamed at
+its end. It serves only while its ``manifest.json`` agrees with the CSV file (path, size, time and
+digest), with the settings it was read by, and with its shards (size and digest). When all copies
+together take more than 20 GB, those that were not used for longest are removed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from matexapps.comm.communicator import Communicator
+from matexapps.data.catalog import cache_folder
+from matexapps.data.csv import CsvReader
+from matexapps.data.csv_columns import TEXT_KEY
+from matexapps.data.csv_files import CsvFiles
+from matexapps.data.csv_shard import ShardReader, write_shard
+from matexapps.data.reader import Reader
+from matexapps.data.schema import Schema
+from matexapps.data.several_files import SeveralFiles
+from matexapps.errors import DataError
+
+VARIABLE = "MATEXAPPS_CACHE"
+_FORMAT = 1
+_MOST_BYTES = 20 * 10**9
+_PIECES, _PIECE_BYTES = 64, 2**16
+_UNFINISHED = ".making-"
+_ABANDONED_S = 2 * 24 * 3600.0
+
+
+def columnar_copy(reader: Reader, schema: Schema, comm: Communicator) -> Reader:
+    """Return a reader of the same rows that reads any of them at once. Collective.
+
+    A copy that is there already serves; otherwise the ranks make one, each holding a few MiB of
+    the file at a time. What has random access already is returned as it is.
+
+    Parameters
+    ----------
+    reader : Reader
+    schema : Schema
+        What ``reader`` was opened with.
+    comm : Communicator
+
+    Raises
+    ------
+    DataError
+        On every rank: the first fault of the file; or if the cache cannot be written, or is not
+        the same folder for all ranks.
+    """
+    if isinstance(reader, CsvReader):
+        return _open(reader, _copy(reader, schema, comm), comm)
+    if isinstance(reader, CsvFiles):
+        made = {one.path: (one, _copy(one, schema, comm)) for one in reader.readers}
+        return SeveralFiles(reader.path, list(made), lambda path: ColumnarCopy(*made[path]))
+    return reader
+
+
+def has_copy(reader: Reader, schema: Schema) -> bool:
+    """Whether a copy of all that ``reader`` reads is there already. Not collective."""
+    if isinstance(reader, CsvFiles):
+        return all(has_copy(one, schema) for one in reader.readers)
+    if not isinstance(reader, CsvReader):
+        return False
+    return _manifest(_folder(reader, schema), reader, schema) is not None
+
+
+class ColumnarCopy(SeveralFiles):
+    """Rows of a CSV file, read from its copy; they are located in the CSV file.
+
+    Parameters
+    ----------
+    source : CsvReader
+    folder : Path
+        Holds the copy.
+    """
+
+    def __init__(self, source: CsvReader, folder: Path) -> None:
+        self._source = source
+        try:
+            shards = json.loads((folder / "manifest.json").read_text())["shards"]
+        except OSError as error:
+            raise DataError(
+                f"the copy of {source.path} in {folder} cannot be read ({error.strerror}): set "
+                f"{VARIABLE} to a folder that all ranks share"
+            ) from None
+        paths = [folder / shard["name"] for shard in shards]
+        super().__init__(source.path, paths, lambda path: ShardReader(path, source.wanted))
+
+    def locate(self, row: int) -> str:
+        return self._source.locate(row)
+
+
+def _open(reader: CsvReader, folder: Path, comm: Communicator) -> Reader:
+    opened: Reader | None = None
+    error: Exception | None = None
+    try:
+        opened = ColumnarCopy(reader, folder)
+    except Exception as caught:
+        error = caught
+    comm.agree(error)
+    assert opened is not None
+    return opened
+
+
+def _copy(reader: CsvReader, schema: Schema, comm: Communicator) -> Path:
+    """Return the folder of the copy of one file, made now if need be. Collective."""
+    folder = comm.on_root(lambda: _folder(reader, schema))
+
+    def there() -> bool:
+        if _manifest(folder, reader, schema) is None:
+            return False
+        os.utime(folder)
+        return True
+
+    if not comm.on_root(there):
+        _make(reader, schema, folder, comm)
+    return folder
+
+
+def _make(reader: CsvReader, schema: Schema, folder: Path, comm: Communicator) -> None:
+    making, source = comm.on_root(lambda: (_temporary(folder.parent), _source(reader.path)))
+    try:
+        shards = [shard for shard in _shards(reader, making, comm) if shard["rows"]]
+        if not shards:
+            raise DataError(f"{reader.path} holds a header and no row")
+
+        def finish() -> None:
+            if _source(reader.path) != source:
+                raise DataError(f"{reader.path} was changed while it was read: start again")
+            manifest = {
+                "format": _FORMAT,
+                "source": source,
+                "settings": _settings(schema),
+                "shards": shards,
+            }
+            (making / "manifest.json").touch(mode=0o600)
+            (making / "manifest.json").write_text(json.dumps(manifest, indent=1))
+            _put(making, folder)
+            _make_room(folder)
+
+        comm.on_root(finish)
+    finally:
+        if comm.rank == 0:
+            shutil.rmtree(making, ignore_errors=True)
+
+
+def _shards(reader: CsvReader, making: Path, comm: Communicator) -> list[dict[str, Any]]:
+    """Write all ranks' shards and return what the manifest says of them. Collective."""
+    path = making / f"part-{comm.rank:05d}.h5"
+    # A key is written as numbers if it can be: the first type that fits on all ranks.
+    kinds = range(TEXT_KEY + 1) if reader.wanted.roles.key is not None else range(1)
+    for kind in kinds:
+
+        def write(blocks: Iterator[Any], kind: int = kind) -> int | None:
+            return write_shard(path, blocks, reader.wanted, kind)
+
+        rows = reader.parser.share(comm, write)
+        if None not in comm.all_gather_object(rows):
+            break
+    error: Exception | None = None
+    own: dict[str, Any] = {}
+    try:
+        own = {"name": path.name, "rows": rows, **_contents(path)}
+    except OSError as caught:
+        error = DataError(f"the copy of {reader.path} in {making} cannot be read: {caught}")
+    comm.agree(error)
+    return comm.all_gather_object(own)
+
+
+def _manifest(folder: Path, reader: CsvReader, schema: Schema) -> dict[str, Any] | None:
+    """Return the manifest of a copy, or None unless it agrees with the file and with the shards."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        expected = {
+            "format": _FORMAT,
+            "source": _source(reader.path),
+            "settings": _settings(schema),
+            "shards": [
+                {**shard, **_contents(folder / shard["name"])} for shard in manifest["shards"]
+            ],
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return manifest if manifest == expected else None
+
+
+def _source(path: Path) -> dict[str, Any]:
+    return {
+        "path": str(path.absolute()),
+        "mtime_ns": path.stat().st_mtime_ns,
+        **_contents(path),
+    }
+
+
+def _contents(path: Path) -> dict[str, Any]:
+    """Return the size of a file and a digest of 64 pieces, the first and the last included."""
+    size = path.stat().st_size
+    state = blake2b(digest_size=16)
+    with path.open("rb") as file:
+        for i in range(_PIECES):
+            file.seek(max(0, size - _PIECE_BYTES) * i // (_PIECES - 1))
+            state.update(file.read(_PIECE_BYTES))
+    return {"size": size, "digest": state.hexdigest()}
+
+
+def _settings(schema: Schema) -> str:
+    return json.dumps(asdict(schema), default=lambda one: getattr(one, "tolist", one.__str__)())
+
+
+def _folder(reader: CsvReader, schema: Schema) -> Path:
+    """Return where the copy of a file is, or will be."""
+    given = os.environ.get(VARIABLE)
+    root = (Path(given) if given else cache_folder()) / "columns"
+    what = f"{reader.path.absolute()}\0{_settings(schema)}"
+    return root / f"{reader.path.name[:40]}-{blake2b(what.encode(), digest_size=8).hexdigest()}"
+
+
+def _temporary(root: Path) -> Path:
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=root))
+    except OSError as error:
+        raise DataError(
+            f"no copy can be written in {root} ({error.strerror}): set {VARIABLE} to a folder "
+            "with room"
+        ) from None
+
+
+def _put(made: Path, folder: Path) -> None:
+    """Rename a finished copy into place; what was there goes."""
+    if folder.exists():
+        old = _temporary(folder.parent)
+        folder.rename(old / "old")
+        shutil.rmtree(old, ignore_errors=True)
+    try:
+        made.rename(folder)
+    except OSError:
+        # Another job was quicker; its copy, of the same file, serves as well.
+        if not (folder / "manifest.json").is_file():
+            raise
+
+
+def _make_room(keep: Path) -> None:
+    """Remove copies, those not used for longest first, until all take no more than 20 GB."""
+    sizes: dict[Path, int] = {}
+    for copy in keep.parent.iterdir():
+        if copy.name.startswith(_UNFINISHED):
+            if time.time() - copy.stat().st_mtime > _ABANDONED_S:
+                shutil.rmtree(copy, ignore_errors=True)
+        elif (copy / "manifest.json").is_file():
+            sizes[copy] = sum(file.stat().st_size for file in copy.iterdir())
+    total = sum(sizes.values())
+    for copy in sorted(sizes.keys() - {keep}, key=lambda one: one.stat().st_mtime):
+        if total <= _MOST_BYTES:
+            return
+        shutil.rmtree(copy, ignore_errors=True)
+        total -= sizes[copy]
