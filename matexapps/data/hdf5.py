@@ -5,13 +5,15 @@ Rows are read by slices, when they are asked for.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
 from numpy.typing import NDArray
 
-from matexapps.data.hdf5_choice import choose, named_columns
+from matexapps.data.hdf5_choice import choose, named
 from matexapps.data.hdf5_contents import contents
 from matexapps.data.hdf5_safety import check_storage, damage_named
 from matexapps.data.schema import Schema
@@ -41,12 +43,8 @@ class Hdf5Table(Table):
         with damage_named(f"{path} is no whole HDF5 file"):
             self._file = h5py.File(path, "r", locking="best-effort")
         try:
-            with damage_named(f"{path} is no whole HDF5 file"):
+            with _named(path), damage_named(f"{path} is no whole HDF5 file"):
                 self._open(schema)
-        except DataError as error:
-            self._file.close()
-            text = str(error)
-            raise DataError(text if str(path) in text else f"{path}: {text}") from None
         except BaseException:
             self._file.close()
             raise
@@ -58,8 +56,10 @@ class Hdf5Table(Table):
             held = "; ".join(f"{name!r}: {why}" for name, why in list(found.left_out.items())[:4])
             raise DataError(f"no dataset can be rows of numbers or texts{held and f' ({held})'}")
         layouts = choose(found, schema)
-        self.variables = named_columns(layouts, schema)
-        self._layouts = {v.name: layout for layout in layouts for v in layout.variables}
+        by_name = named(layouts, schema)
+        self.variables = [variable for variable, _ in by_name.values()]
+        self._places = {v.name: (full, layout) for full, (v, layout) in by_name.items()}
+        self._layouts = layouts
         self._rows = layouts[0].rows
         self.block_rows = max(layouts, key=lambda layout: layout.row_bytes).block_rows
 
@@ -67,17 +67,29 @@ class Hdf5Table(Table):
         return self._rows
 
     def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
+        full, layout = self._places[name]
         span = f"rows {start} to {stop - 1} (from 0)"
-        with damage_named(f"{self.path}, dataset {name!r}, {span} cannot be read"):
-            return self._layouts[name].read(name, start, stop)
+        with damage_named(f"{self.path}, dataset {full!r}, {span} cannot be read"):
+            return layout.read(full, start, stop)
 
     def check_storage(self) -> None:
-        for layout in dict.fromkeys(self._layouts.values()):
+        for layout in self._layouts:
             for dataset in layout.datasets:
-                with damage_named(f"{self.path}, dataset {dataset.name!r} cannot be read"):
+                what = f"{self.path}, dataset {dataset.name!r} cannot be read"
+                with _named(self.path), damage_named(what):
                     check_storage(dataset, self._bytes)
 
     def close(self) -> None:
-        for layout in self._layouts.values():
+        for layout in self._layouts:
             layout.close()
         self._file.close()
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Put the file's name before a message that does not have it."""
+    try:
+        yield
+    except DataError as error:
+        text = str(error)
+        raise DataError(text if str(path) in text else f"{path}: {text}") from None

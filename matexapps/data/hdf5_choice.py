@@ -41,21 +41,31 @@ def choose(found: Contents, schema: Schema) -> list[Layout]:
     if schema.features is None:
         kept = _without_rivals(kept, asked, labels)
     _check_given_columns(kept, schema)
+    _check_classes(kept, schema)
     return kept
 
 
-def named_columns(layouts: Sequence[Layout], schema: Schema) -> list[Variable]:
-    """Return all variables; single ones are called by the last part of their path if that is
-    enough to tell them apart, and unless the schema calls them by the whole path."""
+def named(layouts: Sequence[Layout], schema: Schema) -> dict[str, tuple[Variable, Layout]]:
+    """Return all variables, by their full names, under names that are easy to say.
+
+    That is the last part of the path, if it is enough to tell them apart and unless the schema
+    says the whole path; so for datasets, and for columns that stand alone.
+    """
+    held = [(variable, layout) for layout in layouts for variable in layout.variables]
     wanted = _wanted(schema)
-    variables = [variable for layout in layouts for variable in layout.variables]
-    times = Counter(column for variable in variables for column in variable.columns)
-    return [
-        replace(v, columns=(v.name,))
-        if len(v.columns) == 1 and (v.name in wanted or times[v.columns[0]] > 1)
-        else v
-        for v in variables
-    ]
+    names = Counter(_last(variable.name) for variable, _ in held)
+    columns = Counter(column for variable, _ in held for column in variable.columns)
+
+    def renamed(variable: Variable) -> Variable:
+        full = variable.name
+        name = full if full in wanted or names[_last(full)] > 1 else _last(full)
+        alone = len(variable.columns) == 1
+        unclear = full in wanted or columns[variable.columns[0]] > 1
+        return replace(
+            variable, name=name, columns=(full,) if alone and unclear else variable.columns
+        )
+
+    return {variable.name: (renamed(variable), layout) for variable, layout in held}
 
 
 def _wanted(schema: Schema) -> list[str]:
@@ -70,11 +80,13 @@ def _asked(found: Contents, schema: Schema) -> list[Layout]:
     for name in _wanted(schema):
         exact = [one for one in found.layouts if any(v.name == name for v in one.variables)]
         holding = exact or [
-            one for one in found.layouts if any(name in v.columns for v in one.variables)
+            one
+            for one in found.layouts
+            if any(name in v.columns or name == _last(v.name) for v in one.variables)
         ]
         if not holding:
             for full, reason in found.left_out.items():
-                if name in (full, full.rpartition("/")[2]):
+                if name in (full, _last(full)):
                     raise DataError(f"{full!r} cannot be read: {reason}")
         asked.extend(holding)
     return asked
@@ -136,6 +148,19 @@ def _check_given_columns(kept: Sequence[Layout], schema: Schema) -> None:
         )
 
 
+def _check_classes(kept: Sequence[Layout], schema: Schema) -> None:
+    def is_label(name: str) -> bool:
+        return name.lower() in ("label", "labels") if schema.label is None else name == schema.label
+
+    for variable in (variable for layout in kept for variable in layout.variables):
+        names = (variable.name, *variable.columns)
+        if schema.classes is not None and not variable.is_text and any(map(is_label, names)):
+            raise DataError(
+                f"classes= is for labels that are text, or names one dataset for each class, but "
+                f"{variable.name!r} holds numbers: leave classes= out"
+            )
+
+
 def _shown(layouts: Sequence[Layout]) -> str:
     texts: list[str] = []
     for layout in layouts:
@@ -146,3 +171,7 @@ def _shown(layouts: Sequence[Layout]) -> str:
         if text not in texts:
             texts.append(text)
     return ", ".join(texts[:8]) + (", ..." if len(texts) > 8 else "")
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]

@@ -39,7 +39,7 @@ _WHOLE_TABLE = 4 * _WHOLE_FILE
 def check_readable(path: Path, schema: Schema) -> None:
     """Raise a DataError if reading ``path`` fails, crashes, or does not end.
 
-    Does nothing for text, which is not parsed by these libraries.
+    Text is not looked at: these libraries do not parse it.
 
     Parameters
     ----------
@@ -51,9 +51,8 @@ def check_readable(path: Path, schema: Schema) -> None:
     DataError
         Naming the file and what happened.
     """
-    if format_of(path) in ("HDF5", "NetCDF"):
-        with Probe() as probe:
-            probe.check(path, schema)
+    with Probe() as probe:
+        probe.check(path, schema)
 
 
 class Probe:
@@ -83,13 +82,15 @@ class Probe:
         self._end()
 
     def check(self, path: Path, schema: Schema) -> None:
-        """Look through one file.
+        """Look through one file, unless it is text.
 
         Raises
         ------
         DataError
             If it cannot be read.
         """
+        if format_of(path) not in ("HDF5", "NetCDF"):
+            return
         is_fresh = self._child is None
         reason = self._ask(path, schema)
         if reason is not None and self._child is None and not is_fresh:
