@@ -23,7 +23,7 @@ from matexapps.progress import report
 T = TypeVar("T")
 
 RANGE_BYTES = 8 * 2**20
-_BLOCK_BYTES = 2**19
+_BLOCK_BYTES = 2**20
 
 
 class _UnparsedError(Exception):
@@ -141,11 +141,15 @@ class CsvParser:
             block_size=max(_BLOCK_BYTES, 8 * dialect.first_line_bytes),
             use_threads=False,
         )
-        parse = pa_csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=quoted)
+        parse = pa_csv.ParseOptions(
+            delimiter=dialect.delimiter,
+            quote_char='"' if quoted else False,
+            newlines_in_values=quoted,
+        )
         convert = pa_csv.ConvertOptions(
             column_types=columns.types,
             include_columns=[str(i) for i in columns.used],
-            null_values=list(EMPTY_TEXTS),
+            null_values=list(EMPTY_TEXTS) if columns.missing.nan else [],
             strings_can_be_null=False,
         )
         try:
