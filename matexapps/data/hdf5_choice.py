@@ -59,11 +59,13 @@ def named(layouts: Sequence[Layout], schema: Schema) -> dict[str, tuple[Variable
     def renamed(variable: Variable) -> Variable:
         full = variable.name
         name = full if full in wanted or names[_last(full)] > 1 else _last(full)
-        alone = len(variable.columns) == 1
-        unclear = full in wanted or columns[variable.columns[0]] > 1
-        return replace(
-            variable, name=name, columns=(full,) if alone and unclear else variable.columns
-        )
+        if len(variable.columns) > 1:
+            paths = _full(variable)[1:]
+            shown = [p if p in wanted else c for p, c in zip(paths, variable.columns, strict=True)]
+        else:
+            unclear = full in wanted or columns[variable.columns[0]] > 1
+            shown = [full] if unclear else list(variable.columns)
+        return replace(variable, name=name, columns=tuple(shown))
 
     return {variable.name: (renamed(variable), layout) for variable, layout in held}
 
@@ -78,18 +80,35 @@ def _wanted(schema: Schema) -> list[str]:
 def _asked(found: Contents, schema: Schema) -> list[Layout]:
     asked: list[Layout] = []
     for name in _wanted(schema):
-        exact = [one for one in found.layouts if any(v.name == name for v in one.variables)]
+        exact = [one for one in found.layouts if any(name in _full(v) for v in one.variables)]
         holding = exact or [
             one
             for one in found.layouts
-            if any(name in v.columns or name == _last(v.name) for v in one.variables)
+            if any(name in (_last(v.name), *v.columns) for v in one.variables)
         ]
+        if len(holding) > 1:
+            raise DataError(
+                f"{name!r} may be in each of {_shown(holding)}; say which by its whole path, such "
+                f"as {_path_of(name, holding[0])!r}"
+            )
         if not holding:
             for full, reason in found.left_out.items():
                 if name in (full, _last(full)):
                     raise DataError(f"{full!r} cannot be read: {reason}")
         asked.extend(holding)
     return asked
+
+
+def _full(variable: Variable) -> tuple[str, ...]:
+    """Return the full names of a variable and of its columns."""
+    if len(variable.columns) == 1:
+        return (variable.name,)
+    return (variable.name, *(f"{variable.name}/{column}" for column in variable.columns))
+
+
+def _path_of(name: str, layout: Layout) -> str:
+    one = next(v for v in layout.variables if name in (_last(v.name), *v.columns))
+    return one.name if name == _last(one.name) else f"{one.name}/{name}"
 
 
 def _called_label(layouts: Sequence[Layout]) -> list[Layout]:

@@ -106,8 +106,8 @@ def _add_dataset(found: Contents, name: str, dataset: Any, schema: Schema, file_
     if not dataset.shape or 0 in dataset.shape[1:]:
         found.left_out[name] = f"its shape is {dataset.shape}"
         return
-    check_plausible(dataset, file_bytes)
     matlab = attribute(dataset, "MATLAB_class")
+    check_plausible(dataset, file_bytes, reversed_axes=matlab is not None)
     if matlab is not None:
         _add_matlab(found, name, dataset, schema, _text(matlab))
     elif dtype.names and dataset.ndim == 1:

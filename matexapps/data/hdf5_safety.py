@@ -18,15 +18,14 @@ MOST_EXPANSION = 2000
 _MOST_ATTRIBUTE = 2**24
 
 
-def check_plausible(dataset: Any, file_bytes: int) -> None:
+def check_plausible(dataset: Any, file_bytes: int, *, reversed_axes: bool = False) -> None:
     """Raise a DataError if a dataset claims to be larger than such a file can hold.
 
     Datasets that are spread over other files are asked only for the size of a row and a chunk.
     """
     shape, item = dataset.shape, max(1, dataset.dtype.itemsize)
     name = dataset.name.strip("/")
-    # Of an array of MATLAB the last axis is the rows, so the smaller one counts.
-    row = min(math.prod(shape[1:]), math.prod(shape[:-1])) * item if shape else item
+    row = math.prod(shape[:-1] if reversed_axes else shape[1:]) * item
     chunk = math.prod(dataset.chunks) * item if dataset.chunks else 0
     for what, size in (("row", row), ("chunk", chunk)):
         if size > MOST_AT_ONCE:
