@@ -60,14 +60,20 @@ def _open_file(path: Path, schema: Schema) -> Reader:
         from matexapps.data.csv import CsvReader
 
         return CsvReader(path, schema)
-    if path.suffix.lower() in NETCDF_SUFFIXES:
-        from matexapps.data.netcdf import NetcdfTable
-        from matexapps.data.pnetcdf import NetcdfReader
+    table = open_table(path, schema)
+    try:
+        if format_of(path) == "NetCDF":
+            from matexapps.data.netcdf import NetcdfTable
+            from matexapps.data.pnetcdf import NetcdfReader
 
-        return NetcdfReader(NetcdfTable(path, schema), schema)
-    from matexapps.data.table_reader import TableReader
+            assert isinstance(table, NetcdfTable)
+            return NetcdfReader(table, schema)
+        from matexapps.data.table_reader import TableReader
 
-    return TableReader(open_table(path, schema), schema)
+        return TableReader(table, schema)
+    except BaseException:
+        table.close()
+        raise
 
 
 def open_table(path: Path, schema: Schema) -> Table:

@@ -76,7 +76,7 @@ def test_native_byte_order_in_the_table(file):
 
 
 def test_blocks_are_those_of_the_largest_dataset(file):
-    file.create_dataset("x", data=VALUES, chunks=(5, 4))
+    file.create_dataset("x", data=VALUES, chunks=(5, 4), compression=1)
     file.create_dataset("label", data=LABEL, chunks=(50,))
     assert Hdf5Table(close(file), Schema()).block_rows == 5
 
