@@ -5,8 +5,8 @@ Rows are read by slices, when they are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from matexapps.data.hdf5_choice import choose, named
 from matexapps.data.hdf5_contents import contents
-from matexapps.data.hdf5_safety import check_storage, damage_named
+from matexapps.data.hdf5_layouts import Plain
+from matexapps.data.hdf5_safety import attribute, check_storage, damage_named
 from matexapps.data.schema import Schema
-from matexapps.data.table import Table
+from matexapps.data.table import Table, plain_attributes
 from matexapps.errors import DataError
 
 
@@ -72,12 +73,31 @@ class Hdf5Table(Table):
         with damage_named(f"{self.path}, dataset {full!r}, {span} cannot be read"):
             return layout.read(full, start, stop)
 
+    def read_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> NDArray[Any]:
+        full, layout = self._places[name]
+        with damage_named(f"{self.path}, dataset {full!r} cannot be read"):
+            return layout.read_ranges(full, ranges)
+
     def check_storage(self) -> None:
         for layout in self._layouts:
             for dataset in layout.datasets:
                 what = f"{self.path}, dataset {dataset.name!r} cannot be read"
                 with _named(self.path), damage_named(what):
                     check_storage(dataset, self._bytes)
+
+    def attributes(self, name: str | None = None) -> dict[str, Any]:
+        item = self._file
+        if name is not None:
+            layout = self._places[name][1]
+            if not isinstance(layout, Plain):
+                return {}
+            item = layout.datasets[0]
+        found: dict[str, Any] = {}
+        for key in item.attrs:
+            # Types that numpy does not have are no texts or numbers.
+            with suppress(OSError, RuntimeError, TypeError, ValueError):
+                found[key] = attribute(item, key)
+        return plain_attributes(found)
 
     def close(self) -> None:
         for layout in self._layouts:

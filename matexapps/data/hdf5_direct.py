@@ -9,6 +9,7 @@ this machine's byte order, and its chunks hold whole rows.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,32 +34,36 @@ class DirectRows:
         self._chunk_rows, self._offsets = _places(dataset)
         self._file = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
 
-    def read(self, start: int, stop: int) -> NDArray[Any]:
-        """Return rows ``start`` to ``stop - 1``.
+    def read(self, ranges: Sequence[tuple[int, int]]) -> NDArray[Any]:
+        """Return the rows of ranges of row numbers, one after the other.
 
         Raises
         ------
         OSError
             If the file ends before them.
         """
-        rows = np.empty((stop - start, *self._shape[1:]), self._dtype)
+        count = sum(stop - start for start, stop in ranges)
+        rows = np.empty((count, *self._shape[1:]), self._dtype)
         if not rows.size:
             return rows
         target = rows.reshape(-1).view(np.uint8).data
         done = 0
-        while start < stop:
-            chunk, row = divmod(start, self._chunk_rows)
-            count = min(stop - start, self._chunk_rows - row)
-            place = int(self._offsets[chunk]) + row * self._row_bytes
-            piece = target[done : done + count * self._row_bytes]
-            while len(piece):
-                got = os.preadv(self._file, [piece], place)
-                if not got:
-                    raise OSError(f"the file ends before row {start + count}")
-                piece, place = piece[got:], place + got
-            done += count * self._row_bytes
-            start += count
+        for first, last in ranges:
+            start = first
+            while start < last:
+                chunk, row = divmod(start, self._chunk_rows)
+                stop = min(last, start + self._chunk_rows - row)
+                upto = done + (stop - start) * self._row_bytes
+                self._fill(target[done:upto], self._offsets[chunk] + row * self._row_bytes)
+                done, start = upto, stop
         return rows
+
+    def _fill(self, target: memoryview, place: int) -> None:
+        while len(target):
+            got = os.preadv(self._file, [target], place)
+            if not got:
+                raise OSError(f"the file ends at byte {place}, before these rows")
+            target, place = target[got:], place + got
 
     def close(self) -> None:
         """Close the file."""
@@ -84,10 +89,10 @@ def is_plain(dataset: Any) -> bool:
     return dataset.chunks[1:] == dataset.shape[1:] and dataset.id.get_num_chunks() == chunks
 
 
-def _places(dataset: Any) -> tuple[int, NDArray[np.int64]]:
+def _places(dataset: Any) -> tuple[int, list[int]]:
     """Return the rows of a chunk, and where in the file each chunk begins, in order."""
     if dataset.chunks is None:
-        return dataset.shape[0], np.array([dataset.id.get_offset()], np.int64)
+        return dataset.shape[0], [dataset.id.get_offset()]
     found: dict[int, int] = {}
     dataset.id.chunk_iter(lambda chunk: found.__setitem__(chunk.chunk_offset[0], chunk.byte_offset))
-    return dataset.chunks[0], np.array([found[first] for first in sorted(found)], np.int64)
+    return dataset.chunks[0], [found[first] for first in sorted(found)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,6 @@ class Layout(ABC):
     datasets : list of h5py.Dataset
         What they are read from.
     rows : int
-    block_rows : int
-        How many rows the file stores together.
     is_table : bool
         Whether the file itself gives the names of several columns.
     """
@@ -40,8 +39,12 @@ class Layout(ABC):
     variables: list[Variable]
     datasets: list[Any]
     rows: int
-    block_rows: int
     is_table: bool = False
+
+    @property
+    @abstractmethod
+    def block_rows(self) -> int:
+        """How many rows the file stores together."""
 
     @property
     def row_bytes(self) -> int:
@@ -57,6 +60,10 @@ class Layout(ABC):
     @abstractmethod
     def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
         """Return rows ``start`` to ``stop - 1`` of a variable, in native byte order."""
+
+    def read_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> NDArray[Any]:
+        """Return the rows of several ranges, one after the other."""
+        return np.concatenate([self.read(name, start, stop) for start, stop in ranges])
 
     def close(self) -> None:  # noqa: B027
         """Give back what it holds besides its datasets."""
@@ -90,10 +97,9 @@ class Plain(Layout):
         if reversed_axes:
             shape, chunks = shape[::-1], chunks and chunks[::-1]
         self._dataset, self._reversed = dataset, reversed_axes
-        self._direct: DirectRows | None = None
         self.datasets = [dataset]
         self.rows = shape[0]
-        self.block_rows = chunks[0] if chunks else 1
+        self._chunk_rows = chunks[0] if chunks else 1
         self._is_text = h5py.check_string_dtype(dataset.dtype) is not None
         dtype = np.dtype(object) if self._is_text else dataset.dtype.newbyteorder("=")
         self.variables = [Variable(name, tuple(columns), shape[1:], dtype)]
@@ -105,17 +111,30 @@ class Plain(Layout):
         variable = self.variables[0]
         if self._reversed:
             return self._dataset[..., start:stop].T.astype(variable.dtype, copy=False)
-        if self._direct is None and is_plain(self._dataset):
-            self._direct = DirectRows(Path(self._dataset.file.filename), self._dataset)
         if self._direct is not None:
-            return self._direct.read(start, stop)
+            return self._direct.read([(start, stop)])
         rows = np.empty((stop - start, *variable.shape), variable.dtype)
         if stop > start:
             self._dataset.read_direct(rows, np.s_[start:stop])
         return rows
 
-    def close(self) -> None:
+    def read_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> NDArray[Any]:
         if self._direct is not None:
+            return self._direct.read(ranges)
+        return super().read_ranges(name, ranges)
+
+    @property
+    def block_rows(self) -> int:
+        return self._chunk_rows if self._direct is None else 1
+
+    @cached_property
+    def _direct(self) -> DirectRows | None:
+        if self._is_text or self._reversed or not is_plain(self._dataset):
+            return None
+        return DirectRows(Path(self._dataset.file.filename), self._dataset)
+
+    def close(self) -> None:
+        if "_direct" in self.__dict__ and self._direct is not None:
             self._direct.close()
 
 
@@ -166,10 +185,14 @@ class Columns(Layout):
         self.datasets = list(datasets)
         self.variables = [cell.variable for cell in cells]
         self.rows = len(datasets[0])
-        self.block_rows = max((d.chunks[0] for d in datasets if d.chunks), default=1)
+        self._block_rows = max((d.chunks[0] for d in datasets if d.chunks), default=1)
         self._cells = {cell.variable.name: cell for cell in cells}
         self._views = [_only_fields(d, cells) for d in datasets]
         self._last: dict[int, tuple[int, int, NDArray[Any]]] = {}
+
+    @property
+    def block_rows(self) -> int:
+        return self._block_rows
 
     def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
         cell = self._cells[name]
@@ -198,14 +221,15 @@ class Classes(Layout):
         first = layouts[0].variables[0]
         for layout in layouts:
             one = layout.variables[0]
-            if (one.shape, one.columns) != (first.shape, first.columns) or one.is_text:
+            columns_differ = len(one.shape) == 1 and one.columns != first.columns
+            if one.shape != first.shape or columns_differ or one.is_text:
                 raise DataError(
                     "the datasets that classes= names must hold the same columns of numbers, but "
                     f"{first.name!r} has {_described(first)} and {one.name!r} {_described(one)}"
                 )
         dtype = np.result_type(*(layout.variables[0].dtype for layout in layouts))
         self.datasets = [dataset for layout in layouts for dataset in layout.datasets]
-        columns = first.columns if first.shape else ("features",)
+        columns = first.columns if len(first.shape) == 1 else ("features",)
         self.variables = [
             Variable("features", columns, first.shape, dtype),
             Variable("label", ("label",), (), np.dtype(np.int64)),
@@ -213,7 +237,10 @@ class Classes(Layout):
         self._layouts = layouts
         self._ends = np.cumsum([layout.rows for layout in layouts])
         self.rows = int(self._ends[-1])
-        self.block_rows = max(layout.block_rows for layout in layouts)
+
+    @property
+    def block_rows(self) -> int:
+        return max(layout.block_rows for layout in self._layouts)
 
     def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
         if name == "label":

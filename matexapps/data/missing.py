@@ -56,7 +56,7 @@ class Missing:
         if features.size == 0:
             return None
         flat = features.reshape(len(features), -1)
-        # A sum of squares is finite only where every value is, and costs a tenth of looking at each.
+        # A sum of squares is finite only where all values are, and costs a tenth of a look at each.
         if not self.nan and np.isfinite(np.dot(flat.ravel(), flat.ravel())):
             return None
         bad = np.isinf(flat) if self.nan else ~np.isfinite(flat)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 
 from matexapps.comm.communicator import Communicator
 from matexapps.data.partition import share
-from matexapps.data.rows import Rows
+from matexapps.data.rows import Rows, concatenate
 from matexapps.data.sharing import gather_rows
 
 
@@ -53,6 +54,24 @@ class Reader(ABC):
         DataError
             Naming file, row and column of the first value that cannot be used.
         """
+
+    def read_ranges(self, ranges: Sequence[tuple[int, int]], *, checked: bool = False) -> Rows:
+        """Return the rows of several ranges of row numbers, one after the other.
+
+        Parameters
+        ----------
+        ranges : sequence of (start, stop)
+            At least one.
+        checked : bool
+            Whether these rows have been read and found good before, so that looking at each value
+            again may be left out.
+        """
+        return concatenate([self.read(start, stop) for start, stop in ranges])
+
+    def stamp(self) -> tuple[object, ...]:
+        """Return something that changes when the file does: its size and time."""
+        status = self.path.stat()
+        return status.st_size, status.st_mtime_ns
 
     def read_all(self, comm: Communicator) -> Rows:
         """Return all rows on every rank, each rank having read its share. Collective.

@@ -190,3 +190,23 @@ def _numbers(name: str, values: ArrayLike, dtype: type[np.floating[Any]]) -> NDA
         return np.array(values, dtype=dtype, order="C")
     except (TypeError, ValueError) as error:
         raise DataError(f"{name} cannot be read as an array of numbers: {error}") from None
+
+
+def concatenate(pieces: Sequence[Rows]) -> Rows:
+    """Return the rows of all pieces, at least one, one after the other."""
+    first = pieces[0]
+    if len(pieces) == 1:
+        return first
+
+    def joined(name: str) -> Any:
+        arrays = [getattr(piece, name) for piece in pieces]
+        return None if arrays[0] is None else np.concatenate(arrays)
+
+    return Rows(
+        joined("features"),
+        joined("label"),
+        joined("weight"),
+        joined("ids"),
+        first.columns,
+        joined("key"),
+    )

@@ -19,9 +19,6 @@ from matexapps.data.rows import Rows
 from matexapps.data.sampler import Deal, WindowedOrder
 from matexapps.data.streamed import StreamedRows
 
-WINDOW_SHARE = 0.2
-"""A window's part of the memory bound: one is used, one is filled, one may still be held."""
-
 
 class StreamLoader:
     """Cuts global batches of rows in a file into ranks' parts.
@@ -50,22 +47,20 @@ class StreamLoader:
     ) -> None:
         self.rows, self.batch_size, self.seed = rows, batch_size, seed
         self.rank, self.world_size, self.device = rank, world_size, device
-        self._window_rows = max(1, int(WINDOW_SHARE * rows.memory) // rows.row_bytes)
         self._memory = _Memory()
 
     def shuffled(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Yield this rank's part of each global batch of ``epoch``, from batch ``start`` on."""
-        order = WindowedOrder(
-            self.rows.counts, self.batch_size, self._window_rows, self.seed, epoch
-        )
+        rows = self.rows
+        rows.require_unchanged()
+        order = WindowedOrder(rows.counts, self.batch_size, rows.window_rows, self.seed, epoch)
 
         def windows(stop: Event) -> Iterator[tuple[_Window, int]]:
             for deal, skip in order.deals(start, self.rank, self.world_size):
                 yield self._fill(order, deal, stop), skip
 
         for window, skip in ahead(windows):
-            for number in range(skip, window.deal.batches):
-                yield self._batch(window, number)
+            yield from self._batches(window, skip)
 
     def in_order(self) -> Iterator[Batch]:
         """Yield this rank's contiguous share of all rows, in the order they have."""
@@ -80,48 +75,58 @@ class StreamLoader:
         for rows in ahead(blocks):
             for first in range(0, len(rows), self.batch_size):
                 piece = rows.take(slice(first, first + self.batch_size))
-                yield self._on_device(piece.features, piece.label, piece.weight, len(piece))
+                weight = None if piece.weight is None else torch.from_numpy(piece.weight).float()
+                yield Batch(
+                    self._move(torch.from_numpy(piece.features)),
+                    self._move(torch.from_numpy(piece.label)),
+                    None if weight is None else self._move(weight),
+                    float(len(piece) if piece.weight is None else piece.weight.sum()),
+                    len(piece),
+                )
 
     def _fill(self, order: WindowedOrder, deal: Deal, stop: Event) -> _Window:
-        shape = (deal.batches, deal.rows)
-        window = _Window(deal, self._memory.array((*shape, *self.rows.sample_shape)))
-        at = 0
-        for span in order.spans(deal.start, deal.stop):
-            if stop.is_set():
-                break
-            rows, members = self.rows.block(span.block)
-            index = order.within(span.block)[span.start : span.stop]
-            if members is not None:
-                index = members[index]
-            if window.label is None:
-                window.label = np.empty(shape, rows.label.dtype)
-                window.weight = None if rows.weight is None else np.empty(shape)
-            _deal(rows.features, index, window.features, at)
-            _deal(rows.label, index, window.label, at)
-            if rows.weight is not None and window.weight is not None:
-                _deal(rows.weight, index, window.weight, at)
-            at += len(index)
-        return window
-
-    def _batch(self, window: _Window, number: int) -> Batch:
-        label = np.empty(0, np.float32) if window.label is None else window.label[number]
-        weight = None if window.weight is None else window.weight[number]
-        return self._on_device(window.features[number], label, weight, window.deal.global_rows)
-
-    def _on_device(
-        self,
-        features: NDArray[np.float32],
-        label: NDArray[Any],
-        weight: NDArray[np.float64] | None,
-        global_rows: int,
-    ) -> Batch:
-        return Batch(
-            self._move(torch.from_numpy(features)),
-            self._move(torch.from_numpy(label)),
-            None if weight is None else self._move(torch.from_numpy(weight).float()),
-            float(len(label) if weight is None else weight.sum()),
-            global_rows,
+        spans = list(order.spans(deal.start, deal.stop))
+        batches, rows = deal.batches, deal.rows
+        if stop.is_set() or not spans:
+            features = self._memory.array((batches, 0, *self.rows.sample_shape))
+            return _Window(deal, features, np.empty((batches, 0), self.rows.label_dtype), None)
+        read, places = self.rows.blocks([span.block for span in spans])
+        dealt = np.concatenate(
+            [
+                place[order.within(span.block)[span.start : span.stop]]
+                for place, span in zip(places, spans, strict=True)
+            ]
         )
+        # Row j of the window goes to batch j mod batches: see sampler.py.
+        chosen = dealt.reshape(rows, batches).T.ravel()
+        features = self._memory.array((batches, rows, *self.rows.sample_shape))
+        # With mode="raise", numpy would fill a buffer first and copy it.
+        np.take(
+            read.features,
+            chosen,
+            axis=0,
+            out=features.reshape(-1, *features.shape[2:]),
+            mode="clip",
+        )
+        return _Window(
+            deal,
+            features,
+            read.label[chosen].reshape(batches, rows),
+            None if read.weight is None else read.weight[chosen].reshape(batches, rows),
+        )
+
+    def _batches(self, window: _Window, skip: int) -> Iterator[Batch]:
+        features, label = torch.from_numpy(window.features), torch.from_numpy(window.label)
+        weight = None if window.weight is None else torch.from_numpy(window.weight).float()
+        for number in range(skip, window.deal.batches):
+            total = window.deal.rows if window.weight is None else window.weight[number].sum()
+            yield Batch(
+                self._move(features[number]),
+                self._move(label[number]),
+                None if weight is None else self._move(weight[number]),
+                float(total),
+                window.deal.global_rows,
+            )
 
     def _move(self, values: torch.Tensor) -> torch.Tensor:
         if self.device.type == "cpu":
@@ -129,33 +134,14 @@ class StreamLoader:
         return values.pin_memory().to(self.device, non_blocking=True)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Window:
     """This rank's rows of some batches; the first two axes are batches and rows."""
 
     deal: Deal
     features: NDArray[np.float32]
-    label: NDArray[Any] | None = None
-    weight: NDArray[np.float64] | None = None
-
-
-def _deal(values: NDArray[Any], index: NDArray[np.int64], batches: NDArray[Any], at: int) -> None:
-    """Put ``values[index]`` on the batches in turn, from the place after the ``at`` there are."""
-    turn = len(batches)
-    row, first = divmod(at, turn)
-    head = min(len(index), (turn - first) % turn)
-    if head:
-        batches[first : first + head, row] = values[index[:head]]
-        row += 1
-    rounds = (len(index) - head) // turn
-    if rounds:
-        # Each batch gets its rows of all rounds at once: long copies instead of many short ones.
-        by_batch = index[head : head + rounds * turn].reshape(rounds, turn).T.ravel()
-        taken = np.take(values, by_batch, axis=0)
-        batches[:, row : row + rounds] = taken.reshape(turn, rounds, *values.shape[1:])
-    tail = index[head + rounds * turn :]
-    if len(tail):
-        batches[: len(tail), row + rounds] = values[tail]
+    label: NDArray[Any]
+    weight: NDArray[np.float64] | None
 
 
 class _Memory:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,18 @@ from numpy.typing import NDArray
 
 from matexapps.data.reader import Reader
 from matexapps.data.rows import Rows
+from matexapps.data.table import rows_in
 from matexapps.errors import DataError
 
 if TYPE_CHECKING:
     from matexapps.data.batch import Batch
+
+
+_BLOCKS_AT_ONCE = 8
+_BLOCK_BYTES = 2**17
+_BLOCKS_A_WINDOW = 64
+_FEWEST_BLOCKS = 16
+_WINDOW_SHARE = 0.2
 
 
 class StreamedRows:
@@ -33,6 +41,8 @@ class StreamedRows:
         The part wanted.
     block_rows : int
         Rows of a block, the last of which may be shorter.
+    window_rows : int
+        Rows that are shuffled together, see :mod:`matexapps.data.sampler`.
     label_dtype : type
         Of the labels.
     file_digest : str
@@ -53,15 +63,18 @@ class StreamedRows:
         parts: NDArray[np.uint8],
         part: int,
         block_rows: int,
+        window_rows: int,
         label_dtype: type[np.float32] | type[np.int64],
         file_digest: str,
         memory: int,
     ) -> None:
         self._reader, self._parts, self._part = reader, parts, part
-        self._block_rows, self._label_dtype = block_rows, label_dtype
+        self._block_rows, self.label_dtype = block_rows, label_dtype
+        self.window_rows = window_rows
         self._file_digest = file_digest
         self.columns, self.sample_shape = reader.columns, reader.sample_shape
         self.memory = memory
+        self._stamp = reader.stamp()
         starts = np.arange(0, len(parts), block_rows)
         self.counts: NDArray[np.int64] = np.add.reduceat(parts == part, starts, dtype=np.int64)
 
@@ -84,30 +97,62 @@ class StreamedRows:
         """Return a fingerprint of these rows."""
         return self._digest
 
-    def block(self, number: int) -> tuple[Rows, NDArray[np.int64] | None]:
-        """Return all rows of block ``number``, and the places of this part's among them.
+    def blocks(self, numbers: Sequence[int]) -> tuple[Rows, list[NDArray[np.int64]]]:
+        """Return all rows of some blocks, and where among them are those of this part.
 
-        None stands for all places.
+        Values are not checked again: the whole file was, and :meth:`require_unchanged` says
+        whether it still is that file.
+
+        Parameters
+        ----------
+        numbers : sequence of int
+            At least one.
+
+        Returns
+        -------
+        Rows
+        list of ndarray of int64
+            For each block, the places of its rows of this part.
         """
+        ranges = [self._range(number) for number in numbers]
+        rows = self._reader.read_ranges(ranges, checked=True)
+        places = []
+        first = 0
+        for number, (start, stop) in zip(numbers, ranges, strict=True):
+            if self.counts[number] == stop - start:
+                places.append(np.arange(first, first + stop - start))
+            else:
+                places.append(first + np.flatnonzero(self._parts[start:stop] == self._part))
+            first += stop - start
+        label = rows.label.astype(self.label_dtype, copy=False)
+        return replace(rows, label=label, key=None), places
+
+    def require_unchanged(self) -> None:
+        """Raise a DataError if the file is not as it was when it was looked through."""
+        if self._reader.stamp() != self._stamp:
+            raise DataError(
+                f"{self._reader.path} has changed since it was looked through: make the DataSet "
+                "anew"
+            )
+
+    def _range(self, number: int) -> tuple[int, int]:
         start = number * self._block_rows
-        stop = min(start + self._block_rows, len(self._parts))
-        rows = self._reader.read(start, stop)
-        rows = replace(rows, label=rows.label.astype(self._label_dtype, copy=False), key=None)
-        if self.counts[number] == len(rows):
-            return rows, None
-        return rows, np.flatnonzero(self._parts[start:stop] == self._part)
+        return start, min(start + self._block_rows, len(self._parts))
 
     def between(self, start: int, stop: int) -> Iterator[Rows]:
         """Yield the rows numbered ``start`` to ``stop - 1`` of this part, in the file's order."""
         ends = np.cumsum(self.counts)
-        for number in range(int(np.searchsorted(ends, start, side="right")), len(ends)):
-            first = int(ends[number] - self.counts[number])
-            if first >= stop:
-                return
-            if self.counts[number]:
-                rows, members = self.block(number)
-                here = slice(max(0, start - first), stop - first)
-                yield rows.take(here if members is None else members[here])
+        at = int(np.searchsorted(ends, start, side="right"))
+        while start < stop:
+            some = range(at, min(at + _BLOCKS_AT_ONCE, len(ends)))
+            first = int(ends[at] - self.counts[at])
+            rows, places = self.blocks(some)
+            here = slice(start - first, stop - first)
+            rows = rows.take(np.concatenate(places)[here])
+            if len(rows):
+                yield rows
+            start += len(rows)
+            at = some.stop
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a table of all rows, as :meth:`matexapps.data.rows.Rows.to_pandas`.
@@ -138,6 +183,30 @@ class StreamedRows:
                 f"{self.memory / 1e9:.1f} GB: raise memory=, or go through .batches()"
             )
         raise AttributeError(name)
+
+
+def layout(rows: int, row_bytes: int, stored_rows: int, memory: int) -> tuple[int, int]:
+    """Return the rows of a block and of a window.
+
+    A block is what the file stores together, or 128 KiB where it can be read from anywhere. A
+    window holds 64 blocks, so that every batch draws from 64 places of the file, but at most a
+    fifth of the memory bound: one window is used, the next is read and dealt meanwhile. Small
+    windows stay in the processor's cache, which is what makes dealing them cheap.
+
+    Parameters
+    ----------
+    rows : int
+        Rows of the file.
+    row_bytes : int
+        Bytes of one row in memory.
+    stored_rows : int
+        Rows that the file stores together.
+    memory : int
+        Bytes that a rank may use.
+    """
+    most = max(1, int(_WINDOW_SHARE * memory) // row_bytes)
+    block = min(rows_in(_BLOCK_BYTES, row_bytes, stored_rows), max(1, most // _FEWEST_BLOCKS))
+    return min(block, rows), min(most, _BLOCKS_A_WINDOW * block)
 
 
 def in_memory(part: Rows | StreamedRows) -> Rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,18 @@ class Table(ABC):
             If some do not lie within the file.
         """
 
+    def attributes(self, name: str | None = None) -> dict[str, Any]:
+        """Return what the file says of the variable called ``name``, of itself for None.
+
+        Texts and numbers, such as units or a title, by names that begin with a small letter:
+        the others belong to the formats themselves.
+        """
+        return {}
+
+    def read_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> NDArray[Any]:
+        """Return the rows of several ranges, one after the other: see :meth:`read`."""
+        return np.concatenate([self.read(name, start, stop) for start, stop in ranges])
+
     def locate(self, row: int) -> str:
         """Say where row number ``row``, from 0, stands in the file, in a person's words."""
         return f"row {row} (from 0)"
@@ -112,3 +124,29 @@ def rows_in(size: int, row_bytes: int, block_rows: int = 1) -> int:
     """Return how many rows fit into ``size`` bytes: a multiple of ``block_rows``, at least one."""
     fitting = size // max(1, row_bytes)
     return max(1, fitting // block_rows) * block_rows
+
+
+def plain_attributes(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of :meth:`Table.attributes` among all that a file has."""
+    return {
+        name: _as_str(value)
+        for name, value in found.items()
+        if name[:1].islower() and name != "columns" and _is_plain(value)
+    }
+
+
+def _is_plain(value: Any) -> bool:
+    array = np.asarray(value)
+    is_text = array.size and all(isinstance(one, str | bytes) for one in array.ravel().tolist())
+    return array.ndim <= 1 and bool(array.dtype.kind in "iuf" or is_text)
+
+
+def _as_str(value: Any) -> Any:
+    """Return bytes as ``str``, several texts as a list of ``str``, numbers as they are."""
+    if isinstance(value, str | bytes):
+        return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    array = np.asarray(value)
+    if array.dtype.kind in "iuf":
+        return value
+    held = [_as_str(one) for one in array.ravel().tolist()]
+    return held if array.ndim else held[0]

@@ -51,8 +51,7 @@ class TableReader(Reader):
 
     def __init__(self, table: Table, schema: Schema) -> None:
         self._table = table
-        self.path = table.path
-        self.block_rows = table.block_rows
+        self.path, self.block_rows = table.path, table.block_rows
         self._missing = Missing.declared(schema.missing)
         self._classes = schema.classes
         self._categories = dict(schema.categories or {})
@@ -92,29 +91,41 @@ class TableReader(Reader):
 
     def read(self, start: int = 0, stop: int | None = None) -> Rows:
         start, stop, _ = slice(start, stop).indices(len(self))
-        count = max(0, stop - start)
-        whole = self._as_it_stands(start, start + count)
-        features = np.empty((count, *self.sample_shape), np.float32) if whole is None else whole
+        stop = max(start, stop)
+        step = rows_in(_PIECE_BYTES, self.row_bytes, self.block_rows)
+        if stop - start <= step:
+            return self.read_ranges([(start, stop)])
+        count = stop - start
+        features = np.empty((count, *self.sample_shape), np.float32)
         label = np.empty(count, np.float64)
         weight = None if self._roles.weight is None else np.empty(count, np.float64)
         keys: list[NDArray[Any]] = []
-        step = rows_in(_PIECE_BYTES, self.row_bytes, self.block_rows)
-        for first in range(0, count, step):
-            part = slice(first, min(first + step, count))
-            piece = _Piece(self._table, start + part.start, start + part.stop)
-            if whole is None:
-                self._fill_features(features[part], piece)
-            self._check_features(features[part], piece)
-            label[part] = self._numbers("label", self._roles.label, piece)
-            if weight is not None and self._roles.weight is not None:
-                weight[part] = self._numbers("weight", self._roles.weight, piece)
-            if self._roles.key is not None:
-                keys.append(piece.column(self._places[self._roles.key]))
+        for first in range(start, stop, step):
+            rows = self.read_ranges([(first, min(first + step, stop))])
+            part = slice(first - start, first - start + len(rows))
+            features[part], label[part] = rows.features, rows.label
+            if weight is not None:
+                weight[part] = rows.weight
+            if rows.key is not None:
+                keys.append(rows.key)
+        ids = np.arange(start, stop, dtype=np.int64)
+        key = np.concatenate(keys) if keys else None
+        return Rows(features, label, weight, ids, self.columns, key)
+
+    def read_ranges(self, ranges: Sequence[tuple[int, int]], *, checked: bool = False) -> Rows:
+        ids = np.concatenate([np.arange(start, stop, dtype=np.int64) for start, stop in ranges])
+        piece = _Piece(self._table, ranges, ids)
+        features = self._as_it_stands(piece)
+        if features is None:
+            features = np.empty((len(ids), *self.sample_shape), np.float32)
+            self._fill_features(features, piece)
+        if not checked:
+            self._check_features(features, piece)
+        roles = self._roles
+        label = self._numbers("label", roles.label, piece)
+        weight = None if roles.weight is None else self._numbers("weight", roles.weight, piece)
+        key = None if roles.key is None else piece.column(self._places[roles.key])
         self._missing.to_nan(features)
-        key = None
-        if self._roles.key is not None:
-            key = np.concatenate(keys) if keys else np.empty(0)
-        ids = np.arange(start, start + count, dtype=np.int64)
         return Rows(features, label, weight, ids, self.columns, key)
 
     def locate(self, row: int) -> str:
@@ -123,16 +134,13 @@ class TableReader(Reader):
     def close(self) -> None:
         self._table.close()
 
-    def _as_it_stands(self, start: int, stop: int) -> NDArray[np.float32] | None:
+    def _as_it_stands(self, piece: _Piece) -> NDArray[np.float32] | None:
         """Return the features without a copy, where the file holds just them."""
         variable = self._plain_matrix
         if variable is None or variable.dtype != np.float32:
             return None
-        used = (self._roles.label, self._roles.weight, self._roles.key)
-        if any(i is not None and self._places[i].variable is variable for i in used):
-            return None
-        values = self._table.read(variable.name, start, stop)
-        return values.reshape(stop - start, *self.sample_shape)
+        values = piece.whole(variable)
+        return values.reshape(len(values), *self.sample_shape)
 
     def _fill_features(self, target: NDArray[np.float32], piece: _Piece) -> None:
         with np.errstate(over="ignore"):
@@ -147,7 +155,7 @@ class TableReader(Reader):
             row, column = bad
             value = float(target.reshape(len(target), -1)[row, column])
             where = f"value {column}" if self._is_array else f"column {self.columns[column]!r}"
-            raise self._fault(piece.start + row, where, bad_value(value))
+            raise self._fault(piece.row(row), where, bad_value(value))
 
     def _fill_columns(self, target: NDArray[np.float32], piece: _Piece) -> None:
         at = 0
@@ -162,7 +170,7 @@ class TableReader(Reader):
             block, unknown = one_hot(values, known, empty_allowed=self._missing.nan)
             if unknown is not None:
                 message = unknown_value(values[unknown], known, f"categories={{{name!r}: ...}}")
-                raise self._fault(piece.start + unknown, f"column {name!r}", message)
+                raise self._fault(piece.row(unknown), f"column {name!r}", message)
             target[:, at : at + len(known)] = block
             at += len(known)
 
@@ -174,14 +182,14 @@ class TableReader(Reader):
             if (places < 0).any():
                 row = int(np.argmax(places < 0))
                 message = unknown_value(values[row], self._classes or (), "classes=")
-                raise self._fault(piece.start + row, f"column {name!r}", message)
+                raise self._fault(piece.row(row), f"column {name!r}", message)
             return places.astype(np.float64)
         numbers = values.astype(np.float64)
         finite = np.isfinite(numbers)
         if not finite.all():
             row = int(np.argmin(finite))
             message = f"the {role} is {numbers[row]}; correct it or remove the row"
-            raise self._fault(piece.start + row, f"column {name!r}", message)
+            raise self._fault(piece.row(row), f"column {name!r}", message)
         return numbers
 
     def _fault(self, row: int, where: str, message: str) -> DataError:
@@ -248,16 +256,20 @@ class TableReader(Reader):
 
 
 class _Piece:
-    """A range of rows; each variable is read from the file once."""
+    """Some ranges of rows; each variable is read from the file once."""
 
-    def __init__(self, table: Table, start: int, stop: int) -> None:
-        self.start = start
-        self._table, self._stop = table, stop
+    def __init__(
+        self, table: Table, ranges: Sequence[tuple[int, int]], ids: NDArray[np.int64]
+    ) -> None:
+        self._table, self._ranges, self._ids = table, ranges, ids
         self._read: dict[str, NDArray[Any]] = {}
+
+    def row(self, place: int) -> int:
+        return int(self._ids[place])
 
     def whole(self, variable: Variable) -> NDArray[Any]:
         if variable.name not in self._read:
-            self._read[variable.name] = self._table.read(variable.name, self.start, self._stop)
+            self._read[variable.name] = self._table.read_ranges(variable.name, self._ranges)
         return self._read[variable.name]
 
     def column(self, place: _Place) -> NDArray[Any]:

@@ -17,12 +17,8 @@ from matexapps.data.reader import Reader
 from matexapps.data.rows import Rows
 from matexapps.data.schema import Schema
 from matexapps.data.source import resolve
-from matexapps.data.stream_loader import WINDOW_SHARE
-from matexapps.data.streamed import StreamedRows
+from matexapps.data.streamed import StreamedRows, layout
 from matexapps.data.survey import Survey, survey
-from matexapps.data.table import BLOCK_BYTES, rows_in
-
-_BLOCKS_A_WINDOW = 16
 
 
 class Whole(ABC):
@@ -106,11 +102,9 @@ def whole_of_file(
 
 
 def _in_file(reader: Reader, memory: int, comm: Communicator, *, keep_label: bool) -> Whole:
-    window_rows = max(1, int(WINDOW_SHARE * memory) // reader.row_bytes)
-    block_rows = rows_in(BLOCK_BYTES, reader.row_bytes, reader.block_rows)
-    block_rows = max(1, min(block_rows, window_rows // _BLOCKS_A_WINDOW))
+    block_rows, window_rows = layout(len(reader), reader.row_bytes, reader.block_rows, memory)
     found = survey(reader, block_rows, comm, keep_label=keep_label)
-    return _InFile(reader, found, block_rows, memory)
+    return _InFile(reader, found, block_rows, window_rows, memory)
 
 
 def _open(path: Path, schema: Schema, comm: Communicator) -> Reader:
@@ -142,9 +136,11 @@ class _InMemory(Whole):
 
 
 class _InFile(Whole):
-    def __init__(self, reader: Reader, found: Survey, block_rows: int, memory: int) -> None:
-        self._reader, self._found = reader, found
-        self._block_rows, self._memory = block_rows, memory
+    def __init__(
+        self, reader: Reader, found: Survey, block_rows: int, window_rows: int, memory: int
+    ) -> None:
+        self._reader, self._found, self._memory = reader, found, memory
+        self._block_rows, self._window_rows = block_rows, window_rows
         self.columns, self.labels = reader.columns, found.labels
         self.label, self.key = found.label, found.key
 
@@ -155,5 +151,12 @@ class _InFile(Whole):
         self, codes: NDArray[np.uint8], code: int, dtype: type[np.float32] | type[np.int64]
     ) -> StreamedRows:
         return StreamedRows(
-            self._reader, codes, code, self._block_rows, dtype, self._found.digest, self._memory
+            self._reader,
+            codes,
+            code,
+            self._block_rows,
+            self._window_rows,
+            dtype,
+            self._found.digest,
+            self._memory,
         )

@@ -49,12 +49,15 @@ class Numbers(Reader):
     def locate(self, row):
         return f"row {row}"
 
+    def stamp(self):
+        return ()
+
     def close(self):
         pass
 
 
 def part_of(reader, codes, block_rows=7, window_rows=40):
-    return StreamedRows(reader, codes, 0, block_rows, np.float32, "digest", window_rows * 500)
+    return StreamedRows(reader, codes, 0, block_rows, window_rows, np.float32, "digest", 10**6)
 
 
 def batches_of(part, batch, ranks, epoch=0, start=0):
