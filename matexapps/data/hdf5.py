@@ -62,10 +62,14 @@ class Hdf5Table(Table):
         self._places = {v.name: (full, layout) for full, (v, layout) in by_name.items()}
         self._layouts = layouts
         self._rows = layouts[0].rows
-        self.block_rows = max(layouts, key=lambda layout: layout.row_bytes).block_rows
 
     def __len__(self) -> int:
         return self._rows
+
+    @property
+    def block_rows(self) -> int:
+        """How many rows the widest of the datasets stores together."""
+        return max(self._layouts, key=lambda layout: layout.row_bytes).block_rows
 
     def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
         full, layout = self._places[name]

@@ -55,14 +55,18 @@ class Table(ABC):
     path : Path
     variables : list of Variable
         In the file's order.
-    block_rows : int
-        How many rows the file stores together; reads are cheapest from and to its multiples. 1
-        where any range is as cheap.
     """
 
     path: Path
     variables: list[Variable]
-    block_rows: int
+
+    @property
+    @abstractmethod
+    def block_rows(self) -> int:
+        """How many rows the file stores together; reads are cheapest from and to its multiples.
+
+        1 where any range is as cheap.
+        """
 
     @abstractmethod
     def __len__(self) -> int: ...
