@@ -11,14 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
-from matexapps.data.formats import open_reader
+from matexapps.data.formats import check_source, format_of, open_reader
 from matexapps.data.labels import LabelFacts, require_binary
+from matexapps.data.probe import Probe
 from matexapps.data.reader import Reader
 from matexapps.data.rows import Rows
 from matexapps.data.schema import Schema
+from matexapps.data.several_files import data_files
 from matexapps.data.source import resolve
 from matexapps.data.streamed import StreamedRows, layout
 from matexapps.data.survey import Survey, survey
+
+_WORTH_A_COPY = 50 * 10**6
+"""Bytes in memory from which on text is not parsed again at the next reading."""
 
 
 class Whole(ABC):
@@ -83,10 +88,8 @@ def whole_of_file(
     path, known = comm.on_root(lambda: resolve(source, schema, may_download=comm.world_size == 1))
     reader = _open(path, known, comm)
     try:
-        if not reader.by_row and 2 * reader.estimated_rows() * reader.row_bytes > memory:
-            from matexapps.data.csv_cache import columnar_copy
-
-            reader = columnar_copy(reader, known, comm)
+        if not reader.by_row:
+            reader = _faster(reader, known, memory, comm)
         if 2 * reader.estimated_rows() * reader.row_bytes <= memory:
             whole: Whole = _InMemory(reader.read_all(comm))
         else:
@@ -101,6 +104,17 @@ def whole_of_file(
     return whole
 
 
+def _faster(reader: Reader, schema: Schema, memory: int, comm: Communicator) -> Reader:
+    """Return a reader of the columnar copy of text that is large, or has a copy already."""
+    from matexapps.data.csv_cache import columnar_copy, has_copy
+
+    size = reader.estimated_rows() * reader.row_bytes
+    worth = 2 * size > memory or size > _WORTH_A_COPY
+    if worth or comm.on_root(lambda: has_copy(reader, schema)):
+        return columnar_copy(reader, schema, comm)
+    return reader
+
+
 def _in_file(reader: Reader, memory: int, comm: Communicator, *, keep_label: bool) -> Whole:
     block_rows, window_rows = layout(len(reader), reader.row_bytes, reader.block_rows, memory)
     found = survey(reader, block_rows, comm, keep_label=keep_label)
@@ -108,11 +122,15 @@ def _in_file(reader: Reader, memory: int, comm: Communicator, *, keep_label: boo
 
 
 def _open(path: Path, schema: Schema, comm: Communicator) -> Reader:
-    """Open on rank 0 first, so that what is wrong with the file is said once."""
+    """Open on rank 0 first, so that what is wrong with the file is said once, and kills nothing."""
     reader: Reader | None = None
 
     def first() -> None:
         nonlocal reader
+        check_source(path)
+        with Probe() as probe:
+            for one in [path] if path.is_file() else data_files(path, format_of):
+                probe.check(one, schema)
         reader = open_reader(path, schema)
 
     comm.on_root(first)
