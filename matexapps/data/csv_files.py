@@ -14,7 +14,12 @@ from matexapps.data.csv import CsvReader
 from matexapps.data.partition import share
 from matexapps.data.reader import Reader
 from matexapps.data.rows import Rows
-from matexapps.data.several_files import joined, require_same_columns, require_same_kind
+from matexapps.data.several_files import (
+    joined,
+    require_same_columns,
+    require_same_kind,
+    stamp_of,
+)
 from matexapps.data.sharing import gather_rows
 
 _MANY_FILES = 4
@@ -80,6 +85,9 @@ class CsvFiles(Reader):
             self._rows = self._read_files(comm) if whole_files else self._read_bytes(comm)
         assert self._rows is not None
         return self._rows
+
+    def stamp(self) -> tuple[object, ...]:
+        return stamp_of([reader.path for reader in self.readers])
 
     def locate(self, row: int) -> str:
         starts = np.cumsum([0, *self._lengths])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import re
 import threading
 from collections import OrderedDict
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.data.reader import Reader
-from matexapps.data.rows import Rows
+from matexapps.data.rows import Rows, concatenate
 from matexapps.errors import DataError
 
 _ABOUT_DATA = ("readme", "license", "licence", "changelog")
@@ -66,7 +67,20 @@ class SeveralFiles(Reader):
 
     def read(self, start: int = 0, stop: int | None = None) -> Rows:
         start, stop, _ = slice(start, stop).indices(len(self))
-        return joined(max(0, stop - start), self._parts(start, max(start, stop)), start)
+        stop = max(start, stop)
+        parts = (self._read_pieces(i, [one], False) for i, one in self._pieces(start, stop))
+        return joined(stop - start, parts, start)
+
+    def read_ranges(self, ranges: Sequence[tuple[int, int]], *, checked: bool = False) -> Rows:
+        pieces = [piece for one in ranges for piece in self._pieces(*one)]
+        rows = [
+            self._read_pieces(i, [one for _, one in group], checked)[1]
+            for i, group in itertools.groupby(pieces, key=lambda piece: piece[0])
+        ]
+        return concatenate(rows)
+
+    def stamp(self) -> tuple[object, ...]:
+        return stamp_of(self._paths)
 
     def locate(self, row: int) -> str:
         i = self._file_of(row)
@@ -78,17 +92,22 @@ class SeveralFiles(Reader):
             while self._open:
                 self._open.popitem()[1].close()
 
-    def _parts(self, start: int, stop: int) -> Iterator[tuple[Path, Rows]]:
+    def _pieces(self, start: int, stop: int) -> Iterator[tuple[int, tuple[int, int]]]:
+        """Yield what part of which file holds a range of rows; one, if empty, for no row."""
         i = self._file_of(min(start, len(self) - 1))
         while True:
             first, last = int(self._starts[i]), int(self._starts[i + 1])
-            with self._lock:
-                rows = self._reader(i).read(start - first, min(stop, last) - first)
-            yield self._paths[i], rows
-            del rows
+            yield i, (start - first, min(stop, last) - first)
             start, i = last, i + 1
             if start >= stop:
                 return
+
+    def _read_pieces(
+        self, i: int, ranges: list[tuple[int, int]], checked: bool
+    ) -> tuple[Path, Rows]:
+        with self._lock:
+            rows = self._reader(i).read_ranges(ranges, checked=checked)
+        return self._paths[i], replace(rows, ids=rows.ids + self._starts[i])
 
     def _file_of(self, row: int) -> int:
         return int(np.searchsorted(self._starts, row, side="right")) - 1
@@ -100,6 +119,12 @@ class SeveralFiles(Reader):
             self._open[i] = self._open_one(self._paths[i])
         self._open.move_to_end(i)
         return self._open[i]
+
+
+def stamp_of(paths: Sequence[Path]) -> tuple[object, ...]:
+    """Return something that changes when one of these files does."""
+    found = [path.stat() for path in paths]
+    return tuple((status.st_size, status.st_mtime_ns) for status in found)
 
 
 def joined(count: int, parts: Iterable[tuple[Path, Rows]], start: int = 0) -> Rows:
