@@ -92,14 +92,15 @@ class Probe:
         if format_of(path) not in ("HDF5", "NetCDF"):
             return
         is_fresh = self._child is None
-        reason = self._ask(path, schema)
-        if reason is not None and self._child is None and not is_fresh:
+        reason, crashed = self._ask(path, schema)
+        if crashed and not is_fresh:
             # An earlier file may have upset the child: only a fresh one's end is this file's doing.
-            reason = self._ask(path, schema)
+            reason, _ = self._ask(path, schema)
         if reason is not None:
             raise DataError(reason)
 
-    def _ask(self, path: Path, schema: Schema) -> str | None:
+    def _ask(self, path: Path, schema: Schema) -> tuple[str | None, bool]:
+        """Return why a file cannot be read, if so, and whether the child crashed."""
         if self._child is None:
             self._child = _start()
         child = self._child
@@ -109,20 +110,18 @@ class Probe:
             child.stdin.flush()
         answer = self._answer(child)
         if answer is not None:
-            return json.loads(answer)
+            return json.loads(answer), False
         still_runs = child.poll() is None
         self._end()
-        if still_runs:
+        if still_runs or child.returncode == -signal.SIGXCPU:
             happened = f"did not end within {self._seconds:g} s"
-        elif child.returncode == -signal.SIGXCPU:
-            happened = "did not end"
         elif child.returncode < 0:
-            happened = (
-                f"crashed the library that reads it ({signal.Signals(-child.returncode).name})"
-            )
+            name = signal.Signals(-child.returncode).name
+            happened = f"crashed the library that reads it ({name})"
         else:
             happened = f"ended the process that tried it (exit status {child.returncode})"
-        return f"{path} is damaged: reading it {happened}; write or copy it again"
+        reason = f"{path} is damaged: reading it {happened}; write or copy it again"
+        return reason, not still_runs
 
     def _answer(self, child: subprocess.Popen[bytes]) -> bytes | None:
         """Return the child's line, None if it died or the time is over."""

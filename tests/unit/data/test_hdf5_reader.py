@@ -132,7 +132,7 @@ def test_wrong_settings(table, settings, expected):
 def test_wrong_dataset_names(apart):
     with pytest.raises(DataError, match="no column 'feature', which features= asks for"):
         DataSet(apart, features="feature").load()
-    with pytest.raises(DataError, match="no column 'weight', .*; did you mean 'weights'"):
+    with pytest.raises(DataError, match=r"no column 'weight', .*; did you mean 'weights'"):
         DataSet(apart, features="features", weight="weight").load()
 
 
