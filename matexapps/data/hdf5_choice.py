@@ -139,8 +139,12 @@ def _without_rivals(
         tables = [layout for layout in tables if layout in labels or layout in asked]
     if len(tables) != 1:
         return kept
-    rivals = [one for one in kept if (one.is_wide or one.is_table) and one not in tables]
-    return [layout for layout in kept if layout not in rivals or layout in asked]
+
+    def is_rival(layout: Layout) -> bool:
+        is_matrix = layout.is_wide and len(layout.variables[0].shape) == 1
+        return (is_matrix or layout.is_table) and layout not in tables and layout not in asked
+
+    return [layout for layout in kept if not is_rival(layout)]
 
 
 def _by_class(layouts: Sequence[Layout], schema: Schema) -> Classes | None:

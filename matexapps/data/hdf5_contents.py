@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,7 +56,7 @@ def contents(file: Any, schema: Schema, file_bytes: int) -> Contents:
             if frame.layout is not None:
                 found.layouts.append(frame.layout)
         else:
-            _add_dataset(found, name, _opened(file, name), schema, file_bytes)
+            _add_dataset(found, file, name, schema, file_bytes)
     return found
 
 
@@ -86,18 +87,19 @@ def _opened(file: Any, name: str) -> Any:
     Chunks that are not in the cache are read, and decompressed, again.
     """
     dataset = file[name]
-    if dataset.chunks is None or dataset.shape is None:
+    if dataset.chunks is None:
         return dataset
-    row_of_chunks = dataset.chunks[0] * int(np.prod(dataset.shape[1:], dtype=np.float64))
-    wanted = min(2 * row_of_chunks * dataset.dtype.itemsize, _CACHE_BYTES)
+    row_of_chunks = dataset.chunks[0] * math.prod(dataset.shape[1:]) * dataset.dtype.itemsize
     # The library keeps the first cache of a dataset for as long as that is open anywhere.
     del dataset
     access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
-    access.set_chunk_cache(521, int(max(wanted, 2**20)), 1.0)
-    return h5py.Dataset(h5py.h5d.open(file.id, name.encode(), access))
+    access.set_chunk_cache(521, max(min(2 * row_of_chunks, _CACHE_BYTES), 2**20), 1.0)
+    path = name.encode("utf-8", "surrogateescape")
+    return h5py.Dataset(h5py.h5d.open(file.id, path, access))
 
 
-def _add_dataset(found: Contents, name: str, dataset: Any, schema: Schema, file_bytes: int) -> None:
+def _add_dataset(found: Contents, file: Any, name: str, schema: Schema, file_bytes: int) -> None:
+    dataset = file[name]
     try:
         dtype = dataset.dtype
     except TypeError:
@@ -108,6 +110,8 @@ def _add_dataset(found: Contents, name: str, dataset: Any, schema: Schema, file_
         return
     matlab = attribute(dataset, "MATLAB_class")
     check_plausible(dataset, file_bytes, reversed_axes=matlab is not None)
+    del dataset
+    dataset = _opened(file, name)
     if matlab is not None:
         _add_matlab(found, name, dataset, schema, _text(matlab))
     elif dtype.names and dataset.ndim == 1:

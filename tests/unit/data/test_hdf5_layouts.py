@@ -140,6 +140,25 @@ def test_columns_of_one_name_are_told_apart_by_their_paths(file):
         read(path, features=["x"])
 
 
+def test_images_beside_a_table_of_what_is_known_of_them(file):
+    images = np.arange(ROWS * 6).reshape(ROWS, 2, 3)
+    known = np.zeros(ROWS, [("label", "i1"), ("run", "i4")])
+    known["label"] = LABEL
+    file["images"], file["known"] = images, known
+    rows = read(close(file))
+    np.testing.assert_array_equal(rows.features, images)
+    np.testing.assert_array_equal(rows.label, LABEL)
+
+
+def test_datasets_of_types_that_numpy_does_not_have_are_left_out(file):
+    file["x"], file["label"] = VALUES, LABEL
+    odd = h5py.h5t.STD_I32LE.copy()
+    odd.set_precision(20)
+    h5py.h5d.create(file.id, b"odd", odd, h5py.h5s.create_simple((ROWS,)))
+    h5py.h5d.create(file.id, b"time", h5py.h5t.UNIX_D32LE, h5py.h5s.create_simple((ROWS,)))
+    np.testing.assert_array_equal(read(close(file), features="x").features, VALUES)
+
+
 def test_names_given_for_columns(file):
     file["x"], file["label"] = VALUES, LABEL
     path = close(file)
