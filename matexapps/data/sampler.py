@@ -4,8 +4,11 @@ Rows in memory
     One random permutation of all rows (:func:`global_permutation`).
 
 Rows in a file larger than memory (:class:`WindowedOrder`)
-    The file is read in blocks of neighbouring rows. The blocks are put in random order, the rows
-    of each block in random order too (one drawn for the epoch, begun at a place drawn for the
+    The file is read in blocks of neighbouring rows. The blocks are put in an order that is random
+    but visits all regions of the file evenly: the file is cut into as many regions as a window has
+    blocks, and each region's blocks, shuffled, are spread evenly over the epoch. So each window
+    has about one block of each region, and even a file that is sorted by its label looks the same
+    from window to window. The rows of each block are put in random order too (one drawn for the epoch, begun at a place drawn for the
     block), and the long row of rows that this makes is cut into windows
     of as many whole batches as fit into memory. Within a window rows are dealt to its batches like
     cards: row ``j`` of the window goes to batch ``j mod batches``. So each batch draws evenly from
@@ -106,7 +109,8 @@ class WindowedOrder:
         self._counts, self._seed, self._epoch = counts, seed, epoch
         self.batch_size = batch_size
         self.window_batches = max(1, window_rows // batch_size)
-        self._blocks = self._stream(_BLOCKS).permutation(len(counts))
+        rows = max(1, int(counts.sum()))
+        self._blocks = self._spread(max(1, round(window_rows * len(counts) / rows)))
         most = int(counts.max()) if len(counts) else 0
         once = self._stream(_ROWS).permutation(most)
         self._twice = np.concatenate([once, once])
@@ -150,6 +154,15 @@ class WindowedOrder:
         count, begin = int(self._counts[block]), int(self._begins[block])
         order = self._twice[begin : begin + len(self._twice) // 2]
         return order if len(order) == count else order[order < count]
+
+    def _spread(self, regions: int) -> NDArray[np.int64]:
+        """Return the order of the blocks: each region's spread evenly over the epoch."""
+        stream = self._stream(_BLOCKS)
+        moment = np.empty(len(self._counts))
+        for part in np.array_split(np.arange(len(moment)), min(regions, max(1, len(moment)))):
+            places = stream.permutation(len(part)) + stream.random()
+            moment[part] = places / max(1, len(part))
+        return np.argsort(moment, kind="stable")
 
     def _stream(self, what: int) -> np.random.Generator:
         sequence = np.random.SeedSequence([self._seed, self._epoch, what])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from matexapps.data.batch import Batch
 from matexapps.data.partition import share
 from matexapps.data.prefetch import ahead
-from matexapps.data.rows import Rows
+from matexapps.data.rows import Rows, concatenate
 from matexapps.data.sampler import Deal, WindowedOrder
 from matexapps.data.streamed import StreamedRows
 
@@ -66,23 +66,21 @@ class StreamLoader:
         """Yield this rank's contiguous share of all rows, in the order they have."""
         part = share(len(self.rows), self.rank, self.world_size)
 
-        def blocks(stop: Event) -> Iterator[Rows]:
-            for rows in self.rows.between(part.start, part.stop):
+        def pieces(stop: Event) -> Iterator[Rows]:
+            for rows in _cut(self.rows.between(part.start, part.stop), self.batch_size):
                 if stop.is_set():
                     return
                 yield rows
 
-        for rows in ahead(blocks):
-            for first in range(0, len(rows), self.batch_size):
-                piece = rows.take(slice(first, first + self.batch_size))
-                weight = None if piece.weight is None else torch.from_numpy(piece.weight).float()
-                yield Batch(
-                    self._move(torch.from_numpy(piece.features)),
-                    self._move(torch.from_numpy(piece.label)),
-                    None if weight is None else self._move(weight),
-                    float(len(piece) if piece.weight is None else piece.weight.sum()),
-                    len(piece),
-                )
+        for rows in ahead(pieces):
+            weight = None if rows.weight is None else torch.from_numpy(rows.weight).float()
+            yield Batch(
+                self._move(torch.from_numpy(rows.features)),
+                self._move(torch.from_numpy(rows.label)),
+                None if weight is None else self._move(weight),
+                float(len(rows) if rows.weight is None else rows.weight.sum()),
+                len(rows),
+            )
 
     def _fill(self, order: WindowedOrder, deal: Deal, stop: Event) -> _Window:
         spans = list(order.spans(deal.start, deal.stop))
@@ -142,6 +140,21 @@ class _Window:
     features: NDArray[np.float32]
     label: NDArray[Any]
     weight: NDArray[np.float64] | None
+
+
+def _cut(pieces: Iterator[Rows], size: int) -> Iterator[Rows]:
+    """Yield the rows of all pieces, ``size`` at a time, the last ones as many as are left."""
+    held: list[Rows] = []
+    for piece in pieces:
+        held.append(piece)
+        if sum(map(len, held)) >= size:
+            rows = concatenate(held)
+            whole = len(rows) // size * size
+            for first in range(0, whole, size):
+                yield rows.take(slice(first, first + size))
+            held = [rows.take(slice(whole, None))]
+    if held and (rows := concatenate(held)):
+        yield rows
 
 
 class _Memory:

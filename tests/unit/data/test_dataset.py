@@ -2,9 +2,11 @@
 
 import pickle
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from matexapps import progress
 from matexapps.comm.single import SingleProcess
@@ -157,4 +159,89 @@ def test_reading_reports_progress(path):
     with progress.reporting_to(events.append):
         DataSet(path).load()
     assert events[-1]["what"] == "reading events.csv"
-    assert events[-1]["done"] == events[-1]["total"] == path.stat().st_size
+    assert 0 < events[-1]["done"] == events[-1]["total"] <= path.stat().st_size
+
+
+def test_the_names_of_matex_work(path):
+    data = DataSet(path)
+    assert data.training_data is data.train.features
+    assert data.training_labels is data.train.label
+    assert data.validation_data is data.validation.features
+    assert data.validation_labels is data.validation.label
+    assert data.testing_data is data.test.features
+    assert data.testing_labels is data.test.label
+
+
+def test_a_group_column_splits_and_is_no_feature(tmp_path):
+    frame(200).assign(run=np.arange(200) // 10).to_csv(tmp_path / "runs.csv", index=False)
+    data = DataSet(tmp_path / "runs.csv", split="group", group="run")
+    assert data.columns == ["a", "b", "c"]
+    runs = [set(getattr(data, name).ids // 10) for name in PARTS]
+    assert sum(map(len, runs)) == 20
+    assert not runs[0] & runs[1]
+    assert not runs[0] & runs[2]
+
+
+def test_a_time_column_splits_and_text_times_sort_as_dates(tmp_path):
+    days = pd.date_range("2024-01-01", periods=100).strftime("%Y-%m-%d")
+    table = frame(100).assign(time=days).sample(frac=1, random_state=0)
+    table.to_csv(tmp_path / "days.csv", index=False)
+    data = DataSet(tmp_path / "days.csv", split="time")
+    time = table["time"].to_numpy()
+    assert time[data.train.ids].max() < time[data.validation.ids].min()
+    assert time[data.validation.ids].max() < time[data.test.ids].min()
+    assert [len(getattr(data, name)) for name in PARTS] == [70, 10, 20]
+
+
+def test_a_column_names_the_parts(tmp_path):
+    names = np.resize(["train", "train", "test", "validation"], 40)
+    frame(40).assign(fold=names).to_csv(tmp_path / "folds.csv", index=False)
+    data = DataSet(tmp_path / "folds.csv", split="fold")
+    assert [len(getattr(data, name)) for name in PARTS] == [20, 10, 10]
+    assert (names[data.test.ids] == "test").all()
+    parts = {"train": "train", "test": ["validation"]}
+    data = DataSet(tmp_path / "folds.csv", split="fold", parts=parts)
+    assert [len(getattr(data, name)) for name in PARTS] == [20, 0, 10]
+    with pytest.raises(DataError, match=r"no column 'flod', which the split's column= asks for"):
+        DataSet(tmp_path / "folds.csv", split="flod").load()
+
+
+def test_categories_become_columns(tmp_path):
+    table = frame(30).assign(colour=np.resize(["red", "green", "blue"], 30))
+    table.to_csv(tmp_path / "colours.csv", index=False)
+    with pytest.raises(DataError, match="colour"):
+        DataSet(tmp_path / "colours.csv").load()
+    categories = {"colour": ["red", "green", "blue"]}
+    data = DataSet(tmp_path / "colours.csv", categories=categories)
+    assert data.columns == ["a", "b", "c", "colour=red", "colour=green", "colour=blue"]
+    assert (data.train.features[:, 3:].sum(axis=1) == 1).all()
+    assert (data.train.features[:, 3:].argmax(axis=1) == data.train.ids % 3).all()
+    with pytest.raises(DataError, match="'blue' is none of the values 'red', 'green'"):
+        DataSet(tmp_path / "colours.csv", categories={"colour": ["red", "green"]}).load()
+
+
+@pytest.mark.parametrize("memory", ["2GB", "64 KiB"])
+def test_samples_may_be_images(tmp_path, memory):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 255, size=(120, 8, 8, 3)).astype(np.uint8)
+    with h5py.File(tmp_path / "images.h5", "w") as file:
+        file["images"], file["label"] = images, np.arange(120) % 4
+    data = DataSet(tmp_path / "images.h5", memory=memory)
+    batch = next(data.test.batches(16))
+    assert batch.features.shape == (16, 8, 8, 3)
+    assert batch.label.dtype == torch.int64
+    ids = DataSet(tmp_path / "images.h5").test.ids[:16]
+    assert (batch.features.numpy() == images[ids]).all()
+    assert data.train.sample_shape == (8, 8, 3)
+    with pytest.raises(DataError, match=r"do not fit into the cells"):
+        DataSet(tmp_path / "images.h5").train.to_pandas()
+
+
+def test_a_folder_is_one_data_set(tmp_path):
+    table = frame(60)
+    for i in range(3):
+        table[20 * i : 20 * (i + 1)].to_csv(tmp_path / f"part-{i}.csv", index=False)
+    data = DataSet(tmp_path)
+    whole = pd.concat([getattr(data, name).to_pandas() for name in PARTS]).sort_index()
+    np.testing.assert_allclose(whole[["a", "b", "c"]], table[["a", "b", "c"]], rtol=1e-6)
+    assert len(DataSet(f"{tmp_path}/part-[01].csv", validation=0, test=0).train) == 40

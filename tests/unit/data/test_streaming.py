@@ -143,6 +143,16 @@ def test_a_batch_draws_evenly_from_all_blocks_of_its_window():
         assert set(counts) <= {6, 7}
 
 
+def test_windows_of_a_sorted_file_look_alike():
+    """Of a file whose first half is one class, every window has about half of each."""
+    rows = 20_000
+    part = part_of(Numbers(rows), np.zeros(rows, np.uint8), block_rows=50, window_rows=800)
+    (mine,) = batches_of(part, 100, 1)
+    shares = [float((b.features[:, 0] < rows / 2).float().mean()) for b in mine]
+    assert min(shares) > 0.4
+    assert max(shares) < 0.6
+
+
 def test_epochs_and_seeds_have_orders_of_their_own():
     part = part_of(Numbers(203), np.zeros(203, np.uint8))
     orders = [
