@@ -30,6 +30,8 @@ COMMANDS = [
     ["run"],
     ["train"],
     ["train", "higgs"],
+    ["data"],
+    ["convert"],
     ["datasets"],
     ["datasets", "list"],
     ["datasets", "show"],

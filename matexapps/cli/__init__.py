@@ -1,0 +1,48 @@
+"""The command line: ``matexapps check``, ``run``, ``train``, ``data``, ``convert``, ``datasets``.
+
+Commands import what they need when they run, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from matexapps.cli.convert import convert
+from matexapps.cli.data import data
+from matexapps.cli.datasets import datasets
+from matexapps.cli.notebooks import check, join_parameters, run
+from matexapps.cli.options import SETTINGS, console
+from matexapps.cli.train import train
+from matexapps.errors import MatexError
+
+app = typer.Typer(
+    help="Distributed deep learning for domain scientists, from Jupyter notebooks, on MPI.",
+    epilog="For example:  matexapps run notebooks/higgs.ipynb -n 2",
+    **SETTINGS,  # type: ignore[arg-type]
+)
+app.command(epilog="For example:  matexapps check -n 4")(check)
+app.command(epilog="For example:  matexapps run notebooks/00_start_here.ipynb -n 3 -p epochs 5")(
+    run
+)
+app.add_typer(train, name="train", epilog="For example:  matexapps train higgs -n 2 --epochs 5")
+app.command(epilog="For example:  matexapps data runs.csv --label label -n 4")(data)
+app.command(epilog="For example:  matexapps convert runs.csv runs.h5 --dtype float32")(convert)
+app.add_typer(datasets, name="datasets", epilog="For example:  matexapps datasets list")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; an error of matexapps ends it with one line and status 1."""
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        app(join_parameters(words), prog_name="matexapps")
+    except MatexError as error:
+        if os.environ.get("MATEXAPPS_DEBUG"):
+            raise
+        first, *more = str(error).split("\n")
+        console(stderr=True).print(first, style="red", markup=False)
+        for line in more:
+            print(line, file=sys.stderr)
+        raise SystemExit(1) from None

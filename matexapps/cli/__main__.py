@@ -1,0 +1,5 @@
+"""Runs the command line as ``python -m matexapps.cli``."""
+
+from matexapps.cli import main
+
+main()

@@ -1,0 +1,28 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+
+def in_bytes(size: float) -> str:
+    """Return a size such as ``3.4 MB``."""
+    if size < 1000:
+        return f"{size:.0f} bytes"
+    for unit in ("kB", "MB", "GB"):
+        size /= 1000
+        if size < 999.5:
+            return f"{size:.3g} {unit}"
+    return f"{size / 1000:.3g} TB"
+
+
+def counted(count: int, one: str, several: str | None = None) -> str:
+    """Return ``1 row``, ``2 rows``, ``2 classes``."""
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
+
+
+def plain(value: float | None) -> str:
+    """Return a number in four digits, whole numbers below a million in full; none for None."""
+    if value is None:
+        return ""
+    if abs(value) < 1e6 and value == int(value):
+        return str(int(value))
+    return f"{value:.4g}"

@@ -1,0 +1,294 @@
+"""What a person wants to know of a file first: ``overview("runs.csv")``.
+
+Every value is looked at, in blocks of about a MiB: memory does not grow with the file.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from matexapps.data.column_facts import ColumnFacts, Gathering
+from matexapps.data.formats import open_reader
+from matexapps.data.label_balance import Balance, LabelBalance
+from matexapps.data.memory import parse_size
+from matexapps.data.partition import share
+from matexapps.data.raw_files import RawFiles, label_column, named_columns
+from matexapps.data.schema import Column, Schema, position
+from matexapps.data.split import part_size
+from matexapps.data.storage import storage
+from matexapps.errors import DataError
+from matexapps.progress import report
+
+_VALIDATION, _TEST = 0.1, 0.2
+
+
+@dataclass(frozen=True)
+class Training:
+    """What training on a file would take, with the parts that a DataSet makes by default.
+
+    Attributes
+    ----------
+    features : int
+        Numbers in one row's features.
+    row_bytes, bytes : int
+        Memory that one row takes, and all of them.
+    memory : int
+        The bound for each rank, in bytes.
+    in_memory : bool
+        Whether the rows would be held in memory; otherwise they stay in the file.
+    train, validation, test : int
+        Rows of each part.
+    ranks : int
+    rows_a_rank : (int, int)
+        The fewest and the most training rows that a rank is given in an epoch.
+    """
+
+    features: int
+    row_bytes: int
+    bytes: int
+    memory: int
+    in_memory: bool
+    train: int
+    validation: int
+    test: int
+    ranks: int
+    rows_a_rank: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What is known of a file.
+
+    Attributes
+    ----------
+    source : str
+    format : str
+    storage : list of str
+        How it is stored: chunks, compression, delimiter.
+    files, bytes, rows : int
+    columns : list of ColumnFacts
+    label : LabelBalance or None
+        None where no column is called label and none was named.
+    training : Training or None
+        None where a DataSet would not take the file as it is.
+    obstacle : str or None
+        Why not, and what to do.
+    notes : list of str
+        What deserves a thought before training.
+    """
+
+    source: str
+    format: str
+    storage: Sequence[str]
+    files: int
+    bytes: int
+    rows: int
+    columns: Sequence[ColumnFacts]
+    label: LabelBalance | None
+    training: Training | None
+    obstacle: str | None
+    notes: Sequence[str]
+
+
+def overview(
+    source: str | Path,
+    *,
+    label: Column | None = None,
+    weight: Column | None = None,
+    ranks: int = 2,
+    memory: str | int = "2GB",
+    schema: Schema | None = None,
+) -> Overview:
+    """Look through all rows of a source once, and say what is in them.
+
+    Parameters
+    ----------
+    source : str or Path
+        A file, a folder or a pattern of files, or a name of the catalogue.
+    label, weight : column name or position, or None
+        As in :class:`~matexapps.data.dataset.DataSet`.
+    ranks : int
+        Among how many the training rows would be shared out.
+    memory : str or int
+        What a rank may hold, as ``"2GB"`` or in bytes.
+    schema : Schema or None
+        Other settings of the file, such as ``Schema(dimension="time")``.
+
+    Raises
+    ------
+    DataError
+        If the source cannot be read, or has no such column.
+    """
+    bound = parse_size(memory)
+    given = schema or Schema()
+    files = RawFiles(
+        source,
+        replace(
+            given,
+            label=given.label if label is None else label,
+            weight=given.weight if weight is None else weight,
+        ),
+    )
+    columns = named_columns(files.variables)
+    names = [name for name, _, _ in columns]
+    label_name = _label_name(files, names)
+    gathering = Gathering(files.variables)
+    balance = None
+    if label_name is not None:
+        balance = Balance(label_name)
+        _, variable, i = columns[names.index(label_name)]
+    done = 0
+    for block in files.blocks():
+        gathering.add(block)
+        if balance is not None:
+            values = block[variable.name]
+            balance.add(values[:, i] if variable.shape else values)
+        done += len(next(iter(block.values())))
+        _report(files, done)
+    facts = gathering.facts()
+    found = None if balance is None else balance.facts()
+    obstacle = _texts(files, facts, found)
+    training = None
+    if obstacle is None:
+        training, obstacle = _training(files, ranks, bound)
+    kind, stored = storage(files)
+    return Overview(
+        source=str(source),
+        format=kind,
+        storage=stored,
+        files=len(files.paths),
+        bytes=files.bytes,
+        rows=len(files),
+        columns=facts,
+        label=found,
+        training=training,
+        obstacle=obstacle,
+        notes=_notes(files, facts, found),
+    )
+
+
+def _label_name(files: RawFiles, names: Sequence[str]) -> str | None:
+    for role in ("weight", "label"):
+        column = getattr(files.schema, role)
+        if column is not None:
+            place = position(column, names, str(files.path), role)
+            if len(named_columns(files.variables)[place][1].shape) > 1:
+                raise DataError(
+                    f"{files.path}: the {role} {names[place]!r} is an array, not one value a row"
+                )
+    if files.schema.label is None:
+        return label_column(names)
+    return names[position(files.schema.label, names, str(files.path), "label")]
+
+
+def _texts(
+    files: RawFiles, columns: Sequence[ColumnFacts], label: LabelBalance | None
+) -> str | None:
+    """Say what has to be declared of texts before a DataSet takes them."""
+    schema = files.schema
+    known = {*(schema.categories or ()), schema.key, schema.weight}
+    if label is not None:
+        known.add(label.name)
+        own = next(one for one in columns if one.name == label.name)
+        if own.is_text and schema.classes is None and schema.features is None:
+            classes = ", ".join(repr(value) for value, _ in label.classes) or "..."
+            return (
+                f"the label {label.name!r} holds text: name its values in the order of their "
+                f"numbers, as in classes=({classes})"
+            )
+    texts = [one.name for one in columns if one.is_text and one.name not in known]
+    if texts and schema.features is None and files.format == "CSV":
+        return (
+            f"{_listed(texts)}: text is no number; declare its values with "
+            f"categories={{{texts[0]!r}: [...]}}, or leave such columns out of features=[...]"
+        )
+    return None
+
+
+def _training(files: RawFiles, ranks: int, memory: int) -> tuple[Training | None, str | None]:
+    """Return what training takes, or why a DataSet would refuse the columns as they are."""
+    rows = len(files)
+    try:
+        reader = open_reader(files.path, files.schema)
+    except DataError as error:
+        return None, str(error)
+    row_bytes = reader.row_bytes
+    features = int(np.prod(reader.sample_shape, dtype=np.int64))
+    reader.close()
+    validation, test = part_size(rows, _VALIDATION), part_size(rows, _TEST)
+    train = rows - validation - test
+    if train < ranks:
+        return None, f"{rows} rows are too few for {ranks} ranks: start fewer or use more rows"
+    shares = [share(train, rank, ranks) for rank in range(ranks)]
+    sizes = [one.stop - one.start for one in shares]
+    training = Training(
+        features=features,
+        row_bytes=row_bytes,
+        bytes=rows * row_bytes,
+        memory=memory,
+        # Splitting the rows needs them twice.
+        in_memory=2 * rows * row_bytes <= memory,
+        train=train,
+        validation=validation,
+        test=test,
+        ranks=ranks,
+        rows_a_rank=(min(sizes), max(sizes)),
+    )
+    return training, None
+
+
+def _notes(
+    files: RawFiles, columns: Sequence[ColumnFacts], label: LabelBalance | None
+) -> list[str]:
+    notes = []
+    if label is not None and label.is_sorted:
+        notes.append(
+            f"rows are sorted by {label.name!r}: whoever reads them in this order must shuffle "
+            "them, as a DataSet does"
+        )
+    if label is not None and len(label.classes) == 1:
+        notes.append(f"all labels are {label.classes[0][0]!r}: there is nothing to tell apart")
+    ours = [one for one in columns if label is None or one.name != label.name]
+    for what, found in (
+        ("one value only, which tells nothing", [c for c in ours if c.constant]),
+        (
+            "cells are missing; declare them with missing=math.nan",
+            [c for c in ours if c.missing and not c.is_text and not c.constant],
+        ),
+        ("infinite numbers, which a DataSet refuses", [c for c in ours if c.infinite]),
+    ):
+        if found:
+            notes.append(f"{_listed([one.name for one in found])}: {what}")
+    if label is not None:
+        own = next(one for one in columns if one.name == label.name)
+        if own.missing:
+            notes.append(f"{own.name}: {own.missing} missing; correct them or remove the rows")
+    names = Counter(name for variable in files.variables for name in variable.columns)
+    twice = [name for name, count in names.items() if count > 1]
+    if twice:
+        notes.append(f"{_listed(twice)}: more than one column is called so")
+    return notes
+
+
+def _listed(names: Sequence[str], most: int = 6) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def _report(files: RawFiles, done: int) -> None:
+    report(
+        {
+            "kind": "work",
+            "rank": 0,
+            "world_size": 1,
+            "what": f"looking at {files.path.name}",
+            "done": done,
+            "total": len(files),
+            "unit": "rows",
+        }
+    )

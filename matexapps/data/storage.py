@@ -1,0 +1,78 @@
+"""How files are written: the facts that decide how fast they can be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import netCDF4
+
+from matexapps.data.csv_dialect import detect
+from matexapps.data.raw_files import RawFiles
+from matexapps.data.schema import Schema
+
+_DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar", " ": "space"}
+_CLASSIC = {
+    "NETCDF3_CLASSIC": "NetCDF, CDF-1",
+    "NETCDF3_64BIT_OFFSET": "NetCDF, CDF-2",
+    "NETCDF3_64BIT_DATA": "NetCDF, CDF-5",
+}
+
+
+def storage(files: RawFiles) -> tuple[str, list[str]]:
+    """Return the format of the first file, and how it is stored, a line for each thing to say."""
+    path = files.paths[0]
+    if files.format == "CSV":
+        return _csv(path, files.schema)
+    return _netcdf(path) if files.format == "NetCDF" else _hdf5(path)
+
+
+def _csv(path: Path, schema: Schema) -> tuple[str, list[str]]:
+    dialect = detect(path, schema)
+    delimiter = _DELIMITERS.get(dialect.delimiter, repr(dialect.delimiter))
+    header = "with a header" if dialect.header_lines else "without a header"
+    return f"CSV{', gzip' if dialect.gzip else ''}", [f"{delimiter} between cells, {header}"]
+
+
+def _hdf5(path: Path) -> tuple[str, list[str]]:
+    lines: list[str] = []
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and item.shape:
+            lines.append(_line(name, item.shape, item.chunks, item.compression))
+
+    with h5py.File(path, "r", locking="best-effort") as file:
+        file.visititems(visit)
+    return "HDF5", lines
+
+
+def _netcdf(path: Path) -> tuple[str, list[str]]:
+    lines: list[str] = []
+    with netCDF4.Dataset(path) as file:
+        kind = _CLASSIC.get(file.data_model, "NetCDF-4")
+        for name, variable in file.variables.items():
+            if variable.ndim:
+                chunks = variable.chunking()
+                filters = variable.filters() or {}
+                used = [one for one in ("zlib", "zstd", "szip", "bzip2") if filters.get(one)]
+                lines.append(
+                    _line(
+                        name,
+                        variable.shape,
+                        tuple(chunks) if isinstance(chunks, list) else None,
+                        used[0] if used else None,
+                    )
+                )
+    return kind, lines
+
+
+def _line(
+    name: str, shape: tuple[int, ...], chunks: tuple[int, ...] | None, compression: str | None
+) -> str:
+    stored = "in one piece" if chunks is None else f"in chunks of {_times(chunks)}"
+    return f"{name}: {_times(shape)}, {stored}{f', {compression}' if compression else ''}"
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return " x ".join(f"{length:,}" for length in shape)
