@@ -30,9 +30,9 @@ from matexapps.data.netcdf_layout import (
     stored_arrays,
     unlimited_dimensions,
 )
-from matexapps.data.netcdf_values import Decoding, texts
+from matexapps.data.netcdf_values import Decoding, texts, without_coding
 from matexapps.data.schema import Schema
-from matexapps.data.table import Table, Variable
+from matexapps.data.table import Table, Variable, plain_attributes
 from matexapps.errors import DataError
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -113,12 +113,15 @@ class NetcdfTable(Table):
         ]
         first = next(iter(self._arrays.values()))
         self._length = first.shape[self.row_axis(first)]
-        self.block_rows = max(
-            (a.chunks[self.row_axis(a)] for a in self._arrays.values() if a.chunks), default=1
-        )
 
     def __len__(self) -> int:
         return self._length
+
+    @property
+    def block_rows(self) -> int:
+        """How many rows are compressed together."""
+        arrays = self._arrays.values()
+        return max((a.chunks[self.row_axis(a)] for a in arrays if a.chunks), default=1)
 
     def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
         array = self._arrays[name]
@@ -127,6 +130,12 @@ class NetcdfTable(Table):
         span = f"rows {start} to {stop - 1} (from 0)"
         with _library(f"{self.path}, variable {name!r}, {span} cannot be read"):
             return self.decode(array, array.source[tuple(place)])
+
+    def attributes(self, name: str | None = None) -> dict[str, Any]:
+        if name is None:
+            with _library(f"{self.path}: its attributes cannot be read"):
+                return plain_attributes({k: self._file.getncattr(k) for k in self._file.ncattrs()})
+        return plain_attributes(without_coding(self._arrays[name].attributes))
 
     def close(self) -> None:
         with _one_thread:
@@ -219,7 +228,7 @@ def _library(what: str) -> Iterator[None]:
     try:
         with _one_thread:
             yield
-    except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, RuntimeError, LookupError, ValueError) as error:
         raise DataError(f"{what} ({error}); write or copy it again") from None
     except (MemoryError, OverflowError):
         raise DataError(f"{what} (it claims an implausible size); write it again") from None

@@ -148,6 +148,12 @@ def _code(attributes: Mapping[str, Any]) -> str:
     return name
 
 
+def without_coding(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes that say something of the values, not of how they are stored."""
+    coding = (*_MISSING, *_VALID, *_PACKED)
+    return {name: value for name, value in attributes.items() if name not in coding}
+
+
 def _signed_as_declared(dtype: np.dtype[Any], attributes: Mapping[str, Any]) -> np.dtype[Any]:
     declared = str(attributes.get("_Unsigned", "")).lower()
     if dtype.kind == "i" and declared == "true":

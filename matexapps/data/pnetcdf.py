@@ -116,11 +116,15 @@ class _Held(Table):
 
     def __init__(self, table: NetcdfTable) -> None:
         self._table = table
-        self.path, self.variables, self.block_rows = table.path, table.variables, table.block_rows
+        self.path, self.variables = table.path, table.variables
         self._values: dict[str, tuple[int, NDArray[Any]]] = {}
 
     def __len__(self) -> int:
         return len(self._table)
+
+    @property
+    def block_rows(self) -> int:
+        return self._table.block_rows
 
     def fetch(self, name: str, start: int, stop: int, file: PnetcdfFile) -> None:
         """Hold rows ``start`` to ``stop - 1`` of a variable, in place of those before. Collective.

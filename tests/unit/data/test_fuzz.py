@@ -30,6 +30,11 @@ VALUES = np.random.default_rng(0).normal(size=(ROWS, 4)).astype(np.float32)
 LABEL = (np.arange(ROWS) % 2).astype(np.int8)
 FRAME = pd.DataFrame({"pt": VALUES[:, 0], "label": LABEL, "n": np.arange(ROWS), "eta": LABEL / 3})
 NUMBERS = Schema(missing=float("nan"))
+NAMED = Schema(
+    features=["x", "packed", "who"],
+    categories={"who": ["n0", "n1", "n2"]},
+    missing=float("nan"),
+)
 COMPOUND = Schema(features=["x", "who"], categories={"who": ["n0", "n1", "n2"]})
 
 
@@ -109,6 +114,30 @@ def netcdf(kind: str) -> Callable[[Path], None]:
     return write
 
 
+def netcdf_texts(kind: str) -> Callable[[Path], None]:
+    """Names of columns, fill values, packed numbers, characters or strings."""
+
+    def write(path: Path) -> None:
+        with netCDF4.Dataset(path, "w", format=kind) as file:
+            for name, length in {"row": None, "column": 4, "length": 2}.items():
+                file.createDimension(name, length)
+            file.createVariable("x", "f4", ("row", "column"))[:] = VALUES
+            names = np.array([*"abcd"], "S2").view("S1").reshape(4, 2)
+            file.createVariable("column", "S1", ("column", "length"))[:] = names
+            packed = file.createVariable("packed", "i2", ("row",), fill_value=-1)
+            packed.scale_factor = 0.5
+            packed[:] = np.arange(ROWS)
+            who = np.array([f"n{i % 3}" for i in range(ROWS)])
+            if kind == "NETCDF4":
+                file.createVariable("who", str, ("row",))[:] = who.astype(object)
+            else:
+                letters = who.astype("S2").view("S1").reshape(ROWS, 2)
+                file.createVariable("who", "S1", ("row", "length"))[:] = letters
+            file.createVariable("label", "i4", ("row",))[:] = LABEL
+
+    return write
+
+
 def csv(path: Path) -> None:
     FRAME.to_csv(path, index=False)
 
@@ -131,6 +160,8 @@ WRITERS: dict[str, tuple[Callable[[Path], None], str, Schema]] = {
     "netcdf 3": (netcdf("NETCDF3_CLASSIC"), ".nc", NUMBERS),
     "netcdf 5": (netcdf("NETCDF3_64BIT_DATA"), ".nc", NUMBERS),
     "netcdf 4": (netcdf("NETCDF4"), ".nc", NUMBERS),
+    "netcdf 2 texts": (netcdf_texts("NETCDF3_64BIT_OFFSET"), ".nc", NAMED),
+    "netcdf 4 texts": (netcdf_texts("NETCDF4"), ".nc", NAMED),
     "csv": (csv, ".csv", NUMBERS),
     "csv gzip": (csv_gzip, ".csv.gz", NUMBERS),
 }  # fmt: skip
@@ -197,6 +228,8 @@ def fuzz(name: str, count: int, folder: Path, seed: int) -> Counter[str]:
         warnings.simplefilter("ignore")
         assert outcome(path, schema, probe) == "read"
         for number in range(count):
+            # After a failed open the NetCDF library goes on holding what it read of that file.
+            path = folder / f"{number}{ending}"
             path.write_bytes(damaged(whole, np.random.default_rng([seed, number])))
             seen[outcome(path, schema, probe)] += 1
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
