@@ -195,8 +195,11 @@ def _looked_through(path: Path, schema: Schema) -> str | None:
 
 
 def _read(table: Table) -> None:
-    """Read all of a small table; the ends of a larger one, after its list of chunks."""
+    """Read attributes, list of chunks, and all of a small table, the ends of a larger one."""
     table.check_storage()
+    table.attributes()
+    for variable in table.variables:
+        table.attributes(variable.name)
     rows = len(table)
     if table.path.stat().st_size <= _WHOLE_FILE and rows * _row_bytes(table) <= _WHOLE_TABLE:
         for _ in table.blocks():
