@@ -153,7 +153,8 @@ class CsvParser:
             strings_can_be_null=False,
         )
         try:
-            reader = pa_csv.open_csv(stream, read, parse, convert)
+            # For buffers of a MiB that come and go, the system's allocator was the quickest.
+            reader = pa_csv.open_csv(stream, read, parse, convert, pa.system_memory_pool())
         except pa.ArrowInvalid as error:
             if "Empty CSV file" in str(error):
                 return
