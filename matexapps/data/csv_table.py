@@ -31,6 +31,9 @@ from matexapps.progress import report
 _EMPTY = pa.array(EMPTY_TEXTS, pa.string())
 _NOTHING = pa.array([text for text in EMPTY_TEXTS if text.lower() != "nan"], pa.string())
 
+# Each block costs something for each column, which has to pay for wide files too.
+_LEAST_ROWS = 64
+
 
 class CsvTable:
     """The columns of a CSV file, each a variable of one value a row.
@@ -75,7 +78,7 @@ class CsvTable:
         return self._length
 
     def blocks(self) -> Iterator[dict[str, NDArray[Any]]]:
-        """Yield all rows in order, about a MiB of the file at a time: arrays by column names."""
+        """Yield all rows in order, a MiB of the file or more at a time: arrays by column names."""
         for batch in self._batches(self._types, "reading"):
             yield {
                 variable.name: column.to_numpy(zero_copy_only=False)
@@ -90,7 +93,7 @@ class CsvTable:
         read = pa_csv.ReadOptions(
             column_names=places,
             skip_rows=self.dialect.header_lines,
-            block_size=max(BLOCK_BYTES, 8 * self.dialect.first_line_bytes),
+            block_size=max(BLOCK_BYTES, _LEAST_ROWS * self.dialect.first_line_bytes),
         )
         parse = pa_csv.ParseOptions(delimiter=self.dialect.delimiter, newlines_in_values=True)
         convert = pa_csv.ConvertOptions(
@@ -161,36 +164,39 @@ class _Type:
 
     def narrow(self, texts: Any) -> None:
         """Strike the types that these cells do not have."""
-        # Whatever is a whole number is a number too, so that only needs a look where none is left.
+        if not self._possible:
+            return
+        numbers = _cast(texts, pa.float64())
+        if numbers is None:
+            empty = pc.is_in(texts, value_set=_EMPTY)
+            self._has_number |= not pc.all(pc.is_in(texts, value_set=_NOTHING)).as_py()
+            texts = pc.utf8_trim(pc.filter(texts, pc.invert(empty)), characters=" \t")
+            numbers = _cast(texts, pa.float64())
+            if numbers is None:
+                self._possible = []
+                return
+            if pc.any(empty).as_py():
+                self._possible = [pa.float64()]
+                return
+        self._has_number = True
         self._possible = [
             kind
             for kind in self._possible
-            if (pa.types.is_floating(kind) and len(self._possible) > 1) or _are(texts, kind)
+            if kind == pa.float64() or (_are_whole(numbers) and _cast(texts, kind) is not None)
         ]
-        if self._possible == [pa.float64()] and not _are(texts, pa.float64()):
-            self._possible = []
-        if self._possible and not self._has_number:
-            self._has_number = not pc.all(pc.is_in(texts, value_set=_NOTHING)).as_py()
 
 
-def _are(texts: Any, kind: Any) -> bool:
-    """Whether all cells hold numbers of a type; empty cells have a place among floats only."""
-    if pa.types.is_integer(kind) and pc.any(pc.match_substring(texts, "x")).as_py():
-        return False
+def _cast(texts: Any, kind: Any) -> Any:
+    """Return texts as numbers of a type, None if one of them is none."""
     try:
-        pc.cast(texts, kind)
+        return texts.cast(kind)
     except pa.ArrowInvalid:
-        pass
-    else:
-        return True
-    empty = pc.is_in(texts, value_set=_EMPTY)
-    if pa.types.is_integer(kind) and pc.any(empty).as_py():
-        return False
-    try:
-        pc.cast(pc.utf8_trim(pc.filter(texts, pc.invert(empty)), characters=" \t"), kind)
-    except pa.ArrowInvalid:
-        return False
-    return True
+        return None
+
+
+def _are_whole(numbers: Any) -> bool:
+    values = numbers.to_numpy()
+    return bool((values == np.floor(values)).all())
 
 
 _DTYPES = {

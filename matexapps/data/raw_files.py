@@ -155,3 +155,9 @@ def described(variable: Variable) -> str:
     kind = "text" if variable.is_text else str(variable.dtype)
     shape = " x ".join(map(str, variable.shape))
     return f"{kind}, {shape} a row" if shape else kind
+
+
+def listed(names: Sequence[str], most: int = 6) -> str:
+    """Return names for a message, the first few of many."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -25,6 +25,9 @@ from matexapps.data.raw_files import described, named_columns
 from matexapps.data.table import Variable
 from matexapps.errors import DataError
 
+# Text takes several times the memory of the numbers in it.
+_ROWS_AT_ONCE = 8192
+
 
 class CsvWriter:
     """A CSV file that grows by blocks of rows.
@@ -61,12 +64,13 @@ class CsvWriter:
 
     def write(self, block: Mapping[str, NDArray[Any]]) -> None:
         """Add rows: the arrays of all variables by name."""
-        cells = []
-        for _, variable, i in self._columns:
-            values = block[variable.name]
-            cells.append(self._cells(values[:, i] if variable.shape else values))
-        lines = pc.binary_join_element_wise(*cells, self._delimiter)
-        self._file.write(("\n".join(lines.to_pylist()) + "\n").encode())
+        for start in range(0, len(block[self._columns[0][1].name]), _ROWS_AT_ONCE):
+            cells = []
+            for _, variable, i in self._columns:
+                values = block[variable.name][start : start + _ROWS_AT_ONCE]
+                cells.append(self._cells(values[:, i] if variable.shape else values))
+            lines = pc.binary_join_element_wise(*cells, self._delimiter)
+            self._file.write(("\n".join(lines.to_pylist()) + "\n").encode())
 
     def close(self) -> None:
         """Finish the file."""

@@ -24,8 +24,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from matexapps.data.chunks import chunk_rows
 from matexapps.data.raw_files import label_column, named_columns
-from matexapps.data.table import BLOCK_BYTES, Variable, rows_in
+from matexapps.data.table import BLOCK_BYTES, Variable
 from matexapps.errors import DataError
 
 _MATRIX, _COMPOUND = "features", "table"
@@ -53,6 +54,11 @@ class _Target:
     sources: tuple[Variable, ...]
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+
+    @property
+    def row_bytes(self) -> int:
+        """What one row takes."""
+        return self.dtype.itemsize * int(np.prod(self.shape, dtype=np.int64))
 
     def rows(self, block: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         """Return what to write for some rows of the sources."""
@@ -102,13 +108,16 @@ class Hdf5Writer:
         )
         self._targets = _targets(variables)
         self._at = 0
+        together = chunk_rows(rows, [target.row_bytes for target in self._targets])
         storage = {"compression": "gzip", "shuffle": True} if compress else {}
         try:
             for target in self._targets:
-                size = target.dtype.itemsize * int(np.prod(target.shape, dtype=np.int64))
-                chunk = (min(rows, rows_in(BLOCK_BYTES, size)), *target.shape)
                 dataset = self._file.create_dataset(
-                    target.name, (rows, *target.shape), target.dtype, chunks=chunk, **storage
+                    target.name,
+                    (rows, *target.shape),
+                    target.dtype,
+                    chunks=(together, *target.shape),
+                    **storage,
                 )
                 _describe(dataset, target, attributes)
             self._file.attrs.update(attributes.get(None, {}))

@@ -16,8 +16,9 @@ import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 
+from matexapps.data.chunks import chunk_rows
 from matexapps.data.raw_files import named_columns
-from matexapps.data.table import BLOCK_BYTES, Variable, rows_in
+from matexapps.data.table import Variable
 from matexapps.errors import DataError
 
 _LEGAL = re.compile(r"[^\W]([^/\x00-\x1f\x7f]*[^/\x00-\x1f\x7f\s])?")
@@ -53,7 +54,8 @@ class NetcdfWriter:
         compress: bool,
     ) -> None:
         self._names = _names(variables)
-        self._rows, self._compress = rows, compress
+        self._compress = compress
+        self._together = chunk_rows(rows, [variable.row_bytes for variable in variables])
         self._taken = {part for name in self._names.values() for part in name.split("/")}
         self._at = 0
         self._file = netCDF4.Dataset(path, "w", format="NETCDF4")
@@ -110,14 +112,13 @@ class NetcdfWriter:
         if variable.is_text:
             return self._file.createVariable(name, str, dimensions)
         dtype = _stored_type(variable.dtype)
-        chunk = min(self._rows, rows_in(BLOCK_BYTES, variable.row_bytes))
         made = self._file.createVariable(
             name,
             dtype,
             dimensions,
             compression="zlib" if self._compress else None,
             shuffle=self._compress,
-            chunksizes=(chunk, *variable.shape),
+            chunksizes=(self._together, *variable.shape),
             fill_value=np.array(np.nan, dtype) if dtype.kind == "f" else None,
         )
         made.set_auto_maskandscale(False)

@@ -35,8 +35,9 @@ def columns_of(path):
         files.close()
     found = {}
     for name, variable, i in named_columns(files.variables):
-        values = np.concatenate([block[variable.name] for block in blocks])
-        found[name] = values[:, i] if len(variable.shape) == 1 else values
+        arrays = [block[variable.name] for block in blocks]
+        is_matrix = len(variable.shape) == 1
+        found[name] = np.concatenate([one[:, i] if is_matrix else one for one in arrays])
     return found
 
 
@@ -150,7 +151,7 @@ def test_columns_of_one_type_become_a_matrix_and_the_label_stands_apart(tmp_path
     with h5py.File(tmp_path / "b.h5") as file:
         assert file["features"].shape == (5000, 40)
         assert file["features"].dtype == np.float64
-        assert file["features"].chunks == (2**20 // 320, 40)
+        assert file["features"].chunks == (*file["label"].chunks, 40) == (2**20 // 320, 40)
         assert file["features"].compression == "gzip"
         assert list(file["features"].attrs["columns"]) == [f"c {i}/m" for i in range(40)]
         np.testing.assert_array_equal(file["features"], table.drop(columns="label"))
