@@ -57,8 +57,9 @@ class Missing:
             return None
         flat = features.reshape(len(features), -1)
         # A sum of squares is finite only where all values are, and costs a tenth of a look at each.
-        if not self.nan and np.isfinite(np.dot(flat.ravel(), flat.ravel())):
-            return None
+        with np.errstate(over="ignore"):
+            if not self.nan and np.isfinite(np.dot(flat.ravel(), flat.ravel())):
+                return None
         bad = np.isinf(flat) if self.nan else ~np.isfinite(flat)
         if not bad.any():
             return None

@@ -51,7 +51,7 @@ class Span:
     block : int
         Number of the block.
     start, stop : int
-        The range in the block's own order, see :meth:`WindowedOrder.within`.
+        The range in the block's own order.
     """
 
     block: int
@@ -149,11 +149,14 @@ class WindowedOrder:
             start = upto
             at += 1
 
-    def within(self, block: int) -> NDArray[np.int64]:
-        """Return the order of the rows of a block: numbers from 0 to its count less one."""
-        count, begin = int(self._counts[block]), int(self._begins[block])
-        order = self._twice[begin : begin + len(self._twice) // 2]
-        return order if len(order) == count else order[order < count]
+    def within(self, span: Span) -> NDArray[np.int64]:
+        """Return which rows of its block a span is: numbers below the block's count."""
+        count, begin = int(self._counts[span.block]), int(self._begins[span.block])
+        most = len(self._twice) // 2
+        if count == most:
+            return self._twice[begin + span.start : begin + span.stop]
+        order = self._twice[begin : begin + most]
+        return order[order < count][span.start : span.stop]
 
     def _spread(self, regions: int) -> NDArray[np.int64]:
         """Return the order of the blocks: each region's spread evenly over the epoch."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from threading import Event
 from typing import Any
 
@@ -89,14 +90,13 @@ class StreamLoader:
             features = self._memory.array((batches, 0, *self.rows.sample_shape))
             return _Window(deal, features, np.empty((batches, 0), self.rows.label_dtype), None)
         read, places = self.rows.blocks([span.block for span in spans])
-        dealt = np.concatenate(
-            [
-                place[order.within(span.block)[span.start : span.stop]]
-                for place, span in zip(places, spans, strict=True)
-            ]
-        )
+        counts = self.rows.counts[[span.block for span in spans]]
+        dealt = np.concatenate([order.within(span) for span in spans])
+        dealt += np.repeat(np.cumsum(counts) - counts, [len(span) for span in spans])
         # Row j of the window goes to batch j mod batches: see sampler.py.
         chosen = dealt.reshape(rows, batches).T.ravel()
+        if places is not None:
+            chosen = places[chosen]
         features = self._memory.array((batches, rows, *self.rows.sample_shape))
         # With mode="raise", numpy would fill a buffer first and copy it.
         np.take(
@@ -115,16 +115,15 @@ class StreamLoader:
 
     def _batches(self, window: _Window, skip: int) -> Iterator[Batch]:
         features, label = torch.from_numpy(window.features), torch.from_numpy(window.label)
-        weight = None if window.weight is None else torch.from_numpy(window.weight).float()
-        for number in range(skip, window.deal.batches):
-            total = window.deal.rows if window.weight is None else window.weight[number].sum()
-            yield Batch(
-                self._move(features[number]),
-                self._move(label[number]),
-                None if weight is None else self._move(weight[number]),
-                float(total),
-                window.deal.global_rows,
-            )
+        weight: Sequence[torch.Tensor | None] = [None] * window.deal.batches
+        totals = [float(window.deal.rows)] * window.deal.batches
+        if window.weight is not None:
+            weight = torch.from_numpy(window.weight).float().unbind()
+            totals = window.weight.sum(axis=1).tolist()
+        parts = zip(features.unbind(), label.unbind(), weight, totals, strict=True)
+        for x, y, w, total in islice(parts, skip, None):
+            w = None if w is None else self._move(w)
+            yield Batch(self._move(x), self._move(y), w, total, window.deal.global_rows)
 
     def _move(self, values: torch.Tensor) -> torch.Tensor:
         if self.device.type == "cpu":

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
 
 _BLOCKS_AT_ONCE = 8
-_BLOCK_BYTES = 2**17
-_BLOCKS_A_WINDOW = 64
-_FEWEST_BLOCKS = 16
+_BLOCK_BYTES = 2**18
+_BLOCKS_A_WINDOW = 16
 _WINDOW_SHARE = 0.2
 
 
@@ -97,7 +96,7 @@ class StreamedRows:
         """Return a fingerprint of these rows."""
         return self._digest
 
-    def blocks(self, numbers: Sequence[int]) -> tuple[Rows, list[NDArray[np.int64]]]:
+    def blocks(self, numbers: Sequence[int]) -> tuple[Rows, NDArray[np.int64] | None]:
         """Return all rows of some blocks, and where among them are those of this part.
 
         Values are not checked again: the whole file was, and :meth:`require_unchanged` says
@@ -111,21 +110,15 @@ class StreamedRows:
         Returns
         -------
         Rows
-        list of ndarray of int64
-            For each block, the places of its rows of this part.
+        ndarray of int64, or None
+            The places of the rows of this part; None where all are.
         """
         ranges = [self._range(number) for number in numbers]
         rows = self._reader.read_ranges(ranges, checked=True)
-        places = []
-        first = 0
-        for number, (start, stop) in zip(numbers, ranges, strict=True):
-            if self.counts[number] == stop - start:
-                places.append(np.arange(first, first + stop - start))
-            else:
-                places.append(first + np.flatnonzero(self._parts[start:stop] == self._part))
-            first += stop - start
-        label = rows.label.astype(self.label_dtype, copy=False)
-        return replace(rows, label=label, key=None), places
+        rows = replace(rows, label=rows.label.astype(self.label_dtype, copy=False), key=None)
+        parts = np.concatenate([self._parts[start:stop] for start, stop in ranges])
+        places = np.flatnonzero(parts == self._part)
+        return rows, None if len(places) == len(rows) else places
 
     def require_unchanged(self) -> None:
         """Raise a DataError if the file is not as it was when it was looked through."""
@@ -148,7 +141,7 @@ class StreamedRows:
             first = int(ends[at] - self.counts[at])
             rows, places = self.blocks(some)
             here = slice(start - first, stop - first)
-            rows = rows.take(np.concatenate(places)[here])
+            rows = rows.take(here if places is None else places[here])
             if len(rows):
                 yield rows
             start += len(rows)
@@ -188,10 +181,11 @@ class StreamedRows:
 def layout(rows: int, row_bytes: int, stored_rows: int, memory: int) -> tuple[int, int]:
     """Return the rows of a block and of a window.
 
-    A block is what the file stores together, or 128 KiB where it can be read from anywhere. A
-    window holds 64 blocks, so that every batch draws from 64 places of the file, but at most a
+    A block is what the file stores together, or 256 KiB where it can be read from anywhere. A
+    window holds 16 blocks, so that every batch draws from 16 regions of the file, but at most a
     fifth of the memory bound: one window is used, the next is read and dealt meanwhile. Small
-    windows stay in the processor's cache, which is what makes dealing them cheap.
+    windows stay in the processor's cache, which is what makes dealing them cheap; more regions
+    than 16 did not learn better even from a file sorted by its label (benchmarks/shuffle.py).
 
     Parameters
     ----------
@@ -205,7 +199,7 @@ def layout(rows: int, row_bytes: int, stored_rows: int, memory: int) -> tuple[in
         Bytes that a rank may use.
     """
     most = max(1, int(_WINDOW_SHARE * memory) // row_bytes)
-    block = min(rows_in(_BLOCK_BYTES, row_bytes, stored_rows), max(1, most // _FEWEST_BLOCKS))
+    block = min(rows_in(_BLOCK_BYTES, row_bytes, stored_rows), max(1, most // _BLOCKS_A_WINDOW))
     return min(block, rows), min(most, _BLOCKS_A_WINDOW * block)
 
 

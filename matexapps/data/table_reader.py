@@ -113,7 +113,7 @@ class TableReader(Reader):
         return Rows(features, label, weight, ids, self.columns, key)
 
     def read_ranges(self, ranges: Sequence[tuple[int, int]], *, checked: bool = False) -> Rows:
-        ids = np.concatenate([np.arange(start, stop, dtype=np.int64) for start, stop in ranges])
+        ids = _numbers_in(ranges)
         piece = _Piece(self._table, ranges, ids)
         features = self._as_it_stands(piece)
         if features is None:
@@ -277,17 +277,27 @@ class _Piece:
         return values[:, place.column] if values.ndim == 2 else values
 
 
+def _numbers_in(ranges: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
+    """Return the row numbers in all ranges, one after the other."""
+    starts, stops = np.array(ranges, np.int64).T
+    lengths = stops - starts
+    before = np.cumsum(lengths) - lengths
+    return np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+
+
 def _columns(
     table: Table, schema: Schema
 ) -> tuple[list[_Place], list[str], dict[str, Sequence[int]]]:
     """Return all columns of a table, their names, and which belong to each matrix."""
     places: list[_Place] = []
     names: list[str] = []
+    taken: set[str] = set()
     groups: dict[str, Sequence[int]] = {}
     for variable in table.variables:
         first = len(places)
         for i, column in enumerate(variable.columns):
-            names.append(f"{variable.name}/{column}" if column in names else column)
+            names.append(f"{variable.name}/{column}" if column in taken else column)
+            taken.add(names[-1])
             places.append(_Place(variable, i))
         groups[variable.name] = range(first, len(places))
     return places, names, groups
