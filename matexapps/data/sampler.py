@@ -8,12 +8,12 @@ Rows in a file larger than memory (:class:`WindowedOrder`)
     but visits all regions of the file evenly: the file is cut into as many regions as a window has
     blocks, and each region's blocks, shuffled, are spread evenly over the epoch. So each window
     has about one block of each region, and even a file that is sorted by its label looks the same
-    from window to window. The rows of each block are put in random order too (one drawn for the epoch, begun at a place drawn for the
-    block), and the long row of rows that this makes is cut into windows
-    of as many whole batches as fit into memory. Within a window rows are dealt to its batches like
-    cards: row ``j`` of the window goes to batch ``j mod batches``. So each batch draws evenly from
-    all blocks of its window, and a rank's part of *all* batches of a window comes from neighbouring
-    blocks: N ranks read each block once between them, the few at the seams twice.
+    from window to window. The rows of each block are put in random order too (one drawn for the
+    epoch, begun at a place drawn for the block), and the long row of rows that this makes is cut
+    into windows of whole batches. Within a window rows are dealt to its batches like cards: row
+    ``j`` of the window goes to batch ``j mod batches``. So each batch draws evenly from all blocks
+    of its window, and a rank's part of *all* batches of a window comes from neighbouring blocks:
+    N ranks read each block once between them, the few at the seams twice.
 
 Both are functions of the rows, the seed and the epoch (the second also of the batch size and of
 the memory bound), never of the number of ranks.
