@@ -9,6 +9,7 @@ import h5py
 import netCDF4
 
 from matexapps.data.csv_dialect import detect
+from matexapps.data.hdf5_safety import damage_named
 from matexapps.data.raw_files import RawFiles
 from matexapps.data.schema import Schema
 
@@ -39,10 +40,15 @@ def _hdf5(path: Path) -> tuple[str, list[str]]:
     lines: list[str] = []
 
     def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and item.shape:
+        # PyTables keeps its indexes, and MATLAB what its cells hold, in groups of such names.
+        inside = any(part.startswith(("_i_", "#")) for part in name.split("/"))
+        if isinstance(item, h5py.Dataset) and item.shape and not inside:
             lines.append(_line(name, item.shape, item.chunks, item.compression))
 
-    with h5py.File(path, "r", locking="best-effort") as file:
+    with (
+        damage_named(f"{path} is no whole HDF5 file"),
+        h5py.File(path, "r", locking="best-effort") as file,
+    ):
         file.visititems(visit)
     return "HDF5", lines
 

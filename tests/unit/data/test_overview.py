@@ -175,3 +175,12 @@ def test_files_of_a_folder_are_told_as_one(tmp_path):
     assert (facts.files, facts.rows) == (3, 30)
     assert list(facts.label.classes) == [(0, 20), (1, 10)]
     assert facts.columns[0].mean == 1.0
+
+
+def test_only_data_of_a_pandas_file_is_told(tmp_path):
+    table = pd.DataFrame({"a": np.arange(50.0), "label": np.arange(50) % 2})
+    table.to_hdf(tmp_path / "a.h5", key="t", format="table", data_columns=True)
+    facts = overview(tmp_path / "a.h5")
+    assert [column.name for column in facts.columns] == ["a", "label"]
+    assert len(facts.storage) == 1
+    assert facts.storage[0].startswith("t/table: 50, in chunks of")
