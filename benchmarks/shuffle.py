@@ -5,7 +5,7 @@
 The simulated Higgs sample, sorted by its label, all background first, is the hardest file for a
 shuffle that never sees it whole. The same network is trained from the same weights, five seeds,
 on its rows in three orders: one permutation of all rows (in memory); windows of the file (memory
-bound so small that a window holds 16 blocks, 1 row in 35); and as they stand in the file. The
+bound so small that a window holds 1 row in 35); and as they stand in the file. The
 figure that counts is the AUC on the validation rows.
 
 - auc_full, auc_windowed, auc_sorted: means over seeds.

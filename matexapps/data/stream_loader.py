@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from threading import Event
 from typing import Any
 
@@ -48,7 +46,6 @@ class StreamLoader:
     ) -> None:
         self.rows, self.batch_size, self.seed = rows, batch_size, seed
         self.rank, self.world_size, self.device = rank, world_size, device
-        self._memory = _Memory()
 
     def shuffled(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Yield this rank's part of each global batch of ``epoch``, from batch ``start`` on."""
@@ -58,10 +55,13 @@ class StreamLoader:
 
         def windows(stop: Event) -> Iterator[tuple[_Window, int]]:
             for deal, skip in order.deals(start, self.rank, self.world_size):
-                yield self._fill(order, deal, stop), skip
+                if stop.is_set():
+                    return
+                yield self._window(order, deal), skip
 
         for window, skip in ahead(windows):
-            yield from self._batches(window, skip)
+            for number in range(skip, len(window.chosen)):
+                yield self._batch(window.rows, window.chosen[number], window.global_rows)
 
     def in_order(self) -> Iterator[Batch]:
         """Yield this rank's contiguous share of all rows, in the order they have."""
@@ -74,56 +74,44 @@ class StreamLoader:
                 yield rows
 
         for rows in ahead(pieces):
-            weight = None if rows.weight is None else torch.from_numpy(rows.weight).float()
-            yield Batch(
-                self._move(torch.from_numpy(rows.features)),
-                self._move(torch.from_numpy(rows.label)),
-                None if weight is None else self._move(weight),
-                float(len(rows) if rows.weight is None else rows.weight.sum()),
-                len(rows),
-            )
+            yield self._on_device(rows.features, rows.label, rows.weight, len(rows))
 
-    def _fill(self, order: WindowedOrder, deal: Deal, stop: Event) -> _Window:
+    def _window(self, order: WindowedOrder, deal: Deal) -> _Window:
         spans = list(order.spans(deal.start, deal.stop))
-        batches, rows = deal.batches, deal.rows
-        if stop.is_set() or not spans:
-            features = self._memory.array((batches, 0, *self.rows.sample_shape))
-            return _Window(deal, features, np.empty((batches, 0), self.rows.label_dtype), None)
-        read, places = self.rows.blocks([span.block for span in spans])
+        if not spans:
+            none = np.empty((deal.batches, 0), np.int64)
+            return _Window(self.rows.none(), none, deal.global_rows)
+        rows, places = self.rows.blocks([span.block for span in spans])
         counts = self.rows.counts[[span.block for span in spans]]
-        dealt = np.concatenate([order.within(span) for span in spans])
-        dealt += np.repeat(np.cumsum(counts) - counts, [len(span) for span in spans])
-        # Row j of the window goes to batch j mod batches: see sampler.py.
-        chosen = dealt.reshape(rows, batches).T.ravel()
+        chosen = np.concatenate([order.within(span) for span in spans])
+        chosen += np.repeat(np.cumsum(counts) - counts, [len(span) for span in spans])
         if places is not None:
             chosen = places[chosen]
-        features = self._memory.array((batches, rows, *self.rows.sample_shape))
-        # With mode="raise", numpy would fill a buffer first and copy it.
-        np.take(
-            read.features,
-            chosen,
-            axis=0,
-            out=features.reshape(-1, *features.shape[2:]),
-            mode="clip",
-        )
-        return _Window(
-            deal,
-            features,
-            read.label[chosen].reshape(batches, rows),
-            None if read.weight is None else read.weight[chosen].reshape(batches, rows),
-        )
+        # Row j of the window goes to batch j mod batches: see sampler.py.
+        by_batch = np.ascontiguousarray(chosen.reshape(deal.rows, deal.batches).T)
+        return _Window(rows, by_batch, deal.global_rows)
 
-    def _batches(self, window: _Window, skip: int) -> Iterator[Batch]:
-        features, label = torch.from_numpy(window.features), torch.from_numpy(window.label)
-        weight: Sequence[torch.Tensor | None] = [None] * window.deal.batches
-        totals = [float(window.deal.rows)] * window.deal.batches
-        if window.weight is not None:
-            weight = torch.from_numpy(window.weight).float().unbind()
-            totals = window.weight.sum(axis=1).tolist()
-        parts = zip(features.unbind(), label.unbind(), weight, totals, strict=True)
-        for x, y, w, total in islice(parts, skip, None):
-            w = None if w is None else self._move(w)
-            yield Batch(self._move(x), self._move(y), w, total, window.deal.global_rows)
+    def _batch(self, rows: Rows, chosen: NDArray[np.int64], global_rows: int) -> Batch:
+        features = np.empty((len(chosen), *rows.features.shape[1:]), np.float32)
+        # With mode="raise", numpy would fill a buffer first and copy it.
+        np.take(rows.features, chosen, axis=0, out=features, mode="clip")
+        weight = None if rows.weight is None else rows.weight[chosen]
+        return self._on_device(features, rows.label[chosen], weight, global_rows)
+
+    def _on_device(
+        self,
+        features: NDArray[np.float32],
+        label: NDArray[Any],
+        weight: NDArray[np.float64] | None,
+        global_rows: int,
+    ) -> Batch:
+        return Batch(
+            self._move(torch.from_numpy(features)),
+            self._move(torch.from_numpy(label)),
+            None if weight is None else self._move(torch.from_numpy(weight).float()),
+            float(len(label) if weight is None else weight.sum()),
+            global_rows,
+        )
 
     def _move(self, values: torch.Tensor) -> torch.Tensor:
         if self.device.type == "cpu":
@@ -133,12 +121,11 @@ class StreamLoader:
 
 @dataclass(frozen=True)
 class _Window:
-    """This rank's rows of some batches; the first two axes are batches and rows."""
+    """Rows of some blocks, and which of them, in a line for each batch, are this rank's."""
 
-    deal: Deal
-    features: NDArray[np.float32]
-    label: NDArray[Any]
-    weight: NDArray[np.float64] | None
+    rows: Rows
+    chosen: NDArray[np.int64]
+    global_rows: int
 
 
 def _cut(pieces: Iterator[Rows], size: int) -> Iterator[Rows]:
@@ -154,22 +141,3 @@ def _cut(pieces: Iterator[Rows], size: int) -> Iterator[Rows]:
             held = [rows.take(slice(whole, None))]
     if held and (rows := concatenate(held)):
         yield rows
-
-
-class _Memory:
-    """Arrays that are used again once nobody holds a view of them: fresh pages cost time."""
-
-    def __init__(self) -> None:
-        self._kept: list[NDArray[np.float32]] = []
-
-    def array(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """Return an array of this shape, with anything in it."""
-        size = int(np.prod(shape, dtype=np.int64))
-        free = [i for i in range(len(self._kept)) if sys.getrefcount(self._kept[i]) == 2]
-        for i in free:
-            if len(self._kept[i]) >= size:
-                return self._kept[i][:size].reshape(shape)
-        for i in reversed(free):
-            del self._kept[i]
-        self._kept.append(np.empty(size, np.float32))
-        return self._kept[-1].reshape(shape)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _BLOCKS_AT_ONCE = 8
 _BLOCK_BYTES = 2**18
-_BLOCKS_A_WINDOW = 16
+_BLOCKS_A_WINDOW = 32
 _WINDOW_SHARE = 0.2
 
 
@@ -120,6 +120,12 @@ class StreamedRows:
         places = np.flatnonzero(parts == self._part)
         return rows, None if len(places) == len(rows) else places
 
+    def none(self) -> Rows:
+        """Return no rows, of the shape that all have."""
+        features = np.empty((0, *self.sample_shape), np.float32)
+        label = np.empty(0, self.label_dtype)
+        return Rows(features, label, None, np.empty(0, np.int64), self.columns)
+
     def require_unchanged(self) -> None:
         """Raise a DataError if the file is not as it was when it was looked through."""
         if self._reader.stamp() != self._stamp:
@@ -182,10 +188,10 @@ def layout(rows: int, row_bytes: int, stored_rows: int, memory: int) -> tuple[in
     """Return the rows of a block and of a window.
 
     A block is what the file stores together, or 256 KiB where it can be read from anywhere. A
-    window holds 16 blocks, so that every batch draws from 16 regions of the file, but at most a
-    fifth of the memory bound: one window is used, the next is read and dealt meanwhile. Small
-    windows stay in the processor's cache, which is what makes dealing them cheap; more regions
-    than 16 did not learn better even from a file sorted by its label (benchmarks/shuffle.py).
+    window holds 32 blocks, so that every batch draws from 32 regions of the file, but at most a
+    fifth of the memory bound: one window is used, the next is read meanwhile. Small windows stay
+    in the processor's cache, which makes drawing batches from them cheap, and learn as well as
+    large ones even from a file sorted by its label (benchmarks/shuffle.py).
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ from typing import Any
 
 from matexapps import devices, progress
 from matexapps.apps.higgs.experiment import LONGEST_WAIT_S, run
+from matexapps.apps.higgs.settings import ExperimentSettings
 from matexapps.comm.world import open_world
 from matexapps.errors import MatexError
 
@@ -72,6 +73,7 @@ def main(arguments: list[str]) -> int:
     try:
         with progress.reporting_to(_print_epoch), open_world(LONGEST_WAIT_S) as comm:
             rank = comm.rank
+            ExperimentSettings.from_dict(settings)  # an error in them comes before anything else
             placed = devices.summary(devices.describe(comm))
             if rank == 0:
                 print(placed, file=sys.stderr, flush=True)
