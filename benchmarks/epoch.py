@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import matexapps as mx
 from matexapps.comm.single import SingleProcess
-from matexapps.data.loader import open_loader
+from matexapps.data.batches.loader import open_loader
 
 ROWS, COLUMNS, BATCH = 200_000, 28, 1024
 ROUNDS = 7

@@ -130,7 +130,7 @@ def timed() -> Iterator[None]:
 def run_ours(path: Path) -> None:
     """Read this rank's share."""
     from matexapps.comm.world import open_world
-    from matexapps.data.csv import CsvReader
+    from matexapps.data.csv.reader import CsvReader
     from matexapps.data.schema import Schema
 
     with open_world() as comm:
@@ -157,7 +157,7 @@ def run_pyarrow(path: Path) -> None:
 def run_copy(path: Path) -> None:
     """Make the columnar copy."""
     from matexapps.comm.world import open_world
-    from matexapps.data.csv_cache import columnar_copy
+    from matexapps.data.csv.cache import columnar_copy
     from matexapps.data.formats import open_reader
     from matexapps.data.schema import Schema
 
@@ -172,7 +172,7 @@ def time_copy(path: Path) -> dict[str, float]:
     import h5py
 
     from matexapps.comm.single import SingleProcess
-    from matexapps.data.csv_cache import columnar_copy
+    from matexapps.data.csv.cache import columnar_copy
     from matexapps.data.formats import open_reader
     from matexapps.data.schema import Schema
 

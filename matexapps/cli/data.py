@@ -36,7 +36,7 @@ def data(
 ) -> None:
     """Say what is in a file: columns, missing cells, classes, memory, shares of the ranks."""
     from matexapps.cli.overview_view import show
-    from matexapps.data.overview import overview
+    from matexapps.data.overview.overview import overview
     from matexapps.data.schema import Schema
 
     with progress_bar():

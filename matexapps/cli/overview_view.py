@@ -12,9 +12,9 @@ from matexapps.cli.units import counted, in_bytes, plain
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from matexapps.data.column_facts import ColumnFacts
-    from matexapps.data.label_balance import LabelBalance
-    from matexapps.data.overview import Overview, Training
+    from matexapps.data.overview.column_facts import ColumnFacts
+    from matexapps.data.overview.label_balance import LabelBalance
+    from matexapps.data.overview.overview import Overview, Training
 
 _MOST_COLUMNS = 60
 _MOST_STORAGE = 6

@@ -1,9 +1,9 @@
 """From one file format to another: ``convert("runs.csv", "runs.h5")``.
 
 All variables are kept, with the names of their columns and their types: numbers in their own,
-texts as texts. How each format holds them stands in :mod:`matexapps.data.write_hdf5`,
-:mod:`matexapps.data.write_netcdf` and :mod:`matexapps.data.write_csv`; what is read from CSV, in
-:mod:`matexapps.data.csv_table`. Rows go through memory in blocks of about a MiB.
+texts as texts. How each format holds them stands in :mod:`matexapps.data.hdf5.write`,
+:mod:`matexapps.data.netcdf.write` and :mod:`matexapps.data.csv.write`; what is read from CSV, in
+:mod:`matexapps.data.csv.table`. Rows go through memory in blocks of about a MiB.
 """
 
 from __future__ import annotations
@@ -146,14 +146,14 @@ def _writer(
     files: RawFiles, variables: list[Variable], part: Path, ending: str, compress: bool
 ) -> _Writer:
     if ending in _HDF5:
-        from matexapps.data.write_hdf5 import Hdf5Writer
+        from matexapps.data.hdf5.write import Hdf5Writer
 
         return Hdf5Writer(part, variables, len(files), files.attributes, compress=compress)
     if ending in _NETCDF:
-        from matexapps.data.write_netcdf import NetcdfWriter
+        from matexapps.data.netcdf.write import NetcdfWriter
 
         return NetcdfWriter(part, variables, len(files), files.attributes, compress=compress)
-    from matexapps.data.write_csv import CsvWriter
+    from matexapps.data.csv.write import CsvWriter
 
     delimiter = _DELIMITERS[ending.removesuffix(".gz")]
     return CsvWriter(part, variables, delimiter=delimiter, compress=ending.endswith(".gz"))

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.single import SingleProcess
 from matexapps.data.labels import LabelFacts, require_binary
+from matexapps.data.matex_names import MatexNames, Part
 from matexapps.data.memory import parse_size
 from matexapps.data.partition import share
 from matexapps.data.rows import Rows
@@ -20,14 +21,11 @@ from matexapps.data.schema import Column, Schema
 from matexapps.data.source import absolute
 from matexapps.data.split import KINDS, PARTS, check_parts, check_split, fraction, split_rows
 from matexapps.data.statistics import Statistics
-from matexapps.data.streamed import StreamedRows
 from matexapps.data.whole import Whole, whole_of_file, whole_of_rows
 from matexapps.errors import DataError, MatexError
 
-Part = Rows | StreamedRows
 
-
-class DataSet:
+class DataSet(MatexNames):
     """Rows for training, validation and test, from a file, a catalogue name, or arrays.
 
     Making one reads nothing: the rows are read, checked and split when they are first needed.
@@ -36,7 +34,7 @@ class DataSet:
 
     What fits into ``memory`` is read into it, by all ranks together. What does not stays in its
     file: it is looked through once, then read again in each epoch, in an order that is random all
-    the same (see :mod:`matexapps.data.sampler`).
+    the same (see :mod:`matexapps.data.batches.sampler`).
 
     Parameters
     ----------
@@ -212,38 +210,6 @@ class DataSet:
     def columns(self) -> list[str]:
         """Names of the feature columns."""
         return self.train.columns
-
-    # The names that MaTEx's DataSet has.
-
-    @property
-    def training_data(self) -> NDArray[np.float32]:
-        """Features of the training rows."""
-        return self.train.features
-
-    @property
-    def training_labels(self) -> NDArray[Any]:
-        """Labels of the training rows."""
-        return self.train.label
-
-    @property
-    def validation_data(self) -> NDArray[np.float32]:
-        """Features of the validation rows."""
-        return self.validation.features
-
-    @property
-    def validation_labels(self) -> NDArray[Any]:
-        """Labels of the validation rows."""
-        return self.validation.label
-
-    @property
-    def testing_data(self) -> NDArray[np.float32]:
-        """Features of the test rows."""
-        return self.test.features
-
-    @property
-    def testing_labels(self) -> NDArray[Any]:
-        """Labels of the test rows."""
-        return self.test.label
 
     def load(self, comm: Communicator | None = None) -> Self:
         """Read, check and split the rows, unless that is done already, and return this data set.

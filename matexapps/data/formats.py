@@ -38,8 +38,8 @@ def open_reader(path: Path, schema: Schema) -> Reader:
         return _open_file(path, schema)
     paths = data_files(path, format_of)
     if format_of(paths[0]) == "CSV":
-        from matexapps.data.csv import CsvReader
-        from matexapps.data.csv_files import CsvFiles
+        from matexapps.data.csv.files import CsvFiles
+        from matexapps.data.csv.reader import CsvReader
 
         return CsvFiles(path, [CsvReader(one, schema) for one in paths])
     return SeveralFiles(path, paths, lambda one: _open_file(one, schema))
@@ -57,14 +57,14 @@ def format_of(path: Path) -> str | None:
 
 def _open_file(path: Path, schema: Schema) -> Reader:
     if format_of(path) == "CSV":
-        from matexapps.data.csv import CsvReader
+        from matexapps.data.csv.reader import CsvReader
 
         return CsvReader(path, schema)
     table = open_table(path, schema)
     try:
         if format_of(path) == "NetCDF":
-            from matexapps.data.netcdf import NetcdfTable
-            from matexapps.data.pnetcdf import NetcdfReader
+            from matexapps.data.netcdf.reader import NetcdfReader
+            from matexapps.data.netcdf.table import NetcdfTable
 
             assert isinstance(table, NetcdfTable)
             return NetcdfReader(table, schema)
@@ -86,11 +86,11 @@ def open_table(path: Path, schema: Schema) -> Table:
     """
     ending = path.suffix.lower()
     if ending in HDF5_SUFFIXES:
-        from matexapps.data.hdf5 import Hdf5Table
+        from matexapps.data.hdf5.table import Hdf5Table
 
         return Hdf5Table(path, schema)
     if ending in NETCDF_SUFFIXES:
-        from matexapps.data.netcdf import NetcdfTable
+        from matexapps.data.netcdf.table import NetcdfTable
 
         return NetcdfTable(path, schema)
     known = (*CSV_SUFFIXES, *HDF5_SUFFIXES, *NETCDF_SUFFIXES)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.data.csv_table import CsvTable
+from matexapps.data.csv.table import CsvTable
 from matexapps.data.formats import format_of, open_table
 from matexapps.data.probe import Probe
 from matexapps.data.schema import Schema

@@ -17,7 +17,7 @@ from matexapps.data.schema import default_names
 from matexapps.errors import DataError
 
 if TYPE_CHECKING:
-    from matexapps.data.batch import Batch
+    from matexapps.data.batches.batch import Batch
 
 _PIECE_BYTES = 2**20
 
@@ -148,8 +148,8 @@ class Rows:
         return self.features.shape[1:]
 
     def batches(self, batch_size: int = 1024, **settings: Any) -> Iterator[Batch]:
-        """Yield all rows in batches: see :func:`matexapps.data.loader.batches`."""
-        from matexapps.data.loader import batches
+        """Yield all rows in batches: see :func:`matexapps.data.batches.loader.batches`."""
+        from matexapps.data.batches.loader import batches
 
         return batches(self, batch_size, **settings)
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
+from matexapps.data.batches.streamed import StreamedRows, layout
 from matexapps.data.formats import check_source, format_of, open_reader
 from matexapps.data.labels import LabelFacts, require_binary
 from matexapps.data.probe import Probe
@@ -19,7 +20,6 @@ from matexapps.data.rows import Rows
 from matexapps.data.schema import Schema
 from matexapps.data.several_files import data_files
 from matexapps.data.source import resolve
-from matexapps.data.streamed import StreamedRows, layout
 from matexapps.data.survey import Survey, survey
 
 _WORTH_A_COPY = 50 * 10**6
@@ -106,7 +106,7 @@ def whole_of_file(
 
 def _faster(reader: Reader, schema: Schema, memory: int, comm: Communicator) -> Reader:
     """Return a reader of the columnar copy of text that is large, or has a copy already."""
-    from matexapps.data.csv_cache import columnar_copy, has_copy
+    from matexapps.data.csv.cache import columnar_copy, has_copy
 
     size = reader.estimated_rows() * reader.row_bytes
     worth = 2 * size > memory or size > _WORTH_A_COPY

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
-from matexapps.data.batch import Batch
-from matexapps.data.dataset import Part
-from matexapps.data.loader import open_loader
+from matexapps.data.batches.batch import Batch
+from matexapps.data.batches.loader import open_loader
+from matexapps.data.matex_names import Part
 from matexapps.errors import TrainingError
 from matexapps.train.losses import RowLoss
 from matexapps.train.metrics import Metric

@@ -13,9 +13,10 @@ from torch import nn
 
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.world import open_world
-from matexapps.data.batch import Batch, Loader
-from matexapps.data.dataset import DataSet, Part
-from matexapps.data.loader import open_loader
+from matexapps.data.batches.batch import Batch, Loader
+from matexapps.data.batches.loader import open_loader
+from matexapps.data.dataset import DataSet
+from matexapps.data.matex_names import Part
 from matexapps.devices import choose_device
 from matexapps.errors import TrainingError
 from matexapps.train.callbacks import Callback

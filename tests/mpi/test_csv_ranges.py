@@ -17,7 +17,7 @@ TELL = """
 import json, sys
 from pathlib import Path
 from matexapps.comm.world import open_world
-from matexapps.data.csv_cache import columnar_copy
+from matexapps.data.csv.cache import columnar_copy
 from matexapps.data.formats import open_reader
 from matexapps.data.schema import Schema
 from matexapps.errors import DataError

@@ -32,14 +32,14 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 import numpy as np
-import matexapps.data.pnetcdf
+import matexapps.data.netcdf.reader
 from matexapps.comm.world import open_world
 from matexapps.data.formats import open_reader
-from matexapps.data.pnetcdf_file import pnetcdf_library
+from matexapps.data.netcdf.pnetcdf import pnetcdf_library
 from matexapps.data.schema import Schema
 from matexapps.errors import DataError
 
-matexapps.data.pnetcdf._ROUND_BYTES = 200  # several rounds, even of these few rows
+matexapps.data.netcdf.reader._ROUND_BYTES = 200  # several rounds, even of these few rows
 
 def schema_of(path):
     if "image" in path:

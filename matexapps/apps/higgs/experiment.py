@@ -15,9 +15,9 @@ from matexapps.apps.higgs.report.significance import Yields
 from matexapps.apps.higgs.settings import ExperimentSettings
 from matexapps.apps.higgs.study import Study, Training
 from matexapps.comm.communicator import Communicator
+from matexapps.data.batches.streamed import in_memory
 from matexapps.data.dataset import DataSet
 from matexapps.data.rows import Rows
-from matexapps.data.streamed import in_memory
 from matexapps.train.callbacks import EarlyStopping
 from matexapps.train.trainer import Trainer
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from matexapps.comm.single import SingleProcess
-from matexapps.data.csv_cache import columnar_copy, has_copy
+from matexapps.data.csv.cache import columnar_copy, has_copy
 from matexapps.data.formats import open_reader
 from matexapps.data.schema import Schema
 from matexapps.errors import DataError

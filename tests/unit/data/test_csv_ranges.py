@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from matexapps.comm.single import SingleProcess
-from matexapps.data.csv_dialect import detect
-from matexapps.data.csv_ranges import cut, lines_before
+from matexapps.data.csv.dialect import detect
+from matexapps.data.csv.ranges import cut, lines_before
 from matexapps.data.formats import open_reader
 from matexapps.data.schema import Schema
 from matexapps.errors import DataError

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matexapps.data.formats import open_table
-from matexapps.data.hdf5 import Hdf5Table
+from matexapps.data.hdf5.table import Hdf5Table
 from matexapps.data.schema import Schema
 from matexapps.data.table_reader import TableReader
 from matexapps.errors import DataError

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.io import netcdf_file
 
-from matexapps.data.netcdf import NetcdfTable
-from matexapps.data.netcdf_values import Decoding
+from matexapps.data.netcdf.table import NetcdfTable
+from matexapps.data.netcdf.values import Decoding
 from matexapps.data.schema import Schema
 from matexapps.data.table_reader import TableReader
 from matexapps.errors import DataError

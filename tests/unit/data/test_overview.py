@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from matexapps.data.column_facts import MOST_DIFFERENT
-from matexapps.data.overview import overview
+from matexapps.data.overview.column_facts import MOST_DIFFERENT
+from matexapps.data.overview.overview import overview
 from matexapps.data.schema import Schema
 from matexapps.errors import DataError
 

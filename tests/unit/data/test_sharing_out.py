@@ -7,10 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from matexapps.data.batches.resident import ResidentLoader
+from matexapps.data.batches.sampler import global_permutation
 from matexapps.data.partition import share
-from matexapps.data.resident_loader import ResidentLoader
 from matexapps.data.rows import Rows
-from matexapps.data.sampler import global_permutation
 
 CPU = torch.device("cpu")
 

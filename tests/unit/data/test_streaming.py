@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matexapps.comm.single import SingleProcess
+from matexapps.data.batches.prefetch import ahead
+from matexapps.data.batches.sampler import WindowedOrder
+from matexapps.data.batches.stream import StreamLoader
+from matexapps.data.batches.streamed import StreamedRows
 from matexapps.data.dataset import DataSet
 from matexapps.data.memory import parse_size
-from matexapps.data.prefetch import ahead
 from matexapps.data.reader import Reader
 from matexapps.data.rows import Rows
-from matexapps.data.sampler import WindowedOrder
-from matexapps.data.stream_loader import StreamLoader
-from matexapps.data.streamed import StreamedRows
 from matexapps.errors import DataError
 
 CPU = torch.device("cpu")

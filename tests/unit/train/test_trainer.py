@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import matexapps as mx
-from matexapps.data.sampler import global_permutation
+from matexapps.data.batches.sampler import global_permutation
 from matexapps.errors import CheckpointError, DeviceError, TrainingError
 
 

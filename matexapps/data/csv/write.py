@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from matexapps.data.csv_dialect import DELIMITERS
+from matexapps.data.csv.dialect import DELIMITERS
 from matexapps.data.raw_files import described, named_columns
 from matexapps.data.table import Variable
 from matexapps.errors import DataError

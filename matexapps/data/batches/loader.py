@@ -8,11 +8,11 @@ import torch
 
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.single import SingleProcess
-from matexapps.data.batch import Batch, Loader
-from matexapps.data.resident_loader import ResidentLoader
+from matexapps.data.batches.batch import Batch, Loader
+from matexapps.data.batches.resident import ResidentLoader
+from matexapps.data.batches.stream import StreamLoader
+from matexapps.data.batches.streamed import StreamedRows
 from matexapps.data.rows import Rows
-from matexapps.data.stream_loader import StreamLoader
-from matexapps.data.streamed import StreamedRows
 from matexapps.devices import choose_device
 from matexapps.errors import DataError
 

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from matexapps.data.batch import Batch
+from matexapps.data.batches.batch import Batch
+from matexapps.data.batches.prefetch import ahead
+from matexapps.data.batches.sampler import Deal, WindowedOrder
+from matexapps.data.batches.streamed import StreamedRows
 from matexapps.data.partition import share
-from matexapps.data.prefetch import ahead
 from matexapps.data.rows import Rows, concatenate
-from matexapps.data.sampler import Deal, WindowedOrder
-from matexapps.data.streamed import StreamedRows
 
 
 class StreamLoader:

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from matexapps.data.csv_columns import CsvColumns
-from matexapps.data.csv_dialect import BROKEN_GZIP, Dialect, open_text
+from matexapps.data.csv.columns import CsvColumns
+from matexapps.data.csv.dialect import BROKEN_GZIP, Dialect, open_text
 from matexapps.data.encoding import EMPTY_TEXTS, numbers_of, unknown_value
 from matexapps.errors import DataError, did_you_mean
 

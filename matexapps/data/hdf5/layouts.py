@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.data.hdf5_direct import DirectRows, is_plain
+from matexapps.data.hdf5.direct import DirectRows, is_plain
 from matexapps.data.table import Variable
 from matexapps.errors import DataError
 

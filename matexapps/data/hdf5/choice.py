@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from matexapps.data.hdf5_contents import Contents
-from matexapps.data.hdf5_layouts import Classes, Layout, Plain
+from matexapps.data.hdf5.contents import Contents
+from matexapps.data.hdf5.layouts import Classes, Layout, Plain
 from matexapps.data.schema import Schema
 from matexapps.data.table import Variable
 from matexapps.errors import DataError, did_you_mean

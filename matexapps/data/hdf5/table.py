@@ -13,10 +13,10 @@ from typing import Any
 import h5py
 from numpy.typing import NDArray
 
-from matexapps.data.hdf5_choice import choose, named
-from matexapps.data.hdf5_contents import contents
-from matexapps.data.hdf5_layouts import Plain
-from matexapps.data.hdf5_safety import attribute, check_storage, damage_named
+from matexapps.data.hdf5.choice import choose, named
+from matexapps.data.hdf5.contents import contents
+from matexapps.data.hdf5.layouts import Plain
+from matexapps.data.hdf5.safety import attribute, check_storage, damage_named
 from matexapps.data.schema import Schema
 from matexapps.data.table import Table, plain_attributes
 from matexapps.errors import DataError

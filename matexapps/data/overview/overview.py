@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from matexapps.data.column_facts import ColumnFacts, Gathering
-from matexapps.data.label_balance import Balance, LabelBalance
 from matexapps.data.memory import parse_size
+from matexapps.data.overview.column_facts import ColumnFacts, Gathering
+from matexapps.data.overview.label_balance import Balance, LabelBalance
+from matexapps.data.overview.storage import storage
+from matexapps.data.overview.training_needs import Training, training_of
 from matexapps.data.raw_files import RawFiles, label_column, listed, named_columns
 from matexapps.data.schema import Column, Schema, position
-from matexapps.data.storage import storage
-from matexapps.data.training_needs import Training, training_of
 from matexapps.errors import DataError
 from matexapps.progress import report
 

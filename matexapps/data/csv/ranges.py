@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
-from matexapps.data.csv_dialect import Dialect
+from matexapps.data.csv.dialect import Dialect
 from matexapps.data.partition import share
 
 _QUOTE, _LINE_FEED, _CARRIAGE_RETURN = b'"\n\r'

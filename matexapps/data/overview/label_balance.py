@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.data.column_facts import Counts
+from matexapps.data.overview.column_facts import Counts
 
 _MOST_CLASSES = 50
 

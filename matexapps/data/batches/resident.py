@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from matexapps.data.batch import Batch
+from matexapps.data.batches.batch import Batch
+from matexapps.data.batches.sampler import global_permutation
 from matexapps.data.partition import share
 from matexapps.data.rows import Rows
-from matexapps.data.sampler import global_permutation
 
 _WINDOW_BYTES = 2 * 1024 * 1024
 _RESIDENT_SHARE = 0.25

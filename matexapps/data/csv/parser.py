@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from matexapps.comm.communicator import Communicator
-from matexapps.data.csv_columns import Block, CsvColumns, RefusedError
-from matexapps.data.csv_dialect import Dialect
-from matexapps.data.csv_fault import Place, find_fault, records
-from matexapps.data.csv_ranges import ByteRange, cut, lines_before
+from matexapps.data.csv.columns import Block, CsvColumns, RefusedError
+from matexapps.data.csv.dialect import Dialect
+from matexapps.data.csv.fault import Place, find_fault, records
+from matexapps.data.csv.ranges import ByteRange, cut, lines_before
 from matexapps.data.encoding import EMPTY_TEXTS
 from matexapps.errors import DataError
 from matexapps.progress import report

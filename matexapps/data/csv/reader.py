@@ -10,10 +10,10 @@ import numpy as np
 
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.single import SingleProcess
-from matexapps.data.csv_columns import KEY_DTYPES, Block, CsvColumns, key_type, key_values
-from matexapps.data.csv_dialect import detect
-from matexapps.data.csv_fault import records
-from matexapps.data.csv_parser import CsvParser
+from matexapps.data.csv.columns import KEY_DTYPES, Block, CsvColumns, key_type, key_values
+from matexapps.data.csv.dialect import detect
+from matexapps.data.csv.fault import records
+from matexapps.data.csv.parser import CsvParser
 from matexapps.data.reader import Reader
 from matexapps.data.rows import Rows
 from matexapps.data.schema import Schema
@@ -32,7 +32,7 @@ class CsvReader(Reader):
         A text file, plain or gzip.
     schema : Schema
         Which columns are wanted; what it leaves open is found out by the rules of
-        :mod:`matexapps.data.csv_dialect`.
+        :mod:`matexapps.data.csv.dialect`.
 
     Attributes
     ----------

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matexapps.data.column_facts import ColumnFacts
 from matexapps.data.formats import open_reader
-from matexapps.data.label_balance import LabelBalance
+from matexapps.data.overview.column_facts import ColumnFacts
+from matexapps.data.overview.label_balance import LabelBalance
 from matexapps.data.partition import share
 from matexapps.data.raw_files import RawFiles, listed
 from matexapps.data.split import part_size

@@ -18,7 +18,7 @@ from matexapps.data.table import rows_in
 from matexapps.errors import DataError
 
 if TYPE_CHECKING:
-    from matexapps.data.batch import Batch
+    from matexapps.data.batches.batch import Batch
 
 
 _BLOCKS_AT_ONCE = 8
@@ -41,7 +41,7 @@ class StreamedRows:
     block_rows : int
         Rows of a block, the last of which may be shorter.
     window_rows : int
-        Rows that are shuffled together, see :mod:`matexapps.data.sampler`.
+        Rows that are shuffled together, see :mod:`matexapps.data.batches.sampler`.
     label_dtype : type
         Of the labels.
     file_digest : str
@@ -170,8 +170,8 @@ class StreamedRows:
         return pd.concat([rows.to_pandas() for rows in self.between(0, len(self))])
 
     def batches(self, batch_size: int = 1024, **settings: Any) -> Iterator[Batch]:
-        """Yield all rows in batches: see :func:`matexapps.data.loader.batches`."""
-        from matexapps.data.loader import batches
+        """Yield all rows in batches: see :func:`matexapps.data.batches.loader.batches`."""
+        from matexapps.data.batches.loader import batches
 
         return batches(self, batch_size, **settings)
 

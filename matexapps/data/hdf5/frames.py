@@ -1,7 +1,7 @@
 """Tables that pandas wrote with ``DataFrame.to_hdf``, in its "fixed" and its "table" format.
 
 Names of columns stand partly in pickled attributes. They are never unpickled, see
-:mod:`matexapps.data.pickled_names`; where they cannot be had, the names of the fields serve.
+:mod:`matexapps.data.hdf5.pickled_names`; where they cannot be had, the names of the fields serve.
 Columns of objects are pickled whole in the fixed format, so these are left out.
 """
 
@@ -13,9 +13,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from matexapps.data.hdf5_layouts import Cell, Columns
-from matexapps.data.hdf5_safety import attribute, check_plausible
-from matexapps.data.pickled_names import pickled_names
+from matexapps.data.hdf5.layouts import Cell, Columns
+from matexapps.data.hdf5.pickled_names import pickled_names
+from matexapps.data.hdf5.safety import attribute, check_plausible
 from matexapps.data.table import Variable
 
 KINDS = ("frame", "frame_table")

@@ -8,8 +8,8 @@ from typing import Any
 import h5py
 import netCDF4
 
-from matexapps.data.csv_dialect import detect
-from matexapps.data.hdf5_safety import damage_named
+from matexapps.data.csv.dialect import detect
+from matexapps.data.hdf5.safety import damage_named
 from matexapps.data.raw_files import RawFiles
 from matexapps.data.schema import Schema
 

@@ -1,12 +1,12 @@
 """Reads NetCDF, classic (CDF-1, CDF-2, CDF-5) and NetCDF-4: every variable along one dimension.
 
-Rows run along one dimension of the file; :func:`matexapps.data.netcdf_layout.row_dimension` has
+Rows run along one dimension of the file; :func:`matexapps.data.netcdf.layout.row_dimension` has
 the rules that choose it. A variable that has this dimension elsewhere than first is turned so that
 it comes first. Variables of two dimensions are matrices: the texts of the other dimension's
 coordinate variable name their columns, where they are all different; otherwise they are name_0,
 name_1, ... Variables without the dimension are left out, and so are arrays of texts. The
 coordinate variable of the rows, such as time, is a column like any other. What fill values, packed
-numbers and other attributes mean stands in :mod:`matexapps.data.netcdf_values`.
+numbers and other attributes mean stands in :mod:`matexapps.data.netcdf.values`.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.data.netcdf_classic import CLASSIC_MAGIC, check_classic
-from matexapps.data.netcdf_layout import (
+from matexapps.data.netcdf.classic import CLASSIC_MAGIC, check_classic
+from matexapps.data.netcdf.layout import (
     StoredArray,
     row_dimension,
     stored_arrays,
     unlimited_dimensions,
 )
-from matexapps.data.netcdf_values import Decoding, texts, without_coding
+from matexapps.data.netcdf.values import Decoding, texts, without_coding
 from matexapps.data.schema import Schema
 from matexapps.data.table import Table, Variable, plain_attributes
 from matexapps.errors import DataError

@@ -12,9 +12,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
-from matexapps.data.netcdf import NetcdfTable
+from matexapps.data.netcdf.pnetcdf import PnetcdfFile, pnetcdf_library
+from matexapps.data.netcdf.table import NetcdfTable
 from matexapps.data.partition import share
-from matexapps.data.pnetcdf_file import PnetcdfFile, pnetcdf_library
 from matexapps.data.rows import Rows
 from matexapps.data.schema import Schema
 from matexapps.data.several_files import joined

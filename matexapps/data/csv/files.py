@@ -10,7 +10,7 @@ import numpy as np
 
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.single import SingleProcess
-from matexapps.data.csv import CsvReader
+from matexapps.data.csv.reader import CsvReader
 from matexapps.data.partition import share
 from matexapps.data.reader import Reader
 from matexapps.data.rows import Rows

@@ -25,10 +25,10 @@ from typing import Any
 
 from matexapps.comm.communicator import Communicator
 from matexapps.data.catalog import cache_folder
-from matexapps.data.csv import CsvReader
-from matexapps.data.csv_columns import TEXT_KEY
-from matexapps.data.csv_files import CsvFiles
-from matexapps.data.csv_shard import ShardReader, write_shard
+from matexapps.data.csv.columns import TEXT_KEY
+from matexapps.data.csv.files import CsvFiles
+from matexapps.data.csv.reader import CsvReader
+from matexapps.data.csv.shard import ShardReader, write_shard
 from matexapps.data.reader import Reader
 from matexapps.data.schema import Schema
 from matexapps.data.several_files import SeveralFiles

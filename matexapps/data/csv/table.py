@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
-from matexapps.data.csv_dialect import BROKEN_GZIP, Dialect, detect
-from matexapps.data.csv_fault import records
+from matexapps.data.csv.dialect import BROKEN_GZIP, Dialect, detect
+from matexapps.data.csv.fault import records
 from matexapps.data.encoding import EMPTY_TEXTS
 from matexapps.data.schema import Schema
 from matexapps.data.table import BLOCK_BYTES, Variable
@@ -44,7 +44,7 @@ class CsvTable:
         A text file, plain or gzip.
     schema : Schema
         Its ``delimiter``, ``header`` and ``columns`` say how the file is written, where
-        :mod:`matexapps.data.csv_dialect` should not find out.
+        :mod:`matexapps.data.csv.dialect` should not find out.
 
     Attributes
     ----------

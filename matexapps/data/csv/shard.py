@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.data.csv_columns import KEY_DTYPES, TEXT_KEY, Block, CsvColumns, key_values
-from matexapps.data.hdf5 import Hdf5Table
+from matexapps.data.csv.columns import KEY_DTYPES, TEXT_KEY, Block, CsvColumns, key_values
+from matexapps.data.hdf5.table import Hdf5Table
 from matexapps.data.schema import Schema
 from matexapps.data.table import BLOCK_BYTES, rows_in
 from matexapps.data.table_reader import TableReader
@@ -59,7 +59,7 @@ def write_shard(path: Path, blocks: Iterator[Block], wanted: CsvColumns, kind: i
     blocks : iterator of Block
     wanted : CsvColumns
     kind : int
-        Type of the key, see :func:`~matexapps.data.csv_columns.key_values`.
+        Type of the key, see :func:`~matexapps.data.csv.columns.key_values`.
 
     Returns
     -------

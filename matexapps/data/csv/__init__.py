@@ -1,0 +1,1 @@
+"""CSV and TSV: plain, gzip, in byte ranges, through a columnar copy."""

@@ -1,0 +1,1 @@
+"""HDF5: what in a file is rows, how to read it, how to write it."""

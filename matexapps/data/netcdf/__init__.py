@@ -1,0 +1,1 @@
+"""NetCDF, classic and NetCDF-4, alone or collectively through PnetCDF."""
