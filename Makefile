@@ -42,6 +42,9 @@ lab: $(READY)  ## open the notebooks in JupyterLab
 bench: $(READY)  ## measure the figures of the README
 	$(BIN)/python benchmarks/step.py --json
 	$(BIN)/python benchmarks/epoch.py --json
+	$(BIN)/python benchmarks/read.py --json
+	$(BIN)/python benchmarks/read_csv.py --json
+	$(BIN)/python benchmarks/shuffle.py --json
 	$(BIN)/python benchmarks/higgs.py --json
 
 clean:  ## remove the environment and everything built
