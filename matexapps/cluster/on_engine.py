@@ -10,7 +10,8 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
@@ -78,11 +79,25 @@ def _run(call: bytes) -> Any:
     sys.path.extend(entry for entry in request["path"] if entry not in sys.path)
     for name, lines in request["sources"].items():
         linecache.cache[name] = (sum(map(len, lines)), None, lines, name)
-    function, args, kwargs = cloudpickle.loads(request["content"])
-    if isinstance(function, str):
-        function = find(function)
+    with _imports_finish():
+        function, args, kwargs = cloudpickle.loads(request["content"])
+        if isinstance(function, str):
+            function = find(function)
     with progress.reporting_to(_publisher()):
         return function(*args, **kwargs)
+
+
+@contextmanager
+def _imports_finish() -> Iterator[None]:
+    """Hold an interrupt back to the end of a block: a module cut off in its import stays broken."""
+    held: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if held:
+        raise KeyboardInterrupt
 
 
 def _publisher() -> progress.Sink:

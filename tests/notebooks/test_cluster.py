@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import psutil
@@ -134,6 +135,27 @@ def test_a_killed_rank_is_named_and_the_next_call_has_new_ranks(nothing_left):
         with pytest.raises(ClusterError, match=r"rank 1 .*was ended by signal 9"):
             cluster.run(rank_functions.die_on, 1)
         assert set(cluster.run(os.getpid)).isdisjoint(before)
+
+
+def test_a_stop_during_an_import_lets_the_import_finish(pair, tmp_path, monkeypatch):
+    """Some modules, torch among them, cannot be imported again after half an import."""
+    imports = tmp_path / "imports"
+    (tmp_path / "slow_to_import.py").write_text(
+        f"import time\nwith open({str(imports)!r}, 'a') as file:\n    file.write('once ')\n"
+        "time.sleep(1)\n\ndef answer():\n    return 42\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def stop():
+        while not imports.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=stop).start()
+    with pytest.raises(KeyboardInterrupt):
+        pair.run("slow_to_import:answer")
+    assert pair.run("slow_to_import:answer") == [42, 42]
+    assert imports.read_text() == "once once "
 
 
 def test_stop_leaves_nothing_and_can_be_repeated(nothing_left):
