@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-
 from executed import assert_one_whole_run, printed
 
 from matexapps.batch.run import run_notebook
