@@ -20,7 +20,7 @@ TEXTS = st.text(alphabet='ab"\n\r,;1 ', max_size=12)
 
 
 def ranges_of(path, bytes_each):
-    dialect = detect(path, Schema(header=False))
+    dialect = detect(path, Schema(header=False, delimiter=","))
     return cut(path, dialect, bytes_each, SingleProcess())
 
 
