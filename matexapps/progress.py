@@ -23,6 +23,36 @@ def report(event: dict[str, Any]) -> None:
         sink(event)
 
 
+def report_work(
+    what: str, done: int, total: int | None, unit: str, rank: int = 0, world_size: int = 1
+) -> None:
+    """Report how much of some work other than training is done.
+
+    Parameters
+    ----------
+    what : str
+        In a person's words, as in "reading events.csv".
+    done : int
+    total : int or None
+        None where it is not known.
+    unit : str
+        Of both, such as "bytes" or "rows".
+    rank, world_size : int
+        Whose share of the work this is.
+    """
+    report(
+        {
+            "kind": "work",
+            "rank": rank,
+            "world_size": world_size,
+            "what": what,
+            "done": done,
+            "total": total,
+            "unit": unit,
+        }
+    )
+
+
 @contextmanager
 def reporting_to(sink: Sink) -> Iterator[None]:
     """Send every event reported inside the block to ``sink``."""

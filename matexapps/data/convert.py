@@ -18,11 +18,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.data.raw_files import RawFiles, named_columns
+from matexapps.data.raw_files import RawFiles
 from matexapps.data.schema import Schema
-from matexapps.data.table import Variable
+from matexapps.data.table import Variable, named_columns
 from matexapps.errors import DataError, did_you_mean
-from matexapps.progress import report
+from matexapps.progress import report_work
 
 _HDF5, _NETCDF = (".h5", ".hdf5"), (".nc",)
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -127,17 +127,7 @@ def _write(files: RawFiles, wanted: list[Variable], part: Path, path: Path, comp
             typed = {v.name: _typed(block[v.name], v, done) for v in wanted}
             writer.write(typed)
             done += len(typed[wanted[0].name])
-            report(
-                {
-                    "kind": "work",
-                    "rank": 0,
-                    "world_size": 1,
-                    "what": f"writing {path.name}",
-                    "done": done,
-                    "total": len(files),
-                    "unit": "rows",
-                }
-            )
+            report_work(f"writing {path.name}", done, len(files), "rows")
     finally:
         writer.close()
 

@@ -19,7 +19,16 @@ from matexapps.data.partition import share
 from matexapps.data.rows import Rows
 from matexapps.data.schema import Column, Schema
 from matexapps.data.source import absolute
-from matexapps.data.split import KINDS, PARTS, check_parts, check_split, fraction, split_rows
+from matexapps.data.split import (
+    KINDS,
+    PARTS,
+    TEST_SHARE,
+    VALIDATION_SHARE,
+    check_parts,
+    check_split,
+    fraction,
+    split_rows,
+)
 from matexapps.data.statistics import Statistics
 from matexapps.data.whole import Whole, whole_of_file, whole_of_rows
 from matexapps.errors import DataError, MatexError
@@ -100,8 +109,8 @@ class DataSet(MatexNames):
         weight: Column | None = None,
         group: Column | None = None,
         time: Column | None = None,
-        validation: float | str | Path = 0.1,
-        test: float | str | Path = 0.2,
+        validation: float | str | Path = VALIDATION_SHARE,
+        test: float | str | Path = TEST_SHARE,
         split: str = "random",
         parts: Mapping[str, Any] | None = None,
         seed: int = 0,
@@ -147,8 +156,8 @@ class DataSet(MatexNames):
         weight: ArrayLike | None = None,
         feature_names: Sequence[str] | None = None,
         *,
-        validation: float = 0.1,
-        test: float = 0.2,
+        validation: float = VALIDATION_SHARE,
+        test: float = TEST_SHARE,
         split: str = "random",
         seed: int = 0,
         missing: float | Sequence[float] | None = None,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from matexapps.errors import DataError
-from matexapps.progress import report
+from matexapps.progress import report_work
 
 _CHUNK_BYTES = 2**20
 _TIMEOUT_S = 60.0
@@ -94,14 +94,4 @@ class _Resuming:
             raise ConnectionError(f"the connection broke after {done} of {total} bytes; try again")
 
     def _report(self, done: int, total: int | None) -> None:
-        report(
-            {
-                "kind": "work",
-                "rank": 0,
-                "world_size": 1,
-                "what": f"fetching {self._target.name}",
-                "done": done,
-                "total": total,
-                "unit": "bytes",
-            }
-        )
+        report_work(f"fetching {self._target.name}", done, total, "bytes")

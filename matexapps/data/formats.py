@@ -31,18 +31,31 @@ def open_reader(path: Path, schema: Schema) -> Reader:
     DataError
         If there is no such file, or no reader for its ending.
     """
-    from matexapps.data.several_files import SeveralFiles, data_files
+    from matexapps.data.several_files import SeveralFiles
 
     check_source(path)
     if path.is_file():
         return _open_file(path, schema)
-    paths = data_files(path, format_of)
+    paths = files_of(path)
     if format_of(paths[0]) == "CSV":
         from matexapps.data.csv.files import CsvFiles
         from matexapps.data.csv.reader import CsvReader
 
         return CsvFiles(path, [CsvReader(one, schema) for one in paths])
     return SeveralFiles(path, paths, lambda one: _open_file(one, schema))
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the files that are read as one: the file itself, or those of a folder or pattern.
+
+    Raises
+    ------
+    DataError
+        If a folder or pattern has no data file, or files of several formats.
+    """
+    from matexapps.data.several_files import data_files
+
+    return [path] if path.is_file() else data_files(path, format_of)
 
 
 def format_of(path: Path) -> str | None:

@@ -27,3 +27,8 @@ def parse_size(size: str | float) -> int:
     if value <= 0:
         raise DataError(f'memory={size!r} is no size: write for example "2GB" or "512 MiB"')
     return value
+
+
+def fits(rows: int, row_bytes: int, memory: int) -> bool:
+    """Whether rows can be held in ``memory`` bytes: twice, because splitting them copies them."""
+    return 2 * rows * row_bytes <= memory

@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.data.csv.table import CsvTable
-from matexapps.data.formats import format_of, open_table
+from matexapps.data.formats import files_of, format_of, open_table
 from matexapps.data.probe import Probe
 from matexapps.data.schema import Schema
-from matexapps.data.several_files import data_files
 from matexapps.data.source import resolve
 from matexapps.data.table import Table, Variable
 from matexapps.errors import DataError
@@ -54,7 +53,7 @@ class RawFiles:
 
     def __init__(self, source: str | Path, schema: Schema) -> None:
         self.path, self.schema = resolve(source, schema)
-        self.paths = [self.path] if self.path.is_file() else data_files(self.path, format_of)
+        self.paths = files_of(self.path)
         # A file whose ending says nothing is refused below, with a suggestion.
         self.format = format_of(self.paths[0]) or ""
         self.variables: list[Variable] = []
@@ -106,27 +105,6 @@ class RawFiles:
         if isinstance(table, Table):
             names = [None, *(variable.name for variable in table.variables)]
             self.attributes = {name: table.attributes(name) for name in names}
-
-
-def named_columns(variables: Sequence[Variable]) -> list[tuple[str, Variable, int]]:
-    """Return all columns: name, variable, and which column of it.
-
-    A name that an earlier column has already gets its variable's before it, as in ``b/x``.
-    """
-    found: list[tuple[str, Variable, int]] = []
-    taken: set[str] = set()
-    for variable in variables:
-        for i, column in enumerate(variable.columns):
-            name = f"{variable.name}/{column}" if column in taken else column
-            taken.add(name)
-            found.append((name, variable, i))
-    return found
-
-
-def label_column(columns: Sequence[str]) -> str | None:
-    """Return the only column called label or labels, in any case, or None."""
-    named = [name for name in columns if name.lower() in ("label", "labels")]
-    return named[0] if len(named) == 1 else None
 
 
 def _common(

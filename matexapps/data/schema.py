@@ -128,18 +128,24 @@ class Roles:
 def _label(label: Column | None, names: Sequence[str], file: str) -> int:
     if label is not None:
         return position(label, names, file, "label")
-    named = [i for i, name in enumerate(names) if name.lower() in ("label", "labels")]
-    if len(named) != 1:
+    named = label_column(names)
+    if named is None:
         raise DataError(
             f"{file}: no column is called 'label' among {_listed(names)}; say which one it is with "
             "label='its name' or its position, label=0 for the first"
         )
-    return named[0]
+    return list(names).index(named)
 
 
 def default_names(count: int) -> list[str]:
     """Return ``column_0``, ``column_1``, ...: the names of columns that have none."""
     return [f"column_{i}" for i in range(count)]
+
+
+def label_column(columns: Sequence[str]) -> str | None:
+    """Return the only column called label or labels, in any case, or None."""
+    named = [name for name in columns if name.lower() in ("label", "labels")]
+    return named[0] if len(named) == 1 else None
 
 
 def position(column: Column, names: Sequence[str], file: str, role: str) -> int:

@@ -37,6 +37,9 @@ from matexapps.errors import DataError, did_you_mean
 
 KINDS = ("random", "stratified", "group", "time")
 PARTS = ("train", "validation", "test")
+VALIDATION_SHARE, TEST_SHARE = 0.1, 0.2
+"""What a DataSet takes where nothing else is said."""
+
 TRAIN, VALIDATION, TEST, UNUSED = range(4)
 """What stands for each part in an array of parts; UNUSED rows belong to none."""
 

@@ -14,7 +14,7 @@ from matexapps.data.labels import LabelFacts
 from matexapps.data.partition import share
 from matexapps.data.reader import Reader
 from matexapps.data.rows import Rows
-from matexapps.progress import report
+from matexapps.progress import report_work
 
 
 @dataclass(frozen=True)
@@ -106,14 +106,6 @@ def _whole(pieces: list[NDArray[Any]], comm: Communicator) -> NDArray[Any] | Non
 
 
 def _report(reader: Reader, done: int, total: int, comm: Communicator) -> None:
-    report(
-        {
-            "kind": "work",
-            "rank": comm.rank,
-            "world_size": comm.world_size,
-            "what": f"looking through {reader.path.name}",
-            "done": done,
-            "total": total,
-            "unit": "blocks",
-        }
+    report_work(
+        f"looking through {reader.path.name}", done, total, "blocks", comm.rank, comm.world_size
     )

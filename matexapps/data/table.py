@@ -154,3 +154,18 @@ def _as_str(value: Any) -> Any:
         return value
     held = [_as_str(one) for one in array.ravel().tolist()]
     return held if array.ndim else held[0]
+
+
+def named_columns(variables: Sequence[Variable]) -> list[tuple[str, Variable, int]]:
+    """Return all columns: name, variable, and which column of it.
+
+    A name that an earlier column has already gets its variable's before it, as in ``b/x``.
+    """
+    found: list[tuple[str, Variable, int]] = []
+    taken: set[str] = set()
+    for variable in variables:
+        for i, column in enumerate(variable.columns):
+            name = f"{variable.name}/{column}" if column in taken else column
+            taken.add(name)
+            found.append((name, variable, i))
+    return found

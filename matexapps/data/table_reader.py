@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,8 @@ from matexapps.data.missing import Missing, bad_value
 from matexapps.data.reader import Reader
 from matexapps.data.rows import Rows
 from matexapps.data.schema import Schema
-from matexapps.data.table import Table, Variable, rows_in
+from matexapps.data.several_files import joined
+from matexapps.data.table import Table, Variable, named_columns, rows_in
 from matexapps.errors import DataError, did_you_mean
 
 _PIECE_BYTES = 32 * 2**20
@@ -55,15 +56,19 @@ class TableReader(Reader):
         self._missing = Missing.declared(schema.missing)
         self._classes = schema.classes
         self._categories = dict(schema.categories or {})
-        places, self._names, groups = _columns(table, schema)
+        found = named_columns(table.variables)
+        self._names = [name for name, _, _ in found]
+        groups: dict[str, list[int]] = {}
+        for position, (_, variable, _) in enumerate(found):
+            groups.setdefault(variable.name, []).append(position)
         default = None if schema.features is not None else _only_matrix(table, groups)
         roles = schema.roles(self._names, str(self.path), groups, default)
         if not len(table):
             raise DataError(f"{self.path} holds no row")
-        self._places = places
+        self._places = [_Place(variable, column) for _, variable, column in found]
         self._roles = roles
         self._check_roles()
-        self._features = [places[i] for i in roles.features]
+        self._features = [self._places[i] for i in roles.features]
         sample = self._features[0].variable.shape
         self._is_array = len(sample) > 1
         self.sample_shape = sample if self._is_array else ()
@@ -95,22 +100,9 @@ class TableReader(Reader):
         step = rows_in(_PIECE_BYTES, self.row_bytes, self.block_rows)
         if stop - start <= step:
             return self.read_ranges([(start, stop)])
-        count = stop - start
-        features = np.empty((count, *self.sample_shape), np.float32)
-        label = np.empty(count, np.float64)
-        weight = None if self._roles.weight is None else np.empty(count, np.float64)
-        keys: list[NDArray[Any]] = []
-        for first in range(start, stop, step):
-            rows = self.read_ranges([(first, min(first + step, stop))])
-            part = slice(first - start, first - start + len(rows))
-            features[part], label[part] = rows.features, rows.label
-            if weight is not None:
-                weight[part] = rows.weight
-            if rows.key is not None:
-                keys.append(rows.key)
-        ids = np.arange(start, stop, dtype=np.int64)
-        key = np.concatenate(keys) if keys else None
-        return Rows(features, label, weight, ids, self.columns, key)
+        pieces = ((first, min(first + step, stop)) for first in range(start, stop, step))
+        parts = ((self.path, self.read_ranges([piece])) for piece in pieces)
+        return joined(stop - start, parts, start)
 
     def read_ranges(self, ranges: Sequence[tuple[int, int]], *, checked: bool = False) -> Rows:
         ids = _numbers_in(ranges)
@@ -285,25 +277,7 @@ def _numbers_in(ranges: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
     return np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
 
 
-def _columns(
-    table: Table, schema: Schema
-) -> tuple[list[_Place], list[str], dict[str, Sequence[int]]]:
-    """Return all columns of a table, their names, and which belong to each matrix."""
-    places: list[_Place] = []
-    names: list[str] = []
-    taken: set[str] = set()
-    groups: dict[str, Sequence[int]] = {}
-    for variable in table.variables:
-        first = len(places)
-        for i, column in enumerate(variable.columns):
-            names.append(f"{variable.name}/{column}" if column in taken else column)
-            taken.add(names[-1])
-            places.append(_Place(variable, i))
-        groups[variable.name] = range(first, len(places))
-    return places, names, groups
-
-
-def _only_matrix(table: Table, groups: dict[str, Sequence[int]]) -> Sequence[int] | None:
+def _only_matrix(table: Table, groups: Mapping[str, Sequence[int]]) -> Sequence[int] | None:
     """Return the columns of the only variable that is more than one value a row; None if none is.
 
     Raises

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
 from matexapps.data.batches.streamed import StreamedRows, layout
-from matexapps.data.formats import check_source, format_of, open_reader
+from matexapps.data.formats import files_of, open_reader
 from matexapps.data.labels import LabelFacts, require_binary
+from matexapps.data.memory import fits
 from matexapps.data.probe import Probe
 from matexapps.data.reader import Reader
 from matexapps.data.rows import Rows
 from matexapps.data.schema import Schema
-from matexapps.data.several_files import data_files
 from matexapps.data.source import resolve
 from matexapps.data.survey import Survey, survey
 
@@ -90,7 +90,7 @@ def whole_of_file(
     try:
         if not reader.by_row:
             reader = _faster(reader, known, memory, comm)
-        if 2 * reader.estimated_rows() * reader.row_bytes <= memory:
+        if fits(reader.estimated_rows(), reader.row_bytes, memory):
             whole: Whole = _InMemory(reader.read_all(comm))
         else:
             whole = _in_file(reader, memory, comm, keep_label=keep_label)
@@ -108,8 +108,8 @@ def _faster(reader: Reader, schema: Schema, memory: int, comm: Communicator) -> 
     """Return a reader of the columnar copy of text that is large, or has a copy already."""
     from matexapps.data.csv.cache import columnar_copy, has_copy
 
-    size = reader.estimated_rows() * reader.row_bytes
-    worth = 2 * size > memory or size > _WORTH_A_COPY
+    rows, row_bytes = reader.estimated_rows(), reader.row_bytes
+    worth = not fits(rows, row_bytes, memory) or rows * row_bytes > _WORTH_A_COPY
     if worth or comm.on_root(lambda: has_copy(reader, schema)):
         return columnar_copy(reader, schema, comm)
     return reader
@@ -127,9 +127,8 @@ def _open(path: Path, schema: Schema, comm: Communicator) -> Reader:
 
     def first() -> None:
         nonlocal reader
-        check_source(path)
         with Probe() as probe:
-            for one in [path] if path.is_file() else data_files(path, format_of):
+            for one in files_of(path):
                 probe.check(one, schema)
         reader = open_reader(path, schema)
 

@@ -18,7 +18,7 @@ from matexapps.data.csv.fault import Place, find_fault, records
 from matexapps.data.csv.ranges import ByteRange, cut, lines_before
 from matexapps.data.encoding import EMPTY_TEXTS
 from matexapps.errors import DataError
-from matexapps.progress import report
+from matexapps.progress import report_work
 
 T = TypeVar("T")
 
@@ -164,17 +164,7 @@ class CsvParser:
                 yield columns.block(batch)
 
     def _report(self, comm: Communicator, done: int, total: int) -> None:
-        report(
-            {
-                "kind": "work",
-                "rank": comm.rank,
-                "world_size": comm.world_size,
-                "what": f"reading {self._path.name}",
-                "done": done,
-                "total": total,
-                "unit": "bytes",
-            }
-        )
+        report_work(f"reading {self._path.name}", done, total, "bytes", comm.rank, comm.world_size)
 
 
 _Parsed = tuple[list[Block], str]

@@ -26,7 +26,7 @@ from matexapps.data.encoding import EMPTY_TEXTS
 from matexapps.data.schema import Schema
 from matexapps.data.table import BLOCK_BYTES, Variable
 from matexapps.errors import DataError
-from matexapps.progress import report
+from matexapps.progress import report_work
 
 _EMPTY = pa.array(EMPTY_TEXTS, pa.string())
 _NOTHING = pa.array([text for text in EMPTY_TEXTS if text.lower() != "nan"], pa.string())
@@ -138,17 +138,7 @@ class CsvTable:
         return DataError(f"{self.path} cannot be read as CSV: {reason}; write it again")
 
     def _report(self, doing: str, done: int, total: int) -> None:
-        report(
-            {
-                "kind": "work",
-                "rank": 0,
-                "world_size": 1,
-                "what": f"{doing} {self.path.name}",
-                "done": done,
-                "total": total,
-                "unit": "bytes",
-            }
-        )
+        report_work(f"{doing} {self.path.name}", done, total, "bytes")
 
 
 class _Type:

@@ -21,8 +21,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from matexapps.data.csv.dialect import DELIMITERS
-from matexapps.data.raw_files import described, named_columns
-from matexapps.data.table import Variable
+from matexapps.data.raw_files import described
+from matexapps.data.table import Variable, named_columns
 from matexapps.errors import DataError
 
 # Text takes several times the memory of the numbers in it.

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.data.chunks import chunk_rows
-from matexapps.data.raw_files import label_column, named_columns
-from matexapps.data.table import BLOCK_BYTES, Variable
+from matexapps.data.schema import label_column
+from matexapps.data.table import BLOCK_BYTES, Variable, named_columns
 from matexapps.errors import DataError
 
 _MATRIX, _COMPOUND = "features", "table"

@@ -15,10 +15,11 @@ from matexapps.data.overview.column_facts import ColumnFacts, Gathering
 from matexapps.data.overview.label_balance import Balance, LabelBalance
 from matexapps.data.overview.storage import storage
 from matexapps.data.overview.training_needs import Training, training_of
-from matexapps.data.raw_files import RawFiles, label_column, listed, named_columns
-from matexapps.data.schema import Column, Schema, position
+from matexapps.data.raw_files import RawFiles, listed
+from matexapps.data.schema import Column, Schema, label_column, position
+from matexapps.data.table import named_columns
 from matexapps.errors import DataError
-from matexapps.progress import report
+from matexapps.progress import report_work
 
 
 @dataclass(frozen=True)
@@ -178,14 +179,4 @@ def _notes(
 
 
 def _report(files: RawFiles, done: int) -> None:
-    report(
-        {
-            "kind": "work",
-            "rank": 0,
-            "world_size": 1,
-            "what": f"looking at {files.path.name}",
-            "done": done,
-            "total": len(files),
-            "unit": "rows",
-        }
-    )
+    report_work(f"looking at {files.path.name}", done, len(files), "rows")

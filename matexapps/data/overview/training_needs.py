@@ -8,15 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from matexapps.data.formats import open_reader
+from matexapps.data.memory import fits
 from matexapps.data.overview.column_facts import ColumnFacts
 from matexapps.data.overview.label_balance import LabelBalance
 from matexapps.data.partition import share
 from matexapps.data.raw_files import RawFiles, listed
-from matexapps.data.split import part_size
+from matexapps.data.split import TEST_SHARE, VALIDATION_SHARE, part_size
 from matexapps.errors import DataError
-
-# What a DataSet takes where nothing else is said.
-_VALIDATION, _TEST = 0.1, 0.2
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ def _plan(files: RawFiles, ranks: int, memory: int) -> tuple[Training | None, st
     row_bytes = reader.row_bytes
     features = int(np.prod(reader.sample_shape, dtype=np.int64))
     reader.close()
-    validation, test = part_size(rows, _VALIDATION), part_size(rows, _TEST)
+    validation, test = part_size(rows, VALIDATION_SHARE), part_size(rows, TEST_SHARE)
     train = rows - validation - test
     if train < ranks:
         return None, f"{rows} rows are too few for {ranks} ranks: start fewer or use more rows"
@@ -119,8 +117,7 @@ def _plan(files: RawFiles, ranks: int, memory: int) -> tuple[Training | None, st
         row_bytes=row_bytes,
         bytes=rows * row_bytes,
         memory=memory,
-        # Splitting the rows needs them twice.
-        in_memory=2 * rows * row_bytes <= memory,
+        in_memory=fits(rows, row_bytes, memory),
         train=train,
         validation=validation,
         test=test,

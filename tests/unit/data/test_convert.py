@@ -14,8 +14,9 @@ from hypothesis.extra import numpy as hnp
 
 from matexapps.data.convert import convert
 from matexapps.data.formats import open_table
-from matexapps.data.raw_files import RawFiles, named_columns
+from matexapps.data.raw_files import RawFiles
 from matexapps.data.schema import Schema
+from matexapps.data.table import named_columns
 from matexapps.errors import DataError
 
 NUMBERS = ["float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint64", "bool"]
