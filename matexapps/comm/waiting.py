@@ -13,6 +13,7 @@ from typing import Any
 
 from mpi4py import MPI
 
+from matexapps.comm.long_waits import LongWaits
 from matexapps.errors import CommunicationError, DeadlineExceeded, PeerAborted
 
 _ABORT_TAG = 1
@@ -36,6 +37,7 @@ class Waiting:
         self.timeout_s = timeout_s
         self.waited_s = 0.0
         self.broken_by: str | None = None
+        self._long_waits = LongWaits()
         self._control = MPI.COMM_NULL
         self._abort: PeerAborted | None = None
         self._spin_s = _SPIN_S
@@ -64,8 +66,11 @@ class Waiting:
         if MPI.Request.Testall(requests):
             return
         start = time.perf_counter()
+        self._long_waits.begin(what)
+        well = False
         try:
             self._loop(requests, what, start)
+            well = True
         except BaseException as error:
             self._unfinished.append((requests, buffers))
             self.give_up(
@@ -75,7 +80,9 @@ class Waiting:
                 raise CommunicationError(f"MPI failed in {what}: {error}") from error
             raise
         finally:
-            self.waited_s += time.perf_counter() - start
+            elapsed = time.perf_counter() - start
+            self.waited_s += elapsed
+            self._long_waits.end(elapsed, well)
 
     def _loop(self, requests: list[MPI.Request], what: str, start: float) -> None:
         test = MPI.Request.Testall
@@ -101,6 +108,7 @@ class Waiting:
                         "look for a rank that is stuck or took another branch, or allow more "
                         "with open_world(timeout_s=...)"
                     )
+                self._long_waits.watch(elapsed)
                 next_look = now + _LOOK_EVERY_S
 
     def _ends_soon(self, requests: list[MPI.Request]) -> bool:
