@@ -57,6 +57,10 @@ class MissingExtraError(MatexError):
     """An optional dependency is not installed."""
 
 
+class MismatchedCollectives(CommunicationError):
+    """Ranks were about to run different collectives; the message names each one's place."""
+
+
 def did_you_mean(name: str, options: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the option nearest to ``name``, or an empty text."""
     near = difflib.get_close_matches(name, list(options), n=1, cutoff=0.5)

@@ -129,6 +129,8 @@ class Communicator(ABC):
 
     def agree(self, error: Exception | None) -> None:
         """Raise on every rank if any rank brings an error: the lowest such rank's error."""
+        if error is not None and self.broken:
+            raise error
         errors = self.all_gather_object(error)
         first = next((e for e in errors if e is not None), None)
         if first is not None:
@@ -142,6 +144,8 @@ class Communicator(ABC):
             try:
                 result = function()
             except Exception as caught:
+                if self.broken:
+                    raise
                 error = caught
         result, error = self.broadcast_object((result, error))
         if error is not None:

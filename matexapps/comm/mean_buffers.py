@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from mpi4py import MPI
+from numpy.typing import NDArray
 
 from matexapps.comm.communicator import MeanBuffer
 from matexapps.comm.waiting import Waiting
@@ -104,3 +105,33 @@ class MessageMean(MeanBuffer):
 
     def close(self) -> None:
         pass
+
+
+class CheckedMean(MeanBuffer):
+    """Another buffer, each of whose collectives begins with a check that all ranks call it.
+
+    Parameters
+    ----------
+    buffer : MeanBuffer
+    number : int
+        Tells the buffers of a communicator apart.
+    begin : callable
+        Takes the operation's name, the buffer's number, and what it works on.
+    """
+
+    def __init__(
+        self, buffer: MeanBuffer, number: int, begin: Callable[[str, int, NDArray[Any]], None]
+    ) -> None:
+        self._buffer = buffer
+        self._number = number
+        self._begin = begin
+        self.local, self.mean = buffer.local, buffer.mean
+
+    def average(self, weight: float) -> float:
+        self._begin("average() of mean buffer {}", self._number, self.local)
+        return self._buffer.average(weight)
+
+    def close(self) -> None:
+        self._begin("close() of mean buffer {}", self._number, self.local)
+        self._buffer.close()
+        self.local, self.mean = self._buffer.local, self._buffer.mean

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pickle
 from collections.abc import Sequence
@@ -11,9 +12,10 @@ import numpy as np
 from mpi4py import MPI
 from numpy.typing import NDArray
 
+from matexapps.comm.agreement import Agreement
 from matexapps.comm.c_library import CLibrary, load_c_library, with_handles
 from matexapps.comm.communicator import Communicator, MeanBuffer, Op
-from matexapps.comm.mean_buffers import MessageMean, SharedMemoryMean
+from matexapps.comm.mean_buffers import CheckedMean, MessageMean, SharedMemoryMean
 from matexapps.comm.waiting import Waiting
 from matexapps.errors import CommunicationError
 
@@ -27,10 +29,11 @@ class MpiCommunicator(Communicator):
     """All ranks of the job, over private duplicates of MPI's world.
 
     One duplicate carries the data, one carries the news that a rank gave up: work that is cut
-    short can leave messages behind on the first, which is then never used again.
+    short can leave messages behind on the first, which is then never used again. Where collectives
+    are checked, a third carries the checks.
     """
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, timeout_s: float, check: bool) -> None:
         world = MPI.COMM_WORLD
         self.rank, self.world_size = world.rank, world.size
         self.hostname = MPI.Get_processor_name()
@@ -44,6 +47,17 @@ class MpiCommunicator(Communicator):
         self.local_rank, self.local_size = self._node.rank, self._node.size
         if self.local_size > (os.cpu_count() or 1):
             self._waiting.yield_at_once()
+        self._mean_buffers = itertools.count(1)
+        self._agreement = self._open_agreement(check)
+
+    def _open_agreement(self, wanted: bool) -> Agreement | None:
+        wanted_by_any = np.array([wanted], np.uint8)
+        self._all_reduce([wanted_by_any], "max")
+        if not wanted_by_any[0]:
+            return None
+        comm, ready = self._data.Idup()
+        self._waiting.complete([ready], "opening the world")
+        return Agreement(comm, self._waiting, self._all_gather)
 
     @property
     def waited_s(self) -> float:
@@ -55,7 +69,15 @@ class MpiCommunicator(Communicator):
         """True once a wait was cut short."""
         return self._waiting.broken_by is not None
 
-    def _check(self) -> None:
+    def _begin(
+        self, operation: str, detail: object = None, array: NDArray[Any] | None = None
+    ) -> None:
+        """Refuse to go on where messages were lost; check, if asked to, that all ranks are here."""
+        self._refuse_if_broken()
+        if self._agreement is not None:
+            self._agreement.check(operation, detail, array)
+
+    def _refuse_if_broken(self) -> None:
         if self._waiting.broken_by is not None:
             raise CommunicationError(
                 f"this communicator was left in the middle of a message "
@@ -63,55 +85,79 @@ class MpiCommunicator(Communicator):
             )
 
     def barrier(self) -> None:
-        self._check()
+        self._begin("barrier()")
+        self._barrier()
+
+    def _barrier(self) -> None:
+        self._refuse_if_broken()
         self._waiting.complete([self._data.Ibarrier()], "barrier")
 
     def broadcast(self, array: NDArray[Any], root: int = 0) -> None:
-        self._check()
-        for piece in _pieces(array):
-            self._waiting.complete([self._data.Ibcast(piece, root=root)], "broadcast", array)
+        pieces = _pieces(array)
+        self._begin("broadcast(root={})", root, array)
+        self._broadcast(pieces, root)
+
+    def _broadcast(self, pieces: list[NDArray[Any]], root: int) -> None:
+        for piece in pieces:
+            self._waiting.complete([self._data.Ibcast(piece, root=root)], "broadcast", piece)
 
     def all_reduce(self, array: NDArray[Any], op: Op = "sum") -> None:
-        self._check()
-        for piece in _pieces(array):
+        pieces = _pieces(array)
+        self._begin("all_reduce({})", op, array)
+        self._all_reduce(pieces, op)
+
+    def _all_reduce(self, pieces: list[NDArray[Any]], op: Op) -> None:
+        for piece in pieces:
             request = self._data.Iallreduce(MPI.IN_PLACE, piece, op=_OPS[op])
-            self._waiting.complete([request], "all_reduce", array)
+            self._waiting.complete([request], "all_reduce", piece)
 
     def broadcast_object(self, value: T, root: int = 0) -> T:
         content = _pack(value) if self.rank == root else b""
+        self._begin("broadcast_object(root={})", root)
         length = np.array([len(content)], np.int64)
-        self.broadcast(length, root)
+        self._broadcast([length], root)
         data = np.empty(int(length[0]), np.uint8)
         if self.rank == root:
             data[:] = np.frombuffer(content, np.uint8)
-        self.broadcast(data, root)
+        self._broadcast(_pieces(data), root)
         # Bytes that a rank of this very job made a moment ago; nothing from a file.
         return value if self.rank == root else pickle.loads(data.tobytes())
 
     def all_gather_object(self, value: T) -> list[T]:
-        self._check()
-        mine = np.frombuffer(_pack(value), np.uint8)
+        content = _pack(value)
+        self._begin("all_gather_object()")
+        return [
+            value if rank == self.rank else pickle.loads(packed)
+            for rank, packed in enumerate(self._all_gather(content))
+        ]
+
+    def _all_gather(self, content: bytes) -> list[bytes]:
+        mine = np.frombuffer(content, np.uint8)
         lengths = np.zeros(self.world_size, np.int64)
         lengths[self.rank] = len(mine)
-        self.all_reduce(lengths)
+        self._all_reduce([lengths], "sum")
         joined = np.empty(int(lengths.sum()), np.uint8)
         starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
         request = self._data.Iallgatherv(mine, [joined, lengths, starts, MPI.BYTE])
         self._waiting.complete([request], "all_gather", mine, joined)
-        return [
-            value if rank == self.rank else pickle.loads(joined[s : s + n].tobytes())
-            for rank, (s, n) in enumerate(zip(starts, lengths, strict=True))
-        ]
+        return [joined[s : s + n].tobytes() for s, n in zip(starts, lengths, strict=True)]
 
     def mean_buffer(self, length: int, dtype: type[np.floating[Any]]) -> MeanBuffer:
-        self.barrier()
+        self._begin("mean_buffer({0[0]}, {0[1]})", (length, np.dtype(dtype).name))
+        self._barrier()
+        buffer: MeanBuffer
         if self.local_size == self.world_size:
-            return SharedMemoryMean(self._node, self.barrier, length, dtype)
-        return MessageMean(self._data, self._waiting, length, dtype)
+            buffer = SharedMemoryMean(self._node, self._barrier, length, dtype)
+        else:
+            buffer = MessageMean(self._data, self._waiting, length, dtype)
+        if self._agreement is None:
+            return buffer
+        return CheckedMean(buffer, next(self._mean_buffers), self._begin)
 
     def c_library(self, names: Sequence[str]) -> CLibrary | None:
+        self._begin("c_library({})", ", ".join(names))
         functions = load_c_library(names)
-        found = self.all_gather_object(functions is not None)
+        found = self._all_gather(b"found" if functions is not None else b"")
         if functions is None or not all(found):
             return None
         return with_handles(functions, self._data)
@@ -121,11 +167,13 @@ class MpiCommunicator(Communicator):
 
     def close(self) -> None:
         # Freeing is collective, and a broken communicator's ranks no longer act together.
-        if self.broken:
+        if self.broken or self._data == MPI.COMM_NULL:
             return
+        self._begin("close()")
+        if self._agreement is not None:
+            self._agreement.close()
         for comm in (self._node, self._data, self._control):
-            if comm != MPI.COMM_NULL:
-                comm.Free()
+            comm.Free()
 
 
 def _pack(value: Any) -> bytes:

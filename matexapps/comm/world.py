@@ -7,6 +7,7 @@ import os
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.single import SingleProcess
 
+CHECK_COLLECTIVES = "MATEXAPPS_CHECK_COLLECTIVES"
 _LAUNCHER_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE")
 
 
@@ -15,7 +16,7 @@ def under_mpiexec() -> bool:
     return any(name in os.environ for name in _LAUNCHER_VARIABLES)
 
 
-def open_world(timeout_s: float = 600.0) -> Communicator:
+def open_world(timeout_s: float = 600.0, check: bool | None = None) -> Communicator:
     """Open a private communicator over all ranks, collectively.
 
     Each call makes a new duplicate of the world, so that work which was stopped in the middle
@@ -26,6 +27,10 @@ def open_world(timeout_s: float = 600.0) -> Communicator:
     ----------
     timeout_s : float
         The longest that one wait for other ranks may take, in seconds.
+    check : bool or None
+        Whether ranks make sure, before each collective, that all call the same, so that a mistake
+        is an error that names both places and not a hang. None: if the environment variable
+        ``MATEXAPPS_CHECK_COLLECTIVES`` is 1. All ranks check if one of them wants it.
 
     Returns
     -------
@@ -41,4 +46,6 @@ def open_world(timeout_s: float = 600.0) -> Communicator:
         return SingleProcess()
     from matexapps.comm.mpi import MpiCommunicator
 
-    return MpiCommunicator(timeout_s)
+    if check is None:
+        check = os.environ.get(CHECK_COLLECTIVES) == "1"
+    return MpiCommunicator(timeout_s, check)
