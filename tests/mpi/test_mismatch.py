@@ -1,0 +1,459 @@
+"""Ranks that run different collectives get an error that names both places; long waits are told."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import pairwise
+
+import pytest
+
+RANKS = [2, 3]
+
+MISMATCHES = """
+    import json
+    import numpy as np
+    from matexapps.comm.world import open_world
+    from matexapps.errors import MismatchedCollectives
+
+    three, four = np.zeros(3), np.zeros(4)
+    small = three.astype(np.float32)
+
+    def program(comm, name):
+        first = comm.rank == 0
+        if name == "order":
+            if first:
+                comm.all_reduce(three)
+            else:
+                comm.barrier()
+        elif name == "operation":
+            comm.broadcast_object("a") if first else comm.all_gather_object("a")
+        elif name == "reduce op":
+            comm.all_reduce(three, "sum" if first else "max")
+        elif name == "shape":
+            comm.all_reduce(three if first else four)
+        elif name == "dtype":
+            comm.broadcast(three if first else small)
+        elif name == "root":
+            comm.broadcast(three, root=0 if first else 1)
+        elif name == "root of an object":
+            comm.broadcast_object("a", root=0 if first else 1)
+        elif name == "shape of rows":
+            comm.all_gather_rows(np.zeros((2, 3 if first else 4)))
+        elif name == "agree, on_root":
+            comm.agree(None) if first else comm.on_root(lambda: 1)
+        elif name == "inside on_root":
+            comm.on_root(lambda: comm.barrier())
+        elif name == "inside agree":
+            error = None
+            try:
+                comm.barrier() if first else comm.all_gather_object(1)
+            except MismatchedCollectives as caught:
+                error = caught
+            comm.agree(error)
+        elif name == "length of a mean":
+            comm.mean_buffer(3 if first else 4, np.float32)
+        elif name == "dtype of a mean":
+            comm.mean_buffer(3, np.float32 if first else np.float64)
+        elif name == "average":
+            buffer = comm.mean_buffer(3, np.float32)
+            buffer.average(1.0) if first else comm.barrier()
+        elif name == "two means":
+            buffers = [comm.mean_buffer(3, np.float32) for _ in range(2)]
+            buffers[0 if first else 1].average(1.0)
+        elif name == "close of a mean":
+            buffer = comm.mean_buffer(3, np.float32)
+            buffer.close() if first else buffer.average(1.0)
+        elif name == "library":
+            comm.c_library(["none.so"]) if first else comm.barrier()
+        elif name == "close":
+            comm.close() if first else comm.all_reduce(three)
+
+    seen = {}
+    for name in %r:
+        comm = open_world(timeout_s=60, check=True)
+        comm.barrier()
+        try:
+            program(comm, name)
+            text = "no error"
+        except MismatchedCollectives as error:
+            text = str(error)
+        assert comm.broken
+        with open_world(timeout_s=60, check=True) as again:
+            seen[name] = again.all_gather_object(text)
+    if again.rank == 0:
+        print(json.dumps(seen))
+"""
+
+CALLS = {
+    "order": ("all_reduce(sum) of float64 (3,)", "barrier()"),
+    "operation": ("broadcast_object(root=0)", "all_gather_object()"),
+    "reduce op": ("all_reduce(sum) of float64 (3,)", "all_reduce(max) of float64 (3,)"),
+    "shape": ("all_reduce(sum) of float64 (3,)", "all_reduce(sum) of float64 (4,)"),
+    "dtype": ("broadcast(root=0) of float64 (3,)", "broadcast(root=0) of float32 (3,)"),
+    "root": ("broadcast(root=0) of float64 (3,)", "broadcast(root=1) of float64 (3,)"),
+    "root of an object": ("broadcast_object(root=0)", "broadcast_object(root=1)"),
+    "shape of rows": ("broadcast(root=0) of float64 (2, 3)", "broadcast(root=0) of float64 (2, 4)"),
+    "agree, on_root": ("all_gather_object()", "broadcast_object(root=0)"),
+    "inside on_root": ("barrier()", "broadcast_object(root=0)"),
+    "inside agree": ("barrier()", "all_gather_object()"),
+    "length of a mean": ("mean_buffer(3, float32)", "mean_buffer(4, float32)"),
+    "dtype of a mean": ("mean_buffer(3, float32)", "mean_buffer(3, float64)"),
+    "average": ("average() of mean buffer 1 of float32 (3,)", "barrier()"),
+    "two means": (
+        "average() of mean buffer 1 of float32 (3,)",
+        "average() of mean buffer 2 of float32 (3,)",
+    ),
+    "close of a mean": (
+        "close() of mean buffer 1 of float32 (3,)",
+        "average() of mean buffer 1 of float32 (3,)",
+    ),
+    "library": ("c_library(none.so)", "barrier()"),
+    "close": ("close()", "all_reduce(sum) of float64 (3,)"),
+}
+
+
+def succeeded(result):
+    assert result.returncode == 0, result.stdout + result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("n", RANKS)
+def test_every_kind_of_mismatch_is_told_on_every_rank_and_a_fresh_world_works(run_ranks, n):
+    seen = succeeded(run_ranks(n, MISMATCHES % list(CALLS)))
+    others = "rank 1" if n == 2 else "ranks 1, 2"
+    for name, (first, second) in CALLS.items():
+        assert seen[name] == [seen[name][0]] * n
+        headline, mine, theirs, advice = seen[name][0].splitlines()
+        assert headline == "ranks do not run the same collective:"
+        assert mine.startswith(f"  rank 0: {first} at ranks.py:")
+        assert theirs.startswith(f"  {others}: {second} at ranks.py:")
+        assert "`if` that depends on the rank" in advice
+
+
+def test_the_place_is_the_line_that_calls(run_ranks, tmp_path):
+    seen = succeeded(run_ranks(3, MISMATCHES % ["order", "agree, on_root", "inside on_root"]))
+    lines = (tmp_path / "ranks.py").read_text().splitlines()
+    for text in seen.values():
+        places = re.findall(r" at ranks\.py:(\d+): (.*)", text[0])
+        assert len(places) == 2
+        for number, line in places:
+            assert lines[int(number) - 1].strip() == line
+    assert "comm.all_reduce(three)" in seen["order"][0]
+    assert "comm.on_root(lambda: 1)" in seen["agree, on_root"][0]
+
+
+@pytest.mark.parametrize("n", RANKS)
+def test_leaving_the_world_early_is_a_mismatch_for_both(run_ranks, n):
+    seen = succeeded(
+        run_ranks(
+            n,
+            """
+            import json
+            import numpy as np
+            from matexapps.comm.world import open_world
+            from matexapps.errors import MismatchedCollectives
+
+            text = "no error"
+            try:
+                with open_world(timeout_s=60, check=True) as comm:
+                    if comm.rank != 1:
+                        comm.all_reduce(np.zeros(2))
+            except MismatchedCollectives as error:
+                text = str(error)
+            with open_world(timeout_s=60, check=True) as again:
+                texts = again.all_gather_object(text)
+                if again.rank == 0:
+                    print(json.dumps(texts))
+            """,
+        )
+    )
+    assert seen == [seen[0]] * n
+    assert re.search(r"rank 1: close\(\) at ranks.py:\d+: with open_world\(", seen[0])
+    assert re.search(r"ranks? 0(, 2)?: all_reduce\(sum\) of float64 \(2,\) at ranks.py", seen[0])
+
+
+@pytest.mark.parametrize("n", RANKS)
+def test_leaving_with_an_exception_waits_for_nobody_and_frees_the_others(run_ranks, n):
+    result = run_ranks(
+        n,
+        """
+        from matexapps.comm.world import open_world
+        from matexapps.errors import PeerAborted
+
+        flag = open_world()
+        try:
+            with open_world(timeout_s=60, check=True) as comm:
+                if comm.rank == 1:
+                    raise ValueError("the third row is odd")
+                comm.barrier()
+        except ValueError:
+            print("left", flush=True)
+        except PeerAborted as error:
+            print("freed:", error, flush=True)
+        flag.barrier()
+        """,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("left") == 1
+    assert len(re.findall("freed: rank 1 on .* ValueError: the third row", result.stdout)) == n - 1
+
+
+@pytest.mark.parametrize(("wish", "expected"), [("1", "MismatchedCollectives"), ("0", "passed")])
+def test_the_environment_switches_checks_on(run_ranks, wish, expected):
+    result = run_ranks(
+        2,
+        """
+        import os, sys
+        os.environ["MATEXAPPS_CHECK_COLLECTIVES"] = sys.argv[1]
+        import numpy as np
+        from matexapps.comm.world import open_world
+        from matexapps.errors import CommunicationError
+
+        comm = open_world(timeout_s=60)
+        try:
+            comm.all_reduce(np.zeros(3), "sum" if comm.rank == 0 else "max")
+            print("passed", flush=True)
+        except CommunicationError as error:
+            print(type(error).__name__, flush=True)
+        """,
+        wish,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count(expected) == 2
+
+
+def test_all_ranks_check_if_one_wants_it(run_ranks):
+    result = run_ranks(
+        3,
+        """
+        from matexapps.comm.world import open_world
+        from matexapps.errors import MismatchedCollectives
+
+        comm = open_world(timeout_s=60, check=open_world().rank == 2)
+        try:
+            comm.barrier() if comm.rank == 0 else comm.all_gather_object(1)
+        except MismatchedCollectives:
+            print("told", flush=True)
+        """,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("told") == 3
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_programs_that_match_give_their_results_and_no_error(run_ranks, n):
+    seen = succeeded(
+        run_ranks(
+            n,
+            """
+            import json
+            import numpy as np
+            from matexapps.comm.world import open_world
+
+            for _ in range(3):
+                with open_world(timeout_s=60, check=True) as comm:
+                    rank, n = comm.rank, comm.world_size
+                    comm.barrier()
+                    large = np.arange(1_500_000, dtype=np.float64) + rank
+                    comm.all_reduce(large)
+                    sums = bool((large == n * np.arange(1_500_000) + n * (n - 1) / 2).all())
+                    image = np.full((3, 700_000), rank, np.float32)
+                    comm.broadcast(image, root=n - 1)
+                    objects = comm.all_gather_object("x" * 1000 * rank)
+                    rows = comm.all_gather_rows(np.full((rank, 2), rank, np.float32))
+                    comm.agree(None)
+                    text = comm.broadcast_object("x" * 10 * (rank + 1), root=n - 1)
+                    found = comm.c_library(["no_such_library.so"])
+                    means = []
+                    for length in (7, 600_001):
+                        buffer = comm.mean_buffer(length, np.float64)
+                        for step in range(5):
+                            buffer.local[:] = rank * (step + 1)
+                            means.append([buffer.average(1.0), buffer.mean[-1].item()])
+                        buffer.close()
+                    result = [sums, image.max().item(), [len(o) for o in objects],
+                              rows[:, 0].tolist(), text, found, means, comm.on_root(lambda: 5)]
+                    everybody = comm.all_gather_object(result)
+                comm.close()
+            if rank == 0:
+                print(json.dumps(everybody))
+            """,
+        )
+    )
+    means = [[n, (n - 1) / 2 * (step + 1)] for _ in range(2) for step in range(5)]
+    objects = [1000 * r for r in range(n)]
+    rows = [r for r in range(n) for _ in range(r)]
+    result = [True, n - 1, objects, rows, "x" * 10 * n, None, means, 5]
+    assert seen == [result] * n
+
+
+TRAINER = """
+    import json, os, sys
+    import numpy as np
+    import torch
+    from torch import nn
+    import matexapps as mx
+
+    def data_set():
+        rng = np.random.default_rng(5)
+        features = rng.normal(size=(503, 6)).astype(np.float32)
+        label = (features[:, 0] > 0.3).astype(np.float32)
+        return mx.DataSet.from_arrays(features, label, validation=0.2, test=0.1)
+
+    def fit(check, callbacks=()):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(6, 24), nn.Tanh(), nn.Linear(24, 1))
+        comm = mx.open_world(timeout_s=60, check=check)
+        trainer = mx.Trainer(net, comm=comm, batch_size=50, metrics=["accuracy"],
+                             callbacks=callbacks)
+        history = trainer.fit(data_set(), epochs=3)
+        weights = torch.cat([p.detach().reshape(-1) for p in net.parameters()])
+        return [[row["loss"], row["accuracy"]] for row in history.rows], weights.tolist()
+"""
+
+
+@pytest.mark.parametrize("n", RANKS)
+def test_checks_do_not_change_what_is_learned(run_ranks, n):
+    plain, checked = succeeded(
+        run_ranks(
+            n,
+            TRAINER
+            + """
+    results = [fit(False), fit(True)]
+    if mx.open_world().rank == 0:
+        print(json.dumps(results))
+    """,
+        )
+    )
+    assert len(plain[1]) == 6 * 24 + 24 + 24 + 1
+    assert checked == plain
+
+
+@pytest.mark.parametrize("n", RANKS)
+def test_a_callback_that_evaluates_on_one_rank_is_told_with_the_users_line(run_ranks, n):
+    texts = succeeded(
+        run_ranks(
+            n,
+            TRAINER
+            + """
+    class OnlyRankZero(mx.Callback):
+        def on_epoch_start(self, trainer):
+            if trainer.comm.rank == 0:
+                trainer.evaluate(data_set().validation)
+
+    text = "no error"
+    try:
+        fit(True, [OnlyRankZero()])
+    except mx.errors.MismatchedCollectives as error:
+        text = str(error)
+    with mx.open_world() as again:
+        texts = again.all_gather_object(text)
+        if again.rank == 0:
+            print(json.dumps(texts))
+    """,
+        )
+    )
+    assert texts == [texts[0]] * n
+    rank_0, others = re.split(r"\n  ranks? 1", texts[0])
+    assert re.search(r"rank 0: .* at matexapps/train/\w+\.py:\d+: ", rank_0)
+    assert re.search(
+        r"\n +called from ranks\.py:\d+: trainer\.evaluate\(data_set\(\)\.validation\)$", rank_0
+    )
+    assert re.search(r"average\(\) of mean buffer 1 .* at matexapps/train/gradients\.py", others)
+    assert "called from ranks.py" in others
+    assert "trainer.fit(data_set(), epochs=3)" in others
+
+
+WAITS = """
+    import json, os, sys, time
+    os.environ["MATEXAPPS_HANG_AFTER_S"] = sys.argv[1]
+    from matexapps import progress
+    from matexapps.comm.world import open_world
+    from matexapps.errors import CommunicationError
+
+    flag = open_world()
+    comm = open_world(timeout_s=float(sys.argv[2]), check=bool(int(sys.argv[3])))
+    events = []
+    with progress.reporting_to(events.append):
+        if comm.rank == 1:
+            time.sleep(1.5)
+        try:
+            comm.barrier()
+        except CommunicationError:
+            pass
+    everybody = flag.all_gather_object(events)
+    if comm.rank == 0:
+        print(json.dumps(everybody))
+"""
+
+
+@pytest.mark.parametrize("check", [0, 1])
+@pytest.mark.parametrize("limit_s", [60, 1])
+@pytest.mark.parametrize("n", RANKS)
+def test_a_long_wait_is_told_at_each_doubling_and_when_it_is_over(run_ranks, n, limit_s, check):
+    everybody = succeeded(run_ranks(n, WAITS, 0.2, limit_s, check))
+    waiting = [rank for rank in range(n) if rank != 1]
+    for rank in waiting:
+        events = everybody[rank]
+        assert {(e["kind"], e["rank"], e["world_size"]) for e in events} == {("waiting", rank, n)}
+        assert {e["what"] for e in events} == {"barrier()" if check else "barrier"}
+        assert [e.get("over", False) for e in events] == [False] * (len(events) - 1) + [True]
+        lengths = [e["seconds"] for e in events]
+        assert lengths[0] > 0.2
+        assert all(b >= 2 * a for a, b in pairwise(lengths[:-1]))
+        assert lengths[-1] >= lengths[-2]
+
+
+def test_a_wait_below_the_threshold_is_not_told(run_ranks):
+    assert succeeded(run_ranks(2, WAITS, "", 60, 0)) == [[], []]
+
+
+def test_without_a_setting_a_wait_is_long_by_what_was_met_before(run_ranks):
+    told = succeeded(
+        run_ranks(
+            1,
+            """
+            import json
+            from matexapps import progress
+            from matexapps.comm.long_waits import LongWaits
+
+            waits, told = LongWaits(), []
+            with progress.reporting_to(lambda event: told.append(event["seconds"])):
+                waits.begin("barrier")
+                waits.watch(9.9)
+                waits.watch(10.1)
+                waits.watch(20.1)
+                waits.watch(20.3)
+                waits.end(600.0, well=False)
+                waits.begin("barrier")
+                waits.watch(9.8)
+                waits.end(2.0, well=True)
+                waits.begin("barrier")
+                waits.watch(39.9)
+                waits.watch(40.1)
+                waits.end(41.0, well=True)
+            print(json.dumps(told))
+            """,
+        )
+    )
+    assert told == [10.1, 20.3, 600.0, 40.1, 41.0]
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "0", "nan"])
+def test_a_threshold_that_is_no_number_of_seconds_is_refused(run_ranks, text):
+    result = run_ranks(
+        1,
+        """
+        import os, sys
+        os.environ["MATEXAPPS_HANG_AFTER_S"] = sys.argv[1]
+        from matexapps.comm.long_waits import LongWaits
+        from matexapps.errors import PreflightError
+        try:
+            LongWaits()
+        except PreflightError as error:
+            print(error)
+        """,
+        text,
+    )
+    assert f"MATEXAPPS_HANG_AFTER_S is {text!r}, which is no number of seconds" in result.stdout
