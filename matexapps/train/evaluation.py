@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,12 @@ from matexapps.comm.communicator import Communicator
 from matexapps.data.batches.batch import Batch
 from matexapps.data.batches.loader import open_loader
 from matexapps.data.matex_names import Part
+from matexapps.data.partition import share
 from matexapps.errors import TrainingError
 from matexapps.train.losses import RowLoss
 from matexapps.train.metrics import Metric
 from matexapps.train.precision import Precision
+from matexapps.train.whereabouts import Whereabouts
 
 _EVALUATION_BATCH = 4096
 
@@ -28,15 +32,19 @@ def evaluate(
     metrics: Sequence[Metric],
     precision: Precision,
     comm: Communicator,
+    doing: str,
 ) -> dict[str, float]:
-    """Return the weighted mean loss and all metrics over ``rows``. Collective."""
+    """Return the weighted mean loss and all metrics over ``rows``. Collective.
+
+    ``doing`` says in an error's note what this was for.
+    """
     if len(rows) == 0:
         raise TrainingError("cannot evaluate on no rows; give this part of the data a share")
     for metric in metrics:
         metric.reset()
     loss_sums = np.zeros(2)
-    with _evaluating(model), torch.no_grad():
-        for batch in _own_batches(rows, precision.device, comm):
+    with _evaluating(model), _own_batches(rows, precision.device, comm, doing) as batches:
+        for batch in batches:
             prediction = precision.forward(model, batch.features)
             mean, weight = loss(prediction, batch.label, batch.weight, batch.total_weight)
             loss_sums += (float(mean) * weight, weight)
@@ -55,8 +63,8 @@ def predict(
 ) -> NDArray[Any]:
     """Return the network's outputs for all ``rows``, in their order, on every rank. Collective."""
     outputs: list[NDArray[Any]] = []
-    with _evaluating(model), torch.no_grad():
-        for batch in _own_batches(rows, precision.device, comm):
+    with _evaluating(model), _own_batches(rows, precision.device, comm, "in prediction") as batches:
+        for batch in batches:
             outputs.append(precision.forward(model, batch.features).cpu().numpy())
     shapes = comm.all_gather_object((outputs[0].shape[1:], outputs[0].dtype) if outputs else None)
     known = next((shape for shape in shapes if shape is not None), None)
@@ -66,9 +74,16 @@ def predict(
     return comm.all_gather_rows(mine)
 
 
-def _own_batches(rows: Part, device: torch.device, comm: Communicator) -> Iterator[Batch]:
-    """Return this rank's contiguous share of ``rows`` in large batches."""
-    return open_loader(rows, _EVALUATION_BATCH, comm, device).in_order()
+@contextmanager
+def _own_batches(
+    rows: Part, device: torch.device, comm: Communicator, doing: str
+) -> Iterator[Iterator[Batch]]:
+    """Give this rank's contiguous share of ``rows`` in large batches, without gradients."""
+    part = share(len(rows), comm.rank, comm.world_size)
+    number = math.ceil((part.stop - part.start) / _EVALUATION_BATCH)
+    batches = open_loader(rows, _EVALUATION_BATCH, comm, device).in_order()
+    with Whereabouts(doing, number) as place, torch.no_grad():
+        yield place.follow(batches)
 
 
 class _evaluating:

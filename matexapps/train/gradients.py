@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import compress
 from typing import Any
@@ -13,6 +13,7 @@ import torch
 import torch.distributed as dist
 
 from matexapps.comm.communicator import Communicator
+from matexapps.data.batches.batch import Batch
 from matexapps.devices import RankDevice
 from matexapps.errors import TrainingError
 
@@ -212,3 +213,38 @@ def gradient_average(
     if device.device.type == "cpu":
         return HostGradients(comm, parameters)
     return NcclGradients(comm, parameters) if device.own_gpu else StagedGradients(comm, parameters)
+
+
+def global_gradient(
+    batch: Batch,
+    loss: Callable[[Batch], tuple[torch.Tensor, float]],
+    backward: Callable[[torch.Tensor], None],
+    average: GradientAverage | None,
+) -> tuple[torch.Tensor | float, torch.Tensor | float]:
+    """Give every parameter the gradient of the global batch; return its mean loss and weight.
+
+    Parameters
+    ----------
+    batch : Batch
+        This rank's part, which may have no rows.
+    loss : function
+        From a part to its mean loss and the weight behind it.
+    backward : function
+        Puts the gradients of a value into the parameters.
+    average : GradientAverage or None
+        None where this rank's part is the whole batch.
+    """
+    if average is None:
+        mean, total = loss(batch)
+        backward(mean)
+        return mean.detach(), total
+    part: torch.Tensor | float = 0.0
+    weight = 0.0
+    if len(batch):
+        mean, weight = loss(batch)
+        # In units of the batch's rows, so that sums stay as small as means.
+        scaled = mean * (weight / batch.global_rows)
+        backward(scaled)
+        part = scaled.detach()
+    mean_loss, share = average.average(part, weight / batch.global_rows)
+    return mean_loss, share * batch.global_rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -47,6 +48,14 @@ class Position:
         self._weights.append(weight)
         self.step += 1
 
+    @property
+    def not_finite(self) -> int | None:
+        """The first step, from 1, whose loss is not finite among those not settled yet."""
+        for k, loss in enumerate(self._losses):
+            if not math.isfinite(loss):
+                return self.step - len(self._losses) + k + 1
+        return None
+
     def settle(self) -> None:
         """Add the latest steps to the sums, all at once: one transfer from a GPU.
 
@@ -60,10 +69,10 @@ class Position:
         means, totals = _as_array(self._losses), _as_array(self._weights)
         finite = np.isfinite(means)
         if not finite.all():
-            step = self.step - len(means) + int(np.argmin(finite)) + 1
             raise TrainingError(
-                f"the loss became {means[~finite][0]} at epoch {self.epoch + 1}, step {step}; "
-                "lower the learning rate, set clip_norm, or look for extreme values in the features"
+                f"the loss became {means[~finite][0]} at epoch {self.epoch + 1}, "
+                f"step {self.not_finite}; lower the learning rate, set clip_norm, or look for "
+                "extreme values in the features"
             )
         self.loss_sum += float(means @ totals)
         self.weight_sum += float(totals.sum())

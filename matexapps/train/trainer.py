@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ from matexapps.devices import choose_device
 from matexapps.errors import TrainingError
 from matexapps.train.callbacks import Callback
 from matexapps.train.evaluation import evaluate, predict
-from matexapps.train.gradients import GradientAverage, gradient_average
+from matexapps.train.gradients import GradientAverage, global_gradient, gradient_average
 from matexapps.train.history import History
 from matexapps.train.losses import RowLoss, RowLossFunction
 from matexapps.train.metrics import Metric, as_metric
@@ -37,6 +37,7 @@ from matexapps.train.replicas import (
 )
 from matexapps.train.resume import restore, synchronise, take_snapshot
 from matexapps.train.standardize import fit_standardize
+from matexapps.train.whereabouts import Whereabouts, add_place, ids_of_step, shown
 
 SchedulerFactory = Callable[[torch.optim.Optimizer, int], Any]
 
@@ -173,7 +174,7 @@ class Trainer:
 
     def evaluate(self, rows: Part) -> dict[str, float]:
         """Return the loss and all metrics over ``rows``, each counted once. Collective."""
-        return evaluate(self.model, rows, self.loss, self.metrics, self.precision, self.comm)
+        return self._evaluate(rows, "in evaluation")
 
     def predict(self, rows: Part) -> NDArray[Any]:
         """Return the network's raw outputs for ``rows``, in their order. Collective."""
@@ -188,7 +189,7 @@ class Trainer:
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything that a checkpoint keeps. Collective."""
-        self.position.settle()
+        self._settle()
         return take_snapshot(self)
 
     def _prepare(self, data: DataSet, epochs: int) -> None:
@@ -209,13 +210,11 @@ class Trainer:
             data.train, self.batch_size, self.comm, self.rank_device.device, self.seed
         )
         pace = Pace(self.comm, epochs, self.steps_per_epoch, len(data.train))
-        for callback in self.callbacks:
-            callback.on_fit_start(self)
+        self._call("on_fit_start", "before the first epoch")
         self.model.train()
         while self.position.epoch < epochs and not self.stop:
             self._epoch(data, loader, average, pace)
-        for callback in self.callbacks:
-            callback.on_fit_end(self)
+        self._call("on_fit_end", "after the last epoch")
 
     def _epoch(
         self, data: DataSet, loader: Loader, average: GradientAverage | None, pace: Pace
@@ -223,47 +222,36 @@ class Trainer:
         position, epoch = self.position, self.position.epoch
         if position.step == 0:
             seed_rank(self.seed, epoch, self.comm.rank)
-            for callback in self.callbacks:
-                callback.on_epoch_start(self)
+            self._call("on_epoch_start", f"at the start of epoch {epoch + 1}")
         pace.start_epoch(epoch, position.step * self.batch_size, position.seconds)
-        after_step = [c for c in self.callbacks if _overrides(c, "on_step_end")]
+        place = Whereabouts(f"in training, epoch {epoch + 1}", self.steps_per_epoch, position.step)
         try:
-            for batch in loader.shuffled(epoch, position.step):
-                loss, weight = self._step(batch, average)
-                position.add_step(loss, weight)
-                if self.scheduler is not None and self.schedule_every == "batch":
-                    self.scheduler.step()
-                if pace.due(batch.global_rows):
-                    pace.report(position.step, float(loss))
-                for callback in after_step:
-                    callback.on_step_end(self)
+            with place:
+                self._steps(place.follow(loader.shuffled(epoch, position.step)), average, pace)
         finally:
             position.seconds = pace.epoch_seconds
-        position.settle()
+        self._settle()
         self._end_epoch(data, pace)
+
+    def _steps(self, batches: Iterator[Batch], average: GradientAverage | None, pace: Pace) -> None:
+        position = self.position
+        after_step = [c for c in self.callbacks if _overrides(c, "on_step_end")]
+        for batch in batches:
+            loss, weight = self._step(batch, average)
+            position.add_step(loss, weight)
+            if self.scheduler is not None and self.schedule_every == "batch":
+                self.scheduler.step()
+            if pace.due(batch.global_rows):
+                pace.report(position.step, float(loss))
+            for callback in after_step:
+                callback.on_step_end(self)
 
     def _step(
         self, batch: Batch, average: GradientAverage | None
     ) -> tuple[torch.Tensor | float, torch.Tensor | float]:
         """Take one step; return the global batch's mean loss and its weight."""
         self.optimizer.zero_grad(set_to_none=True)
-        loss: torch.Tensor | float
-        total: torch.Tensor | float
-        if average is None:
-            mean, total = self._loss(batch)
-            self.precision.backward(mean)
-            loss = mean.detach()
-        else:
-            part: torch.Tensor | float = 0.0
-            weight = 0.0
-            if len(batch):
-                mean, weight = self._loss(batch)
-                # In units of the batch's rows, so that sums stay as small as means.
-                scaled = mean * (weight / batch.global_rows)
-                self.precision.backward(scaled)
-                part = scaled.detach()
-            loss, total = average.average(part, weight / batch.global_rows)
-            total = total * batch.global_rows
+        loss, total = global_gradient(batch, self._loss, self.precision.backward, average)
         if self.clip_norm is not None:
             self.precision.unscale(self.optimizer)
             nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
@@ -284,7 +272,7 @@ class Trainer:
         rows_per_s = len(data.train) / max(position.seconds, 1e-9)
         rate, seconds = self.comm.broadcast_object((rows_per_s, position.seconds))
         if len(data.validation):
-            results = self.evaluate(data.validation)
+            results = self._evaluate(data.validation, f"in validation, epoch {row['epoch']}")
             row["validation_loss"] = results.pop("loss")
             row.update(results)
         row["learning_rate"] = self.optimizer.param_groups[0]["lr"]
@@ -297,8 +285,26 @@ class Trainer:
                 self.scheduler.step()
         self.position = Position(epoch=position.epoch + 1)
         pace.report_epoch(row)
-        for callback in self.callbacks:
-            callback.on_epoch_end(self, row)
+        self._call("on_epoch_end", f"at the end of epoch {row['epoch']}", row)
+
+    def _evaluate(self, rows: Part, doing: str) -> dict[str, float]:
+        return evaluate(self.model, rows, self.loss, self.metrics, self.precision, self.comm, doing)
+
+    def _settle(self) -> None:
+        position = self.position
+        try:
+            position.settle()
+        except TrainingError as error:
+            if self._rows is not None and position.not_finite is not None:
+                step = (position.epoch, position.not_finite)
+                ids = ids_of_step(self._rows, self.batch_size, self.seed, *step)
+                add_place(error, "in training, " + shown("all ranks'", ids))
+            raise
+
+    def _call(self, hook: str, when: str, *arguments: Any) -> None:
+        with Whereabouts(f"in training, {when}"):
+            for callback in self.callbacks:
+                getattr(callback, hook)(self, *arguments)
 
 
 def _overrides(callback: Callback, hook: str) -> bool:

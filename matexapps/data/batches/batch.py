@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,11 @@ class Batch:
         Sum of the weights of this part; its number of rows where there are no weights.
     global_rows : int
         Rows of the whole batch, over all ranks.
+    source_ids : ndarray of int64
+        Row numbers of the rows that this part was drawn from.
+    places : ndarray of int64, or slice
+        Where among them the rows of this part are. Kept apart, because :attr:`ids` is seldom asked
+        for and gathering it would cost every step.
     """
 
     features: torch.Tensor
@@ -30,9 +37,16 @@ class Batch:
     weight: torch.Tensor | None
     total_weight: float
     global_rows: int
+    source_ids: NDArray[np.int64]
+    places: NDArray[np.int64] | slice
 
     def __len__(self) -> int:
         return len(self.label)
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """Row numbers in the source, as :attr:`matexapps.data.rows.Rows.ids`."""
+        return self.source_ids[self.places]
 
 
 class Loader(Protocol):

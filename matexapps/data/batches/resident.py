@@ -98,6 +98,8 @@ class ResidentLoader:
                 None if weight is None else weight[start:stop],
                 total,
                 size,
+                self.rows.ids,
+                part,
             )
             start = stop
 

@@ -74,7 +74,9 @@ class StreamLoader:
                 yield rows
 
         for rows in ahead(pieces):
-            yield self._on_device(rows.features, rows.label, rows.weight, len(rows))
+            yield self._on_device(
+                rows.features, rows.label, rows.weight, len(rows), rows.ids, slice(None)
+            )
 
     def _window(self, order: WindowedOrder, deal: Deal) -> _Window:
         spans = list(order.spans(deal.start, deal.stop))
@@ -96,7 +98,7 @@ class StreamLoader:
         # With mode="raise", numpy would fill a buffer first and copy it.
         np.take(rows.features, chosen, axis=0, out=features, mode="clip")
         weight = None if rows.weight is None else rows.weight[chosen]
-        return self._on_device(features, rows.label[chosen], weight, global_rows)
+        return self._on_device(features, rows.label[chosen], weight, global_rows, rows.ids, chosen)
 
     def _on_device(
         self,
@@ -104,6 +106,8 @@ class StreamLoader:
         label: NDArray[Any],
         weight: NDArray[np.float64] | None,
         global_rows: int,
+        source_ids: NDArray[np.int64],
+        places: NDArray[np.int64] | slice,
     ) -> Batch:
         return Batch(
             self._move(torch.from_numpy(features)),
@@ -111,6 +115,8 @@ class StreamLoader:
             None if weight is None else self._move(torch.from_numpy(weight).float()),
             float(len(label) if weight is None else weight.sum()),
             global_rows,
+            source_ids,
+            places,
         )
 
     def _move(self, values: torch.Tensor) -> torch.Tensor:

@@ -57,9 +57,19 @@ def test_ranks_parts_make_up_the_global_batches_in_order(rows, batch, ranks, sta
     for parts, expected in zip(zip(*everybody, strict=True), whole, strict=True):
         seen = torch.cat([part.features[:, 0] for part in parts]).numpy().astype(int)
         assert (seen == expected).all()
+        assert (np.concatenate([part.ids for part in parts]) == expected).all()
         assert (torch.cat([part.label for part in parts]).numpy() == expected % 2).all()
         assert {part.global_rows for part in parts} == {len(expected)}
         sizes = [len(part) for part in parts]
         assert max(sizes) - min(sizes) <= 1
         total = sum(part.total_weight for part in parts)
         assert np.isclose(total, len(expected) if weight is None else weight[expected].sum())
+
+
+def test_ids_are_the_sources_row_numbers_also_of_a_part_of_the_rows():
+    table = Rows.from_arrays(np.arange(50, dtype=np.float32)[:, None], np.arange(50) % 2)
+    part = table.take(np.arange(49, 0, -3))
+    loader = ResidentLoader(part, 4, 1, 2, CPU, seed=0)
+    for batches in (loader.shuffled(0), loader.in_order()):
+        for batch in batches:
+            assert batch.ids.tolist() == batch.features[:, 0].tolist()

@@ -70,9 +70,16 @@ def batches_of(part, batch, ranks, epoch=0, start=0):
 def joined(everybody):
     """Return the rows of each global batch, in rank order."""
     return [
-        np.concatenate([part.features[:, 0].numpy() for part in parts]).astype(int)
+        np.concatenate([own_numbers(part) for part in parts])
         for parts in zip(*everybody, strict=True)
     ]
+
+
+def own_numbers(batch):
+    """Return the row numbers that are a batch's features, and make sure that its ids are they."""
+    numbers = batch.features[:, 0].numpy().astype(int)
+    assert np.array_equal(batch.ids, numbers)
+    return numbers
 
 
 @settings(max_examples=60, deadline=None)
@@ -170,7 +177,7 @@ def test_shares_in_order_are_all_rows_in_order(rows, ranks, left_out):
     codes = (np.random.default_rng(rows).random(rows) < left_out).astype(np.uint8)
     part = part_of(Numbers(rows), codes)
     seen = [
-        batch.features[:, 0].numpy().astype(int)
+        own_numbers(batch)
         for rank in range(ranks)
         for batch in StreamLoader(part, 16, rank, ranks, CPU, seed=0).in_order()
     ]
