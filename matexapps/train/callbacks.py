@@ -100,6 +100,9 @@ class EarlyStopping(Callback):
 class Checkpointing(Callback):
     """Write a checkpoint every so often, and keep the newest few.
 
+    With the same folder as ``resume`` of ``fit``, the same lines begin a training and, run again
+    after a crash, go on with it.
+
     Parameters
     ----------
     folder : path

@@ -72,7 +72,8 @@ def save_checkpoint(folder: Path, snapshot: dict[str, Any], keep: int) -> Path:
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    for old in list_checkpoints(folder)[:-keep]:
+    left_by_crashes = folder.glob(f".{_PREFIX}*.partial")
+    for old in [*list_checkpoints(folder)[:-keep], *left_by_crashes]:
         shutil.rmtree(old, ignore_errors=True)
     return final
 
@@ -98,7 +99,8 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     found = list_checkpoints(path)
     if not found:
         raise CheckpointError(
-            f"no checkpoint in {path}; give the folder that Checkpointing(folder) wrote to"
+            f"no checkpoint in {path}; give the folder that Checkpointing(folder) wrote to, or, "
+            "to begin there, put that Checkpointing among this training's callbacks"
         )
     for candidate in reversed(found):
         try:

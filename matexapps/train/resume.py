@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from matexapps.errors import CheckpointError
-from matexapps.train.checkpoint import load_checkpoint
+from matexapps.train.callbacks import Checkpointing
+from matexapps.train.checkpoint import list_checkpoints, load_checkpoint
 from matexapps.train.position import Position
 from matexapps.train.training import Training
 
@@ -23,13 +24,19 @@ def take_snapshot(trainer: Training) -> dict[str, Any]:
 def restore(trainer: Training, path: str | Path) -> None:
     """Bring a trainer to the state of a checkpoint. Collective.
 
+    A trainer that writes its own checkpoints to ``path`` begins at the start where none is there
+    yet, so that the same lines begin a training and go on with it. Elsewhere none is an error, as
+    a name mistyped would be.
+
     Raises
     ------
     CheckpointError
         If there is no good checkpoint, or it belongs to other data, another batch size, seed or
         network.
     """
-    snapshot = trainer.comm.on_root(lambda: load_checkpoint(path))
+    snapshot = trainer.comm.on_root(lambda: _newest(trainer, Path(path)))
+    if snapshot is None:
+        return
     for name, value in _settings(trainer).items():
         if snapshot["settings"][name] != value:
             raise CheckpointError(
@@ -51,6 +58,13 @@ def restore(trainer: Training, path: str | Path) -> None:
             "rows and weights go on exactly, dropout draws anew until the next epoch",
             stacklevel=2,
         )
+
+
+def _newest(trainer: Training, path: Path) -> dict[str, Any] | None:
+    written = [c.folder.resolve() for c in trainer.callbacks if isinstance(c, Checkpointing)]
+    if path.resolve() in written and not list_checkpoints(path):
+        return None
+    return load_checkpoint(path)
 
 
 def synchronise(trainer: Training) -> None:

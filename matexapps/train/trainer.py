@@ -142,7 +142,9 @@ class Trainer:
             Epochs in all, those before a resumed checkpoint included. A later call on the same
             trainer goes on from where this one ended.
         resume : path or None
-            A checkpoint, or a folder of them, to go on from; the number of ranks may differ.
+            A checkpoint, or a folder of them, to go on from; the number of ranks may differ. A
+            folder that this trainer's own ``Checkpointing`` writes to may still be empty or
+            missing: then training begins at the start.
 
         Raises
         ------

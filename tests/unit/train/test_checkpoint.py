@@ -79,6 +79,12 @@ def test_a_failed_write_leaves_the_old_checkpoint_and_no_debris(tmp_path):
     assert not list(tmp_path.glob(".*partial"))
 
 
+def test_what_a_crash_left_half_written_goes_with_the_next_checkpoint(tmp_path):
+    (tmp_path / ".checkpoint-00001-00000000.4711.partial").mkdir()
+    save_checkpoint(tmp_path, snapshot(1), keep=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-00001-00000000"]
+
+
 def test_an_empty_folder_says_what_to_give(tmp_path):
     with pytest.raises(CheckpointError, match="no checkpoint in"):
         load_checkpoint(tmp_path)

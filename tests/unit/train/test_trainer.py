@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -110,6 +111,28 @@ def test_resuming_in_mid_epoch_gives_the_undisturbed_result(data, tmp_path, step
     columns = ["loss", "validation_loss", "learning_rate"]
     np.testing.assert_allclose(found[columns], expected[columns], rtol=1e-5, atol=1e-9)
     torch.testing.assert_close(weights(resumed), weights(calm))
+
+
+def test_the_same_call_begins_a_training_and_goes_on_with_it(data, tmp_path):
+    folder = tmp_path / "not" / "there yet"
+
+    def fit(epochs, model):
+        trainer = mx.Trainer(model, batch_size=30, callbacks=[mx.Checkpointing(folder)])
+        return trainer.fit(data, epochs, resume=folder).frame
+
+    once, again = network(), network(1)
+    expected = mx.Trainer(once, batch_size=30).fit(data, 4).frame
+    assert len(fit(2, network())) == 2
+    found = fit(4, again)
+    np.testing.assert_allclose(found["loss"], expected["loss"], rtol=1e-6)
+    torch.testing.assert_close(weights(again), weights(once))
+    pd.testing.assert_frame_equal(fit(4, network(2)), found)
+
+
+def test_a_folder_that_nobody_writes_to_must_have_a_checkpoint(data, tmp_path):
+    keep = mx.Checkpointing(tmp_path / "kept")
+    with pytest.raises(CheckpointError, match=r"no checkpoint in .*mistyped"):
+        mx.Trainer(network(), callbacks=[keep]).fit(data, 1, resume=tmp_path / "mistyped")
 
 
 def test_dropout_is_the_same_again_with_the_same_seed(data, tmp_path):
