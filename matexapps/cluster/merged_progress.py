@@ -1,0 +1,185 @@
+"""What all ranks have reported, as one state."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from matexapps.cluster.curves import TrainingCurves
+
+
+@dataclass(frozen=True)
+class RankState:
+    """How one rank fares in training.
+
+    Attributes
+    ----------
+    rank : int
+    rows_per_s : float
+        Of its own share of the rows.
+    waiting : float
+        The share of its time in which it waits for other ranks, 0 to 1.
+    memory_bytes : int or None
+        Its resident memory; None where it is not reported.
+    """
+
+    rank: int
+    rows_per_s: float
+    waiting: float
+    memory_bytes: int | None
+
+
+class MergedProgress:
+    """What all ranks have reported, as one state.
+
+    Parameters
+    ----------
+    clock : callable
+        Gives seconds; the time left is reckoned with it.
+
+    Attributes
+    ----------
+    curves : TrainingCurves
+        Loss and metrics of the last training.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.curves = TrainingCurves()
+        self._clock = clock
+        self._stage: tuple[str, str] | None = None
+        self._latest: dict[int, dict[str, Any]] = {}
+        self._first = (0.0, 0.0)
+
+    def update(self, event: dict[str, Any]) -> None:
+        """Take in one event of one rank (see :mod:`matexapps.progress`)."""
+        if event["kind"] == "waiting":
+            return
+        stage = (event["kind"], event.get("what", "training"))
+        before = self._latest.get(event["rank"], {})
+        if event["kind"] == "train" and event["rank"] == 0:
+            # Loss and metrics are those of all ranks together, the same on each.
+            self.curves.add(event)
+        if not event.get("metrics") and stage == self._stage:
+            # Metrics are known at an epoch's end only, and stay in sight until the next.
+            event = {**event, "metrics": before.get("metrics")}
+        self._latest[event["rank"]] = event
+        if stage != self._stage:
+            self._stage = stage
+            self._latest = {event["rank"]: event}
+            self._first = (self._clock(), self.fraction)
+
+    @property
+    def started(self) -> bool:
+        """Whether anything has been reported."""
+        return bool(self._latest)
+
+    @property
+    def fraction(self) -> float:
+        """The share of the present work that is done, 0 to 1."""
+        events = list(self._latest.values())
+        if not events:
+            return 0.0
+        if events[0]["kind"] == "train":
+            return min(_training_fraction(event) for event in events)
+        done, total = _amounts(events)
+        return min(1.0, done / total) if total else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """The time left at the pace so far, in seconds; None before there is a pace."""
+        at, fraction = self._first
+        gained = self.fraction - fraction
+        if gained <= 0.0:
+            return None
+        return (self._clock() - at) * (1.0 - self.fraction) / gained
+
+    @property
+    def slowest_rank(self) -> int | None:
+        """The rank that waits least, which is the one the others wait for; None for one rank."""
+        waits = {rank: event.get("wait_s") for rank, event in self._latest.items()}
+        known = {rank: wait for rank, wait in waits.items() if wait is not None}
+        return min(known, key=lambda rank: known[rank]) if len(known) > 1 else None
+
+    @property
+    def ranks(self) -> list[RankState]:
+        """How each rank fares, in rank order; empty unless they train."""
+        events = sorted(self._latest.values(), key=lambda event: event["rank"])
+        return [_rank_state(event) for event in events if event["kind"] == "train"]
+
+    def parts(self, outcome: str = "") -> list[str]:
+        """Return the line's pieces, the most important first; an outcome is the last of them."""
+        events = sorted(self._latest.values(), key=lambda event: event["rank"])
+        if not events:
+            return ["waiting for the ranks"]
+        if events[0]["kind"] == "train":
+            pieces = self._training_parts(events[0])
+        else:
+            pieces = [events[0]["what"], _in_words(events)]
+        left = self.seconds_left
+        if outcome:
+            pieces.append(outcome)
+        elif left is not None and self.fraction < 1.0:
+            pieces.append(f"{duration(left)} left")
+        return pieces
+
+    def _training_parts(self, event: dict[str, Any]) -> list[str]:
+        pieces = [f"epoch {event['epoch']}/{event['epochs']}"]
+        if event.get("loss") is not None:
+            pieces.append(f"loss {event['loss']:.4g}")
+        pieces += [f"{name} {value:.4g}" for name, value in (event.get("metrics") or {}).items()]
+        pieces.append(f"{event['rows_per_s']:,.0f} rows/s")
+        slowest = self.slowest_rank
+        if slowest is not None:
+            pieces.append(f"slowest rank {slowest} (others wait {self._longest_wait():.0%})")
+        return pieces
+
+    def _longest_wait(self) -> float:
+        waits = [event["wait_s"] for event in self._latest.values()]
+        longest = max(event["wait_s"] + event["compute_s"] for event in self._latest.values())
+        return float((max(waits) - min(waits)) / longest) if longest > 0.0 else 0.0
+
+    def text(self, outcome: str = "") -> str:
+        """Return everything in one line."""
+        return f"{self.fraction:4.0%}  " + "  ".join(self.parts(outcome))
+
+
+def _amounts(events: list[dict[str, Any]]) -> tuple[int, int | None]:
+    totals = [event["total"] for event in events]
+    return sum(event["done"] for event in events), None if None in totals else sum(totals)
+
+
+def _in_words(events: list[dict[str, Any]]) -> str:
+    done, total = _amounts(events)
+    unit, size, digits = events[0]["unit"], 1, 0
+    if unit == "bytes":
+        unit, size = "MB", 1_000_000
+        digits = 1 if (total or done) < 10 * size else 0
+    numbers = [f"{count / size:,.{digits}f}" for count in (done, total) if count is not None]
+    return f"{' of '.join(numbers)} {unit}"
+
+
+def _training_fraction(event: dict[str, Any]) -> float:
+    within = event["rows"] / event["rows_total"] if event["rows_total"] else 0.0
+    return min(1.0, (event["epoch"] - 1 + min(1.0, within)) / event["epochs"])
+
+
+def _rank_state(event: dict[str, Any]) -> RankState:
+    seconds = event["wait_s"] + event["compute_s"]
+    return RankState(
+        rank=event["rank"],
+        rows_per_s=event["rows_per_s"] / event["world_size"],
+        waiting=event["wait_s"] / seconds if seconds > 0.0 else 0.0,
+        memory_bytes=event.get("rss_bytes"),
+    )
+
+
+def duration(seconds: float) -> str:
+    """Return ``seconds`` as people say it: ``"8 s"``, ``"3 min 20 s"``, ``"2 h 5 min"``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

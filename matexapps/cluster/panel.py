@@ -1,0 +1,78 @@
+"""Progress as HTML that follows the page's own colours, light or dark."""
+
+from __future__ import annotations
+
+import html
+
+from matexapps.cluster.merged_progress import MergedProgress, RankState
+
+_COLOURS = {"failed": "#c62828", "stopped": "#ef6c00"}
+_GREEN = "#2e7d32"
+_WIDTH = "660px"
+_MOST_RANKS = 16
+_LINE = "display:flex;flex-wrap:wrap;column-gap:18px;margin-top:5px;line-height:1.5"
+_CELL = "padding:1px 0 1px 28px;text-align:right;border:0;background:transparent"
+
+
+def panel_html(progress: MergedProgress, outcome: str) -> str:
+    """Return the bar, its line, and while ranks train a row for each of them.
+
+    Parameters
+    ----------
+    progress : MergedProgress
+    outcome : str
+        How the work ended, in words that begin with "done", "failed" or "stopped"; empty before.
+    """
+    pieces = "".join(f"<span>{html.escape(piece)}</span>" for piece in progress.parts(outcome))
+    return (
+        '<div style="font-family:var(--jp-ui-font-family,sans-serif);font-size:13px;'
+        f'font-variant-numeric:tabular-nums;max-width:{_WIDTH};padding:6px 0 2px">'
+        f"{_bar(progress.fraction, _COLOURS.get(outcome.partition(' ')[0], _GREEN))}"
+        f'<div style="{_LINE}">{pieces}</div>{_table(progress.ranks)}</div>'
+    )
+
+
+def _bar(fraction: float, colour: str) -> str:
+    percent = 100.0 * fraction
+    return (
+        '<div style="background:rgba(128,128,128,.25);border-radius:4px;height:8px" '
+        f'role="progressbar" aria-valuenow="{percent:.0f}" aria-valuemin="0" aria-valuemax="100">'
+        f'<div style="background:{colour};border-radius:4px;height:8px;width:{percent:.1f}%">'
+        "</div></div>"
+    )
+
+
+def _table(ranks: list[RankState]) -> str:
+    if not ranks:
+        return ""
+    slowest_first = sorted(ranks, key=lambda state: state.waiting)
+    shown = sorted(slowest_first[:_MOST_RANKS], key=lambda state: state.rank)
+    memory = any(state.memory_bytes is not None for state in ranks)
+    head = ["rank", "rows/s", "waiting"] + (["memory"] if memory else [])
+    rows = [_row("td", _cells(state, memory)) for state in shown]
+    left_out = len(ranks) - len(shown)
+    note = f"and {left_out} more ranks, which wait more" if left_out else ""
+    return (
+        '<table style="border-collapse:collapse;border:0;margin:5px 0 0 0;font-size:12px;'
+        f'line-height:1.35">{_row("th", head)}{"".join(rows)}</table>'
+        f'<div style="font-size:12px;opacity:.7">{note}</div>'
+    )
+
+
+def _cells(state: RankState, memory: bool) -> list[str]:
+    cells = [f"{state.rank}", f"{state.rows_per_s:,.0f}", f"{state.waiting:.0%}"]
+    if memory:
+        size = state.memory_bytes
+        cells.append("" if size is None else f"{size / 2**30:.2f} GiB")
+    return cells
+
+
+def _row(tag: str, cells: list[str]) -> str:
+    faint = ";font-weight:normal;opacity:.7" if tag == "th" else ""
+    first = _CELL.replace("28px", "0")
+    styles = [first, *[_CELL] * (len(cells) - 1)]
+    inside = "".join(
+        f'<{tag} style="{style}{faint}">{cell}</{tag}>'
+        for style, cell in zip(styles, cells, strict=True)
+    )
+    return f'<tr style="background:transparent">{inside}</tr>'

@@ -1,0 +1,151 @@
+"""Events of many ranks become one state."""
+
+import pytest
+from progress_events import training, work
+
+from matexapps.cluster.merged_progress import MergedProgress, RankState, duration
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_least_advanced_rank_counts():
+    progress = MergedProgress()
+    progress.update(training(0, epoch=3, rows=500))
+    assert progress.fraction == pytest.approx(2.5 / 4)
+    progress.update(training(1, epoch=2, rows=0))
+    assert progress.fraction == pytest.approx(1 / 4)
+
+
+def test_the_slowest_rank_is_the_one_that_waits_least():
+    progress = MergedProgress()
+    for rank, wait_s in enumerate([1.0, 0.2, 3.0]):
+        progress.update(training(rank, wait_s=wait_s, compute_s=4.0 - wait_s))
+    assert progress.slowest_rank == 1
+    assert "slowest rank 1 (others wait 70%)" in progress.parts()
+
+
+def test_one_rank_is_not_called_the_slowest():
+    progress = MergedProgress()
+    progress.update(training(0))
+    assert progress.slowest_rank is None
+    assert "slowest" not in progress.text()
+
+
+def test_the_line_says_epoch_loss_metric_and_rate():
+    progress = MergedProgress()
+    progress.update(training(0, epoch=2, rows=1000))
+    assert progress.text().split("  ")[:5] == [
+        " 50%",
+        "epoch 2/4",
+        "loss 0.5123",
+        "accuracy 0.875",
+        "12,346 rows/s",
+    ]
+
+
+def test_metrics_stay_in_sight_until_the_next_epochs_end():
+    progress = MergedProgress()
+    progress.update(training(0, epoch=1, rows=1000))
+    progress.update(training(0, epoch=2, rows=100, metrics={}))
+    assert "accuracy 0.875" in progress.parts()
+    progress.update(training(0, epoch=2, rows=1000, metrics={"accuracy": 0.9}))
+    assert "accuracy 0.9" in progress.parts()
+
+
+def test_time_left_follows_the_pace_since_the_first_event():
+    clock = Clock()
+    progress = MergedProgress(clock)
+    progress.update(training(0, epoch=1, rows=0))
+    assert progress.seconds_left is None
+    clock.now += 10.0
+    progress.update(training(0, epoch=2, rows=0))
+    assert progress.seconds_left == pytest.approx(30.0)
+    assert "30 s left" in progress.parts()
+
+
+def test_other_work_is_summed_over_ranks():
+    progress = MergedProgress()
+    for rank in range(2):
+        progress.update(work(rank, 600, 1000))
+    assert progress.fraction == pytest.approx(0.6)
+    assert progress.parts()[:2] == ["simulating events", "1,200 of 2,000 events"]
+    assert progress.ranks == []
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "text"),
+    [
+        (123_456_789, 300_000_000, "123 of 300 MB"),
+        (1_250_000, 4_000_000, "1.2 of 4.0 MB"),
+        (123_456_789, None, "123 MB"),
+    ],
+)
+def test_bytes_are_told_in_megabytes(done, total, text):
+    progress = MergedProgress()
+    progress.update(work(0, done, total, "bytes"))
+    assert progress.parts()[1] == text
+
+
+def test_work_of_unknown_size_has_no_fraction_and_no_time_left():
+    clock = Clock()
+    progress = MergedProgress(clock)
+    for done in (5, 10):
+        progress.update(work(0, done, None))
+        clock.now += 1.0
+    assert progress.fraction == 0.0
+    assert progress.parts() == ["simulating events", "10 events"]
+
+
+def test_long_waits_do_not_disturb_the_progress():
+    progress = MergedProgress()
+    progress.update(training(0, epoch=2, rows=500))
+    before = progress.text()
+    waiting = {"kind": "waiting", "rank": 1, "world_size": 3, "what": "barrier", "seconds": 20.0}
+    progress.update(waiting)
+    progress.update({**waiting, "over": True})
+    assert progress.text() == before
+    assert [state.rank for state in progress.ranks] == [0]
+
+
+def test_each_rank_tells_its_share_of_rows_its_waiting_and_its_memory():
+    progress = MergedProgress()
+    progress.update(training(1, wait_s=1.0, compute_s=3.0, rss_bytes=3 * 2**29, rows_per_s=900.0))
+    progress.update(training(0, wait_s=0.0, compute_s=0.0, rows_per_s=600.0))
+    assert progress.ranks == [
+        RankState(rank=0, rows_per_s=200.0, waiting=0.0, memory_bytes=None),
+        RankState(rank=1, rows_per_s=300.0, waiting=0.25, memory_bytes=3 * 2**29),
+    ]
+
+
+def test_an_outcome_takes_the_place_of_the_time_left():
+    clock = Clock()
+    progress = MergedProgress(clock)
+    progress.update(training(0, epoch=1, rows=0))
+    clock.now += 10.0
+    progress.update(training(0, epoch=2, rows=0))
+    assert progress.parts()[-1] == "30 s left"
+    assert progress.parts("stopped after 10 s")[-1] == "stopped after 10 s"
+    assert not any("left" in part for part in progress.parts("stopped after 10 s"))
+
+
+def test_new_work_starts_from_zero():
+    clock = Clock()
+    progress = MergedProgress(clock)
+    progress.update(training(1, epoch=4, rows=1000))
+    event = {"kind": "work", "rank": 0, "what": "reading", "done": 0, "total": 9, "unit": "files"}
+    progress.update(event)
+    assert progress.fraction == 0.0
+    assert progress.seconds_left is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")],
+)
+def test_durations_are_said_as_people_do(seconds, text):
+    assert duration(seconds) == text
