@@ -31,3 +31,12 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Give a notebook ``%mpi`` and ``%%mpi``; called by ``%load_ext matexapps``."""
+    from matexapps.cluster.completion import offer_completions
+    from matexapps.cluster.magics import MpiMagics
+
+    shell.register_magics(MpiMagics)
+    offer_completions(shell)

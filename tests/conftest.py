@@ -16,6 +16,11 @@ from matexapps.comm.launch import mpi_environment, mpiexec_command
 RunRanks = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _logs_of_ranks_go_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> None:
+    os.environ["MATEXAPPS_LOGS"] = str(tmp_path_factory.mktemp("logs"))
+
+
 @pytest.fixture
 def run_ranks(tmp_path: Path) -> RunRanks:
     """Run a script, given as text, on n ranks: ``run_ranks(n, script, *args, timeout=120)``.

@@ -1,4 +1,4 @@
-"""One call on all ranks: sent, watched while it runs, and collected."""
+"""One call on ranks: sent, watched while it runs, and collected."""
 
 from __future__ import annotations
 
@@ -6,59 +6,92 @@ import linecache
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cloudpickle
 
-from matexapps.cluster import on_engine
 from matexapps.cluster.engines import Engines
-from matexapps.cluster.failures import Failure, as_error
-from matexapps.cluster.progress_view import MergedProgress, view_for_here
-from matexapps.cluster.rank_output import RankOutput
+from matexapps.cluster.failures import Failure, as_error, others_story
+from matexapps.cluster.freeing import ENDED_AFTER_S, Freeing
+from matexapps.cluster.grouped_output import GroupedOutput
+from matexapps.cluster.hang import HangWatch, report
+from matexapps.cluster.notebook import Folded, in_notebook
+from matexapps.cluster.progress_view import HEADLESS, MergedProgress, view_for_here
+from matexapps.cluster.rank_names import rank_names
+from matexapps.cluster.rank_output import LineOutput
+from matexapps.engine import calls
 from matexapps.errors import ClusterError
 
-_LOOK_EVERY_S = 0.05
-_OTHERS_GRACE_S = 1.0
-_INTERRUPT_GRACE_S = 5.0
+_LOOK_EVERY_S = 0.02
+_LOOK_AT_MEMORY_S = 1.0
 _OUTPUT_GRACE_S = 1.0
+_OTHERS_GRACE_S = 0.3
+_STACKS_TIMEOUT_S = 0.5
 
 
 class Call:
-    """A function that is under way on every rank.
+    """A function that is under way on ranks.
 
     Parameters
     ----------
     engines : Engines
         Where it runs.
+    ranks : sequence of int
+        On which of them.
+    label : str
+        What a person calls it.
     function : callable or str
         The function, or ``"package.module:name"``.
     args, kwargs : tuple, dict
         Its arguments, the same on every rank.
+    timeout_s : float, optional
+        After which it is stopped.
+
+    Raises
+    ------
+    ClusterError
+        If the ranks are busy, or function or arguments cannot be sent.
     """
 
     def __init__(
         self,
         engines: Engines,
+        ranks: Sequence[int],
+        label: str,
         function: Callable[..., Any] | str,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        timeout_s: float | None = None,
     ) -> None:
+        if engines.doing:
+            raise ClusterError(f"the ranks are busy with {engines.doing}; wait for it, or stop it")
         packed = cloudpickle.dumps(
             {
+                "label": label,
                 "folder": os.getcwd(),
                 "path": sys.path,
                 "sources": _cell_sources(),
                 "content": _pack((function, args, kwargs)),
             }
         )
-        self._engines = engines
-        self._replies = [view.apply_async(on_engine.execute, packed) for view in engines.views]
+        self._engines, self._ranks, self._label = engines, list(ranks), label
+        self._timeout_s = timeout_s
+        self._replies = {
+            rank: engines.views[rank].apply_async(calls.execute, packed) for rank in self._ranks
+        }
+        self._began = self._memory_at = time.monotonic()
         self._outcomes: dict[int, dict[str, Any]] = {}
+        self._printed = 0
         self._view, self._progress = view_for_here(), MergedProgress()
-        self._output = RankOutput(engines.n)
+        self._hang = HangWatch(engines, self._ranks)
+        self.output: GroupedOutput | LineOutput
+        if in_notebook() and not os.environ.get(HEADLESS):
+            self.output = GroupedOutput(self._ranks, engines.n, str(engines.run_folder))
+        else:
+            self.output = LineOutput(self._ranks, engines.n)
 
-    def results(self) -> list[Any]:
+    def results(self) -> dict[int, Any]:
         """Wait for every rank, showing progress and output, and return what each returned.
 
         Raises
@@ -66,60 +99,99 @@ class Call:
         MatexError
             The failure that came first.
         ClusterError
-            If engines ended meanwhile, or did not react to an interrupt.
+            If engines ended meanwhile, or the call took longer than its time limit.
         KeyboardInterrupt
             If interrupted; the ranks have then been interrupted too.
         """
         outcome = "failed"
+        self._engines.doing = self._label
         try:
             self._wait()
             outcome = "failed" if self._failures() else "done"
         except KeyboardInterrupt:
             outcome = "stopped"
-            self._interrupt()
-            raise
+            raise self._stopped() from None
         finally:
+            self._engines.doing = ""
             self._look(final=True)
             self._view.close(self._progress, outcome)
-        if self._failures():
-            raise as_error(self._failures(), self._engines.n)
-        return [self._outcomes[rank]["value"] for rank in range(self._engines.n)]
+        self._tell_reloaded()
+        failures = self._failures()
+        if failures:
+            if story := others_story(failures):
+                Folded().show("What the other ranks were doing", story)
+            raise as_error(failures, self._engines.n)
+        return {rank: self._outcomes[rank]["value"] for rank in self._ranks}
 
     def _wait(self) -> None:
-        failed_at: float | None = None
-        pushed = False
+        freeing: Freeing | None = None
         while not self._collect(_LOOK_EVERY_S):
             self._look()
             self._engines.check_alive()
-            if failed_at is None and any(not f.is_consequence for f in self._failures()):
-                failed_at = time.monotonic()
+            self._hang.look(self._unanswered())
+            if freeing is None and any(not f.is_consequence for f in self._failures()):
+                freeing = Freeing(self._engines, _OTHERS_GRACE_S)
             # The failing rank frees those that wait for it; any other needs a push.
-            if failed_at is not None and not pushed:
-                pushed = time.monotonic() - failed_at > _OTHERS_GRACE_S
-                if pushed:
-                    self._engines.interrupt(self._unanswered())
-            if failed_at is not None and time.monotonic() - failed_at > _INTERRUPT_GRACE_S:
-                # Stuck where Python is never asked. The failure is what the user has to see.
-                self._engines.stop()
+            if freeing is not None and not freeing.go_on(self._unanswered()):
                 return
+            if self._timeout_s is not None and time.monotonic() - self._began > self._timeout_s:
+                raise self._timed_out(self._timeout_s)
+
+    def _stopped(self) -> KeyboardInterrupt:
+        """Interrupt the ranks, and return what to raise once they have stopped."""
+        try:
+            soft = self._free()
+        except BaseException:
+            # Somebody lost patience.
+            self._engines.stop()
+            raise
+        took = time.monotonic() - self._began
+        text = f"{self._label} was stopped on {rank_names(self._ranks)} after {took:.1f} s"
+        if not soft:
+            text += (
+                f"; not all reacted within {ENDED_AFTER_S:.0f} s, so they were ended; the next use "
+                "of the cluster starts new ones, without their names"
+            )
+        stop = KeyboardInterrupt(text)
+        shown = [f"\x1b[1;31mKeyboardInterrupt\x1b[0m: {text}"]
+        # IPython asks an exception for this, and shows it in place of the frames of this package.
+        stop._render_traceback_ = lambda: shown  # type: ignore[attr-defined]
+        return stop
+
+    def _timed_out(self, limit_s: float) -> ClusterError:
+        late = self._unanswered()
+        where = report(self._engines.stacks(late, _STACKS_TIMEOUT_S), late)
+        text = f"{self._label} took longer than {limit_s:g} s on {rank_names(late)} and was stopped"
+        if not self._free():
+            text += ", by ending the ranks; the next use of the cluster starts new ones"
+        return ClusterError(f"{text}. There it was:\n{where}")
+
+    def _free(self) -> bool:
+        """Interrupt all ranks that still work; return whether they have stopped by themselves."""
+        freeing = Freeing(self._engines, 0.0)
+        while freeing.go_on(self._unanswered()):
+            if self._collect(_LOOK_EVERY_S):
+                return True
+        return False
 
     def _collect(self, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s
-        for rank, reply in enumerate(self._replies):
+        for rank, reply in self._replies.items():
             if rank in self._outcomes:
                 continue
             reply.wait(max(0.0, deadline - time.monotonic()))
-            if not reply.ready():
-                continue
-            self._outcomes[rank] = self._open(rank, reply)
+            if reply.ready():
+                self._outcomes[rank] = self._open(rank, reply)
+                self._hang.heard()
         return len(self._outcomes) == len(self._replies)
 
     def _open(self, rank: int, reply: Any) -> dict[str, Any]:
         try:
             outcome: dict[str, Any] = cloudpickle.loads(reply.get())
         except Exception as error:
-            # The call itself catches everything, so it was its engine that failed, or died.
-            name = getattr(error, "ename", "EngineError")
+            # The call itself catches everything, so it was its engine that failed, or died, or
+            # that threw the request away.
+            name = getattr(error, "ename", type(error).__name__)
             if name == "EngineError":
                 raise self._engines.lost(rank, error) from None
             failure = {"type_name": name, "message": str(error), "trace": "", "host": "this host"}
@@ -134,32 +206,46 @@ class Call:
         ]
 
     def _unanswered(self) -> list[int]:
-        return [rank for rank in range(self._engines.n) if rank not in self._outcomes]
+        return [rank for rank in self._ranks if rank not in self._outcomes]
 
     def _look(self, final: bool = False) -> None:
-        for reply in self._replies:
+        for reply in self._replies.values():
             if final and reply.ready():
                 reply.wait_for_output(_OUTPUT_GRACE_S)
             events = reply.metadata["data"]
             for key in list(events):
-                self._progress.update(events.pop(key))
-        self._output.show([reply.metadata for reply in self._replies], final)
+                self._take_in(events.pop(key))
+        requests = [reply.metadata for reply in self._replies.values()]
+        printed = sum(len(request["stdout"]) + len(request["stderr"]) for request in requests)
+        if printed > self._printed:
+            self._printed = printed
+            self._hang.heard()
+        self.output.show(requests, final)
         self._view.show(self._progress)
+        if time.monotonic() - self._memory_at > _LOOK_AT_MEMORY_S:
+            self._memory_at = time.monotonic()
+            self._engines.memory()
 
-    def _interrupt(self) -> None:
-        deadline = time.monotonic() + _INTERRUPT_GRACE_S
-        try:
-            self._engines.interrupt(self._unanswered())
-            while not self._collect(_LOOK_EVERY_S):
-                if time.monotonic() > deadline:
-                    raise KeyboardInterrupt(
-                        f"the ranks did not stop within {_INTERRUPT_GRACE_S:.0f} s and were ended; "
-                        "the next use of the cluster starts new ones"
-                    )
-        except BaseException:
-            # Stuck where Python is never asked, or somebody lost patience.
-            self._engines.stop()
-            raise
+    def _take_in(self, event: dict[str, Any]) -> None:
+        if event["kind"] == "waiting":
+            self._hang.waiting(event)
+        else:
+            self._hang.heard()
+            self._progress.update(event)
+
+    def _tell_reloaded(self) -> None:
+        names = sorted(
+            {n for outcome in self._outcomes.values() for n in outcome.get("reloaded", [])}
+        )
+        if not names:
+            return
+        text = f"Reloaded on the ranks, because the files have changed: {', '.join(names)}"
+        if here := [name for name in names if name in sys.modules]:
+            text += (
+                f". This process keeps the version it has imported, until "
+                f"importlib.reload({here[0]})"
+            )
+        print(text, file=sys.stderr)
 
 
 def _pack(content: tuple[Any, ...]) -> bytes:
@@ -178,5 +264,5 @@ def _cell_sources() -> dict[str, list[str]]:
     return {
         name: entry[2]
         for name, entry in linecache.cache.items()
-        if len(entry) == 4 and entry[1] is None and "ipykernel" in name
+        if len(entry) == 4 and entry[1] is None and ("ipykernel" in name or name.startswith("Cell"))
     }

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from matexapps.cluster import on_engine
 from matexapps.cluster.call import Call
+from matexapps.cluster.cell import Cell
 from matexapps.cluster.engines import Engines
+from matexapps.cluster.names import table_of_names
 from matexapps.cluster.results import FitResult
+from matexapps.cluster.run_folder import last_lines
+from matexapps.cluster.status import status
+from matexapps.engine import cells
+from matexapps.engine.rank_log import log_name
 from matexapps.errors import ClusterError
 
 RANKS = "MATEXAPPS_RANKS"
@@ -31,6 +37,10 @@ class Cluster:
         -n N`` sets; 2 without it.
     start_timeout_s : float
         How long starting may take, in seconds.
+    hang_after_s : float, optional
+        How long a rank may wait for others, or all be silent, before the ranks' stacks are shown,
+        in seconds. If omitted, waiting is compared with what is usual for the work (at least 10 s),
+        and silence is shown after 2 minutes.
 
     Raises
     ------
@@ -44,11 +54,19 @@ class Cluster:
     [4711, 4712]
     """
 
-    def __init__(self, n: int | None = None, *, start_timeout_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        n: int | None = None,
+        *,
+        start_timeout_s: float = 60.0,
+        hang_after_s: float | None = None,
+    ) -> None:
         self.n = _ranks_from_environment() if n is None else n
         if not isinstance(self.n, int) or self.n < 1:
             raise ClusterError(f"a cluster needs 1 or more ranks, but n is {self.n!r}")
-        self.start_timeout_s = start_timeout_s
+        if hang_after_s is not None and not hang_after_s > 0:
+            raise ClusterError(f"hang_after_s must be above 0, got {hang_after_s!r}")
+        self.start_timeout_s, self.hang_after_s = start_timeout_s, hang_after_s
         self._engines: Engines | None = None
         self._finalizer: weakref.finalize[Any, Any] | None = None
 
@@ -77,9 +95,10 @@ class Cluster:
         """
         if not self.running:
             self.stop()
-            engines = Engines(self.n, self.start_timeout_s)
+            engines = Engines(self.n, self.start_timeout_s, self.hang_after_s)
             self._engines = engines
             self._finalizer = weakref.finalize(self, engines.stop)
+        _remember(self)
         return self
 
     def stop(self) -> None:
@@ -88,10 +107,27 @@ class Cluster:
             self._finalizer()
         self._engines = self._finalizer = None
 
-    def ranks(self) -> pd.DataFrame:
-        """Return a row for each rank: host, pid, device, threads, memory in GiB."""
-        rows = self.run(on_engine.describe_ranks)[0]
-        return pd.DataFrame(rows).set_index("rank")
+    def restart(self) -> Cluster:
+        """End the ranks and start new ones; names that live on the ranks are gone."""
+        self.stop()
+        return self.start()
+
+    def status(self) -> pd.DataFrame:
+        """Return a row for each rank: host, pid, device, threads, memory in GiB, what it runs."""
+        return status(self._running_engines())
+
+    def logs(self, rank: int | None = None, lines: int = 20) -> str:
+        """Return the last lines of the log of one rank, or of each, with the files' names."""
+        engines = self._engines
+        if engines is None:
+            raise ClusterError("there are no logs yet: the ranks have not been started")
+        paths = [engines.run_folder / log_name(r) for r in self._chosen(rank)]
+        return "\n\n".join("\n".join([str(p), *last_lines(p, lines)]) for p in paths)
+
+    @property
+    def log_folder(self) -> Path | None:
+        """Where the ranks' logs are, which stay when the ranks are gone; None before a start."""
+        return None if self._engines is None else self._engines.run_folder
 
     def run(self, function: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> list[Any]:
         """Call ``function`` with the same arguments on every rank and wait, showing progress.
@@ -116,7 +152,64 @@ class Cluster:
         KeyboardInterrupt
             If interrupted, once the ranks have been interrupted too.
         """
-        return Call(self._running_engines(), function, args, kwargs).results()
+        return list(self._call(_label(function), function, args, kwargs).values())
+
+    def execute(
+        self,
+        code: str | Cell,
+        *,
+        ranks: int | Iterable[int] | None = None,
+        timeout_s: float | None = None,
+        fetch: bool = False,
+    ) -> list[Any] | None:
+        """Run ``code`` on ranks as a notebook runs a cell, in a namespace that is kept there.
+
+        What the ranks print, draw, and evaluate last is shown, once where it is the same.
+
+        Parameters
+        ----------
+        code : str or Cell
+        ranks : int or iterable of int, optional
+            Where; default: on every rank.
+        timeout_s : float, optional
+            After which it is stopped, in seconds.
+        fetch : bool
+            Whether to bring back the value of the last expression.
+
+        Returns
+        -------
+        list or None
+            With ``fetch``, each rank's value, in the order of the ranks.
+
+        Raises
+        ------
+        MatexError, KeyboardInterrupt
+            As for :meth:`run`, and ClusterError after ``timeout_s``.
+        """
+        cell = Cell(code) if isinstance(code, str) else code
+        engines = self._running_engines()
+        call = Call(
+            engines, self._chosen(ranks), cell.name, cells.run_cell, cell.arguments(fetch), {},
+            timeout_s,
+        )  # fmt: skip
+        outcomes = call.results()
+        shown = {r: (o["data"], o["metadata"]) for r, o in outcomes.items() if o["data"]}
+        call.output.show_values(shown)
+        return [outcome["value"] for outcome in outcomes.values()] if fetch else None
+
+    def push(self, names: dict[str, Any], *, ranks: int | Iterable[int] | None = None) -> None:
+        """Set names on ranks to values that can be pickled."""
+        self._call("push", cells.push, (names,), {}, ranks)
+
+    def pull(self, name: str, *, ranks: int | Iterable[int] | None = None) -> list[Any]:
+        """Return what ``name`` is on each of the ranks, in their order."""
+        return [
+            values[0] for values in self._call("pull", cells.pull, ([name],), {}, ranks).values()
+        ]
+
+    def who(self) -> pd.DataFrame:
+        """Return a row for each name that lives on the ranks: ranks, type and value."""
+        return table_of_names(self._call("who", cells.who, (), {}))
 
     def fit(self, model: Any, data: Any, *, epochs: int, **trainer_settings: Any) -> FitResult:
         """Train ``model`` on ``data`` on all ranks.
@@ -142,10 +235,51 @@ class Cluster:
         outcome = self.run(session, model, data, epochs=epochs, **trainer_settings)[0]
         return FitResult(pd.DataFrame(outcome["history"]), outcome["metrics"], outcome["model"])
 
+    def _call(
+        self,
+        label: str,
+        function: Callable[..., Any] | str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        ranks: int | Iterable[int] | None = None,
+    ) -> dict[int, Any]:
+        engines = self._running_engines()
+        return Call(engines, self._chosen(ranks), label, function, args, kwargs).results()
+
+    def _chosen(self, ranks: int | Iterable[int] | None) -> Sequence[int]:
+        if ranks is None:
+            return range(self.n)
+        chosen = [ranks] if isinstance(ranks, int) else sorted(set(ranks))
+        for rank in chosen:
+            if not 0 <= rank < self.n:
+                raise ClusterError(f"there is no rank {rank}; there are ranks 0 to {self.n - 1}")
+        if not chosen:
+            raise ClusterError("no rank is named; leave ranks= out for all of them")
+        return chosen
+
     def _running_engines(self) -> Engines:
         engines = self.start()._engines
         assert engines is not None
         return engines
+
+
+def started_last() -> Cluster | None:
+    """Return the cluster that was started last in this process, if it is still there."""
+    return None if _started is None else _started()
+
+
+_started: weakref.ref[Cluster] | None = None
+
+
+def _remember(cluster: Cluster) -> None:
+    global _started
+    _started = weakref.ref(cluster)
+
+
+def _label(function: Callable[..., Any] | str) -> str:
+    if isinstance(function, str):
+        return function.rpartition(":")[2]
+    return getattr(function, "__name__", type(function).__name__)
 
 
 def _ranks_from_environment() -> int:

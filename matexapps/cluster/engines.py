@@ -3,27 +3,36 @@
 Engines are ipyparallel's, started by ``mpiexec`` so that they are ranks of one MPI world. They
 listen on this machine's loopback only, every message is signed with a key, and connection files
 lie in a folder that nobody else can read. A guard process (:mod:`matexapps.cluster.guard`) owns
-them all.
+them all. Logs go to the run's folder, which stays.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import select
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from matexapps.cluster import on_engine
+import psutil
+
+from matexapps.cluster import deaths
+from matexapps.cluster.run_folder import last_lines, new_run_folder
+from matexapps.cluster.stacks import Stack, ask
 from matexapps.comm import preflight
 from matexapps.comm.launch import mpi_environment, mpiexec_command
+from matexapps.engine import calls
+from matexapps.engine.rank_log import STACKS_SIGNAL, stacks_name
 from matexapps.errors import ClusterError
+
+CHECK_COLLECTIVES = "MATEXAPPS_CHECK_COLLECTIVES"
+HANG_AFTER = "MATEXAPPS_HANG_AFTER_S"
 
 _GUARD = Path(__file__).with_name("guard.py")
 _LOOK_EVERY_S = 0.02
@@ -33,9 +42,6 @@ _NEWS_TIMEOUT_S = 5.0
 # engine is given up after the same 60 s as at ipyparallel's own slower pace.
 _HEARTBEAT_MS = 250
 _HEARTBEAT_MISSES = 240
-# How Open MPI's launcher reports the rank that took the others along.
-_KILLED = re.compile(r"rank (\d+) with PID \d+ on node (\S+) exited on\s+signal (\d+)")
-_EXITED = re.compile(r"Process name: \[\S+,(\d+)\]\s+Exit code:\s+(\d+)")
 
 
 class Engines:
@@ -47,9 +53,17 @@ class Engines:
         Number of ranks.
     timeout_s : float
         How long starting may take, in seconds.
+    hang_after_s : float or None
+        How long a rank may wait before all ranks' stacks are shown; None for what fits its work.
 
     Attributes
     ----------
+    run_folder : Path
+        Holds the logs, which stay.
+    doing : str
+        What the ranks are doing, "" for nothing.
+    facts : list of dict
+        What :func:`matexapps.devices.describe` says, once somebody has asked.
     client : ipyparallel.Client
         Connected to the controller.
     views : list of ipyparallel.DirectView
@@ -61,9 +75,15 @@ class Engines:
         If they do not start, or do not form one world of ``n`` ranks. Nothing is left behind.
     """
 
-    def __init__(self, n: int, timeout_s: float) -> None:
-        self.n = n
+    def __init__(self, n: int, timeout_s: float, hang_after_s: float | None = None) -> None:
+        self.n, self.hang_after_s = n, hang_after_s
         self.client: Any = None
+        self.doing = ""
+        self.facts: list[dict[str, Any]] = []
+        self.run_folder = new_run_folder()
+        self._processes: list[psutil.Process] = []
+        self._memory: dict[int, int] = {}
+        self._oom_kills = deaths.out_of_memory_kills()
         self._ended: dict[str, Any] | None = None
         self._folder = Path(tempfile.mkdtemp(prefix="matexapps-"))
         self._guard: subprocess.Popen[bytes] | None = None
@@ -90,6 +110,8 @@ class Engines:
                 deadline, f"{present} of {self.n} engines answered within {timeout_s:.0f} s"
             )
         self.views = [self.client[i] for i in self._ids_in_rank_order()]
+        for view in self.views:
+            view.apply_async(calls.import_ahead, "torch")
 
     def _start_guard(self) -> subprocess.Popen[bytes]:
         python = sys.executable
@@ -104,22 +126,25 @@ class Engines:
             "engines": mpiexec_command(
                 self.n,
                 [
-                    *("-m", "ipyparallel.engine", "--mpi", quiet),
+                    *("-m", "matexapps.engine", str(self.run_folder), str(self._folder)),
+                    *("--mpi", quiet),
                     *("--IPEngine.wait_for_url_file=60", "--IPEngine.timeout=60"),
                     f"--IPEngine.max_heartbeat_misses={_HEARTBEAT_MISSES}",
                 ],
             ),
         }
         guard = subprocess.Popen(
-            [python, str(_GUARD), str(self._folder)],
+            [python, str(_GUARD), str(self._folder), str(self.run_folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             # All ranks are on this machine: shared memory serves, and no rank listens to others.
             env={
                 "OMPI_MCA_btl": "self,sm",
+                CHECK_COLLECTIVES: "1",
                 **os.environ,
                 **mpi_environment(),
+                **({} if self.hang_after_s is None else {HANG_AFTER: str(self.hang_after_s)}),
                 "IPYTHONDIR": str(self._folder),
             },
             start_new_session=True,
@@ -131,21 +156,23 @@ class Engines:
 
     def _ids_in_rank_order(self) -> list[int]:
         ids = list(self.client.ids)
-        seen = self.client[ids].apply_sync(on_engine.identify)
+        told = self.client[ids].apply_sync(calls.identify)
+        seen = [(rank, size) for rank, size, _ in told]
         if sorted(seen) != [(rank, self.n) for rank in range(self.n)]:
             finding = preflight.trial(self.n)
-            told = ", ".join(f"rank {rank} of {size}" for rank, size in seen)
+            said = ", ".join(f"rank {rank} of {size}" for rank, size in seen)
             reason = f": {finding}" if not finding.ok else "; run `matexapps check`"
             raise ClusterError(
-                f"the engines are not one world of {self.n} ranks, they say {told}{reason}"
+                f"the engines are not one world of {self.n} ranks, they say {said}{reason}"
             )
+        self._processes = [psutil.Process(pid) for _, _, pid in sorted(told)]
         return [ids[seen.index((rank, self.n))] for rank in range(self.n)]
 
     def _pause(self, deadline: float, complaint: str) -> None:
         self.check_alive()
         if time.monotonic() > deadline:
             raise ClusterError(
-                f"{complaint}; their last words: {self._last_words('engines') or 'none'}; "
+                f"{complaint}; their last words: {self._last_words() or 'none'}; "
                 "run `matexapps check`, or allow more with Cluster(start_timeout_s=...)"
             )
         time.sleep(_LOOK_EVERY_S)
@@ -164,10 +191,13 @@ class Engines:
         assert self._ended is not None
         name, status = self._ended["ended"], self._ended["status"]
         if self.client is None and name == "engines":
-            finding = preflight.diagnose(self._read_log(name), status)
+            said = (self.run_folder / "engines.log").read_text(errors="replace")
+            finding = preflight.diagnose(said, status)
             raise ClusterError(f"the engines did not start: {finding}")
+        before = deaths.Circumstances(self._memory, self._oom_kills)
+        why = deaths.explain(name, status, self.run_folder, before)
         raise ClusterError(
-            f"{self._why_ended(name, status)}; the next use of the cluster starts new ranks"
+            f"{why}\nThe next use of the cluster starts new ranks, without their names"
         )
 
     def lost(self, rank: int, error: Exception) -> ClusterError:
@@ -187,19 +217,6 @@ class Engines:
             f"rank {rank} gave no answer ({error}); the next use of the cluster starts new ranks"
         )
 
-    def _why_ended(self, name: str, status: int) -> str:
-        log = self._read_log(name)
-        if found := _KILLED.search(log):
-            rank, host, number = found.groups()
-            memory = ", most often because memory ran out" if number == "9" else ""
-            return f"rank {rank} on {host} was ended by signal {number}{memory}"
-        if found := _EXITED.search(log):
-            rank, code = found.groups()
-            return f"rank {rank} left with exit status {code}"
-        return (
-            f"the {name} ended with status {status}, saying: {self._last_words(name) or 'nothing'}"
-        )
-
     def _news_from_guard(self) -> dict[str, Any] | None:
         guard = self._guard
         if guard is None or guard.stdout is None:
@@ -212,21 +229,33 @@ class Engines:
         )
         return news
 
-    def _read_log(self, name: str) -> str:
-        try:
-            return (self._folder / f"{name}.log").read_text(errors="replace")
-        except OSError:
-            return ""
-
-    def _last_words(self, name: str) -> str:
-        lines = [line.strip() for line in self._read_log(name).splitlines()]
-        return " / ".join([line for line in lines if line.strip("- ")][-6:])
+    def _last_words(self) -> str:
+        return " / ".join(line.strip() for line in last_lines(self.run_folder / "engines.log", 6))
 
     def interrupt(self, ranks: list[int]) -> None:
         """Raise ``KeyboardInterrupt`` in the work of ``ranks``."""
+        self._send("SIGINT", ranks)
+
+    def stacks(self, ranks: list[int], timeout_s: float) -> dict[int, Stack]:
+        """Return where each of ``ranks`` is, of those that answer within ``timeout_s`` seconds."""
+        files = [self._folder / stacks_name(rank) for rank in range(self.n)]
+        return ask(files, lambda some: self._send(STACKS_SIGNAL.name, some), ranks, timeout_s)
+
+    def _send(self, signal_name: str, ranks: list[int]) -> None:
         targets = [self.views[rank].targets for rank in ranks]
         if targets:
-            self.client.send_signal("SIGINT", targets=targets, block=False)
+            self.client.send_signal(signal_name, targets=targets, block=False)
+
+    def memory(self) -> dict[int, int]:
+        """Return the resident memory of each rank in bytes, of one that ended as last seen."""
+        for rank, process in enumerate(self._processes):
+            with suppress(psutil.Error):
+                self._memory[rank] = process.memory_info().rss
+        return self._memory
+
+    def pids(self) -> list[int]:
+        """Return the process number of each rank."""
+        return [process.pid for process in self._processes]
 
     def stop(self) -> None:
         """End all processes and remove their folder; harmless when done twice."""

@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from matexapps.cluster.rank_names import rank_names
 from matexapps.errors import ClusterError, MatexError
 
 _CONSEQUENCES = ("PeerAborted", "KeyboardInterrupt")
@@ -27,6 +28,8 @@ class Failure:
         Its traceback, from the called function on.
     raised_at : float
         When it was caught, in seconds since 1970.
+    place : str
+        The innermost line of the user's own code that was being executed, "" where there is none.
     pickled : bytes or None
         The exception itself, where it can be pickled.
     """
@@ -37,6 +40,7 @@ class Failure:
     message: str
     trace: str
     raised_at: float
+    place: str = ""
     pickled: bytes | None = None
 
     @property
@@ -49,9 +53,19 @@ def root_cause(failures: Sequence[Failure]) -> Failure:
     """Return the failure that made the others fail: the first that is no mere consequence."""
     causes = [failure for failure in failures if not failure.is_consequence]
     causes = causes or list(failures)
-    if len({(failure.type_name, failure.message) for failure in causes}) == 1:
+    if all(_same(failure, causes[0]) for failure in causes):
         return min(causes, key=lambda failure: failure.rank)
     return min(causes, key=lambda failure: failure.raised_at)
+
+
+def others_story(failures: Sequence[Failure]) -> str:
+    """Return what the ranks were doing that only stopped because another failed, "" for none."""
+    cause = root_cause(failures)
+    others = [failure for failure in failures if not _same(failure, cause)]
+    return "\n\n".join(
+        f"rank {failure.rank}: {failure.place or 'in no code of yours'}\n{failure.trace}"
+        for failure in others
+    )
 
 
 def as_error(failures: Sequence[Failure], world_size: int) -> MatexError:
@@ -61,9 +75,13 @@ def as_error(failures: Sequence[Failure], world_size: int) -> MatexError:
     as it does in a script. Any other becomes a ``ClusterError``.
     """
     cause = root_cause(failures)
-    place = f"rank {cause.rank} of {world_size} on {cause.host}"
-    others = [failure.rank for failure in failures if failure is not cause]
-    aside = f"Also stopped: rank {', '.join(map(str, others))}." if others else ""
+    alike = [failure for failure in failures if _same(failure, cause)]
+    if len(alike) == world_size > 1:
+        place = f"all {world_size} ranks"
+    else:
+        place = f"rank {cause.rank} of {world_size} on {cause.host}"
+    others = [failure.rank for failure in failures if failure not in alike]
+    aside = f"Also stopped: {rank_names(others)}." if others else ""
     error = _own_class(cause)
     if error is None:
         error = ClusterError(f"{place} raised {cause.type_name}: {cause.message}\n\n{cause.trace}")
@@ -74,6 +92,10 @@ def as_error(failures: Sequence[Failure], world_size: int) -> MatexError:
     # IPython asks an exception for this, and shows it in place of the frames of this package.
     error._render_traceback_ = lambda: shown  # type: ignore[attr-defined]
     return error
+
+
+def _same(one: Failure, other: Failure) -> bool:
+    return (one.type_name, one.message) == (other.type_name, other.message)
 
 
 def _own_class(cause: Failure) -> MatexError | None:

@@ -1,13 +1,13 @@
 """A small process between a notebook and its engines that cleans up after both.
 
-The notebook starts it with the folder of the run as its only argument, sends the commands to start
-as one line of JSON, and then keeps the pipe open. Whatever ends the notebook, a kernel that is
-killed included, closes the pipe; the guard then ends everything it started and removes the folder.
-When one of its commands ends by itself, the guard says so and ends the others, since a part of a
-cluster is of no use.
+The notebook starts it with two folders as arguments, one for connection files and one for logs. It
+sends the commands to start as one line of JSON, and then keeps the pipe open. Whatever ends the
+notebook, a kernel that is killed included, closes the pipe; the guard then ends everything it
+started and removes the first folder. When one of its commands ends by itself, the guard says so and
+ends the others, since a part of a cluster is of no use.
 
-It runs as a script: ``python guard.py FOLDER``. Nothing of matexapps is imported, so that it is up
-within a few hundredths of a second.
+It runs as a script: ``python guard.py FOLDER LOGS``. Nothing of matexapps is imported, so that it
+is up within a few hundredths of a second.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 def main() -> None:
     """Start the commands, watch, and clean up."""
-    folder = Path(sys.argv[1])
+    folder, logs = map(Path, sys.argv[1:])
     for name in (signal.SIGINT, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
@@ -43,7 +43,7 @@ def main() -> None:
     try:
         commands = json.loads(sys.stdin.readline() or "{}")
         for name, command in commands.items():
-            started[_start(command, folder / f"{name}.log")] = name
+            started[_start(command, logs / f"{name}.log")] = name
         while not _pipe_closed(_LOOK_EVERY_S):
             for pid, status in _reap():
                 if pid in started:

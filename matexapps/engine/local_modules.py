@@ -25,9 +25,9 @@ class LocalModules:
     """What this process has imported from a user's own folders, and from what source.
 
     A process keeps one for its whole life. A module counts as changed when its source is another
-    than when it was imported, or last loaded again; that moment lies between two calls of
-    :meth:`refresh`, so a module met for the first time counts as changed if its file is newer than
-    the call before.
+    than when it was imported, or last loaded again. That moment is not known of a module met for
+    the first time, which counts as changed if its file is newer than the last :meth:`refresh`; so
+    :meth:`note` should follow whatever may import modules.
     """
 
     def __init__(self) -> None:
@@ -68,6 +68,13 @@ class LocalModules:
             _load_again(modules[name])
             self._due.discard(name)
         return order
+
+    def note(self, folders: Sequence[str]) -> None:
+        """Take note of the modules that were imported since the last :meth:`refresh`."""
+        since = self._looked_at - _TICK_NS
+        modules = _modules_under(folders).items()
+        new = ((name, module) for name, module in modules if name not in self._sources)
+        self._due.update(name for name, module in new if self._changed(name, module, since))
 
     def _changed(self, name: str, module: ModuleType, since: int) -> bool:
         file, known = _file(module), self._sources.get(name)

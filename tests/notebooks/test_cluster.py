@@ -26,7 +26,7 @@ from matexapps.errors import ClusterError, DataError
 def test_every_number_of_ranks_is_one_world(n, nothing_left):
     with Cluster(n) as cluster:
         assert cluster.run(rank_functions.world) == [(rank, n) for rank in range(n)]
-        assert list(cluster.ranks().index) == list(range(n))
+        assert list(cluster.status().index) == list(range(n))
 
 
 def test_ranks_are_kept_between_calls(pair):
@@ -35,7 +35,7 @@ def test_ranks_are_kept_between_calls(pair):
 
 
 def test_the_table_of_ranks_says_where_each_one_is(pair):
-    table = pair.ranks()
+    table = pair.status()
     assert list(table["pid"]) == pair.run(os.getpid)
     assert {"host", "device", "threads", "memory_gb"} <= set(table.columns)
     assert (table["threads"] >= 1).all()
@@ -72,7 +72,7 @@ def test_the_failing_rank_is_named_and_the_next_call_works(pair, rank):
     assert message.startswith(f"rank {rank} of 2 on ")
     assert f"ValueError: rank {rank} met a broken batch" in message
     assert 'raise ValueError(f"rank {rank} met a broken batch")' in message
-    assert "on_engine.py" not in message
+    assert "calls.py" not in message
     assert pair.run(os.getpid) == pids
     assert pair.run(rank_functions.world) == [(0, 2), (1, 2)]
 

@@ -11,7 +11,7 @@ from matexapps.errors import ClusterError, DataError
 def failure(rank, type_name, raised_at, message="broken", error=None):
     trace = f"Traceback of rank {rank}\n{type_name}: {message}"
     pickled = None if error is None else pickle.dumps(error)
-    return Failure(rank, f"node{rank}", type_name, message, trace, raised_at, pickled)
+    return Failure(rank, f"node{rank}", type_name, message, trace, raised_at, pickled=pickled)
 
 
 def test_the_first_failure_that_is_no_consequence_is_the_cause():

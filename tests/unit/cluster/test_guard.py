@@ -34,10 +34,11 @@ def guarded(tmp_path):
     guards = []
 
     def start(**programs: str) -> tuple[subprocess.Popen[bytes], Path]:
-        folder = tmp_path / "run"
+        folder, logs = tmp_path / "run", tmp_path / "logs"
         folder.mkdir(mode=0o700)
+        logs.mkdir()
         guard = subprocess.Popen(
-            [sys.executable, guard_module.__file__, str(folder)],
+            [sys.executable, guard_module.__file__, str(folder), str(logs)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -46,7 +47,7 @@ def guarded(tmp_path):
         assert guard.stdin is not None
         guard.stdin.write(json.dumps(commands).encode() + b"\n")
         guard.stdin.flush()
-        return guard, folder
+        return guard, logs
 
     yield start
     for guard in guards:
@@ -56,51 +57,53 @@ def guarded(tmp_path):
         guard.stdout.close()
 
 
-def family(folder: Path) -> list[int]:
+def family(logs: Path) -> list[int]:
     """Wait until the family program has named its two processes."""
-    log = folder / "engines.log"
+    log = logs / "engines.log"
     while not (log.exists() and log.read_text().endswith("\n")):
         pass
     return [int(word) for word in log.read_text().split()]
 
 
 def test_closing_the_pipe_ends_children_and_grandchildren_and_removes_the_folder(guarded):
-    guard, folder = guarded(engines=FAMILY)
-    pids = family(folder)
+    guard, logs = guarded(engines=FAMILY)
+    pids = family(logs)
     guard.stdin.close()
     assert guard.wait(30) == 0
     assert not any(runs(pid) for pid in pids)
-    assert not folder.exists()
+    assert not (logs.parent / "run").exists()
+    assert (logs / "engines.log").exists()
 
 
 def test_children_that_ignore_termination_are_killed(guarded):
     stubborn = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + FAMILY
-    guard, folder = guarded(engines=stubborn)
-    pids = family(folder)
+    guard, logs = guarded(engines=stubborn)
+    pids = family(logs)
     guard.stdin.close()
     guard.wait(30)
     assert not any(runs(pid) for pid in pids)
 
 
 def test_when_one_command_ends_it_is_named_and_the_others_end(guarded, tmp_path):
-    log = tmp_path / "run" / "engines.log"
+    log = tmp_path / "logs" / "engines.log"
     controller = (
         f"import pathlib\nlog = pathlib.Path({str(log)!r})\n"
         "while not (log.exists() and log.read_text().endswith('\\n')):\n    pass\n"
         "raise SystemExit(5)\n"
     )
-    guard, folder = guarded(controller=controller, engines=FAMILY)
-    pids = family(folder)
+    guard, logs = guarded(controller=controller, engines=FAMILY)
+    pids = family(logs)
     assert json.loads(guard.stdout.readline()) == {"ended": "controller", "status": 5}
     guard.stdin.close()
     guard.wait(30)
     assert not any(runs(pid) for pid in pids)
-    assert not folder.exists()
+    assert not (logs.parent / "run").exists()
+    assert (logs / "engines.log").exists()
 
 
 def test_orphans_of_a_killed_launcher_are_found(guarded):
-    guard, folder = guarded(engines=FAMILY)
-    launcher, orphan = family(folder)
+    guard, logs = guarded(engines=FAMILY)
+    launcher, orphan = family(logs)
     psutil.Process(launcher).send_signal(signal.SIGKILL)
     assert json.loads(guard.stdout.readline()) == {"ended": "engines", "status": -9}
     guard.stdin.close()
@@ -109,8 +112,8 @@ def test_orphans_of_a_killed_launcher_are_found(guarded):
 
 
 def test_an_interrupt_meant_for_the_notebook_does_not_end_the_guard(guarded):
-    guard, folder = guarded(engines=FAMILY)
-    pids = family(folder)
+    guard, logs = guarded(engines=FAMILY)
+    pids = family(logs)
     guard.send_signal(signal.SIGINT)
     assert guard.poll() is None
     assert all(runs(pid) for pid in pids)

@@ -1,4 +1,4 @@
-"""What runs on an engine: a call that came over the wire, with its progress and its failure."""
+"""A call that came over the wire to a rank: it runs, and its outcome goes back."""
 
 from __future__ import annotations
 
@@ -8,22 +8,39 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from types import TracebackType
 from typing import Any
 
 import cloudpickle
 
 from matexapps import progress
+from matexapps.engine.local_modules import LocalModules
+from matexapps.engine.rank_log import logged, note
+
+_ENGINE_FOLDER = os.path.dirname(__file__)
+_OWN_FOLDER = os.path.dirname(_ENGINE_FOLDER)
+_local_modules = LocalModules()
 
 
-def identify() -> tuple[int, int]:
-    """Return this engine's rank and the world's size, as MPI tells them."""
+def identify() -> tuple[int, int, int]:
+    """Return this engine's rank and the world's size, as MPI tells them, and its process number."""
     with find("matexapps.comm.world:open_world")() as comm:
-        return comm.rank, comm.world_size
+        return comm.rank, comm.world_size, os.getpid()
+
+
+def import_ahead(module: str) -> None:
+    """Import a module in a thread, so that work which needs it later does not wait for it.
+
+    Nor can a Stop then cut its import in two, after which some modules, torch among them, cannot
+    be imported again.
+    """
+    threading.Thread(target=importlib.import_module, args=(module,), daemon=True).start()
 
 
 def describe_ranks() -> list[dict[str, Any]]:
@@ -47,23 +64,27 @@ def execute(call: bytes) -> bytes:
     Parameters
     ----------
     call : bytes
-        A pickled dictionary: ``folder`` and ``path`` (the notebook's working folder and its
-        ``sys.path``), ``sources`` (file name to lines, for functions that were written in cells)
-        and ``content``, pickled by itself because only then its modules can be found: function
-        (a callable, or text for :func:`find`), args and kwargs.
+        A pickled dictionary: ``label`` (what a person calls it), ``folder`` and ``path`` (the
+        notebook's working folder and its ``sys.path``), ``sources`` (file name to lines, for code
+        that was written in cells) and ``content``, pickled by itself because only then its modules
+        can be found: function (a callable, or text for :func:`find`), args and kwargs.
 
     Returns
     -------
     bytes
-        A pickled dictionary: ``value``, or ``failure`` with what
-        :class:`matexapps.cluster.failures.Failure` holds.
+        A pickled dictionary: ``reloaded``, the names of modules that had changed on disk, and
+        ``value``, or ``failure`` with what :class:`matexapps.cluster.failures.Failure` holds.
     """
+    reloaded: list[str] = []
     try:
-        packed: bytes = cloudpickle.dumps({"value": _run(call)})
+        outcome = {"value": _run(call, reloaded), "reloaded": reloaded}
+        packed: bytes = cloudpickle.dumps(outcome)
         _ignore_interrupts()
     except BaseException as error:
         _ignore_interrupts()
-        packed = cloudpickle.dumps({"failure": _describe(error)})
+        failure = _describe(error)
+        note(failure["trace"])
+        packed = cloudpickle.dumps({"failure": failure, "reloaded": reloaded})
     return packed
 
 
@@ -73,18 +94,23 @@ def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _run(call: bytes) -> Any:
+def _run(call: bytes, reloaded: list[str]) -> Any:
     request = cloudpickle.loads(call)
     os.chdir(request["folder"])
     sys.path.extend(entry for entry in request["path"] if entry not in sys.path)
     for name, lines in request["sources"].items():
         linecache.cache[name] = (sum(map(len, lines)), None, lines, name)
-    with _imports_finish():
-        function, args, kwargs = cloudpickle.loads(request["content"])
-        if isinstance(function, str):
-            function = find(function)
-    with progress.reporting_to(_publisher()):
-        return function(*args, **kwargs)
+    folders = [request["folder"], *request["path"]]
+    try:
+        with _imports_finish():
+            reloaded += _local_modules.refresh(folders)
+            function, args, kwargs = cloudpickle.loads(request["content"])
+            if isinstance(function, str):
+                function = find(function)
+        with logged(request["label"]), progress.reporting_to(_publisher()):
+            return function(*args, **kwargs)
+    finally:
+        _local_modules.note(folders)
 
 
 @contextmanager
@@ -101,21 +127,22 @@ def _imports_finish() -> Iterator[None]:
 
 
 def _publisher() -> progress.Sink:
+    import psutil
     from ipyparallel.datapub import publish_data
 
-    numbers = count()
+    process, numbers = psutil.Process(), count()
 
     def publish(event: dict[str, Any]) -> None:
         # A key of its own for each event: equal keys would overwrite each other on the way.
+        event = {**event, "rss_bytes": process.memory_info().rss}
         publish_data({f"{next(numbers)}": event})
 
     return publish
 
 
 def _describe(error: BaseException) -> dict[str, Any]:
-    own = sys.modules[__name__].__file__
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename == own:
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_ENGINE_FOLDER):
         trace = trace.tb_next
     try:
         # Only if it can also be read again, as the receiver will have to.
@@ -128,6 +155,16 @@ def _describe(error: BaseException) -> dict[str, Any]:
         "type_name": type(error).__name__,
         "message": str(error),
         "trace": "".join(traceback.format_exception(type(error), error, trace)).rstrip(),
+        "place": _place(trace),
         "raised_at": time.time(),
         "pickled": pickled,
     }
+
+
+def _place(trace: TracebackType | None) -> str:
+    """Return the innermost line of the user's own code, "" where none is on the way."""
+    place = ""
+    for frame in traceback.extract_tb(trace):
+        if not frame.filename.startswith((_OWN_FOLDER, sys.prefix, sys.base_prefix, "<")):
+            place = f"{frame.filename}, line {frame.lineno}: {frame.line}"
+    return place

@@ -1,0 +1,41 @@
+"""A cell that goes to ranks: its code, and the name that tracebacks give it."""
+
+from __future__ import annotations
+
+import linecache
+from itertools import count
+
+_numbers = count(1)
+
+
+class Cell:
+    """Code as a person wrote it.
+
+    Parameters
+    ----------
+    code : str
+    first_line : int
+        The number that its first line has for the person who wrote it.
+
+    Attributes
+    ----------
+    name : str
+        What tracebacks call it: ``Cell In[7]`` in a notebook.
+    """
+
+    def __init__(self, code: str, first_line: int = 1) -> None:
+        self._code, self._first_line, self.name = code, first_line, _name()
+        # Tracebacks of ranks, and the stacks they send, show its lines.
+        lines = ["\n"] * (first_line - 1) + code.splitlines(keepends=True)
+        linecache.cache[self.name] = (len(code), None, lines, self.name)
+
+    def arguments(self, fetch: bool) -> tuple[str, str, int, bool]:
+        """Return what :func:`matexapps.engine.cells.run_cell` is called with."""
+        return self._code, self.name, self._first_line, fetch
+
+
+def _name() -> str:
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    return f"Cell In[{next(_numbers) if shell is None else shell.execution_count}]"

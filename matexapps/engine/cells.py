@@ -1,0 +1,98 @@
+"""Cells on a rank: they run in one namespace that is kept between them."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from typing import Any
+
+import numpy as np
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+
+
+def run_cell(code: str, name: str, first_line: int, fetch: bool) -> dict[str, Any]:
+    """Run a cell in this rank's namespace, magics and all.
+
+    Parameters
+    ----------
+    code : str
+        The cell.
+    name : str
+        What tracebacks call it.
+    first_line : int
+        The number that its first line has in them.
+    fetch : bool
+        Whether the value of its last expression is wanted.
+
+    Returns
+    -------
+    dict
+        ``data`` and ``metadata``, the forms of the last expression by MIME type, empty where there
+        is none or it is None; and ``value``, the expression itself, None unless it is wanted.
+    """
+    shell = _shell()
+    tree = ast.increment_lineno(ast.parse(shell.transform_cell(code), name), first_line - 1)
+    last = None
+    if tree.body and isinstance(tree.body[-1], ast.Expr) and not code.rstrip().endswith(";"):
+        last = ast.Expression(tree.body.pop().value)
+    namespace = shell.user_ns
+    shell.events.trigger("pre_execute")
+    try:
+        exec(compile(tree, name, "exec"), namespace)
+        value = None if last is None else eval(compile(last, name, "eval"), namespace)
+    finally:
+        # Figures that the cell drew are shown by who listens to this.
+        shell.events.trigger("post_execute")
+    data, metadata = ({}, {}) if value is None else shell.display_formatter.format(value)
+    if value is not None:
+        namespace["_"] = value
+    return {"data": data, "metadata": metadata, "value": value if fetch else None}
+
+
+def push(values: dict[str, Any]) -> None:
+    """Set names in this rank's namespace."""
+    _shell().user_ns.update(values)
+
+
+def pull(names: list[str]) -> list[Any]:
+    """Return the values of names in this rank's namespace.
+
+    Raises
+    ------
+    NameError
+        If one is not there.
+    """
+    namespace = _shell().user_ns
+    for name in names:
+        if name not in namespace:
+            raise NameError(f"name {name!r} is not defined on this rank")
+    return [namespace[name] for name in names]
+
+
+def who() -> dict[str, tuple[str, str]]:
+    """Return the user's names on this rank, each with its type and a short form of its value."""
+    shell = _shell()
+    return {
+        name: (type(value).__name__, _short(value))
+        for name, value in sorted(shell.user_ns.items())
+        if not name.startswith("_") and name not in shell.user_ns_hidden
+    }
+
+
+def _shell() -> Any:
+    from IPython import get_ipython
+
+    return get_ipython()
+
+
+def _short(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    if shape is not None and getattr(value, "dtype", None) is not None and np.ndim(shape) == 1:
+        return f"{value.dtype} {tuple(shape)}"
+    if isinstance(value, type(sys)):
+        return value.__name__
+    # Addresses differ by rank and say nothing.
+    text = _ADDRESS.sub("", repr(value).partition("\n")[0])
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,83 @@
+"""What a rank leaves behind: a log of its own, and its stacks whenever they are asked for."""
+
+from __future__ import annotations
+
+import faulthandler
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+STACKS_SIGNAL = signal.SIGUSR1
+
+_log: TextIO | None = None
+
+
+def log_name(rank: int) -> str:
+    """Return the name of a rank's log in the run's folder."""
+    return f"rank-{rank}.log"
+
+
+def stacks_name(rank: int) -> str:
+    """Return the name of the file that a rank's stacks are written to."""
+    return f"stacks-{rank}.txt"
+
+
+def open_log(logs: Path, stacks: Path, rank: int) -> None:
+    """Begin this rank's log, and write the stacks of its threads when asked to, or when it crashes.
+
+    Python's faulthandler writes stacks from a signal handler in C, so they come even from a rank
+    that is stuck where Python is never asked.
+
+    Parameters
+    ----------
+    logs : Path
+        Folder of the log. Python's last words in a crash (a segmentation fault) go there too.
+    stacks : Path
+        Folder of the stacks that ``STACKS_SIGNAL`` asks for.
+    rank : int
+    """
+    global _log
+    _log = open(logs / log_name(rank), "a", buffering=1, errors="replace")  # noqa: SIM115
+    faulthandler.enable(_log)
+    asked = open(stacks / stacks_name(rank), "w")  # noqa: SIM115  # for as long as the rank lives
+    faulthandler.register(STACKS_SIGNAL, asked)
+
+
+@contextmanager
+def logged(label: str) -> Iterator[None]:
+    """Copy what the block prints to the log, under a heading."""
+    if _log is None:
+        yield
+        return
+    note(label)
+    out, err = _Copy(sys.stdout, _log), _Copy(sys.stderr, _log)
+    with redirect_stdout(out), redirect_stderr(err):
+        yield
+
+
+def note(text: str) -> None:
+    """Write a line of our own to the log."""
+    if _log is not None:
+        _log.write(f"[{datetime.now():%Y-%m-%d %H:%M:%S}] {text}\n")
+
+
+class _Copy:
+    """A stream that also writes to a second one."""
+
+    def __init__(self, stream: TextIO, copy: TextIO) -> None:
+        self._stream, self._copy = stream, copy
+
+    def write(self, text: str) -> int:
+        self._copy.write(text)
+        return self._stream.write(text)
+
+    def writelines(self, lines: Any) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

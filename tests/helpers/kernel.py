@@ -1,0 +1,104 @@
+"""A real Jupyter kernel, cells sent to it, and what they show."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from jupyter_client.blocking import BlockingKernelClient
+from jupyter_client.manager import start_new_kernel
+
+TIMEOUT_S = 120
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass
+class Shown:
+    """What one cell came to.
+
+    Attributes
+    ----------
+    error : str
+        The name of its exception, "" if there was none.
+    outputs : list of dict
+        Its messages in order, each with its ``kind``.
+    """
+
+    error: str = ""
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """What a reader sees in the end, without colours: redrawn outputs as they were last."""
+        slots: dict[Any, str] = {}
+        for number, output in enumerate(self.outputs):
+            name = output.get("transient", {}).get("display_id", number)
+            slots[name] = _COLOURS.sub("", plain(output))
+        return "\n".join(slots.values())
+
+
+def plain(output: dict[str, Any]) -> str:
+    """What one output says."""
+    if "data" in output:
+        return str(output["data"].get("text/plain", ""))
+    return str(output.get("text", "")) + "\n".join(output.get("traceback", []))
+
+
+class Notebook:
+    """Cells sent to one kernel."""
+
+    def __init__(self, client: BlockingKernelClient, manager: Any) -> None:
+        self.client, self.manager = client, manager
+
+    def cell(self, code: str, when: str = "", then: Callable[[], None] | None = None) -> Shown:
+        """Run a cell; once it has shown the words ``when``, call ``then``."""
+        shown = Shown()
+        waiting = [then] if then is not None else []
+
+        def keep(message: dict[str, Any]) -> None:
+            shown.outputs.append({"kind": message["header"]["msg_type"], **message["content"]})
+            if waiting and when in plain(shown.outputs[-1]):
+                waiting.pop()()
+
+        try:
+            reply = self.client.execute_interactive(
+                code, output_hook=keep, timeout=TIMEOUT_S, allow_stdin=False
+            )
+        except TimeoutError:
+            self.stop()
+            raise TimeoutError(f"the cell did not end; it showed:\n{shown.text}") from None
+        shown.error = reply["content"].get("ename", "")
+        return shown
+
+    def good(self, code: str) -> str:
+        """Run a cell that must work and return what it shows."""
+        shown = self.cell(code)
+        assert shown.error == "", shown.text
+        return shown.text
+
+    def stop(self) -> None:
+        """Press Stop."""
+        self.manager.interrupt_kernel()
+
+
+@contextmanager
+def open_notebook(first_cell: str = "") -> Iterator[Notebook]:
+    """Start a kernel, run ``first_cell`` in it, and end it."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if "MATEXAPPS" not in name or name == "MATEXAPPS_LOGS"
+    }
+    manager, client = start_new_kernel(kernel_name="python3", env=environment)
+    notebook = Notebook(client, manager)
+    try:
+        if first_cell:
+            notebook.good(first_cell)
+        yield notebook
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel()
