@@ -388,8 +388,7 @@ WAITS = """
 """
 
 
-@pytest.mark.parametrize("check", [0, 1])
-@pytest.mark.parametrize("limit_s", [60, 1])
+@pytest.mark.parametrize(("limit_s", "check"), [(60, 1), (1, 0)])
 @pytest.mark.parametrize("n", RANKS)
 def test_a_long_wait_is_told_at_each_doubling_and_when_it_is_over(run_ranks, n, limit_s, check):
     everybody = succeeded(run_ranks(n, WAITS, 0.2, limit_s, check))
