@@ -183,13 +183,13 @@ class MpiMagics(Magics):
         return cluster
 
     def _start(self, options: argparse.Namespace) -> None:
-        cluster = started_last()
-        if cluster is not None and cluster.running:
-            if options.n in (None, cluster.n):
-                print(f"{cluster.n} ranks run already; %mpi restart gives new ones")
+        new, present = Cluster(options.n, hang_after_s=options.hang_after), started_last()
+        if present is not None and present.running:
+            if options.n in (None, present.n):
+                print(f"{present.n} ranks run already; %mpi restart gives new ones")
                 return
-            cluster.stop()
-        self._adopt(Cluster(options.n, hang_after_s=options.hang_after))
+            present.stop()
+        self._adopt(new)
 
     def _existing(self) -> Cluster:
         cluster = started_last()
