@@ -72,9 +72,12 @@ class Call:
                 "folder": os.getcwd(),
                 "path": sys.path,
                 "sources": _cell_sources(),
+                "renew": engines.cut_short and len(ranks) == engines.n,
                 "content": _pack((function, args, kwargs)),
             }
         )
+        if len(ranks) == engines.n:
+            engines.cut_short = False
         self._engines, self._ranks, self._label = engines, list(ranks), label
         self._timeout_s = timeout_s
         self._replies = {
@@ -113,6 +116,7 @@ class Call:
             raise self._stopped() from None
         finally:
             self._engines.doing = ""
+            self._engines.cut_short |= outcome != "done"
             self._look(final=True)
             self._view.close(self._progress, outcome)
         self._tell_reloaded()

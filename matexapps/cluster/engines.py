@@ -62,6 +62,8 @@ class Engines:
         Holds the logs, which stay.
     doing : str
         What the ranks are doing, "" for nothing.
+    cut_short : bool
+        Whether work was cut short since all ranks last worked together.
     facts : list of dict
         What :func:`matexapps.devices.describe` says, once somebody has asked.
     client : ipyparallel.Client
@@ -79,6 +81,7 @@ class Engines:
         self.n, self.hang_after_s = n, hang_after_s
         self.client: Any = None
         self.doing = ""
+        self.cut_short = False
         self.facts: list[dict[str, Any]] = []
         self.run_folder = new_run_folder()
         self._processes: list[psutil.Process] = []

@@ -52,8 +52,12 @@ class Communicator(ABC):
         The same among the ranks of this host.
     hostname : str
         The host this rank runs on.
+    renewals : int
+        How often it was broken and has been opened again by
+        :func:`matexapps.comm.world.renew_worlds`.
     """
 
+    renewals: int = 0
     rank: int
     world_size: int
     local_rank: int

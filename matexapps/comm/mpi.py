@@ -37,7 +37,12 @@ class MpiCommunicator(Communicator):
         world = MPI.COMM_WORLD
         self.rank, self.world_size = world.rank, world.size
         self.hostname = MPI.Get_processor_name()
-        self._waiting = Waiting(timeout_s)
+        self._timeout_s, self._check = timeout_s, check
+        self._open()
+
+    def _open(self) -> None:
+        world = MPI.COMM_WORLD
+        self._waiting = Waiting(self._timeout_s)
         self._data, data_ready = world.Idup()
         self._control, control_ready = world.Idup()
         self._waiting.complete([data_ready, control_ready], "opening the world")
@@ -48,7 +53,7 @@ class MpiCommunicator(Communicator):
         if self.local_size > (os.cpu_count() or 1):
             self._waiting.yield_at_once()
         self._mean_buffers = itertools.count(1)
-        self._agreement = self._open_agreement(check)
+        self._agreement = self._open_agreement(self._check)
 
     def _open_agreement(self, wanted: bool) -> Agreement | None:
         wanted_by_any = np.array([wanted], np.uint8)
@@ -58,6 +63,16 @@ class MpiCommunicator(Communicator):
         comm, ready = self._data.Idup()
         self._waiting.complete([ready], "opening the world")
         return Agreement(comm, self._waiting, self._all_gather)
+
+    def renew(self) -> None:
+        """Open it again after it was broken. Collective; buffers made before stay broken."""
+        self._open()
+        self.renewals += 1
+
+    @property
+    def closed(self) -> bool:
+        """True after :meth:`close`."""
+        return bool(self._data == MPI.COMM_NULL)
 
     @property
     def waited_s(self) -> float:
@@ -167,7 +182,7 @@ class MpiCommunicator(Communicator):
 
     def close(self) -> None:
         # Freeing is collective, and a broken communicator's ranks no longer act together.
-        if self.broken or self._data == MPI.COMM_NULL:
+        if self.broken or self.closed:
             return
         self._begin("close()")
         if self._agreement is not None:

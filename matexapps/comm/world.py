@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.single import SingleProcess
 
+if TYPE_CHECKING:
+    from matexapps.comm.mpi import MpiCommunicator
+
 CHECK_COLLECTIVES = "MATEXAPPS_CHECK_COLLECTIVES"
+_RENEWAL_TIMEOUT_S = 30.0
 _LAUNCHER_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE")
 
 
@@ -48,4 +55,39 @@ def open_world(timeout_s: float = 600.0, check: bool | None = None) -> Communica
 
     if check is None:
         check = os.environ.get(CHECK_COLLECTIVES) == "1"
-    return MpiCommunicator(timeout_s, check)
+    world = MpiCommunicator(timeout_s, check)
+    _worlds[next(_numbers)] = world
+    return world
+
+
+# By the order in which they were opened, which is the same on all ranks.
+_worlds: WeakValueDictionary[int, MpiCommunicator] = WeakValueDictionary()
+_numbers = itertools.count()
+
+
+def renew_worlds() -> None:
+    """Open again, in place, the communicators that were broken when work was cut short.
+
+    For interactive work, where a name such as ``comm`` outlives a cell that was stopped or failed.
+    Collective over all ranks, at a moment when none of them is in another collective. What not
+    every rank holds any more stays broken.
+    """
+    global _numbers
+    if not under_mpiexec():
+        return
+    from mpi4py import MPI
+
+    if MPI.COMM_WORLD.size == 1:
+        return
+    from matexapps.comm.mpi import MpiCommunicator
+
+    with MpiCommunicator(_RENEWAL_TIMEOUT_S, check=False) as comm:
+        held = {number: world.broken for number, world in _worlds.items() if not world.closed}
+        # Work that was cut short may have opened one more on some ranks than on others.
+        upcoming = next(_numbers)
+        everywhere = comm.all_gather_object((held, upcoming))
+    _numbers = itertools.count(max(number for _, number in everywhere))
+    common = set.intersection(*(set(held) for held, _ in everywhere))
+    for number in sorted(common):
+        if any(held[number] for held, _ in everywhere):
+            _worlds[number].renew()

@@ -66,7 +66,8 @@ def execute(call: bytes) -> bytes:
     call : bytes
         A pickled dictionary: ``label`` (what a person calls it), ``folder`` and ``path`` (the
         notebook's working folder and its ``sys.path``), ``sources`` (file name to lines, for code
-        that was written in cells) and ``content``, pickled by itself because only then its modules
+        that was written in cells), ``renew`` (whether work was cut short since all ranks
+        last worked together) and ``content``, pickled by itself because only then its modules
         can be found: function (a callable, or text for :func:`find`), args and kwargs.
 
     Returns
@@ -102,6 +103,8 @@ def _run(call: bytes, reloaded: list[str]) -> Any:
         linecache.cache[name] = (sum(map(len, lines)), None, lines, name)
     folders = [request["folder"], *request["path"]]
     try:
+        if request["renew"]:
+            find("matexapps.comm.world:renew_worlds")()
         with _imports_finish():
             reloaded += _local_modules.refresh(folders)
             function, args, kwargs = cloudpickle.loads(request["content"])

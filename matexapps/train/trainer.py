@@ -129,6 +129,7 @@ class Trainer:
         self.steps_per_epoch = 0
         self._rows: Part | None = None
         self._digest = ""
+        self._renewals = self.comm.renewals
         self.stop = False
 
     def fit(self, data: DataSet, epochs: int, *, resume: str | Path | None = None) -> History:
@@ -155,9 +156,10 @@ class Trainer:
         """
         if epochs < 1:
             raise TrainingError(f"epochs must be at least 1, got {epochs}")
-        interrupted = self.comm.broken
-        if interrupted:
+        interrupted = self.comm.broken or self.comm.renewals > self._renewals
+        if self.comm.broken:
             self.comm = open_world()
+        self._renewals = self.comm.renewals
         try:
             data = data.load(self.comm)
             self._prepare(data, epochs)
