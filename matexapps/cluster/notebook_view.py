@@ -6,7 +6,7 @@ import time
 
 from matexapps.cluster.curve_picture import CurvePicture
 from matexapps.cluster.merged_progress import MergedProgress, duration
-from matexapps.cluster.panel import panel_html
+from matexapps.cluster.panel import outcome_html, panel_html
 from matexapps.cluster.slots import Bundle, Slots
 from matexapps.cluster.stop_button import StopButton
 
@@ -50,4 +50,7 @@ class NotebookView:
         if progress.started:
             html, text = panel_html(progress, outcome), progress.text(outcome)
             panel = {"text/html": html, "text/plain": text}, {}
+        elif outcome and self._slots.used:
+            # Work that reported nothing: its button would leave a gap.
+            panel = {"text/html": outcome_html(outcome), "text/plain": outcome}, {}
         self._slots.show([bundle for bundle in (button, panel, picture) if bundle is not None])

@@ -9,6 +9,7 @@ from matexapps.cluster.merged_progress import MergedProgress, RankState
 _COLOURS = {"failed": "#c62828", "stopped": "#ef6c00"}
 _GREEN = "#2e7d32"
 _WIDTH = "660px"
+_FONT = "font-family:var(--jp-ui-font-family,sans-serif)"
 _MOST_RANKS = 16
 _LINE = "display:flex;flex-wrap:wrap;column-gap:18px;margin-top:5px;line-height:1.5"
 _CELL = "padding:1px 0 1px 28px;text-align:right;border:0;background:transparent"
@@ -25,11 +26,16 @@ def panel_html(progress: MergedProgress, outcome: str) -> str:
     """
     pieces = "".join(f"<span>{html.escape(piece)}</span>" for piece in progress.parts(outcome))
     return (
-        '<div style="font-family:var(--jp-ui-font-family,sans-serif);font-size:13px;'
-        f'font-variant-numeric:tabular-nums;max-width:{_WIDTH};padding:6px 0 2px">'
+        f'<div style="{_FONT};font-size:13px;font-variant-numeric:tabular-nums;'
+        f'max-width:{_WIDTH};padding:6px 0 2px">'
         f"{_bar(progress.fraction, _COLOURS.get(outcome.partition(' ')[0], _GREEN))}"
         f'<div style="{_LINE}">{pieces}</div>{_table(progress.ranks)}</div>'
     )
+
+
+def outcome_html(outcome: str) -> str:
+    """Return how work ended of which nothing else is known."""
+    return f'<div style="{_FONT};font-size:12px;opacity:.7">{html.escape(outcome)}</div>'
 
 
 def _bar(fraction: float, colour: str) -> str:

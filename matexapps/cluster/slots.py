@@ -22,6 +22,11 @@ class Slots:
         self._handles: list[Any] = []
         self._shown: list[Bundle] = []
 
+    @property
+    def used(self) -> bool:
+        """Whether anything has been shown."""
+        return bool(self._handles)
+
     def show(self, bundles: Sequence[Bundle]) -> None:
         """Show ``bundles`` from top to bottom, sending only what has changed."""
         from IPython.display import display

@@ -23,6 +23,7 @@ cluster = Cluster(2)
 before = cluster.run("os:getpid")"""
 LONG = 'cluster.fit(model, data, epochs=100_000, batch_size=100, metrics=["accuracy"])'
 SAME_RANKS = 'print("the same ranks:", cluster.run("os:getpid") == before)'
+SILENT = "import time\ncluster.run(time.sleep, 3)"
 SHORT = 'result = cluster.fit(model, data, epochs=10, batch_size=100, metrics=["accuracy"])'
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -53,7 +54,7 @@ class Screen:
 @pytest.fixture(scope="module")
 def screen(lab, page, screenshots) -> Screen:
     """A notebook whose ranks have started."""
-    lab.write("panel.ipynb", [START, LONG, SAME_RANKS, SHORT])
+    lab.write("panel.ipynb", [START, LONG, SAME_RANKS, SHORT, SILENT])
     page.goto(lab.address("lab/tree/panel.ipynb"))
     page.get_by_text("| Idle").wait_for()
     screen = Screen(page, screenshots)
@@ -98,6 +99,15 @@ def test_training_shows_a_panel_and_its_button_stops_it(screen):
     again = screen.run(2)
     again.get_by_text("the same ranks: True").wait_for()
     screen.keep("5_next_cell")
+
+
+def test_work_that_reports_nothing_has_the_button_and_then_tells_how_it_ended(screen):
+    outputs = screen.run(4)
+    stop = outputs.get_by_role("button", name="Stop")
+    stop.wait_for()
+    screen.wait_for_the_end(4)
+    expect(stop).to_have_count(0)
+    assert re.match(r"done after \d+ s", outputs.inner_text())
 
 
 def test_a_saved_notebook_keeps_bar_and_curves_and_no_widget(lab, screen):
