@@ -184,10 +184,11 @@ class MpiMagics(Magics):
 
     def _start(self, options: argparse.Namespace) -> None:
         new, present = Cluster(options.n, hang_after_s=options.hang_after), started_last()
-        if present is not None and present.running:
-            if options.n in (None, present.n):
+        if present is not None:
+            if present.running and options.n in (None, present.n):
                 print(f"{present.n} ranks run already; %mpi restart gives new ones")
                 return
+            # Also where its ranks were killed: their guard still waits to be told.
             present.stop()
         self._adopt(new)
 
