@@ -135,6 +135,7 @@ class Call:
             self._hang.look(self._unanswered())
             if freeing is None and any(not f.is_consequence for f in self._failures()):
                 freeing = Freeing(self._engines, _OTHERS_GRACE_S)
+                self._hang.end()
             # The failing rank frees those that wait for it; any other needs a push.
             if freeing is not None and not freeing.go_on(self._unanswered()):
                 return
@@ -172,6 +173,7 @@ class Call:
 
     def _free(self) -> bool:
         """Interrupt all ranks that still work; return whether they have stopped by themselves."""
+        self._hang.end()
         freeing = Freeing(self._engines, 0.0)
         while freeing.go_on(self._unanswered()):
             if self._collect(_LOOK_EVERY_S):

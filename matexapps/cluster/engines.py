@@ -113,8 +113,6 @@ class Engines:
                 deadline, f"{present} of {self.n} engines answered within {timeout_s:.0f} s"
             )
         self.views = [self.client[i] for i in self._ids_in_rank_order()]
-        for view in self.views:
-            view.apply_async(calls.import_ahead, "torch")
 
     def _start_guard(self) -> subprocess.Popen[bytes]:
         python = sys.executable

@@ -37,12 +37,18 @@ class HangWatch:
         self._waits: dict[int, dict[str, Any]] = {}
         self._due = False
         self._told: Folded | None = None
+        self._over = False
+
+    def end(self) -> None:
+        """Leave what is shown as it is: the work is being stopped."""
+        self._over = True
 
     def heard(self) -> None:
         """Take note that work goes on."""
         self._heard_at = time.monotonic()
-        if not self._waits:
-            self._went_on()
+        if self._told is not None and not self._waits and not self._over:
+            self._told.show("The ranks seemed to hang, and went on", "")
+            self._told = None
 
     def waiting(self, event: dict[str, Any]) -> None:
         """Take in a rank's event about its own waiting."""
@@ -84,11 +90,6 @@ class HangWatch:
         if absent:
             return f"{rank_names(absent)} not asked to run this"
         return "each waits for another in a call of its own, see below (Stop works)"
-
-    def _went_on(self) -> None:
-        if self._told is not None:
-            self._told.show("The ranks seemed to hang, and went on", "")
-            self._told = None
 
 
 def report(stacks: dict[int, Stack], ranks: Collection[int]) -> str:

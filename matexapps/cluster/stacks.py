@@ -1,7 +1,6 @@
 """Where every rank is: the Python stacks that ranks write when a signal asks them to.
 
-The form is that of Python's faulthandler: a heading for each thread, then its frames, the innermost
-first. Of a rank's threads, the one that runs the notebook's call is of interest.
+The form is that of Python's faulthandler: a heading, then the frames, the innermost first.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
-_THREAD = re.compile(r"^(?:Current thread|Thread) 0x[0-9a-f]+.*$", re.MULTILINE)
 _ENGINE = f"{Path('matexapps', 'engine')}/"
 _CALLS = f"{_ENGINE}calls.py"
 _PACKAGE = str(Path(__file__).parents[1])
@@ -99,14 +97,13 @@ def ask(
 
 
 def parse(text: str) -> Stack:
-    """Return the stack of the thread that runs the notebook's call."""
-    for thread in _THREAD.split(text)[1:]:
-        frames = [Frame(file, int(line), name) for file, line, name in _FRAME.findall(thread)]
-        frames.reverse()
-        calls = [place for place, frame in enumerate(frames) if frame.file.endswith(_CALLS)]
-        if calls:
-            return Stack(tuple(f for f in frames[calls[0] :] if _ENGINE not in f.file))
-    return Stack(())
+    """Return the part of a stack that belongs to the notebook's call."""
+    frames = [Frame(file, int(line), name) for file, line, name in _FRAME.findall(text)]
+    frames.reverse()
+    calls = [place for place, frame in enumerate(frames) if frame.file.endswith(_CALLS)]
+    if not calls:
+        return Stack(())
+    return Stack(tuple(frame for frame in frames[calls[0] :] if _ENGINE not in frame.file))
 
 
 def _of_a_library(file: str) -> bool:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import importlib
 import linecache
 import os
-import signal
 import socket
 import sys
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import count
 from types import TracebackType
 from typing import Any
@@ -20,6 +17,7 @@ from typing import Any
 import cloudpickle
 
 from matexapps import progress
+from matexapps.engine.interrupts import ignore_interrupts, imports_finish
 from matexapps.engine.local_modules import LocalModules
 from matexapps.engine.rank_log import logged, note
 
@@ -32,15 +30,6 @@ def identify() -> tuple[int, int, int]:
     """Return this engine's rank and the world's size, as MPI tells them, and its process number."""
     with find("matexapps.comm.world:open_world")() as comm:
         return comm.rank, comm.world_size, os.getpid()
-
-
-def import_ahead(module: str) -> None:
-    """Import a module in a thread, so that work which needs it later does not wait for it.
-
-    Nor can a Stop then cut its import in two, after which some modules, torch among them, cannot
-    be imported again.
-    """
-    threading.Thread(target=importlib.import_module, args=(module,), daemon=True).start()
 
 
 def describe_ranks() -> list[dict[str, Any]]:
@@ -80,19 +69,13 @@ def execute(call: bytes) -> bytes:
     try:
         outcome = {"value": _run(call, reloaded), "reloaded": reloaded}
         packed: bytes = cloudpickle.dumps(outcome)
-        _ignore_interrupts()
+        ignore_interrupts()
     except BaseException as error:
-        _ignore_interrupts()
+        ignore_interrupts()
         failure = _describe(error)
         note(failure["trace"])
         packed = cloudpickle.dumps({"failure": failure, "reloaded": reloaded})
     return packed
-
-
-def _ignore_interrupts() -> None:
-    # An interrupt that comes when the work is over would keep the answer from being sent. The
-    # kernel allows interrupts again with its next request.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _run(call: bytes, reloaded: list[str]) -> Any:
@@ -105,7 +88,7 @@ def _run(call: bytes, reloaded: list[str]) -> Any:
     try:
         if request["renew"]:
             find("matexapps.comm.world:renew_worlds")()
-        with _imports_finish():
+        with imports_finish():
             reloaded += _local_modules.refresh(folders)
             function, args, kwargs = cloudpickle.loads(request["content"])
             if isinstance(function, str):
@@ -114,19 +97,6 @@ def _run(call: bytes, reloaded: list[str]) -> Any:
             return function(*args, **kwargs)
     finally:
         _local_modules.note(folders)
-
-
-@contextmanager
-def _imports_finish() -> Iterator[None]:
-    """Hold an interrupt back to the end of a block: a module cut off in its import stays broken."""
-    held: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if held:
-        raise KeyboardInterrupt
 
 
 def _publisher() -> progress.Sink:

@@ -5,10 +5,16 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
+from matexapps.engine.interrupts import imports_finish
+
+_IMPORTS = (ast.Import, ast.ImportFrom)
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
@@ -40,7 +46,9 @@ def run_cell(code: str, name: str, first_line: int, fetch: bool) -> dict[str, An
     namespace = shell.user_ns
     shell.events.trigger("pre_execute")
     try:
-        exec(compile(tree, name, "exec"), namespace)
+        for part, imports in _parts(tree):
+            with imports_finish() if imports else nullcontext():
+                exec(compile(part, name, "exec"), namespace)
         value = None if last is None else eval(compile(last, name, "eval"), namespace)
     finally:
         # Figures that the cell drew are shown by who listens to this.
@@ -49,6 +57,12 @@ def run_cell(code: str, name: str, first_line: int, fetch: bool) -> dict[str, An
     if value is not None:
         namespace["_"] = value
     return {"data": data, "metadata": metadata, "value": value if fetch else None}
+
+
+def _parts(tree: ast.Module) -> Iterator[tuple[ast.Module, bool]]:
+    """Yield runs of statements that import at the top of a cell, and of others, in turn."""
+    for imports, statements in groupby(tree.body, lambda s: isinstance(s, _IMPORTS)):
+        yield ast.Module(list(statements), tree.type_ignores), imports
 
 
 def push(values: dict[str, Any]) -> None:

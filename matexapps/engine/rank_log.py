@@ -27,9 +27,9 @@ def stacks_name(rank: int) -> str:
 
 
 def open_log(logs: Path, stacks: Path, rank: int) -> None:
-    """Begin this rank's log, and write the stacks of its threads when asked to, or when it crashes.
+    """Begin this rank's log, and write its stack when asked to, or when it crashes.
 
-    Python's faulthandler writes stacks from a signal handler in C, so they come even from a rank
+    Python's faulthandler writes the stack from a signal handler in C, so they come even from a rank
     that is stuck where Python is never asked.
 
     Parameters
@@ -37,14 +37,16 @@ def open_log(logs: Path, stacks: Path, rank: int) -> None:
     logs : Path
         Folder of the log. Python's last words in a crash (a segmentation fault) go there too.
     stacks : Path
-        Folder of the stacks that ``STACKS_SIGNAL`` asks for.
+        Folder of the stack that ``STACKS_SIGNAL`` asks for.
     rank : int
     """
     global _log
     _log = open(logs / log_name(rank), "a", buffering=1, errors="replace")  # noqa: SIM115
     faulthandler.enable(_log)
     asked = open(stacks / stacks_name(rank), "w")  # noqa: SIM115  # for as long as the rank lives
-    faulthandler.register(STACKS_SIGNAL, asked)
+    # Not of all threads: reading the stack of one that runs meanwhile can crash the process. The
+    # signal goes to the main thread, which does the work.
+    faulthandler.register(STACKS_SIGNAL, asked, all_threads=False)
 
 
 @contextmanager

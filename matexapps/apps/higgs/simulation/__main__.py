@@ -78,6 +78,8 @@ class _ProgressLines:
         self._part = -1
 
     def __call__(self, event: dict[str, Any]) -> None:
+        if event["kind"] != "work":
+            return
         part = 20 * event["done"] // event["total"]
         if event["rank"] != 0 or part == self._part:
             return
