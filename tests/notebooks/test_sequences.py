@@ -1,0 +1,238 @@
+"""Random sequences of what people do to ranks: whatever came before, the next cell is right."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+from kernel import Notebook, open_notebook
+from processes import descendants, runs
+
+LENGTH = 6
+OPERATIONS = (
+    "start",
+    "run",
+    "keep",
+    "fail",
+    "interrupt",
+    "interrupt_training",
+    "kill",
+    "restart",
+    "stop",
+    "fit",
+)
+
+FIRST_CELL = """
+%load_ext matexapps
+import copy
+import json
+import numpy as np
+from torch import nn
+from matexapps import Callback, DataSet, Trainer
+
+rows = np.random.default_rng(0).normal(size=(400, 3)).astype("float32")
+data = DataSet.from_arrays(rows, (rows[:, 0] > 0).astype(float), validation=0, test=0)
+model = nn.Linear(3, 1)
+trainer = Trainer(copy.deepcopy(model), batch_size=50, device="cpu")
+alone = trainer.fit(data, 2).frame["loss"]
+
+class Speak(Callback):
+    def on_epoch_end(self, trainer, *_):
+        if trainer.position.epoch == 1:
+            print("under way", flush=True)
+"""
+
+LOOK = """%%mpi -o seen
+import os
+import numpy as np
+from matexapps import open_world
+with open_world() as comm:
+    total = np.array([comm.rank + 1.0])
+    comm.all_reduce(total)
+float(total[0]), os.getpid(), globals().get("kept")
+"""
+
+FAIL = """%%mpi
+import time
+from matexapps import open_world
+comm = open_world()
+comm.barrier()
+if comm.rank == {rank}:
+    raise ValueError("on purpose")
+{others}
+"""
+
+FAIL_IN_BLOCK = """%%mpi
+from matexapps import open_world
+with open_world() as comm:
+    if comm.rank == {rank}:
+        raise ValueError("on purpose")
+    comm.barrier()
+"""
+
+INTERRUPTED = """%%mpi
+import time
+from matexapps import open_world
+comm = open_world()
+comm.barrier()
+print("under way", flush=True)
+if comm.rank == {rank}:
+    while True:
+        time.sleep(0.01)
+{others}
+"""
+
+COLLECTIVE, COMPUTING = "comm.barrier()", "while True:\n    time.sleep(0.01)"
+
+KILL = """%%mpi
+import os, signal
+from matexapps import open_world
+comm = open_world()
+comm.barrier()
+if comm.rank == {rank}:
+    os.kill(os.getpid(), signal.SIGKILL)
+comm.barrier()
+"""
+
+FIT = """
+result = cluster.fit(model, data, epochs=2, batch_size=50)
+np.testing.assert_allclose(result.history["loss"], alone, rtol=1e-5)
+"""
+
+ENDLESS_FIT = """
+cluster.fit(model, data, epochs=1_000_000, batch_size=50, callbacks=[Speak()])
+"""
+
+
+class Ranks:
+    """The ranks of a notebook, and what must be true of them after each operation."""
+
+    def __init__(self, notebook: Notebook, n: int, chance: random.Random) -> None:
+        self.notebook, self.n, self.chance = notebook, n, chance
+        self.ended()
+        self.pids_before: list[int] = []
+
+    def ended(self) -> None:
+        """Expect no ranks; the next use starts new ones, which know no names."""
+        self.running, self.kept = False, None
+        self.pids: list[int] | None = None
+
+    def start(self) -> None:
+        said = self.notebook.good(f"%mpi start -n {self.n}")
+        wanted = f"{self.n} ranks run already" if self.running else f"{self.n} ranks started"
+        assert wanted in said
+        self.running = True
+
+    def run(self) -> None:
+        shown = self.notebook.good(LOOK)
+        assert "under way" not in shown
+        seen = json.loads(self.notebook.good("print(json.dumps(seen))"))
+        totals, pids, kept = map(list, zip(*seen, strict=True))
+        assert totals == [self.n * (self.n + 1) / 2] * self.n
+        assert kept == [self.kept and [self.kept, rank] for rank in range(self.n)]
+        if self.pids is None:
+            assert set(pids).isdisjoint(self.pids_before)
+        else:
+            assert pids == self.pids
+        self.pids = self.pids_before = pids
+        self.running = True
+
+    def keep(self) -> None:
+        self.kept = self.chance.randrange(1, 10**6)
+        self.notebook.good(
+            "%%mpi\nfrom matexapps import open_world\n"
+            f"with open_world() as comm:\n    kept = ({self.kept}, comm.rank)"
+        )
+        self.running = True
+
+    def fail(self) -> None:
+        rank = self.chance.randrange(self.n)
+        ways = [FAIL_IN_BLOCK, *(FAIL.replace("{others}", o) for o in (COLLECTIVE, COMPUTING))]
+        shown = self.notebook.cell(self.chance.choice(ways).format(rank=rank))
+        assert shown.error == "ClusterError", shown.text
+        assert f"ValueError on rank {rank} of {self.n}" in shown.text
+        self.running = True
+
+    def interrupt(self) -> None:
+        rank, others = self.chance.randrange(self.n), self.chance.choice([COLLECTIVE, COMPUTING])
+        self._stopped(INTERRUPTED.format(rank=rank, others=others))
+
+    def interrupt_training(self) -> None:
+        self._stopped(ENDLESS_FIT)
+
+    def _stopped(self, code: str) -> None:
+        pause_s = self.chance.uniform(0, 0.3)
+
+        def press() -> None:
+            time.sleep(pause_s)
+            self.notebook.stop()
+
+        shown = self.notebook.cell(code, "under way", press)
+        assert shown.error == "KeyboardInterrupt", shown.text
+        assert "they were ended" not in shown.text, shown.text
+        self.running = True
+
+    def kill(self) -> None:
+        rank = self.chance.randrange(self.n)
+        shown = self.notebook.cell(KILL.format(rank=rank))
+        assert shown.error == "ClusterError", shown.text
+        assert f"rank {rank} on " in shown.text
+        assert "was ended by signal 9" in shown.text
+        self.ended()
+
+    def restart(self) -> None:
+        self.ended()
+        assert f"{self.n} ranks started" in self.notebook.good("%mpi restart")
+        self.running = True
+
+    def stop(self) -> None:
+        self.notebook.good("%mpi stop")
+        self.ended()
+
+    def fit(self) -> None:
+        self.notebook.good(FIT)
+        self.running = True
+
+
+@pytest.fixture(scope="module")
+def notebook() -> Iterator[Notebook]:
+    """A kernel that has what the operations use, and no ranks yet."""
+    before = descendants()
+    with open_notebook(FIRST_CELL) as notebook:
+        yield notebook
+    assert descendants() <= before
+
+
+def check(notebook: Notebook, n: int, seed: int) -> None:
+    """Do random operations, then see that a cell is right and that no process is left."""
+    chance = random.Random(seed)
+    operations = ["start", *chance.choices(OPERATIONS, k=LENGTH), "run"]
+    print(f"{n} ranks, seed {seed}: {' '.join(operations)}")
+    before = started = descendants()
+    ranks = Ranks(notebook, n, chance)
+    try:
+        for number, operation in enumerate(operations):
+            print(f"operation {number}: {operation}")
+            getattr(ranks, operation)()
+            started = started | descendants()
+    finally:
+        notebook.good("%mpi stop")
+    # Looked for one by one too: what lost its parent is no descendant any more.
+    assert len(started) > len(before) + n
+    assert [psutil.Process(pid).cmdline() for pid in started - before if runs(pid)] == []
+    assert descendants() <= before
+
+
+@pytest.mark.parametrize(("n", "seed"), [(3, 1000), (2, 1002), (2, 1005)])
+def test_after_random_operations_the_next_cell_is_right(notebook, n, seed):
+    check(notebook, n, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100))
+def test_after_a_hundred_random_sequences_the_next_cell_is_right(notebook, seed):
+    check(notebook, 2 + seed % 2, seed)
