@@ -42,6 +42,7 @@ lab: $(READY)  ## open the notebooks in JupyterLab
 bench: $(READY)  ## measure the figures of the README
 	$(BIN)/python benchmarks/step.py --json
 	$(BIN)/python benchmarks/checks.py --json
+	$(BIN)/python benchmarks/interactive.py --json
 	$(BIN)/python benchmarks/epoch.py --json
 	$(BIN)/python benchmarks/read.py --json
 	$(BIN)/python benchmarks/read_csv.py --json
