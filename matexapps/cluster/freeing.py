@@ -10,15 +10,18 @@ from matexapps.cluster.notebook import Folded
 from matexapps.cluster.rank_names import rank_names
 
 ENDED_AFTER_S = 5.0
-_SOFT_S = 1.5
+_INTERRUPTED_AT_S = (0.0, 0.4, 0.7)
+_SHOWN_AFTER_S = 1.5
+_INTERRUPTED_LATER_AT_S = (1.5, 2.0, 3.0, 4.0)
 _STACKS_TIMEOUT_S = 0.5
 
 
 class Freeing:
     """The steps by which ranks are stopped that still work.
 
-    First they are interrupted. Those that have not stopped after 1.5 s are shown with their stacks
-    and interrupted once more. After 5 s all ranks' processes are ended.
+    First they are interrupted, again after 0.4 s and from then on: Python loses an interrupt that
+    comes while it throws an object away. Those that have not stopped after 1.5 s
+    are shown with their stacks. After 5 s all ranks' processes are ended.
 
     Parameters
     ----------
@@ -31,8 +34,9 @@ class Freeing:
         self._engines = engines
         self._began = time.monotonic()
         self._steps = [
-            (grace_s, self._engines.interrupt),
-            (_SOFT_S, self._show_and_interrupt),
+            *((grace_s + again, self._engines.interrupt) for again in _INTERRUPTED_AT_S),
+            (_SHOWN_AFTER_S, self._show),
+            *((again, self._engines.interrupt) for again in _INTERRUPTED_LATER_AT_S),
             (ENDED_AFTER_S, self._end),
         ]
 
@@ -42,14 +46,13 @@ class Freeing:
             self._steps.pop(0)[1](unanswered)
         return bool(self._steps)
 
-    def _show_and_interrupt(self, unanswered: list[int]) -> None:
+    def _show(self, unanswered: list[int]) -> None:
         stacks = self._engines.stacks(unanswered, _STACKS_TIMEOUT_S)
         Folded(unfolded=True).show(
-            f"{rank_names(unanswered)} still to be stopped; ended in {ENDED_AFTER_S - _SOFT_S:.0f} "
+            f"{rank_names(unanswered)} still to be stopped; ended in {ENDED_AFTER_S - _SHOWN_AFTER_S:.0f} "
             "s, or at once by another Stop. There it is:",
             report(stacks, unanswered),
         )
-        self._engines.interrupt(unanswered)
 
     def _end(self, unanswered: list[int]) -> None:
         # Stuck where Python is never asked.
