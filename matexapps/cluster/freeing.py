@@ -49,8 +49,8 @@ class Freeing:
     def _show(self, unanswered: list[int]) -> None:
         stacks = self._engines.stacks(unanswered, _STACKS_TIMEOUT_S)
         Folded(unfolded=True).show(
-            f"{rank_names(unanswered)} still to be stopped; ended in {ENDED_AFTER_S - _SHOWN_AFTER_S:.0f} "
-            "s, or at once by another Stop. There it is:",
+            f"{rank_names(unanswered)} still to be stopped; ended in "
+            f"{ENDED_AFTER_S - _SHOWN_AFTER_S:.0f} s, or at once by another Stop. There it is:",
             report(stacks, unanswered),
         )
 

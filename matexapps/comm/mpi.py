@@ -22,6 +22,8 @@ from matexapps.errors import CommunicationError
 T = TypeVar("T")
 
 _PIECE_BYTES = 4 * 1024 * 1024
+# Not the world that matexapps.comm.interruptible may put in its place.
+_WORLD = MPI.COMM_WORLD
 _OPS = {"sum": MPI.SUM, "max": MPI.MAX, "min": MPI.MIN}
 
 
@@ -34,17 +36,15 @@ class MpiCommunicator(Communicator):
     """
 
     def __init__(self, timeout_s: float, check: bool) -> None:
-        world = MPI.COMM_WORLD
-        self.rank, self.world_size = world.rank, world.size
+        self.rank, self.world_size = _WORLD.rank, _WORLD.size
         self.hostname = MPI.Get_processor_name()
         self._timeout_s, self._check = timeout_s, check
         self._open()
 
     def _open(self) -> None:
-        world = MPI.COMM_WORLD
         self._waiting = Waiting(self._timeout_s)
-        self._data, data_ready = world.Idup()
-        self._control, control_ready = world.Idup()
+        self._data, data_ready = _WORLD.Idup()
+        self._control, control_ready = _WORLD.Idup()
         self._waiting.complete([data_ready, control_ready], "opening the world")
         self._waiting.listen_on(self._control)
         node = self._data.Split_type(MPI.COMM_TYPE_SHARED, key=self.rank)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from mpi4py import MPI
@@ -63,16 +65,19 @@ class Waiting:
         PeerAborted
             If another rank gave up.
         """
-        if MPI.Request.Testall(requests):
-            return
+        if not MPI.Request.Testall(requests):
+            self.until(partial(MPI.Request.Testall, requests), what, requests, *buffers)
+
+    def until(self, ready: Callable[[], bool], what: str, *kept: Any) -> None:
+        """Wait until ``ready`` says yes; ``kept`` and exceptions as for :meth:`complete`."""
         start = time.perf_counter()
         self._long_waits.begin(what)
         well = False
         try:
-            self._loop(requests, what, start)
+            self._loop(ready, what, start)
             well = True
         except BaseException as error:
-            self._unfinished.append((requests, buffers))
+            self._unfinished.append(kept)
             self.give_up(
                 f"{type(error).__name__}: {error}", tell=not isinstance(error, PeerAborted)
             )
@@ -84,11 +89,10 @@ class Waiting:
             self.waited_s += elapsed
             self._long_waits.end(elapsed, well)
 
-    def _loop(self, requests: list[MPI.Request], what: str, start: float) -> None:
-        test = MPI.Request.Testall
+    def _loop(self, ready: Callable[[], bool], what: str, start: float) -> None:
         clock = time.perf_counter
         next_look = start + _LOOK_EVERY_S
-        while not test(requests):
+        while not ready():
             now = clock()
             elapsed = now - start
             if elapsed > _YIELD_S:
@@ -99,7 +103,7 @@ class Waiting:
                 self._look_for_abort()
                 if self._abort is not None:
                     # The one that gave up may have done so after this exchange, which then ends.
-                    if self._ends_soon(requests):
+                    if _ends_soon(ready):
                         return
                     raise self._abort
                 if elapsed > self.timeout_s:
@@ -110,14 +114,6 @@ class Waiting:
                     )
                 self._long_waits.watch(elapsed)
                 next_look = now + _LOOK_EVERY_S
-
-    def _ends_soon(self, requests: list[MPI.Request]) -> bool:
-        until = time.perf_counter() + _GRACE_S
-        while time.perf_counter() < until:
-            if MPI.Request.Testall(requests):
-                return True
-            os.sched_yield()
-        return False
 
     def _look_for_abort(self) -> None:
         control = self._control
@@ -140,3 +136,12 @@ class Waiting:
                 for rank in range(control.size)
                 if rank != control.rank
             )
+
+
+def _ends_soon(ready: Callable[[], bool]) -> bool:
+    until = time.perf_counter() + _GRACE_S
+    while time.perf_counter() < until:
+        if ready():
+            return True
+        os.sched_yield()
+    return False

@@ -11,6 +11,7 @@ from matexapps.comm.communicator import Communicator
 from matexapps.comm.single import SingleProcess
 
 if TYPE_CHECKING:
+    from matexapps.comm.interruptible import InterruptibleWorld
     from matexapps.comm.mpi import MpiCommunicator
 
 CHECK_COLLECTIVES = "MATEXAPPS_CHECK_COLLECTIVES"
@@ -45,11 +46,7 @@ def open_world(timeout_s: float = 600.0, check: bool | None = None) -> Communica
         Over MPI when a launcher started this process with more than one rank; otherwise the
         one-rank twin, which does not touch MPI.
     """
-    if not under_mpiexec():
-        return SingleProcess()
-    from mpi4py import MPI
-
-    if MPI.COMM_WORLD.size == 1:
+    if not _several_ranks():
         return SingleProcess()
     from matexapps.comm.mpi import MpiCommunicator
 
@@ -61,8 +58,27 @@ def open_world(timeout_s: float = 600.0, check: bool | None = None) -> Communica
 
 
 # By the order in which they were opened, which is the same on all ranks.
-_worlds: WeakValueDictionary[int, MpiCommunicator] = WeakValueDictionary()
+_worlds: WeakValueDictionary[int, MpiCommunicator | InterruptibleWorld] = WeakValueDictionary()
 _numbers = itertools.count()
+
+
+def watch_user_world() -> None:
+    """Make the waits of a user's own code on ``MPI.COMM_WORLD`` stoppable. Collective.
+
+    For interactive work; :func:`renew_worlds` then looks after that world too.
+    """
+    if _several_ranks():
+        from matexapps.comm.interruptible import make_world_interruptible
+
+        _worlds[next(_numbers)] = make_world_interruptible()
+
+
+def _several_ranks() -> bool:
+    if not under_mpiexec():
+        return False
+    from mpi4py import MPI
+
+    return bool(MPI.COMM_WORLD.size > 1)
 
 
 def renew_worlds() -> None:
@@ -73,11 +89,7 @@ def renew_worlds() -> None:
     every rank holds any more stays broken.
     """
     global _numbers
-    if not under_mpiexec():
-        return
-    from mpi4py import MPI
-
-    if MPI.COMM_WORLD.size == 1:
+    if not _several_ranks():
         return
     from matexapps.comm.mpi import MpiCommunicator
 

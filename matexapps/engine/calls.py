@@ -27,7 +27,11 @@ _local_modules = LocalModules()
 
 
 def identify() -> tuple[int, int, int]:
-    """Return this engine's rank and the world's size, as MPI tells them, and its process number."""
+    """Return this engine's rank and the world's size, as MPI tells them, and its process number.
+
+    From then on the user's own waits on ``MPI.COMM_WORLD`` can be stopped.
+    """
+    find("matexapps.comm.world:watch_user_world")()
     with find("matexapps.comm.world:open_world")() as comm:
         return comm.rank, comm.world_size, os.getpid()
 

@@ -71,9 +71,9 @@ class LocalModules:
 
     def note(self, folders: Sequence[str]) -> None:
         """Take note of the modules that were imported since the last :meth:`refresh`."""
-        since = self._looked_at - _TICK_NS
         modules = _modules_under(folders).items()
         new = ((name, module) for name, module in modules if name not in self._sources)
+        since = self._looked_at
         self._due.update(name for name, module in new if self._changed(name, module, since))
 
     def _changed(self, name: str, module: ModuleType, since: int) -> bool:

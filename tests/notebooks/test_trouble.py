@@ -113,9 +113,10 @@ def test_silence_is_looked_into_and_work_that_goes_on_is_let_be(lives):
         "time.sleep(600)",
         "np.linalg.svd(np.ones((300, 300)))\n" * 2000,
         "comm.barrier() if rank else time.sleep(600)",
+        "from mpi4py import MPI\nMPI.COMM_WORLD.recv(tag=99)",
         "while True:\n    with open('/dev/zero', 'rb') as file:\n        file.read(10**6)",
     ],
-    ids=["Python", "sleep", "a library", "a collective", "reading"],
+    ids=["Python", "sleep", "a library", "a collective", "mpi4py", "reading"],
 )
 def test_stop_ends_the_cell_everywhere(lives, work):
     shown = lives.cell(f"%%mpi\nprint('under way', flush=True)\n{work}", "under way", lives.stop)
