@@ -20,6 +20,7 @@ from matexapps.cluster.notebook import Folded, in_notebook
 from matexapps.cluster.progress_view import HEADLESS, MergedProgress, view_for_here
 from matexapps.cluster.rank_names import rank_names
 from matexapps.cluster.rank_output import LineOutput
+from matexapps.cluster.rich_output import show_rich
 from matexapps.engine import calls
 from matexapps.errors import ClusterError
 
@@ -88,11 +89,12 @@ class Call:
         self._printed = 0
         self._view, self._progress = view_for_here(), MergedProgress()
         self._hang = HangWatch(engines, self._ranks)
-        self.output: GroupedOutput | LineOutput
+        self._output: GroupedOutput | LineOutput
+        # A headless run writes its log while it runs; a person wants to see less, and in order.
         if in_notebook() and not os.environ.get(HEADLESS):
-            self.output = GroupedOutput(self._ranks, engines.n, str(engines.run_folder))
+            self._output = GroupedOutput(self._ranks, engines.n, str(engines.run_folder))
         else:
-            self.output = LineOutput(self._ranks, engines.n)
+            self._output = LineOutput(self._ranks, engines.n)
 
     def results(self) -> dict[int, Any]:
         """Wait for every rank, showing progress and output, and return what each returned.
@@ -119,6 +121,7 @@ class Call:
             self._engines.cut_short |= outcome != "done"
             self._look(final=True)
             self._view.close(self._progress, outcome)
+        self._show_figures()
         self._tell_reloaded()
         failures = self._failures()
         if failures:
@@ -226,11 +229,19 @@ class Call:
         if printed > self._printed:
             self._printed = printed
             self._hang.heard()
-        self.output.show(requests, final)
+        self._output.show(requests, final)
         self._view.show(self._progress)
         if time.monotonic() - self._memory_at > _LOOK_AT_MEMORY_S:
             self._memory_at = time.monotonic()
             self._engines.memory()
+
+    def _show_figures(self) -> None:
+        outputs = {rank: reply.metadata["outputs"] for rank, reply in self._replies.items()}
+        forms = {
+            rank: [(shown["data"], shown.get("metadata", {})) for shown in some if "data" in shown]
+            for rank, some in outputs.items()
+        }
+        show_rich(forms, self._engines.n == 1)
 
     def _take_in(self, event: dict[str, Any]) -> None:
         if event["kind"] == "waiting":

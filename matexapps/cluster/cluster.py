@@ -15,6 +15,7 @@ from matexapps.cluster.cell import Cell
 from matexapps.cluster.engines import Engines
 from matexapps.cluster.names import table_of_names
 from matexapps.cluster.results import FitResult
+from matexapps.cluster.rich_output import show_rich
 from matexapps.cluster.run_folder import last_lines
 from matexapps.cluster.status import status
 from matexapps.engine import cells
@@ -42,6 +43,12 @@ class Cluster:
         in seconds. If omitted, waiting is compared with what is usual for the work (at least 10 s),
         and silence is shown after 2 minutes.
 
+    Attributes
+    ----------
+    n : int
+    log_folder : Path or None
+        Where the logs of the ranks started last are, which stay when the ranks are gone.
+
     Raises
     ------
     ClusterError
@@ -67,6 +74,7 @@ class Cluster:
         if hang_after_s is not None and not hang_after_s > 0:
             raise ClusterError(f"hang_after_s must be above 0, got {hang_after_s!r}")
         self.start_timeout_s, self.hang_after_s = start_timeout_s, hang_after_s
+        self.log_folder: Path | None = None
         self._engines: Engines | None = None
         self._finalizer: weakref.finalize[Any, Any] | None = None
 
@@ -96,7 +104,7 @@ class Cluster:
         if not self.running:
             self.stop()
             engines = Engines(self.n, self.start_timeout_s, self.hang_after_s)
-            self._engines = engines
+            self._engines, self.log_folder = engines, engines.run_folder
             self._finalizer = weakref.finalize(self, engines.stop)
         _remember(self)
         return self
@@ -118,16 +126,10 @@ class Cluster:
 
     def logs(self, rank: int | None = None, lines: int = 20) -> str:
         """Return the last lines of the log of one rank, or of each, with the files' names."""
-        engines = self._engines
-        if engines is None:
+        if self.log_folder is None:
             raise ClusterError("there are no logs yet: the ranks have not been started")
-        paths = [engines.run_folder / log_name(r) for r in self._chosen(rank)]
+        paths = [self.log_folder / log_name(r) for r in self._chosen(rank)]
         return "\n\n".join("\n".join([str(p), *last_lines(p, lines)]) for p in paths)
-
-    @property
-    def log_folder(self) -> Path | None:
-        """Where the ranks' logs are, which stay when the ranks are gone; None before a start."""
-        return None if self._engines is None else self._engines.run_folder
 
     def run(self, function: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> list[Any]:
         """Call ``function`` with the same arguments on every rank and wait, showing progress.
@@ -188,13 +190,11 @@ class Cluster:
         """
         cell = Cell(code) if isinstance(code, str) else code
         engines = self._running_engines()
-        call = Call(
-            engines, self._chosen(ranks), cell.name, cells.run_cell, cell.arguments(fetch), {},
-            timeout_s,
-        )  # fmt: skip
+        run, arguments = cells.run_cell, cell.arguments(fetch)
+        call = Call(engines, self._chosen(ranks), cell.name, run, arguments, {}, timeout_s)
         outcomes = call.results()
-        shown = {r: (o["data"], o["metadata"]) for r, o in outcomes.items() if o["data"]}
-        call.output.show_values(shown)
+        values = {rank: [(o["data"], o["metadata"])] for rank, o in outcomes.items() if o["data"]}
+        show_rich(values, self.n == 1)
         return [outcome["value"] for outcome in outcomes.values()] if fetch else None
 
     def push(self, names: dict[str, Any], *, ranks: int | Iterable[int] | None = None) -> None:

@@ -178,6 +178,8 @@ class MpiMagics(Magics):
 
     def _adopt(self, cluster: Cluster) -> Cluster:
         cluster.start()
+        # Kept here too: the ranks shall not end because the variable takes another value.
+        self._adopted = cluster
         self._shell.user_ns["cluster"] = cluster
         _tell_started(cluster)
         return cluster

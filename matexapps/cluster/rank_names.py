@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 
 
 def rank_names(ranks: Collection[int]) -> str:
@@ -16,3 +22,17 @@ def rank_names(ranks: Collection[int]) -> str:
             runs.append([number])
     listed = ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
     return f"rank{'s' if len(numbers) > 1 else ''} {listed}"
+
+
+def heading(ranks: Collection[int]) -> str:
+    """Return the names of ranks as what stands before their output."""
+    return f"{_BOLD}[{rank_names(ranks)}]{_PLAIN}"
+
+
+def alike(values: Mapping[int, T], key: Callable[[T], Any]) -> list[tuple[list[int], T]]:
+    """Return the ranks whose values have the same key together, by their first rank."""
+    groups: dict[str, tuple[list[int], T]] = {}
+    for rank in sorted(values):
+        name = json.dumps(key(values[rank]), sort_keys=True, default=str)
+        groups.setdefault(name, ([], values[rank]))[0].append(rank)
+    return list(groups.values())

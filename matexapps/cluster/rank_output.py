@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from matexapps.cluster.rank_names import rank_names
@@ -42,15 +42,6 @@ class LineOutput:
                     self._warnings.add(line)
                     self._write(sys.stderr, [rank], line)
         self._release(final)
-
-    def show_values(self, values: Mapping[int, tuple[dict[str, Any], dict[str, Any]]]) -> None:
-        """Show the last expression of each rank's cell as text, once where it is the same."""
-        texts: dict[str, list[int]] = {}
-        for rank, (data, _) in values.items():
-            texts.setdefault(data.get("text/plain", ""), []).append(rank)
-        for text, ranks in texts.items():
-            for line in text.splitlines():
-                self._write(sys.stdout, ranks, line)
 
     def _new_lines(self, rank: int, name: str, text: str, final: bool) -> list[str]:
         start = self._taken.get((rank, name), 0)

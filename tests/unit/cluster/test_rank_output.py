@@ -1,0 +1,83 @@
+"""How what ranks print is put together."""
+
+import pytest
+
+from matexapps.cluster.grouped_output import as_on_a_terminal, grouped
+from matexapps.cluster.rank_names import rank_names
+from matexapps.cluster.rank_output import LineOutput
+
+
+def plain(text: str) -> list[str]:
+    """Lines without colours."""
+    for code in ("\x1b[1m", "\x1b[2m", "\x1b[0m"):
+        text = text.replace(code, "")
+    return text.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("ranks", "name"),
+    [
+        ([2], "rank 2"),
+        ([0, 1, 2, 3], "ranks 0-3"),
+        ([2, 0], "ranks 0, 2"),
+        ([5, 0, 1, 7, 8], "ranks 0-1, 5, 7-8"),
+    ],
+)
+def test_ranks_are_named_in_short(ranks, name):
+    assert rank_names(ranks) == name
+
+
+def test_what_all_print_alike_comes_once_and_first():
+    texts = {0: ["open", "low"], 1: ["open", "high"], 2: ["open", "low"]}
+    assert plain(grouped(texts, False, 10, "logs")) == [
+        "[ranks 0-2] open",
+        "[ranks 0, 2] low",
+        "[rank 1] high",
+    ]
+
+
+def test_longer_groups_have_their_heading_on_a_line_of_its_own():
+    texts = {0: ["a", "b", "c"], 1: ["a", "b", "d"]}
+    assert plain(grouped(texts, False, 10, "logs")) == [
+        "[ranks 0-1]", "a", "b", "[rank 0]", "c", "[rank 1]", "d",
+    ]  # fmt: skip
+
+
+def test_ranks_that_print_nothing_are_not_named():
+    assert plain(grouped({0: [], 1: ["here"]}, False, 10, "logs")) == ["[rank 1] here"]
+
+
+def test_one_rank_alone_has_no_heading():
+    assert plain(grouped({0: ["a", "b"]}, True, 10, "logs")) == ["a", "b"]
+
+
+def test_long_output_keeps_its_end_and_says_where_the_rest_is():
+    lines = [str(number) for number in range(100)]
+    shown = plain(grouped({0: lines}, True, 3, "the/logs"))
+    assert shown == ["... the last 3 lines; all of them are in the/logs", "97", "98", "99"]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("", []),
+        ("a\nb\n", ["a", "b"]),
+        ("10%\r50%\r100%\ndone", ["100%", "done"]),
+        ("dos\r\nlines\r\n", ["dos", "lines"]),
+        ("\n\n", ["", ""]),
+    ],
+)
+def test_carriage_returns_overwrite(text, lines):
+    assert as_on_a_terminal(text) == lines
+
+
+def test_plain_lines_come_whole_and_alike_ones_once(capsys):
+    output = LineOutput([0, 1], 2)
+    output.show([{"stdout": "same\nhal", "stderr": ""}, {"stdout": "same\n", "stderr": ""}])
+    assert plain(capsys.readouterr().out) == ["[ranks 0-1] same"]
+    requests = [{"stdout": "same\nhalf\n", "stderr": "careful\n"},
+                {"stdout": "same\nother", "stderr": "careful\n"}]  # fmt: skip
+    output.show(requests, final=True)
+    said = capsys.readouterr()
+    assert plain(said.out) == ["[rank 0] half", "[rank 1] other"]
+    assert plain(said.err) == ["[rank 0] careful"]
