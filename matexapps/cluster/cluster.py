@@ -224,7 +224,9 @@ class Cluster:
             How many passes over the training rows.
         **trainer_settings
             As for :class:`matexapps.Trainer`: ``loss``, ``optimizer``, ``batch_size`` (of all ranks
-            together), ``metrics``, ``callbacks``, ``seed`` and so on.
+            together), ``metrics``, ``callbacks``, ``seed`` and so on. With
+            ``callbacks=[Checkpointing(folder)]`` and ``resume=folder``, the same cell run again
+            after a crash, or a Stop, goes on from the last checkpoint.
 
         Raises
         ------
