@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import cloudpickle
@@ -16,7 +17,7 @@ from matexapps.cluster.failures import Failure, as_error, others_story
 from matexapps.cluster.freeing import ENDED_AFTER_S, Freeing
 from matexapps.cluster.grouped_output import GroupedOutput
 from matexapps.cluster.hang import HangWatch, report
-from matexapps.cluster.notebook import Folded, in_notebook
+from matexapps.cluster.notebook import Folded, after_the_cell, in_notebook
 from matexapps.cluster.progress_view import HEADLESS, MergedProgress, view_for_here
 from matexapps.cluster.rank_names import rank_names
 from matexapps.cluster.rank_output import LineOutput
@@ -126,7 +127,7 @@ class Call:
         failures = self._failures()
         if failures:
             if story := others_story(failures):
-                Folded().show("What the other ranks were doing", story)
+                after_the_cell(partial(Folded().show, "What the other ranks were doing", story))
             raise as_error(failures, self._engines.n)
         return {rank: self._outcomes[rank]["value"] for rank in self._ranks}
 

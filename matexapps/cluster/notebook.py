@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from typing import Any
 
 
@@ -12,6 +13,22 @@ def in_notebook() -> bool:
 
     shell = get_ipython()
     return shell is not None and getattr(shell, "kernel", None) is not None
+
+
+def after_the_cell(tell: Callable[[], None]) -> None:
+    """Call ``tell`` when the cell is over and its error is shown; at once outside of a notebook."""
+    if not in_notebook():
+        tell()
+        return
+    from IPython import get_ipython
+
+    events = get_ipython().events
+
+    def once(*_: Any) -> None:
+        events.unregister("post_run_cell", once)
+        tell()
+
+    events.register("post_run_cell", once)
 
 
 def show(content: dict[str, str], handle: Any = None) -> Any:

@@ -16,6 +16,7 @@ _FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
 _ENGINE = f"{Path('matexapps', 'engine')}/"
 _CALLS = f"{_ENGINE}calls.py"
 _PACKAGE = str(Path(__file__).parents[1])
+_COMM = f"{Path('matexapps', 'comm')}/"
 _WAITING = str(Path("matexapps", "comm", "waiting.py"))
 _LOOK_EVERY_S = 0.02
 _SETTLED_S = 0.1
@@ -60,7 +61,14 @@ class Stack:
         return str((own or list(self.frames))[-1]) if self.frames else "no Python code"
 
     def __str__(self) -> str:
-        return "\n".join(f"  {frame}" for frame in self.frames) or "  no Python code"
+        shown = []
+        for frame in self.frames:
+            if not frame.file.startswith("<frozen"):
+                shown.append(f"  {frame}")
+            if _COMM in frame.file:
+                # How the waiting is done says nothing.
+                break
+        return "\n".join(shown) or "  no Python code"
 
 
 def ask(
