@@ -15,7 +15,7 @@ from typing import Any
 
 from matexapps.batch.pages import write_page
 from matexapps.cluster.cluster import RANKS
-from matexapps.cluster.progress_view import HEADLESS
+from matexapps.cluster.view.progress_view import HEADLESS
 from matexapps.errors import BatchError, did_you_mean
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")

@@ -10,13 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from matexapps.cluster.call import Call
+from matexapps.cluster.call.call import Call
 from matexapps.cluster.cell import Cell
-from matexapps.cluster.engines import Engines
 from matexapps.cluster.names import table_of_names
+from matexapps.cluster.output.rich import show_rich
+from matexapps.cluster.ranks.engines import Engines
+from matexapps.cluster.ranks.run_folder import last_lines
 from matexapps.cluster.results import FitResult
-from matexapps.cluster.rich_output import show_rich
-from matexapps.cluster.run_folder import last_lines
 from matexapps.cluster.status import status
 from matexapps.engine import cells
 from matexapps.engine.rank_log import log_name

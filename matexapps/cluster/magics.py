@@ -17,7 +17,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from matexapps.cluster.cell import Cell
 from matexapps.cluster.cluster import Cluster, started_last
-from matexapps.cluster.notebook import show
+from matexapps.cluster.output.notebook import show
 from matexapps.engine.rank_log import log_name
 from matexapps.errors import ClusterError, MatexError, did_you_mean
 

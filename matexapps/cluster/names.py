@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from matexapps.cluster.rank_names import rank_names
+from matexapps.cluster.output.rank_names import rank_names
 
 
 def table_of_names(by_rank: dict[int, dict[str, tuple[str, str]]]) -> pd.DataFrame:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from matexapps.cluster.call import Call
-from matexapps.cluster.engines import Engines
+from matexapps.cluster.call.call import Call
+from matexapps.cluster.ranks.engines import Engines
 from matexapps.engine import calls
 
 

@@ -67,7 +67,7 @@ def execute(call: bytes) -> bytes:
     -------
     bytes
         A pickled dictionary: ``reloaded``, the names of modules that had changed on disk, and
-        ``value``, or ``failure`` with what :class:`matexapps.cluster.failures.Failure` holds.
+        ``value``, or ``failure`` with what :class:`matexapps.cluster.call.failures.Failure` holds.
     """
     reloaded: list[str] = []
     try:

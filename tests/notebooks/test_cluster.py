@@ -16,7 +16,7 @@ import pytest
 import rank_functions
 from processes import runs
 
-from matexapps.cluster import engines as engines_module
+from matexapps.cluster.ranks import engines as engines_module
 from matexapps.cluster.cluster import Cluster
 from matexapps.comm import launch
 from matexapps.errors import ClusterError, DataError

@@ -13,8 +13,8 @@ import pytest
 from matplotlib.image import imread
 from progress_events import training
 
-from matexapps.cluster.curve_picture import CurvePicture, picture
-from matexapps.cluster.curves import Chart, Line, TrainingCurves
+from matexapps.cluster.view.curve_picture import CurvePicture, picture
+from matexapps.cluster.view.curves import Chart, Line, TrainingCurves
 
 TIMEOUT_S = 60
 
@@ -68,8 +68,8 @@ def test_the_users_style_changes_nothing():
 def test_pyplot_and_the_backend_stay_as_they_are():
     script = (
         "import sys, matplotlib\n"
-        "from matexapps.cluster.curve_picture import picture\n"
-        "from matexapps.cluster.curves import Chart, Line\n"
+        "from matexapps.cluster.view.curve_picture import picture\n"
+        "from matexapps.cluster.view.curves import Chart, Line\n"
         "before = dict(matplotlib.rcParams.copy())\n"
         "picture((Chart('loss', (Line('training', ((1, 2.0), (2, 1.0))),), None),))\n"
         "assert dict(matplotlib.rcParams.copy()) == before\n"

@@ -6,8 +6,8 @@ from itertools import pairwise
 import pytest
 from progress_events import training
 
-from matexapps.cluster.curves import Curve, TrainingCurves
-from matexapps.cluster.merged_progress import MergedProgress
+from matexapps.cluster.view.curves import Curve, TrainingCurves
+from matexapps.cluster.view.merged_progress import MergedProgress
 
 
 def epochs(count, **series):

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from matexapps.cluster.failures import Failure, as_error, root_cause
+from matexapps.cluster.call.failures import Failure, as_error, root_cause
 from matexapps.errors import ClusterError, DataError
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-import matexapps.cluster.guard as guard_module
+import matexapps.cluster.ranks.guard as guard_module
 
 FAMILY = """
 import os, subprocess, sys, time

@@ -3,7 +3,7 @@
 import pytest
 from progress_events import training, work
 
-from matexapps.cluster.merged_progress import MergedProgress, RankState, duration
+from matexapps.cluster.view.merged_progress import MergedProgress, RankState, duration
 
 
 class Clock:

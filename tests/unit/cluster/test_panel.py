@@ -4,8 +4,8 @@ import re
 
 from progress_events import training, work
 
-from matexapps.cluster.merged_progress import MergedProgress
-from matexapps.cluster.panel import panel_html
+from matexapps.cluster.view.merged_progress import MergedProgress
+from matexapps.cluster.view.panel import panel_html
 
 
 def rows(page: str) -> list[list[str]]:

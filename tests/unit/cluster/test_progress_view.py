@@ -2,7 +2,7 @@
 
 from progress_events import training
 
-from matexapps.cluster.progress_view import LineView, MergedProgress
+from matexapps.cluster.view.progress_view import LineView, MergedProgress
 
 
 def test_nothing_is_written_before_the_first_event():

@@ -2,9 +2,9 @@
 
 import pytest
 
-from matexapps.cluster.grouped_output import as_on_a_terminal, grouped
-from matexapps.cluster.rank_names import rank_names
-from matexapps.cluster.rank_output import LineOutput
+from matexapps.cluster.output.grouped import as_on_a_terminal, grouped
+from matexapps.cluster.output.lines import LineOutput
+from matexapps.cluster.output.rank_names import rank_names
 
 
 def plain(text: str) -> list[str]:

@@ -3,8 +3,8 @@
 import threading
 import time
 
-from matexapps.cluster.deaths import Circumstances, explain
-from matexapps.cluster.stacks import ask, parse
+from matexapps.cluster.ranks.deaths import Circumstances, explain
+from matexapps.cluster.ranks.stacks import ask, parse
 
 STACK = """Stack (most recent call first):
   File "/site/matexapps/comm/waiting.py", line 95 in _loop

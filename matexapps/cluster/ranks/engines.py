@@ -2,8 +2,8 @@
 
 Engines are ipyparallel's, started by ``mpiexec`` so that they are ranks of one MPI world. They
 listen on this machine's loopback only, every message is signed with a key, and connection files
-lie in a folder that nobody else can read. A guard process (:mod:`matexapps.cluster.guard`) owns
-them all. Logs go to the run's folder, which stays.
+lie in a folder that nobody else can read. A guard process (:mod:`matexapps.cluster.ranks.guard`)
+owns them all. Logs go to the run's folder, which stays.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from typing import Any
 
 import psutil
 
-from matexapps.cluster import deaths
-from matexapps.cluster.run_folder import last_lines, new_run_folder
-from matexapps.cluster.stacks import Stack, ask
+from matexapps.cluster.ranks import deaths
+from matexapps.cluster.ranks.run_folder import last_lines, new_run_folder
+from matexapps.cluster.ranks.stacks import Stack, ask
 from matexapps.comm import preflight
 from matexapps.comm.launch import mpi_environment, mpiexec_command
 from matexapps.engine import calls

@@ -7,7 +7,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from matexapps.cluster.run_folder import last_lines
+from matexapps.cluster.ranks.run_folder import last_lines
 from matexapps.engine.rank_log import log_name
 
 # How Open MPI's launcher reports the rank that took the others along.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from matexapps.cluster.merged_progress import MergedProgress, RankState
+from matexapps.cluster.view.merged_progress import MergedProgress, RankState
 
 _COLOURS = {"failed": "#c62828", "stopped": "#ef6c00"}
 _GREEN = "#2e7d32"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from matexapps.cluster.curves import TrainingCurves
+from matexapps.cluster.view.curves import TrainingCurves
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from matexapps.cluster.merged_progress import MergedProgress, duration
-from matexapps.cluster.notebook_view import NotebookView
+from matexapps.cluster.view.merged_progress import MergedProgress, duration
+from matexapps.cluster.view.notebook_view import NotebookView
 
 HEADLESS = "MATEXAPPS_HEADLESS"
 _FIRST_LINE_S = 1.0

@@ -12,16 +12,16 @@ from typing import Any
 
 import cloudpickle
 
-from matexapps.cluster.engines import Engines
-from matexapps.cluster.failures import Failure, as_error, others_story
-from matexapps.cluster.freeing import ENDED_AFTER_S, Freeing
-from matexapps.cluster.grouped_output import GroupedOutput
-from matexapps.cluster.hang import HangWatch, report
-from matexapps.cluster.notebook import Folded, after_the_cell, in_notebook
-from matexapps.cluster.progress_view import HEADLESS, MergedProgress, view_for_here
-from matexapps.cluster.rank_names import rank_names
-from matexapps.cluster.rank_output import LineOutput
-from matexapps.cluster.rich_output import show_rich
+from matexapps.cluster.call.failures import Failure, as_error, others_story
+from matexapps.cluster.call.freeing import ENDED_AFTER_S, Freeing
+from matexapps.cluster.call.hang import HangWatch, report
+from matexapps.cluster.output.grouped import GroupedOutput
+from matexapps.cluster.output.lines import LineOutput
+from matexapps.cluster.output.notebook import Folded, after_the_cell, in_notebook
+from matexapps.cluster.output.rank_names import rank_names
+from matexapps.cluster.output.rich import show_rich
+from matexapps.cluster.ranks.engines import Engines
+from matexapps.cluster.view.progress_view import HEADLESS, MergedProgress, view_for_here
 from matexapps.engine import calls
 from matexapps.errors import ClusterError
 

@@ -9,8 +9,8 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from matexapps.cluster.curves import Chart, TrainingCurves
-from matexapps.cluster.slots import Bundle
+from matexapps.cluster.view.curves import Chart, TrainingCurves
+from matexapps.cluster.view.slots import Bundle
 
 _EVERY_S = 1.0
 _DRAWING_SHARE = 0.1

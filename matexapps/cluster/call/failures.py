@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from matexapps.cluster.rank_names import rank_names
+from matexapps.cluster.output.rank_names import rank_names
 from matexapps.errors import ClusterError, MatexError
 
 _CONSEQUENCES = ("PeerAborted", "KeyboardInterrupt")

@@ -15,7 +15,7 @@ from pathlib import Path
 _FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
 _ENGINE = f"{Path('matexapps', 'engine')}/"
 _CALLS = f"{_ENGINE}calls.py"
-_PACKAGE = str(Path(__file__).parents[1])
+_PACKAGE = str(Path(__file__).parents[2])
 _COMM = f"{Path('matexapps', 'comm')}/"
 _WAITING = str(Path("matexapps", "comm", "waiting.py"))
 _LOOK_EVERY_S = 0.02

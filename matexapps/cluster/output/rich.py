@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matexapps.cluster.notebook import in_notebook
-from matexapps.cluster.rank_names import alike, heading
+from matexapps.cluster.output.notebook import in_notebook
+from matexapps.cluster.output.rank_names import alike, heading
 
 Form = tuple[dict[str, Any], dict[str, Any]]
 """The forms of one thing by MIME type, and their metadata."""

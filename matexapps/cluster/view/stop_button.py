@@ -6,7 +6,7 @@ import signal
 import threading
 from typing import Any
 
-from matexapps.cluster.slots import Bundle
+from matexapps.cluster.view.slots import Bundle
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 

@@ -6,10 +6,10 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from matexapps.cluster.engines import Engines
-from matexapps.cluster.notebook import Folded
-from matexapps.cluster.rank_names import rank_names
-from matexapps.cluster.stacks import Stack
+from matexapps.cluster.output.notebook import Folded
+from matexapps.cluster.output.rank_names import rank_names
+from matexapps.cluster.ranks.engines import Engines
+from matexapps.cluster.ranks.stacks import Stack
 
 _QUIET_S = 120.0
 _STACKS_TIMEOUT_S = 1.0

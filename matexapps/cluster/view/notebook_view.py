@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from matexapps.cluster.curve_picture import CurvePicture
-from matexapps.cluster.merged_progress import MergedProgress, duration
-from matexapps.cluster.panel import outcome_html, panel_html
-from matexapps.cluster.slots import Bundle, Slots
-from matexapps.cluster.stop_button import StopButton
+from matexapps.cluster.view.curve_picture import CurvePicture
+from matexapps.cluster.view.merged_progress import MergedProgress, duration
+from matexapps.cluster.view.panel import outcome_html, panel_html
+from matexapps.cluster.view.slots import Bundle, Slots
+from matexapps.cluster.view.stop_button import StopButton
 
 _EVERY_S = 0.2
 _BUTTON_AFTER_S = 0.5

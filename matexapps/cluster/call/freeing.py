@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from matexapps.cluster.engines import Engines
-from matexapps.cluster.hang import report
-from matexapps.cluster.notebook import Folded
-from matexapps.cluster.rank_names import rank_names
+from matexapps.cluster.call.hang import report
+from matexapps.cluster.output.notebook import Folded
+from matexapps.cluster.output.rank_names import rank_names
+from matexapps.cluster.ranks.engines import Engines
 
 ENDED_AFTER_S = 5.0
 _INTERRUPTED_AT_S = (0.0, 0.4, 0.7)

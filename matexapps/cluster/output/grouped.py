@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matexapps.cluster.notebook import show
-from matexapps.cluster.rank_names import alike, heading
+from matexapps.cluster.output.notebook import show
+from matexapps.cluster.output.rank_names import alike, heading
 
 _EVERY_S = 0.25
 # What came before is not looked at again with each new line.

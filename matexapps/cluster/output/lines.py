@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from matexapps.cluster.rank_names import rank_names
+from matexapps.cluster.output.rank_names import rank_names
 
 _PATIENCE_S = 1.0
 

@@ -1,0 +1,1 @@
+"""One call on ranks, from sending it to its results or its failure."""

@@ -1,0 +1,1 @@
+"""What ranks print, draw and evaluate, shown by rank."""

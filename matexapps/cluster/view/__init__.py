@@ -1,0 +1,1 @@
+"""How far work is: state, panel, curves, plain lines."""
