@@ -16,6 +16,7 @@ _PUBLIC = {
     "RocAuc": "matexapps.train.metrics",
     "Standardize": "matexapps.train.standardize",
     "Trainer": "matexapps.train.trainer",
+    "distributed": "matexapps.transparent.distributed",
     "open_world": "matexapps.comm.world",
 }
 

@@ -227,7 +227,7 @@ def check(notebook: Notebook, n: int, seed: int) -> None:
     assert descendants() <= before
 
 
-@pytest.mark.parametrize(("n", "seed"), [(3, 1000), (2, 1002), (2, 1005)])
+@pytest.mark.parametrize(("n", "seed"), [(3, 1000), (2, 1005)])
 def test_after_random_operations_the_next_cell_is_right(notebook, n, seed):
     check(notebook, n, seed)
 
