@@ -15,7 +15,7 @@ PREPARE = (
 TOTAL = "%%mpi\nparts = np.array([rank + 1.0])\ncomm.all_reduce(parts)\nparts[0].item()"
 
 
-@pytest.fixture(scope="module", params=[2, 3])
+@pytest.fixture(scope="module", params=[pytest.param(2, marks=pytest.mark.slow), 3])
 def notebook(request) -> Iterator[Notebook]:
     """A kernel with ranks that show their stacks after half a second of waiting."""
     before = descendants()
