@@ -16,8 +16,8 @@ import pytest
 import rank_functions
 from processes import runs
 
-from matexapps.cluster.ranks import engines as engines_module
 from matexapps.cluster.cluster import Cluster
+from matexapps.cluster.ranks import engines as engines_module
 from matexapps.comm import launch
 from matexapps.errors import ClusterError, DataError
 
