@@ -18,7 +18,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV): 2 GB from the package registry, a few minutes the first time."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -qq --upgrade pip
-	$(BIN)/pip install -qq --prefer-binary -c constraints.txt -e ".[dev,lightgbm,higgs-sim]"
+	$(BIN)/pip install -qq --prefer-binary -c constraints.txt -e ".[dev,keras,lightgbm,higgs-sim]"
 	touch $(READY)
 
 run: $(READY)  ## run the notebooks on MPI engines; pages with the plots go to build/

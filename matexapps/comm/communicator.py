@@ -95,6 +95,20 @@ class Communicator(ABC):
         """Overwrite a C-contiguous array, of one shape and dtype on every rank, by the root's."""
 
     @abstractmethod
+    def all_gather_rows(
+        self, array: NDArray[Any], counts: Sequence[int] | None = None
+    ) -> NDArray[Any]:
+        """Return the ranks' arrays joined along the first axis, in rank order.
+
+        Parameters
+        ----------
+        array : ndarray, shape (rows, ...)
+            May differ between ranks in its number of rows, not in the shape of a row.
+        counts : sequence of int, optional
+            Every rank's number of rows, where all ranks know them: it saves a message.
+        """
+
+    @abstractmethod
     def mean_buffer(self, length: int, dtype: type[np.floating[Any]]) -> MeanBuffer:
         """Return a reusable buffer for weighted means of ``length`` values."""
 
@@ -114,22 +128,6 @@ class Communicator(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give back what the communicator holds."""
-
-    def all_gather_rows(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Return the ranks' arrays joined along the first axis, in rank order.
-
-        The arrays may differ in their number of rows, not in the shape of a row.
-        """
-        counts = self.all_gather_object(len(array))
-        joined = np.empty((sum(counts), *array.shape[1:]), dtype=array.dtype)
-        start = 0
-        for root, count in enumerate(counts):
-            piece = joined[start : start + count]
-            if root == self.rank:
-                piece[...] = array
-            self.broadcast(piece, root=root)
-            start += count
-        return joined
 
     def agree(self, error: Exception | None) -> None:
         """Raise on every rank if any rank brings an error: the lowest such rank's error."""

@@ -22,6 +22,8 @@ from matexapps.errors import CommunicationError
 T = TypeVar("T")
 
 _PIECE_BYTES = 4 * 1024 * 1024
+# Counts and places in a message of parts are C ints.
+_MOST_BYTES = 2**31
 # Not the world that matexapps.comm.interruptible may put in its place.
 _WORLD = MPI.COMM_WORLD
 _OPS = {"sum": MPI.SUM, "max": MPI.MAX, "min": MPI.MIN}
@@ -157,6 +159,29 @@ class MpiCommunicator(Communicator):
         self._waiting.complete([request], "all_gather", mine, joined)
         return [joined[s : s + n].tobytes() for s, n in zip(starts, lengths, strict=True)]
 
+    def all_gather_rows(
+        self, array: NDArray[Any], counts: Sequence[int] | None = None
+    ) -> NDArray[Any]:
+        if counts is None:
+            counts = self.all_gather_object(len(array))
+        row = array.shape[1:]
+        what = (", ".join(map(str, counts)), array.dtype, row)
+        self._begin("all_gather_rows({0[0]}) of {0[1]} rows {0[2]}", what)
+        joined = np.empty((sum(counts), *row), array.dtype)
+        ends = np.cumsum(counts)
+        starts = ends - counts
+        if joined.nbytes < _MOST_BYTES:
+            row_bytes = joined.nbytes // max(1, len(joined))
+            sizes = np.multiply(counts, row_bytes)
+            mine, everybody = _as_bytes(array), _as_bytes(joined)
+            request = self._data.Iallgatherv(mine, [everybody, sizes, starts * row_bytes, MPI.BYTE])
+            self._waiting.complete([request], "all_gather_rows", mine, everybody)
+            return joined
+        joined[starts[self.rank] : ends[self.rank]] = array
+        for root, (start, end) in enumerate(zip(starts, ends, strict=True)):
+            self._broadcast(_pieces(joined[start:end]), root)
+        return joined
+
     def mean_buffer(self, length: int, dtype: type[np.floating[Any]]) -> MeanBuffer:
         self._begin("mean_buffer({0[0]}, {0[1]})", (length, np.dtype(dtype).name))
         self._barrier()
@@ -198,6 +223,10 @@ def _pack(value: Any) -> bytes:
         raise CommunicationError(
             f"cannot send a {type(value).__name__} to other ranks: {error}; send plain data"
         ) from error
+
+
+def _as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
 def _pieces(array: NDArray[Any]) -> list[NDArray[Any]]:

@@ -49,6 +49,12 @@ class SingleProcess(Communicator):
     def broadcast(self, array: NDArray[Any], root: int = 0) -> None:
         """Leave ``array`` as it is."""
 
+    def all_gather_rows(
+        self, array: NDArray[Any], counts: Sequence[int] | None = None
+    ) -> NDArray[Any]:
+        """Return a copy of ``array``."""
+        return array.copy()
+
     def mean_buffer(self, length: int, dtype: type[np.floating[Any]]) -> MeanBuffer:
         """Return a buffer whose mean is its own content over its own weight."""
         return _OwnMean(length, dtype)

@@ -93,7 +93,10 @@ CALLS = {
     "dtype": ("broadcast(root=0) of float64 (3,)", "broadcast(root=0) of float32 (3,)"),
     "root": ("broadcast(root=0) of float64 (3,)", "broadcast(root=1) of float64 (3,)"),
     "root of an object": ("broadcast_object(root=0)", "broadcast_object(root=1)"),
-    "shape of rows": ("broadcast(root=0) of float64 (2, 3)", "broadcast(root=0) of float64 (2, 4)"),
+    "shape of rows": (
+        "all_gather_rows(twos) of float64 rows (3,)",
+        "all_gather_rows(twos) of float64 rows (4,)",
+    ),
     "agree, on_root": ("all_gather_object()", "broadcast_object(root=0)"),
     "inside on_root": ("barrier()", "broadcast_object(root=0)"),
     "inside agree": ("barrier()", "all_gather_object()"),
@@ -122,7 +125,9 @@ def succeeded(result):
 def test_every_kind_of_mismatch_is_told_on_every_rank_and_a_fresh_world_works(run_ranks, n):
     seen = succeeded(run_ranks(n, MISMATCHES % list(CALLS)))
     others = "rank 1" if n == 2 else "ranks 1, 2"
-    for name, (first, second) in CALLS.items():
+    twos = ", ".join(["2"] * n)
+    for name, calls in CALLS.items():
+        first, second = (call.replace("twos", twos) for call in calls)
         assert seen[name] == [seen[name][0]] * n
         headline, mine, theirs, advice = seen[name][0].splitlines()
         assert headline == "ranks do not run the same collective:"
