@@ -34,25 +34,32 @@ class GradientAverage(ABC):
     """
 
     def __init__(self, parameters: Sequence[torch.nn.Parameter]) -> None:
-        if any(p.is_complex() or p.is_sparse for p in parameters):
+        if any(p.is_sparse for p in parameters):
             raise TrainingError(
-                "parameters that are complex or sparse cannot be averaged over ranks; "
-                "use dense real parameters"
+                "sparse parameters cannot be averaged over ranks; use dense parameters"
             )
-        self.parameters = list(parameters)
-        self.size = sum(p.numel() for p in parameters)
-        self.dtype = (
-            torch.float64 if any(p.dtype == torch.float64 for p in parameters) else torch.float32
-        )
-        self.length = self.size + len(self.parameters) + 1
+        self.parameters = parameters
+        self.size = sum(_as_real(p).numel() for p in parameters)
+        wide = any(p.dtype in (torch.float64, torch.complex128) for p in parameters)
+        self.dtype = torch.float64 if wide else torch.float32
+        self.length = self.size + len(parameters) + 1
         self._marks: list[bool] = []
 
     def _cut(self, vector: torch.Tensor) -> list[torch.Tensor]:
         views, start = [], 0
-        for p in self.parameters:
+        for p in map(_as_real, self.parameters):
             views.append(vector[start : start + p.numel()].view(p.shape))
             start += p.numel()
         return views
+
+    def _gradients(self) -> tuple[list[torch.Tensor], list[bool]]:
+        """Return the gradients that are there, as real numbers, and which parameters have one."""
+        gradients = [p.grad for p in self.parameters]
+        if any(g is not None and g.is_sparse for g in gradients):
+            raise TrainingError(
+                "sparse gradients cannot be averaged over ranks; use Embedding(..., sparse=False)"
+            )
+        return [_as_real(g) for g in gradients if g is not None], [g is not None for g in gradients]
 
     def average(
         self, loss: torch.Tensor | float, weight: float
@@ -66,8 +73,7 @@ class GradientAverage(ABC):
         weight : float
             The weight of this rank's rows.
         """
-        gradients = [p.grad for p in self.parameters if p.grad is not None]
-        marks = [p.grad is not None for p in self.parameters]
+        gradients, marks = self._gradients()
         if not all(marks):
             self._local.zero_()
             self._marks = []
@@ -80,8 +86,7 @@ class GradientAverage(ABC):
         total = self._exchange(weight)
         if not all(marks):
             self._make_missing(marks)
-            gradients = [p.grad for p in self.parameters if p.grad is not None]
-            marks = [p.grad is not None for p in self.parameters]
+            gradients, marks = self._gradients()
         if gradients:
             torch._foreach_copy_(gradients, list(compress(self._mean_views, marks)))
         return self._mean_loss(), total
@@ -184,6 +189,11 @@ class NcclGradients(GradientAverage):
 
     def close(self) -> None:
         self._group.shutdown()
+
+
+def _as_real(tensor: torch.Tensor) -> torch.Tensor:
+    tensor = tensor.detach()
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
 def _nccl_group(comm: Communicator, device: torch.device) -> Any:

@@ -2,82 +2,129 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ContextDecorator, ExitStack
+from types import TracebackType
 from typing import Any
 from unittest import mock
 
-import numpy as np
 import torch
 from torch import nn
 
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.world import open_world
 from matexapps.devices import choose_device
+from matexapps.transparent.after_import import after_import
 from matexapps.transparent.forwards import SharedForwards
 from matexapps.transparent.gradients import MeanGradients
 from matexapps.transparent.once import written_once
+from matexapps.transparent.seeds import same_seeds
+from matexapps.transparent.weak import weak_scaling
 
 _HOOKS = """\
-torch.nn.Module.__call__ (patched): the outermost call of a network with parameters computes this
-    rank's rows of the batch; the outputs of all ranks are put together
+torch.nn.Module.__call__ (patched; in Keras, keras.Layer.__call__): the outermost call of a network
+    with parameters computes this rank's rows of the batch; the outputs of all ranks are put
+    together
 Tensor.register_post_accumulate_grad_hook, and a callback at the end of each backward pass: the mean
     of gradients over ranks, before clipping, optimisers and schedulers see them
-TorchFunctionMode inside shared calls: dropout and other random numbers are those of the whole
-    batch, batch normalisation has the whole batch's statistics
-seeds of random, numpy and torch: one for all ranks, drawn on rank 0 (a seed that the program sets
-    is the same on all ranks anyhow)
-torch.save, open for writing, standard output (patched): rank 0's alone count"""
+torch.autograd.grad (patched): the same mean, where gradients of parameters are asked for there
+torch.overrides.TorchFunctionMode inside shared calls: dropout and other random numbers are those of
+    the whole batch, batch normalisation has the whole batch's statistics
+generators of random, numpy and torch: rank 0's state on all ranks; numpy.random.default_rng,
+    numpy.random.RandomState and random.Random without a seed (patched): one drawn from these
+open, torch.save and other ways to write and print (patched, on ranks other than 0): rank 0's
+    alone count
+with weak=True, torch.utils.data.DataLoader and torch.optim.Optimizer (patched): batch size and
+    learning rate times the number of ranks"""
+
+_active: Communicator | None = None
 
 
-@contextmanager
-def distributed(comm: Communicator | None = None) -> Iterator[Communicator]:
+class distributed(ContextDecorator):
     """Run what is inside, written for one process, on all ranks with the result of one.
 
     Batch sizes are those of the global batch. Every rank runs the whole program; calls of networks
-    are shared out by rows, gradients are averaged, and files and prints are rank 0's.
+    are shared out by rows, gradients are averaged, and files and prints are rank 0's. On one rank
+    it changes nothing.
 
     Parameters
     ----------
     comm : Communicator, optional
         The ranks; default: all of them.
+    weak : bool
+        Keep the program's batch size for each rank, so that the global batch grows with the number
+        of ranks, and multiply learning rates by it (Goyal et al. 2017, arXiv:1706.02677).
 
-    Yields
-    ------
-    Communicator
+    Examples
+    --------
+    ::
+
+        with mx.distributed():
+            for x, y in loader:
+                optimizer.zero_grad()
+                loss_function(model(x), y).backward()
+                optimizer.step()
     """
-    with ExitStack() as stack:
-        if comm is None:
-            comm = stack.enter_context(open_world())
-        torch.set_num_threads(choose_device(comm, "cpu").threads)
-        if comm.world_size > 1:
-            _seed_alike(comm)
-            gradients = MeanGradients(comm)
-            stack.callback(gradients.stop)
-            stack.enter_context(_shared_calls(SharedForwards(comm, gradients)))
-            stack.enter_context(written_once(comm))
-        yield comm
+
+    def __init__(self, comm: Communicator | None = None, *, weak: bool = False) -> None:
+        self._comm, self._weak = comm, weak
+
+    def __enter__(self) -> Communicator:
+        global _active
+        self._stack = ExitStack()
+        if _active is not None:
+            # A program that says so itself, run by a command that says so too.
+            return _active
+        with ExitStack() as stack:
+            comm = self._comm if self._comm is not None else stack.enter_context(open_world())
+            torch.set_num_threads(choose_device(comm, "cpu").threads)
+            if comm.world_size > 1:
+                _enter(stack, comm, self._weak)
+            self._stack = stack.pop_all()
+        return comm
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, traceback)
+
+    @staticmethod
+    def explain() -> str:
+        """Return what is hooked into, a line or two for each."""
+        return _HOOKS
 
 
-def explain() -> str:
-    """Return what :func:`distributed` hooks into, a line or two for each."""
-    return _HOOKS
+def _enter(stack: ExitStack, comm: Communicator, weak: bool) -> None:
+    stack.enter_context(mock.patch(f"{__name__}._active", comm))
+    stack.enter_context(same_seeds(comm))
+    stack.enter_context(written_once(comm))
+    if weak:
+        stack.enter_context(weak_scaling(comm.world_size))
+    gradients = MeanGradients(comm)
+    stack.callback(gradients.stop)
+    forwards = SharedForwards(comm, gradients)
+    gradient = torch.autograd.grad
 
+    def grad(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if forwards.inside:
+            return gradient(outputs, inputs, *args, **kwargs)
+        return gradients.gradient(gradient, inputs, outputs, inputs, *args, **kwargs)
 
-def _seed_alike(comm: Communicator) -> None:
-    seed = comm.broadcast_object(int(torch.initial_seed() % 2**32))
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  # the generator that programs use without naming one
-    torch.manual_seed(seed)
+    stack.enter_context(mock.patch.object(torch.autograd, "grad", grad))
+    # What libraries bring when they are imported is undone before the rest.
+    later = stack.enter_context(ExitStack())
 
+    def share_calls(owner: Any) -> None:
+        original = owner.__call__
 
-@contextmanager
-def _shared_calls(forwards: SharedForwards) -> Iterator[None]:
-    original: Any = nn.Module.__call__
+        def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            return forwards.call(original, module, args, kwargs)
 
-    def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        return forwards.call(original, module, args, kwargs)
+        later.enter_context(mock.patch.object(owner, "__call__", call))
 
-    with mock.patch.object(nn.Module, "__call__", call):
-        yield
+    share_calls(nn.Module)
+    stack.enter_context(
+        after_import("keras.src.layers.layer", lambda found: share_calls(found.Layer))
+    )

@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-import copy
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
-from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_flatten, tree_map
+from torch.nn.parameter import is_lazy
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from matexapps.comm.communicator import Communicator
-from matexapps.transparent.batch_norm import batch_norm
+from matexapps.transparent.alike import make_weights_alike, require_alike
 from matexapps.transparent.gradients import MeanGradients
 from matexapps.transparent.part import Part
-from matexapps.transparent.randomness import draw, draws
+from matexapps.transparent.part_of_batch import PartOfBatch
 from matexapps.transparent.rows import Cut, Joined, join
+from matexapps.transparent.telling import warn
+from matexapps.transparent.trial import Plan, find_plan, rows_of
 
-_RELATIVE, _ABSOLUTE = 1e-3, 1e-5
-_BATCH_NORM_DEFAULTS = (None, None, None, None, False, 0.1, 1e-5)
-_BATCH_NORM_NAMES = (
-    "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps",
-)  # fmt: skip
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+@dataclass
+class _Known:
+    """What was found out about a network."""
+
+    plans: dict[Any, Plan | None] = field(default_factory=dict)
+    calls: int = 0
+    warned: bool = False
 
 
 class SharedForwards:
     """Shares out the outermost calls of networks that have parameters.
 
-    A network may treat the first axis of its inputs as rows that it computes independently of each
-    other, or not (a graph's nodes, a sequence's steps). So its first call of each kind is computed
-    both ways, by copies of it in evaluation mode; only where both agree are its calls shared out.
-    Others are computed by every rank alike, which is as exact, and as slow as one rank.
+    Each kind of call is tried once (:mod:`matexapps.transparent.trial`). What cannot be shared out
+    is computed by every rank alike, which is as exact, and as slow as one rank.
 
     Parameters
     ----------
@@ -46,141 +48,149 @@ class SharedForwards:
 
     def __init__(self, comm: Communicator, gradients: MeanGradients) -> None:
         self._comm, self._gradients = comm, gradients
-        self._decisions: WeakKeyDictionary[nn.Module, dict[Any, bool]] = WeakKeyDictionary()
-        self._inside = False
+        self._networks: WeakKeyDictionary[nn.Module, _Known] = WeakKeyDictionary()
+        self.inside = False
 
     def call(self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any) -> Any:
         """Call ``module`` as the program asked for, on this rank's rows if that is right."""
-        if self._inside or not any(True for _ in module.parameters()):
+        if self.inside or not _has_parameters(module):
             return original(module, *args, **kwargs)
+        self.inside = True
+        try:
+            return self._outermost(original, module, args, kwargs)
+        finally:
+            self.inside = False
+
+    def _outermost(
+        self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any
+    ) -> Any:
         network = getattr(module, "_orig_mod", module)
-        self._gradients.watch(network.parameters())
-        self._inside = True
-        try:
-            rows = self._rows((args, kwargs))
-            if rows is None or not self._may_be_shared(original, network, args, kwargs, rows):
-                return original(module, *args, **kwargs)
-            return self._shared(original, network, args, kwargs, rows)
-        finally:
-            self._inside = False
-
-    def _rows(self, inputs: Any) -> int | None:
-        """Return the rows that all tensors among the inputs have, if there are enough of them."""
-        leaves = [leaf for leaf in tree_flatten(inputs)[0] if isinstance(leaf, torch.Tensor)]
-        counts = {len(leaf) for leaf in leaves if leaf.dim()}
-        if len(counts) != 1:
-            return None
-        (rows,) = counts
-        return rows if rows >= self._comm.world_size else None
-
-    def _may_be_shared(
-        self, original: Callable[..., Any], network: nn.Module, args: Any, kwargs: Any, rows: int
-    ) -> bool:
+        known = self._networks.get(network)
+        if known is None:
+            known = self._networks[network] = _Known()
+            make_weights_alike(type(network).__name__, _state(network), self._comm)
+        if not all(parameter.is_leaf for parameter in network.parameters()):
+            # Weights that the program computes, as in meta learning, get their gradients there.
+            return original(module, *args, **kwargs)
+        told = self._gradients.watch(network)
         leaves, structure = tree_flatten((args, kwargs))
-        kind = (
-            str(structure),
-            tuple((x.dim(), x.dtype) if isinstance(x, torch.Tensor) else type(x) for x in leaves),
-        )
-        known = self._decisions.setdefault(network, {})
-        if kind not in known:
-            known[kind] = self._agrees(original, network, args, kwargs, rows)
-            if not known[kind]:
-                warnings.warn(
-                    f"{type(network).__name__} does not compute the rows of its inputs one by one, "
-                    "so every rank computes all of them: right, and no faster than one rank",
-                    stacklevel=2,
+        known.calls += 1
+        if known.calls & (known.calls - 1) == 0:
+            self._require_alike(network, known.calls, leaves)
+        plan = self._plan(original, network, known, leaves, structure)
+        if plan is None:
+            return original(module, *args, **kwargs)
+        part = Part(rows_of(leaves, plan.axis), self._comm, plan.axis)
+        here = [
+            leaf if axis is None else _cut(leaf, part, axis, told)
+            for leaf, axis in zip(leaves, plan.inputs, strict=True)
+        ]
+        args, kwargs = tree_unflatten(here, structure)
+        if plan.acts_for_all:
+            # Compiled code would not pass through what acts for all.
+            with PartOfBatch(part):
+                outputs = original(network, *args, **kwargs)
+        else:
+            outputs = original(module, *args, **kwargs)
+        leaves, structure = tree_flatten(outputs)
+        whole = [
+            leaf if axis is None else _whole(leaf, part, axis, told)
+            for leaf, axis in zip(leaves, plan.outputs, strict=True)
+        ]
+        return tree_unflatten(whole, structure)
+
+    def _plan(
+        self,
+        original: Callable[..., Any],
+        network: nn.Module,
+        known: _Known,
+        leaves: list[Any],
+        structure: Any,
+    ) -> Plan | None:
+        if 0 < rows_of(leaves, 0) < self._comm.world_size:
+            return None
+        kind = self._kind(network, leaves, structure)
+        plan = self._known_plan(original, network, known, leaves, structure, kind)
+        if plan is not None and plan.acts_for_all:
+            # Which tensors inside hold rows is told by their shapes, so each number of rows counts.
+            kind = (kind, rows_of(leaves, plan.axis))
+            plan = self._known_plan(original, network, known, leaves, structure, kind)
+        if plan is not None and rows_of(leaves, plan.axis) < self._comm.world_size:
+            return None
+        return plan
+
+    def _known_plan(
+        self,
+        original: Callable[..., Any],
+        network: nn.Module,
+        known: _Known,
+        leaves: list[Any],
+        structure: Any,
+        kind: Any,
+    ) -> Plan | None:
+        if kind not in known.plans:
+            plan, reason = None, _watched_by_the_program(network)
+            if not reason:
+                plan, reason = find_plan(original, network, leaves, structure, self._comm)
+            known.plans[kind] = plan
+            if plan is None and not known.warned:
+                known.warned = True
+                warn(
+                    f"calls of {type(network).__name__} are not shared out: {reason}; every rank "
+                    "computes all of them, which is right, and no faster than one rank"
                 )
-        return known[kind]
+        return known.plans[kind]
 
-    def _agrees(
-        self, original: Callable[..., Any], network: nn.Module, args: Any, kwargs: Any, rows: int
-    ) -> bool:
-        generators = torch.get_rng_state()
-        part = Part(rows, self._comm)
-        try:
-            with torch.no_grad():
-                trial = copy.deepcopy(network).eval()
-                whole = original(trial, *args, **kwargs)
-                trial = copy.deepcopy(network).eval()
-                cut_args, cut_kwargs = tree_map(part_of(part), (args, kwargs))
-                here = original(trial, *cut_args, **cut_kwargs)
-            same = _same_rows(whole, here, part)
-        except Exception:
-            same = False
-        finally:
-            torch.set_rng_state(generators)
-        everywhere = np.array([same], np.uint8)
-        self._comm.all_reduce(everywhere, "min")
-        return bool(everywhere[0])
+    def _kind(self, network: nn.Module, leaves: list[Any], structure: Any) -> Any:
+        return (
+            str(structure),
+            tuple(map(_leaf_kind, leaves)),
+            tuple((m.training, len(m._forward_hooks)) for m in network.modules()),
+            torch.is_grad_enabled(),
+        )
 
-    def _shared(
-        self, original: Callable[..., Any], network: nn.Module, args: Any, kwargs: Any, rows: int
-    ) -> Any:
-        part = Part(rows, self._comm)
-
-        def cut(value: Any) -> Any:
-            if not isinstance(value, torch.Tensor) or not value.dim():
-                return value
-            return Cut.apply(value, self._comm) if value.requires_grad else part.cut(value)
-
-        cut_args, cut_kwargs = tree_map(cut, (args, kwargs))
-        with _PartOfBatch(part):
-            outputs = original(network, *cut_args, **cut_kwargs)
-
-        def whole(value: Any) -> Any:
-            if not isinstance(value, torch.Tensor):
-                return value
-            if value.requires_grad:
-                return Joined.apply(value, rows, self._comm)
-            return join(value, rows, self._comm)
-
-        return tree_map(whole, outputs)
+    def _require_alike(self, network: nn.Module, calls: int, leaves: list[Any]) -> None:
+        name = type(network).__name__
+        inputs = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+        require_alike(f"inputs in call {calls} of {name}", inputs, self._comm)
+        require_alike(f"weights in call {calls} of {name}", _state(network), self._comm)
 
 
-class _PartOfBatch(TorchFunctionMode):
-    """Inside it, what depends on the whole batch is computed as for the whole batch."""
-
-    def __init__(self, part: Part) -> None:
-        super().__init__()
-        self._part = part
-
-    def __torch_function__(
-        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        if draws(function):
-            return draw(function, args, kwargs, self._part)
-        if function is functional.batch_norm:
-            given: dict[str, Any] = dict(zip(_BATCH_NORM_NAMES, _BATCH_NORM_DEFAULTS, strict=True))
-            given |= dict(zip(_BATCH_NORM_NAMES, args[1:], strict=False)) | kwargs
-            values = given.pop("input", args[0] if args else None)
-            if given.pop("training"):
-                return batch_norm(values, **given, part=self._part)
-        return function(*args, **kwargs)
+def _has_parameters(module: nn.Module) -> bool:
+    return any(True for _ in module.parameters())
 
 
-def part_of(part: Part) -> Callable[[Any], Any]:
-    """Return a function that cuts tensors that have rows, and leaves other values."""
-
-    def cut(value: Any) -> Any:
-        return part.cut(value) if isinstance(value, torch.Tensor) and value.dim() else value
-
-    return cut
+def _state(network: nn.Module) -> list[torch.Tensor]:
+    tensors: Iterator[torch.Tensor] = (*network.parameters(), *network.buffers())  # type: ignore[assignment]
+    return [tensor.detach() for tensor in tensors if not is_lazy(tensor)]
 
 
-def _same_rows(whole: Any, here: Any, part: Part) -> bool:
-    """Whether the outputs for a part are the part of the outputs, and each has rows."""
-    leaves, structure = tree_flatten(whole)
-    own, own_structure = tree_flatten(here)
-    if structure != own_structure or not any(isinstance(leaf, torch.Tensor) for leaf in leaves):
-        return False
-    for all_rows, rows in zip(leaves, own, strict=True):
-        if not isinstance(all_rows, torch.Tensor):
-            if all_rows is not rows and all_rows != rows:
-                return False
-            continue
-        if not all_rows.dim() or len(all_rows) != part.rows or len(rows) != len(part):
-            return False
-        if not torch.allclose(part.cut(all_rows), rows, _RELATIVE, _ABSOLUTE, equal_nan=True):
-            return False
-    return True
+def _leaf_kind(leaf: Any) -> Any:
+    if isinstance(leaf, torch.Tensor):
+        return leaf.dim(), leaf.dtype
+    return leaf if isinstance(leaf, (bool, int, str, type(None))) else type(leaf)
+
+
+def _watched_by_the_program(network: nn.Module) -> str:
+    """Return which hooks of the program's own would see a part of the rows, "" for none."""
+    for name, module in network.named_modules():
+        for kind in _HOOKS:
+            for hook in getattr(module, kind, {}).values():
+                if not getattr(hook, "__module__", type(hook).__module__).startswith("torch."):
+                    return f"a hook on its module {name or 'itself'!r} would see some rows only"
+    for name, parameter in network.named_parameters():
+        if parameter._backward_hooks:
+            return f"a hook on its parameter {name!r} would see the gradient of some rows only"
+    return ""
+
+
+def _cut(leaf: torch.Tensor, part: Part, axis: int, told: Callable[[], None]) -> torch.Tensor:
+    if leaf.requires_grad and torch.is_grad_enabled():
+        return Cut.apply(leaf, part, axis, told)
+    return part.cut(leaf, axis)
+
+
+def _whole(leaf: Any, part: Part, axis: int, told: Callable[[], None]) -> Any:
+    if leaf.requires_grad:
+        return Joined.apply(leaf, part, axis, told)
+    return join(leaf, part, axis)

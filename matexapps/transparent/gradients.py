@@ -7,72 +7,153 @@ more, which leaves the older part as it is: it is the same on all ranks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-import torch.utils.weak
+from torch import nn
+from torch.utils.weak import WeakIdKeyDictionary
 
 from matexapps.comm.communicator import Communicator
-from matexapps.errors import TrainingError
+from matexapps.devices import choose_device
+from matexapps.train.gradients import GradientAverage, gradient_average
+from matexapps.transparent.rows import Averaged
 
 
 class MeanGradients:
-    """Watches parameters and averages the gradients that a backward pass has given them."""
+    """Averages the gradients that a backward pass gives to the parameters it watches.
+
+    Parameters that are first seen together travel together, as one group.
+    """
 
     def __init__(self, comm: Communicator) -> None:
         self._comm = comm
-        self._watched = torch.utils.weak.WeakIdKeyDictionary()
-        self._handles: list[Any] = []
-        self._touched: dict[int, torch.Tensor] = {}
+        self._group_of = WeakIdKeyDictionary()
+        self._groups: dict[int, _Group] = {}
+        self._count = 0
+        self._touched: dict[int, set[int]] = {}
+        self._paused = False
 
-    def watch(self, parameters: Iterable[torch.Tensor]) -> None:
-        """Average the gradients of ``parameters`` from now on."""
-        for parameter in parameters:
-            if parameter.requires_grad and parameter not in self._watched:
-                self._watched[parameter] = len(self._watched)
-                handle = parameter.register_post_accumulate_grad_hook(self._touch)
-                self._handles.append(handle)
+    def watch(self, network: nn.Module) -> Callable[[], None]:
+        """Average the gradients of a network's parameters from now on. Collective.
+
+        Returns
+        -------
+        callable
+            To be called in each backward pass through the network, on every rank, also where some
+            rank's rows give no gradient to some parameters.
+        """
+        parameters = [p for p in network.parameters() if p.requires_grad]
+        new = [p for p in parameters if p not in self._group_of]
+        if new:
+            self._add(new)
+        groups = {self._group_of[p] for p in parameters}
+        return lambda: self._touch(groups)
+
+    def gradient(self, original: Callable[..., Any], inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Do what ``torch.autograd.grad`` does; gradients of parameters come back averaged."""
+        # What .grad holds is not touched, so it need not be averaged again.
+        self._paused = True
+        try:
+            found = original(*args, **kwargs)
+        finally:
+            self._paused = False
+        wanted = (inputs,) if isinstance(inputs, torch.Tensor) else tuple(inputs)
+        return tuple(
+            Averaged.apply(gradient, self._comm)
+            if gradient is not None and value in self._group_of
+            else gradient
+            for value, gradient in zip(wanted, found, strict=True)
+        )
 
     def stop(self) -> None:
         """Leave all gradients alone from now on."""
+        for group in self._groups.values():
+            group.release()
+        self._groups.clear()
+
+    def _add(self, parameters: list[nn.Parameter]) -> None:
+        self._forget_the_dead()
+        self._count += 1
+        number = self._count
+        self._groups[number] = _Group(parameters, self._comm, lambda: self._touch({number}))
+        for parameter in parameters:
+            self._group_of[parameter] = number
+
+    def _forget_the_dead(self) -> None:
+        """Give back the memory for networks that no rank has any more. Collective."""
+        dead = np.array([group.dead for group in self._groups.values()], np.uint8)
+        if len(dead):
+            self._comm.all_reduce(dead, "min")
+        for number in [n for n, gone in zip(self._groups, dead, strict=True) if gone]:
+            self._groups.pop(number).close()
+
+    def _touch(self, groups: set[int]) -> None:
+        if self._paused:
+            return
+        # Backward passes may be nested, as where activations are recomputed; each has its number.
+        task = torch._C._current_graph_task_id()
+        if task not in self._touched:
+            self._touched[task] = set()
+            torch.autograd.Variable._execution_engine.queue_callback(lambda: self._average(task))
+        self._touched[task] |= groups
+
+    def _average(self, task: int) -> None:
+        with torch.no_grad():
+            for number in sorted(self._touched.pop(task)):
+                self._groups[number].average()
+
+
+class _Group:
+    """Parameters that are averaged in one message."""
+
+    def __init__(
+        self, parameters: list[nn.Parameter], comm: Communicator, touched: Callable[[], None]
+    ) -> None:
+        self._parameters = _Weakly(parameters)
+        self._handles = [
+            p.register_post_accumulate_grad_hook(lambda _: touched()) for p in parameters
+        ]
+        kind = parameters[0].device.type
+        device = choose_device(comm, "cpu" if kind == "cpu" else "auto")
+        average = gradient_average(comm, self._parameters, device)
+        assert average is not None
+        self._average: GradientAverage = average
+
+    @property
+    def dead(self) -> bool:
+        return self._parameters.all_gone
+
+    def average(self) -> None:
+        self._average.average(0.0, 1.0)
+
+    def release(self) -> None:
         for handle in self._handles:
             handle.remove()
 
-    def _touch(self, parameter: torch.Tensor) -> None:
-        if not self._touched:
-            torch.autograd.Variable._execution_engine.queue_callback(self._average)
-        self._touched[self._watched[parameter]] = parameter
-
-    def _average(self) -> None:
-        touched = [self._touched[number] for number in sorted(self._touched)]
-        self._touched = {}
-        for dtype in sorted({parameter.dtype for parameter in touched}, key=str):
-            self._average_alike([p for p in touched if p.dtype == dtype])
-
-    def _average_alike(self, parameters: list[torch.Tensor]) -> None:
-        gradients = []
-        for parameter in parameters:
-            assert parameter.grad is not None
-            if parameter.grad.is_sparse:
-                raise TrainingError(
-                    f"a parameter of shape {tuple(parameter.shape)} has a sparse gradient, which "
-                    "cannot be averaged over ranks; use Embedding(..., sparse=False)"
-                )
-            gradients.append(parameter.grad)
-        flat = torch.cat([_real(gradient).reshape(-1) for gradient in gradients])
-        wide = flat.to("cpu", torch.promote_types(flat.dtype, torch.float32)).numpy()
-        self._comm.all_reduce(wide)
-        wide /= np.asarray(self._comm.world_size, wide.dtype)
-        mean = torch.from_numpy(wide).to(flat.device, flat.dtype)
-        start = 0
-        for gradient in gradients:
-            target = _real(gradient)
-            target.copy_(mean[start : start + target.numel()].view_as(target))
-            start += target.numel()
+    def close(self) -> None:
+        self._average.close()
 
 
-def _real(gradient: torch.Tensor) -> torch.Tensor:
-    gradient = gradient.detach()
-    return torch.view_as_real(gradient) if gradient.is_complex() else gradient
+class _Weakly(Sequence[nn.Parameter]):
+    """Parameters that may go when the program has no more use for them.
+
+    In the place of one that is gone stands an empty one, which never has a gradient.
+    """
+
+    def __init__(self, parameters: list[nn.Parameter]) -> None:
+        self._references = [weakref.ref(parameter) for parameter in parameters]
+        self._gone = nn.Parameter(torch.empty(0), requires_grad=False)
+
+    def __len__(self) -> int:
+        return len(self._references)
+
+    def __getitem__(self, index: Any) -> Any:
+        found = self._references[index]()
+        return self._gone if found is None else found
+
+    @property
+    def all_gone(self) -> bool:
+        return all(reference() is None for reference in self._references)

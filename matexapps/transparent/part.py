@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import torch
 
@@ -18,38 +18,47 @@ class Part:
     Attributes
     ----------
     rows : int
-        Rows of the whole batch.
+        Rows of the whole batch, at least one for each rank.
     comm : Communicator
+    axis : int
+        Where a network's first input has its rows: 0, or 1 where time comes first.
     """
 
     rows: int
     comm: Communicator
+    axis: int = 0
 
-    @property
-    def own(self) -> slice:
-        """This rank's rows."""
-        mine = share(self.rows, self.comm.rank, self.comm.world_size)
-        return slice(mine.start, mine.stop)
+    @cached_property
+    def counts(self) -> list[int]:
+        """Every rank's number of rows."""
+        shares = (share(self.rows, r, self.comm.world_size) for r in range(self.comm.world_size))
+        return [mine.stop - mine.start for mine in shares]
+
+    @cached_property
+    def start(self) -> int:
+        """This rank's first row."""
+        return sum(self.counts[: self.comm.rank])
 
     def __len__(self) -> int:
-        return self.own.stop - self.own.start
+        return self.counts[self.comm.rank]
 
-    def has(self, value: Any) -> bool:
-        """Whether a value is a tensor with as many rows as this part."""
-        return isinstance(value, torch.Tensor) and value.dim() > 0 and len(value) == len(self)
+    def cut(self, whole: torch.Tensor, axis: int = 0) -> torch.Tensor:
+        """Return this rank's rows of a tensor, a view.
 
-    def cut(self, whole: torch.Tensor) -> torch.Tensor:
-        """Return this rank's rows of a tensor."""
-        return whole[self.own]
+        An axis that is a multiple of the batch long has that many entries for each row in turn,
+        as where heads of attention are folded into it.
+        """
+        each = whole.shape[axis] // self.rows
+        return whole.narrow(axis, self.start * each, len(self) * each)
 
-    def room_for(self, part: torch.Tensor) -> torch.Tensor:
-        """Return an empty tensor for all rows."""
-        return torch.empty((self.rows, *part.shape[1:]), dtype=part.dtype, device=part.device)
+    def axis_of(self, part: torch.Tensor) -> int | None:
+        """Return the axis along which a tensor inside the network has this rank's rows."""
+        if part.dim() > self.axis and part.shape[self.axis] == len(self):
+            return self.axis
+        if part.dim() and len(part) and len(part) % len(self) == 0:
+            return 0
+        return None
 
-    def widened(self, value: Any) -> Any:
-        """Return a tensor of this part's rows among zeros for the others; other values as is."""
-        if not self.has(value):
-            return value
-        before = value.new_zeros((self.own.start, *value.shape[1:]))
-        after = value.new_zeros((self.rows - self.own.stop, *value.shape[1:]))
-        return torch.cat([before, value, after])
+    def whole_shape(self, shape: torch.Size, axis: int) -> list[int]:
+        """Return the shape for all rows of a tensor that has this rank's."""
+        return [*shape[:axis], shape[axis] // len(self) * self.rows, *shape[axis + 1 :]]

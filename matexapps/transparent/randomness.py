@@ -7,6 +7,7 @@ ranks at the same place.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -24,45 +25,127 @@ _OF_A_TENSOR = {
     functional.dropout3d,
     functional.alpha_dropout,
     functional.feature_alpha_dropout,
+    functional.rrelu,
     torch.dropout,
     torch.alpha_dropout,
     torch.feature_dropout,
     torch.feature_alpha_dropout,
+    torch.rrelu,
     torch.rand_like,
     torch.randn_like,
     torch.randint_like,
     torch.bernoulli,
+    torch.Tensor.bernoulli,
+    torch.multinomial,
+    torch.Tensor.multinomial,
+    torch.poisson,
     torch.normal,
 }
 _IN_PLACE = {
     torch.Tensor.bernoulli_,
-    torch.Tensor.normal_,
-    torch.Tensor.uniform_,
+    torch.Tensor.cauchy_,
     torch.Tensor.exponential_,
+    torch.Tensor.geometric_,
+    torch.Tensor.log_normal_,
+    torch.Tensor.normal_,
     torch.Tensor.random_,
+    torch.Tensor.uniform_,
 }
-_OF_A_SIZE = {torch.rand, torch.randn}
+_OF_A_SIZE = {torch.rand, torch.randn, torch.randint}
 
 
-def draws(function: Function) -> bool:
+def draws(function: Function, kwargs: dict[str, Any]) -> bool:
     """Whether ``function`` draws random numbers."""
+    if function is functional.scaled_dot_product_attention:
+        return kwargs.get("dropout_p", 0.0) > 0
     return function in _OF_A_TENSOR or function in _IN_PLACE or function in _OF_A_SIZE
 
 
 def draw(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], part: Part) -> Any:
     """Call a function that draws as if for all rows, and return those of ``part``."""
+    if function is functional.scaled_dot_product_attention:
+        return _attention(*args, **kwargs, part=part)
     if function in _IN_PLACE:
-        target, *more = args
-        if not part.has(target):
-            return function(*args, **kwargs)
-        with torch.no_grad():
-            return target.copy_(part.cut(function(part.room_for(target), *more, **kwargs)))
+        return _draw_in_place(function, args, kwargs, part)
     if function in _OF_A_SIZE:
-        size = args[0] if args and isinstance(args[0], (tuple, list, torch.Size)) else args
-        if not size or size[0] != len(part):
-            return function(*args, **kwargs)
-        return part.cut(function((part.rows, *size[1:]), **kwargs))
-    if not any(part.has(value) for value in (*args, *kwargs.values())):
+        return _draw_a_size(function, args, kwargs, part)
+    tensors = [v for v in (*args, *kwargs.values()) if isinstance(v, torch.Tensor)]
+    axis = next((axis for axis in map(part.axis_of, tensors) if axis is not None), None)
+    if axis is None:
         return function(*args, **kwargs)
-    wide = {name: part.widened(value) for name, value in kwargs.items()}
-    return part.cut(function(*map(part.widened, args), **wide))
+    wide = {name: _widened(value, part, axis) for name, value in kwargs.items()}
+    drawn = function(*(_widened(value, part, axis) for value in args), **wide)
+    return part.cut(drawn, axis)
+
+
+def _draw_in_place(
+    function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], part: Part
+) -> Any:
+    target, *more = args
+    axis = part.axis_of(target)
+    if axis is None:
+        return function(*args, **kwargs)
+    room = target.new_empty(part.whole_shape(target.shape, axis))
+    more = [_widened(value, part, axis) for value in more]
+    with torch.no_grad():
+        return target.copy_(part.cut(function(room, *more, **kwargs), axis))
+
+
+def _draw_a_size(
+    function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], part: Part
+) -> Any:
+    # randint has its bounds first.
+    bounds: tuple[Any, ...] = ()
+    if function is torch.randint:
+        places = [k for k, value in enumerate(args) if isinstance(value, (tuple, list, torch.Size))]
+        bounds, args = (args[: places[0]], args[places[0] :]) if places else (args, ())
+    kwargs = dict(kwargs)
+    size = kwargs.pop("size", None) or (
+        args[0] if args and isinstance(args[0], (tuple, list, torch.Size)) else args
+    )
+    axis = part.axis_of(torch.empty(tuple(size), device="meta"))
+    if axis is None:
+        return function(*bounds, tuple(size), **kwargs)
+    whole = part.whole_shape(torch.Size(size), axis)
+    return part.cut(function(*bounds, whole, **kwargs), axis)
+
+
+def _widened(value: Any, part: Part, axis: int) -> Any:
+    """Return a tensor of this rank's rows among zeros for the others; other values as they are."""
+    if not isinstance(value, torch.Tensor) or part.axis_of(value) != axis:
+        return value
+    # Differentiable: gradients of dropout come back through it.
+    each = value.shape[axis] // len(part)
+    before, after = list(value.shape), list(value.shape)
+    before[axis] = part.start * each
+    after[axis] = (part.rows - part.start - len(part)) * each
+    return torch.cat([value.new_zeros(before), value, value.new_zeros(after)], axis)
+
+
+def _attention(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_mask: torch.Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+    *,
+    part: Part,
+) -> torch.Tensor:
+    """Scaled dot-product attention as its documentation in torch writes it out, with dropout."""
+    if enable_gqa:
+        heads = query.shape[-3]
+        key = key.repeat_interleave(heads // key.shape[-3], -3)
+        value = value.repeat_interleave(heads // value.shape[-3], -3)
+    scores = query @ key.transpose(-2, -1) * (scale or 1 / math.sqrt(query.shape[-1]))
+    if is_causal:
+        seen = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+        scores = scores.masked_fill(~seen, -math.inf)
+    if attn_mask is not None and attn_mask.dtype == torch.bool:
+        scores = scores.masked_fill(~attn_mask, -math.inf)
+    elif attn_mask is not None:
+        scores = scores + attn_mask
+    weights = draw(functional.dropout, (scores.softmax(-1), dropout_p), {}, part)
+    return weights @ value

@@ -11,64 +11,97 @@ before the network.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 
 from matexapps.comm.communicator import Communicator
-from matexapps.data.partition import share
+from matexapps.transparent.part import Part
+
+Told = Callable[[], None]
 
 
 class Cut(torch.autograd.Function):
     """This rank's rows of a tensor that every rank has."""
 
     @staticmethod
-    def forward(ctx: Any, whole: torch.Tensor, comm: Communicator) -> torch.Tensor:
-        part = share(len(whole), comm.rank, comm.world_size)
-        ctx.comm, ctx.rows = comm, len(whole)
-        return whole[part.start : part.stop]
+    def forward(ctx: Any, whole: torch.Tensor, part: Part, axis: int, told: Told) -> torch.Tensor:
+        ctx.given = part, axis, told
+        # A tensor of its own: a view made here could not be changed in place by the network.
+        return part.cut(whole, axis).clone()
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
-        return Joined.apply(gradient / ctx.comm.world_size, ctx.rows, ctx.comm), None
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+        part, axis, told = ctx.given
+        return Joined.apply(gradient / part.comm.world_size, part, axis, told), None, None, None
 
 
 class Joined(torch.autograd.Function):
-    """All rows of a tensor of which every rank has its part."""
+    """All rows of a tensor of which every rank has its part.
+
+    ``told`` is called in each backward pass that comes here.
+    """
 
     @staticmethod
-    def forward(ctx: Any, part: torch.Tensor, rows: int, comm: Communicator) -> torch.Tensor:
-        ctx.comm = comm
-        return join(part, rows, comm)
+    def forward(ctx: Any, mine: torch.Tensor, part: Part, axis: int, told: Told) -> torch.Tensor:
+        ctx.given = part, axis, told
+        return join(mine, part, axis)
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        return Cut.apply(gradient, ctx.comm) * ctx.comm.world_size, None, None
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+        part, axis, told = ctx.given
+        told()
+        return Cut.apply(gradient, part, axis, told) * part.comm.world_size, None, None, None
 
 
 class Summed(torch.autograd.Function):
     """The sum over ranks of a tensor, of which each rank's result depends on every rank's part."""
 
     @staticmethod
-    def forward(ctx: Any, part: torch.Tensor, comm: Communicator) -> torch.Tensor:
+    def forward(ctx: Any, mine: torch.Tensor, comm: Communicator) -> torch.Tensor:
         ctx.comm = comm
-        total = part.detach().cpu().contiguous().clone()
-        comm.all_reduce(total.numpy())
-        return total.to(part.device)
+        return summed(mine, comm)
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         return Summed.apply(gradient, ctx.comm), None
 
 
-def join(part: torch.Tensor, rows: int, comm: Communicator) -> torch.Tensor:
-    """Return all ``rows`` rows, bit by bit, of a tensor of any type. Collective."""
-    mine = share(rows, comm.rank, comm.world_size)
-    whole = torch.zeros((rows, *part.shape[1:]), dtype=part.dtype)
-    whole[mine.start : mine.stop] = part.detach().cpu()
-    # The others' rows are zero bytes, so a sum of bytes puts the parts side by side.
-    flat = whole.reshape(-1).view(torch.uint8).numpy() if whole.numel() else np.empty(0, np.uint8)
-    wide = flat.view(np.int64) if flat.nbytes % 8 == 0 else flat
-    comm.all_reduce(wide)
-    return whole.to(part.device)
+class Averaged(torch.autograd.Function):
+    """The mean over ranks of a parameter's gradient, of which every rank has a part.
+
+    What follows is computed on every rank alike, so its gradient goes back as it is; the mean over
+    ranks of what becomes of it is right again.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, mine: torch.Tensor, comm: Communicator) -> torch.Tensor:
+        return summed(mine, comm) / comm.world_size
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return gradient, None
+
+
+def join(mine: torch.Tensor, part: Part, axis: int) -> torch.Tensor:
+    """Return all rows, bit by bit, of a tensor of any type. Collective."""
+    rows = mine.detach().movedim(axis, 0).cpu().contiguous()
+    plain = torch.view_as_real(rows) if rows.is_complex() else rows
+    # As bytes, since numpy has no bfloat16.
+    content = plain.reshape(len(rows), -1).view(torch.uint8)
+    joined = torch.from_numpy(part.comm.all_gather_rows(content.numpy(), part.counts))
+    whole = joined.view(plain.dtype).view(part.rows, *plain.shape[1:])
+    if rows.is_complex():
+        whole = torch.view_as_complex(whole)
+    return whole.movedim(0, axis).contiguous().to(mine.device)
+
+
+def summed(mine: torch.Tensor, comm: Communicator) -> torch.Tensor:
+    """Return the sum over ranks of a real or complex tensor. Collective."""
+    total = mine.detach().cpu().contiguous().clone()
+    plain = torch.view_as_real(total) if total.is_complex() else total
+    wide = plain.to(torch.promote_types(plain.dtype, torch.float32))
+    comm.all_reduce(wide.numpy())
+    plain.copy_(wide)
+    return total.to(mine.device)

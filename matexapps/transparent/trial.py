@@ -1,0 +1,194 @@
+"""Whether a network's call can be shared out by rows, found out by trying it.
+
+A network may treat an axis of its inputs as rows that it computes independently of each other, or
+not (a graph's nodes, a sum over the batch). So a call is tried both ways, whole and on this rank's
+part, and its traces are undone. Only where outputs, the network's own state and the random number
+generators come out alike is it shared.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+from matexapps.comm.communicator import Communicator
+from matexapps.transparent.part import Part
+from matexapps.transparent.part_of_batch import PartOfBatch
+from matexapps.transparent.snapshot import Snapshot, generators, same
+
+Axes = tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a network's calls are shared out.
+
+    Attributes
+    ----------
+    inputs, outputs : tuple of int or None
+        For each leaf of the inputs and outputs the axis along which it has rows.
+    axis : int
+        That axis of the first input.
+    acts_for_all : bool
+        Whether random numbers or statistics inside depend on the whole batch.
+    """
+
+    inputs: Axes
+    outputs: Axes
+    axis: int
+    acts_for_all: bool
+
+
+def find_plan(
+    call: Callable[..., Any], network: nn.Module, leaves: list[Any], structure: Any,
+    comm: Communicator,
+) -> tuple[Plan | None, str]:  # fmt: skip
+    """Try a call of ``network``. Collective.
+
+    Parameters
+    ----------
+    call : callable
+        Calls the network: ``call(network, *args, **kwargs)``.
+    network : nn.Module
+    leaves, structure : list, TreeSpec
+        The arguments, flattened.
+    comm : Communicator
+
+    Returns
+    -------
+    plan : Plan or None
+        None where the call cannot be shared out.
+    why : str
+        What stands against it then.
+    """
+    why = "its inputs have no rows in common"
+    for axis in (0, 1):
+        inputs = _input_axes(leaves, axis, comm.world_size)
+        if inputs is None:
+            continue
+        plan, reason = _try(call, network, leaves, structure, comm, inputs, axis)
+        reasons = comm.all_gather_object(reason)
+        if not any(reasons):
+            return plan, ""
+        if axis == 0:
+            why = next(reason for reason in reasons if reason)
+    return None, why
+
+
+def rows_of(leaves: list[Any], axis: int) -> int:
+    """Return the rows of the first tensor among the inputs, 0 without one."""
+    for leaf in leaves:
+        if isinstance(leaf, torch.Tensor) and leaf.dim() > axis:
+            return int(leaf.shape[axis])
+    return 0
+
+
+def _input_axes(leaves: list[Any], axis: int, world_size: int) -> Axes | None:
+    rows = rows_of(leaves, axis)
+    if rows < world_size:
+        return None
+
+    def axis_of(leaf: Any) -> int | None:
+        if isinstance(leaf, torch.Tensor):
+            for candidate in (axis, 1 - axis):
+                if leaf.dim() > candidate and leaf.shape[candidate] == rows:
+                    return candidate
+        return None
+
+    return tuple(map(axis_of, leaves))
+
+
+def _try(
+    call: Callable[..., Any], network: nn.Module, leaves: list[Any], structure: Any,
+    comm: Communicator, inputs: Axes, axis: int,
+) -> tuple[Plan | None, str]:  # fmt: skip
+    part = Part(rows_of(leaves, axis), comm, axis)
+    try:
+        snapshot = Snapshot(network)
+    except Exception as error:
+        return None, f"its state cannot be told ({error})"
+    mode = PartOfBatch(part)
+    try:
+        with _unseen():
+            args, kwargs = tree_unflatten(_clones(leaves), structure)
+            whole = call(network, *args, **kwargs)
+            expected, after = snapshot.changes(), generators()
+            snapshot.restore()
+            args, kwargs = tree_unflatten(_clones(cut(leaves, inputs, part)), structure)
+            with mode:
+                mine = call(network, *args, **kwargs)
+            seen = snapshot.changes()
+            alike = same(after, generators())
+    except Exception as error:
+        return None, f"it fails on a part of the rows ({type(error).__name__}: {error})"
+    finally:
+        snapshot.restore()
+    if not alike:
+        return None, "it draws random numbers in a way that cannot be shared out"
+    different = sorted(
+        name for name in expected.keys() | seen.keys()
+        if name not in expected or name not in seen or not same(expected[name], seen[name])
+    )  # fmt: skip
+    if different:
+        return None, f"a call leaves something behind that depends on all rows ({different[0]})"
+    outputs = _output_axes(whole, mine, part)
+    if outputs is None:
+        return None, "the outputs of some rows depend on other rows"
+    return Plan(inputs, outputs, axis, mode.needed), ""
+
+
+def cut(leaves: list[Any], axes: Axes, part: Part) -> list[Any]:
+    """Return the inputs with this rank's rows of those that have rows."""
+    return [
+        leaf if axis is None else part.cut(leaf, axis)
+        for leaf, axis in zip(leaves, axes, strict=True)
+    ]
+
+
+def _clones(leaves: list[Any]) -> list[Any]:
+    return [leaf.clone() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
+
+
+def _output_axes(whole: Any, mine: Any, part: Part) -> Axes | None:
+    """Return where the outputs have rows; None unless the part's are the part of the outputs."""
+    everything, structure = tree_flatten(whole)
+    own, own_structure = tree_flatten(mine)
+    if structure != own_structure:
+        return None
+    axes: list[int | None] = []
+    for all_rows, rows in zip(everything, own, strict=True):
+        if not isinstance(all_rows, torch.Tensor):
+            if not same(all_rows, rows):
+                return None
+            axes.append(None)
+            continue
+        axis = next((a for a in (0, 1) if _is_part(all_rows, rows, a, part)), None)
+        if axis is None:
+            return None
+        axes.append(axis)
+    return tuple(axes) if any(axis is not None for axis in axes) else None
+
+
+def _is_part(whole: Any, mine: Any, axis: int, part: Part) -> bool:
+    return (
+        isinstance(mine, torch.Tensor)
+        and whole.dim() > axis
+        and whole.shape[axis] == part.rows
+        and same(part.cut(whole, axis), mine)
+    )
+
+
+@contextmanager
+def _unseen() -> Iterator[None]:
+    nowhere = io.StringIO()
+    with warnings.catch_warnings(), redirect_stdout(nowhere), redirect_stderr(nowhere):
+        warnings.simplefilter("ignore")
+        yield
