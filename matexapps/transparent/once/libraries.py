@@ -101,7 +101,7 @@ def _replace(calls: list[_Call], files: Files, replacing: Replacing, module: Mod
         if original is None:
             continue  # another version of the library
         if isinstance(original, type):
-            replacing.set(owner, name, _class_with_path(original, call, files, replacing))
+            replacing.set(owner, name, _class_with_path(original, call, files))
         else:
             replacing.function(owner, name, _with_path(original, call, files))
 
@@ -118,14 +118,12 @@ def _with_path(original: Callable[..., Any], call: _Call, files: Files) -> Calla
     return function
 
 
-def _class_with_path(original: type, call: _Call, files: Files, replacing: Replacing) -> type:
-    """Return a class that opens the right file, for one whose methods cannot be replaced."""
+def _class_with_path(original: type, call: _Call, files: Files) -> Any:
+    """Return what opens the right file, for a class whose methods cannot be replaced."""
+    if original.__init__ is object.__init__:  # type: ignore[misc]
+        return _ClassWithPath(original, call, files)
 
     class Opened(original):
-        def __new__(cls, *args: Any, **more: Any) -> Any:
-            args, more, _ = _placed(call, files, args, more)
-            return super().__new__(cls, *args, **more)
-
         def __init__(self, *args: Any, **more: Any) -> None:
             args, more, _ = _placed(call, files, args, more)
             super().__init__(*args, **more)
@@ -133,6 +131,26 @@ def _class_with_path(original: type, call: _Call, files: Files, replacing: Repla
     for name in ("__name__", "__qualname__", "__module__", "__doc__"):
         setattr(Opened, name, getattr(original, name))
     return Opened
+
+
+class _ClassWithPath:
+    """Stands in for a class that opens its file in ``__new__`` and may have no subclasses."""
+
+    def __init__(self, original: type, call: _Call, files: Files) -> None:
+        self._original, self._call, self._files = original, call, files
+
+    def __call__(self, *args: Any, **more: Any) -> Any:
+        args, more, _ = _placed(self._call, self._files, args, more)
+        return self._original(*args, **more)
+
+    def __instancecheck__(self, value: object) -> bool:
+        return isinstance(value, self._original)
+
+    def __mro_entries__(self, _: object) -> tuple[type]:
+        return (self._original,)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._original, name)
 
 
 def _placed(
