@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import glob
 import gzip
+import importlib
 import json
 import logging
 import os
@@ -25,6 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from matexapps.transparent.after_import import after_import
 
 Program = Callable[[], Any]
 
@@ -285,7 +288,7 @@ def before_what_was_removed_stays_removed():
 def what_was_removed_stays_removed():
     os.remove("a")
     os.replace("b", "c")
-    seen = [sorted(os.listdir()), error_of(lambda: open("a")), Path("c").read_text()]
+    seen = [sorted(os.listdir()), error_of(lambda: os.stat("a")), Path("c").read_text()]
     Path("a").write_text("again")
     with os.scandir(".") as entries:
         seen.append(
@@ -668,3 +671,141 @@ def test_program_reads_and_leaves_what_it_does_alone(outcome, name, n, late):
     for rank, seen in enumerate(results[f"{name}-{late}"]):
         assert seen == expected, f"rank {rank}: {seen}"
     assert contents(folder / f"{name}-{late}") == contents(alone / f"{name}-first")
+
+
+def test_what_rank_0_overwrites_is_read_to_the_end_elsewhere_first(run_ranks, tmp_path):
+    (tmp_path / "data.txt").write_text("old")
+    done = run_ranks(
+        2,
+        """
+        import time
+        from matexapps import distributed
+        with distributed() as comm:
+            file = open("data.txt")
+            comm.barrier()
+            if comm.rank == 1:
+                time.sleep(0.1)
+            text = file.read()
+            file.close()
+            with open("data.txt", "w") as file:
+                file.write("new")
+            with open("data.txt") as file:
+                text += file.read()
+            texts = comm.all_gather_object(text)
+        print(texts)
+        """,
+    )
+    assert done.stdout == "['oldnew', 'oldnew']\n" * 2, done.stderr
+    assert (tmp_path / "data.txt").read_text() == "new"
+
+
+def test_one_rank_prints_shows_and_asks(run_ranks):
+    done = run_ranks(
+        3,
+        """
+        import io, logging, os, sys, warnings
+        logging.basicConfig(level=logging.INFO)
+        from matexapps import distributed
+        with distributed() as comm:
+            print("printed")
+            print("complained", file=sys.stderr)
+            warnings.warn("warned")
+            logging.info("logged")
+            from tqdm import tqdm
+            for _ in tqdm(range(2), desc="advanced"):
+                pass
+            print("runner", comm.rank, file=sys.__stderr__)
+            if comm.rank == 0:
+                sys.stdin = io.StringIO("42\\n")
+            answers = comm.all_gather_object(input("asked"))
+            import matplotlib
+            if comm.rank:
+                matplotlib.use("svg")
+            backends = comm.all_gather_object(matplotlib.get_backend().lower())
+            os.write(2, f"rank {comm.rank} got {answers} {backends[1:]}\\n".encode())
+        logging.info("later")
+        """,
+    )
+    assert done.returncode == 0, done.stderr
+    for word in ("printed", "asked"):
+        assert done.stdout.count(word) == 1
+    for word in ("complained", "UserWarning: warned", "logged", "advanced: 100%"):
+        assert done.stderr.count(word) == 1, done.stderr
+    for rank in range(3):
+        assert f"runner {rank}\n" in done.stderr
+        assert f"rank {rank} got ['42', '42', '42'] ['agg', 'agg']\n" in done.stderr
+    assert done.stderr.count("later") == 3
+
+
+def test_everything_is_put_back_also_after_an_exception(run_ranks, tmp_path):
+    (tmp_path / "temporary").mkdir()
+    done = run_ranks(
+        2,
+        """
+        import builtins, glob, io, os, shutil, sqlite3, sys, tempfile
+        from os import listdir, remove
+        from shutil import rmtree
+        import torch
+        from matexapps import distributed, open_world
+        tempfile.tempdir = os.path.abspath("temporary")
+
+        def state():
+            functions = [vars(os)[name] for name in sorted(vars(os)) if callable(vars(os)[name])]
+            mine = [listdir, remove, open, io.open, input, torch.save, torch.load, sqlite3.connect]
+            rest = [sys.stdout, sys.stderr, os.getcwd(), dict(os.environ), list(sys.meta_path)]
+            sets = [set(os.supports_dir_fd), set(os.supports_fd), shutil._use_fd_functions]
+            return functions + mine + rest + sets
+
+        class Wanted(Exception):
+            pass
+
+        with open_world() as comm:
+            before = state()
+            for end in (None, Wanted):
+                try:
+                    with distributed(comm):
+                        kept = [open, listdir]
+                        os.makedirs(f"made{end}/below")
+                        assert listdir(f"made{end}") == ["below"]
+                        os.chdir(f"made{end}")
+                        print("once")
+                        comm.barrier()
+                        os.chdir("..")
+                        if end:
+                            raise end
+                except Wanted:
+                    comm.barrier()
+                assert state() == before
+                comm.barrier()
+                assert os.listdir("temporary") == []
+            with kept[0](f"rank{comm.rank}", "w"):
+                pass
+            comm.barrier()
+            assert {"rank0", "rank1", "madeNone"} <= set(kept[1]("."))
+        """,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "once\n" * 2
+
+
+def test_function_is_called_after_the_import_of_a_module(tmp_path, monkeypatch):
+    (tmp_path / "imported_later.py").write_text("value = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    called = []
+    finders = list(sys.meta_path)
+    with (
+        after_import("imported_later", lambda module: called.append(("outer", module.value))),
+        after_import("imported_later", lambda module: called.append(("inner", module.value))),
+        after_import("never_imported_module", called.append),
+    ):
+        assert not called
+        module = importlib.import_module("imported_later")
+        assert sorted(called) == [("inner", 1), ("outer", 1)]
+        module.value = 2
+        with after_import("imported_later", lambda module: called.append(("loaded", module.value))):
+            assert called[-1] == ("loaded", 2)
+    assert sys.meta_path == finders
+    (tmp_path / "imported_later.py").write_text("value = 12345\n")
+    count = len(called)
+    assert importlib.reload(module).value == 12345
+    assert len(called) == count
