@@ -1,6 +1,7 @@
 """What one training step costs: our core, DDP with gloo, and no communication, in one run.
 
     python benchmarks/step.py --json
+    python benchmarks/step.py --transparent --json
 
 Starts 2 ranks, each pinned to a core, and trains the 28-300-300-300-300-300-1 network (370,201
 parameters) on 128 rows a rank. The ways alternate in short blocks, so that a change of the
@@ -10,6 +11,9 @@ machine's speed meets all of them; figures are medians over blocks of ratios wit
 - ddp: a loop with DistributedDataParallel over gloo, batches indexed whole.
 - no communication: the same loop without DDP; the slower rank's time, as a job would take it.
 - one rank: `Trainer.fit` on one rank against the bare loop, both ranks at once, each by itself.
+- transparent: the bare loop on the global batch as a program for one process has it, inside
+  `mx.distributed()`, its collectives checked as `matexapps exec` has them checked, against
+  `Trainer.fit`; and on one rank against the same loop alone. With `--transparent`, these alone.
 """
 
 from __future__ import annotations
@@ -39,16 +43,19 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
+    parser.add_argument(
+        "--transparent", action="store_true", help="mx.distributed against the Trainer"
+    )
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="blocks of each way")
     options = parser.parse_args()
     if not under_mpiexec():
         environment = {**os.environ, **mpi_environment(), "OMP_NUM_THREADS": "1"}
         command = mpiexec_command(RANKS, sys.argv)
         sys.exit(subprocess.run(command, env=environment, check=False).returncode)
-    measure(options.rounds, options.json)
+    measure(options.rounds, options.json, options.transparent)
 
 
-def measure(rounds: int, as_json: bool) -> None:
+def measure(rounds: int, as_json: bool, transparent: bool) -> None:
     """Run all ways in turn on every rank; rank 0 prints the figures."""
     import torch
     from torch import nn
@@ -69,15 +76,24 @@ def measure(rounds: int, as_json: bool) -> None:
             layers += [nn.Linear(inputs, outputs), nn.ReLU()]
         return nn.Sequential(*layers, nn.Linear(300, 1))
 
-    with gloo(comm):
-        ddp = nn.parallel.DistributedDataParallel(network())
-        ways: dict[str, Callable[[], list[float]]] = {
-            "no communication": bare_loop(network()),
-            "ours": our_loop(network(), comm),
-            "ddp": bare_loop(ddp),
-            "ours on one rank": our_loop(network(), SingleProcess()),
-            "bare on one rank": bare_loop(network()),
-        }
+    with contextlib.ExitStack() as stack:
+        ways: dict[str, Callable[[], list[float]]] = {"ours": our_loop(network(), comm)}
+        if transparent:
+            ways |= {
+                "transparent": transparent_loop(
+                    network(), stack.enter_context(open_world(check=True))
+                ),
+                "transparent on one rank": transparent_loop(network(), SingleProcess()),
+            }
+        else:
+            stack.enter_context(gloo(comm))
+            ddp = nn.parallel.DistributedDataParallel(network())
+            ways |= {
+                "no communication": bare_loop(network()),
+                "ddp": bare_loop(ddp),
+                "ours on one rank": our_loop(network(), SingleProcess()),
+            }
+        ways["bare on one rank"] = bare_loop(network())
         times: dict[str, list[list[float]]] = {name: [] for name in ways}
         for round_ in range(-1, rounds):
             for name, run in ways.items():
@@ -97,23 +113,43 @@ def show(times: dict[str, list[list[float]]], as_json: bool) -> None:
     for name, blocks in slowest.items():
         low, mid, high = min(blocks), statistics.median(blocks), max(blocks)
         print(f"{name:18s} {mid * 1e3:7.2f} ms a step (min {low * 1e3:.2f}, max {high * 1e3:.2f})")
-    one = [
-        ours / bare
-        for o, b in pair(times, "ours on one rank", "bare on one rank")
-        for ours, bare in zip(o, b, strict=True)
-    ]
-    figures = {
+    figures = transparent_figures(times) if "transparent" in times else core_figures(times)
+    figures |= {"ranks": RANKS, "rows_per_rank": ROWS_PER_RANK}
+    figures = {k: round(v, 4) for k, v in figures.items()}
+    print(json.dumps(figures) if as_json else figures)
+
+
+def core_figures(times: dict[str, list[list[float]]]) -> dict[str, float]:
+    """Return our Trainer's ratios to the other ways."""
+    slowest = {name: [max(ranks) for ranks in blocks] for name, blocks in times.items()}
+    return {
         "throughput_over_ddp": ratio(slowest["ddp"], slowest["ours"]),
         "time_over_nocomm": ratio(slowest["ours"], slowest["no communication"]),
-        "one_rank_time_over_bare": statistics.median(one),
+        "one_rank_time_over_bare": each_by_itself(times, "ours on one rank"),
         "ours_ms": statistics.median(slowest["ours"]) * 1e3,
         "ddp_ms": statistics.median(slowest["ddp"]) * 1e3,
         "nocomm_ms": statistics.median(slowest["no communication"]) * 1e3,
-        "ranks": RANKS,
-        "rows_per_rank": ROWS_PER_RANK,
     }
-    figures = {k: round(v, 4) for k, v in figures.items()}
-    print(json.dumps(figures) if as_json else figures)
+
+
+def transparent_figures(times: dict[str, list[list[float]]]) -> dict[str, float]:
+    """Return the ratios of a program that knows nothing of ranks."""
+    slowest = {name: [max(ranks) for ranks in blocks] for name, blocks in times.items()}
+    return {
+        "transparent_time_over_trainer": ratio(slowest["transparent"], slowest["ours"]),
+        "one_rank_time_over_plain": each_by_itself(times, "transparent on one rank"),
+        "transparent_ms": statistics.median(slowest["transparent"]) * 1e3,
+        "ours_ms": statistics.median(slowest["ours"]) * 1e3,
+    }
+
+
+def each_by_itself(times: dict[str, list[list[float]]], name: str) -> float:
+    """Return the median of a one-rank way's time over the bare loop's, rank by rank."""
+    return statistics.median(
+        ours / bare
+        for o, b in pair(times, name, "bare on one rank")
+        for ours, bare in zip(o, b, strict=True)
+    )
 
 
 def pair(
@@ -158,12 +194,12 @@ def our_loop(model, comm) -> Callable[[], list[float]]:
     return run
 
 
-def bare_loop(model) -> Callable[[], list[float]]:
+def bare_loop(model, rows_per_step: int = ROWS_PER_RANK) -> Callable[[], list[float]]:
     """Return a function that runs a plain PyTorch loop, or DDP's, and gives step times."""
     import torch
     from torch import nn
 
-    values, targets = example_rows(STEPS * ROWS_PER_RANK)
+    values, targets = example_rows(STEPS * rows_per_step)
     features, label = torch.from_numpy(values), torch.from_numpy(targets)[:, None]
     optimizer = sgd(list(model.parameters()))
     loss_function = nn.BCEWithLogitsLoss()
@@ -172,13 +208,29 @@ def bare_loop(model) -> Callable[[], list[float]]:
         stamps = []
         order = torch.randperm(len(label))
         for step in range(STEPS):
-            rows = order[step * ROWS_PER_RANK : (step + 1) * ROWS_PER_RANK]
+            rows = order[step * rows_per_step : (step + 1) * rows_per_step]
             optimizer.zero_grad()
             loss = loss_function(model(features[rows]), label[rows])
             loss.backward()
             optimizer.step()
             stamps.append(time.perf_counter())
         return between(stamps)
+
+    return run
+
+
+def transparent_loop(model, comm) -> Callable[[], list[float]]:
+    """Return the plain loop over the global batch inside `mx.distributed()`."""
+    import torch
+
+    import matexapps as mx
+
+    plain = bare_loop(model, ROWS_PER_RANK * comm.world_size)
+
+    def run() -> list[float]:
+        with mx.distributed(comm):
+            torch.set_num_threads(1)
+            return plain()
 
     return run
 

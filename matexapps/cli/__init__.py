@@ -1,4 +1,4 @@
-"""The command line: ``matexapps check``, ``run``, ``train``, ``data``, ``convert``, ``datasets``.
+"""The command line: ``matexapps check``, ``run``, ``exec``, ``train``, ``data`` and others.
 
 Commands import what they need when they run, so that ``--help`` answers at once.
 """
@@ -13,6 +13,7 @@ import typer
 from matexapps.cli.convert import convert
 from matexapps.cli.data import data
 from matexapps.cli.datasets import datasets
+from matexapps.cli.execute import execute
 from matexapps.cli.notebooks import check, join_parameters, run
 from matexapps.cli.options import SETTINGS, console
 from matexapps.cli.train import train
@@ -27,6 +28,11 @@ app.command(epilog="For example:  matexapps check -n 4")(check)
 app.command(epilog="For example:  matexapps run notebooks/00_start_here.ipynb -n 3 -p epochs 5")(
     run
 )
+app.command(
+    "exec",
+    epilog="For example:  matexapps exec train.py -n 4 --lr 0.1",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)(execute)
 app.add_typer(train, name="train", epilog="For example:  matexapps train higgs -n 2 --epochs 5")
 app.command(epilog="For example:  matexapps data runs.csv --label label -n 4")(data)
 app.command(epilog="For example:  matexapps convert runs.csv runs.h5 --dtype float32")(convert)

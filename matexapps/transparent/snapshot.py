@@ -56,8 +56,8 @@ class Snapshot:
             for name, value in vars(module).items():
                 if value is not before.get(name, self) and not isinstance(value, _CONTAINERS):
                     changed |= _leaves(f"{where}.{name}", value)
-        for number, (now, before) in enumerate(self._containers):
-            if not _same_content(now, before):
+        for number, (now, earlier) in enumerate(self._containers):
+            if not _same_content(now, earlier):
                 changed |= _leaves(f"container {number}", now)
         return changed
 
@@ -70,9 +70,9 @@ class Snapshot:
             ):
                 attributes.clear()
                 attributes.update(before)
-        for now, before in self._containers:
-            if not _same_content(now, before):
-                _refill(now, before)
+        for now, earlier in self._containers:
+            if not _same_content(now, earlier):
+                _refill(now, earlier)
         with torch.no_grad():
             for _, tensor, content in self._tensors:
                 # Only where it must be: a graph that has saved a tensor minds its being written.

@@ -1,0 +1,50 @@
+"""``matexapps exec``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from matexapps.cli.options import Ranks
+from matexapps.errors import TrainingError, did_you_mean
+
+
+def execute(
+    context: typer.Context,
+    script: Annotated[Path, typer.Argument(help="A Python program, as it is.")],
+    n: Ranks = 2,
+    weak: Annotated[
+        bool,
+        typer.Option(
+            "--weak",
+            help="Keep the batch size for each rank; learning rates are multiplied by the ranks.",
+        ),
+    ] = False,
+) -> None:
+    """Run a PyTorch or Keras program, written for one process, on MPI ranks.
+
+    Its batch sizes are those of the global batch, and its results those of one process. What
+    follows the program is its own command line; write -- before options that are also ours.
+    """
+    from matexapps.comm.launch import run_on_ranks
+
+    _check(script)
+    words = [*(["--weak"] if weak else []), str(script), *context.args]
+    environment = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0")}
+    status = run_on_ranks("matexapps", words, n, environment)
+    if status:
+        raise typer.Exit(status)
+
+
+def _check(script: Path) -> None:
+    if script.suffix == ".ipynb":
+        raise TrainingError(
+            f"{str(script)!r} is a notebook; run it with: matexapps run {script} -n 2"
+        )
+    if not script.is_file():
+        programs = [path.name for path in script.parent.glob("*.py")]
+        near = did_you_mean(script.name, programs)
+        raise TrainingError(f"there is no program {str(script)!r}{near}")
