@@ -29,9 +29,9 @@ class Cell:
         lines = ["\n"] * (first_line - 1) + code.splitlines(keepends=True)
         linecache.cache[self.name] = (len(code), None, lines, self.name)
 
-    def arguments(self, fetch: bool) -> tuple[str, str, int, bool]:
+    def arguments(self, fetch: bool, distribute: bool) -> tuple[str, str, int, bool, bool]:
         """Return what :func:`matexapps.engine.cells.run_cell` is called with."""
-        return self._code, self.name, self._first_line, fetch
+        return self._code, self.name, self._first_line, fetch, distribute
 
 
 def _name() -> str:

@@ -163,6 +163,7 @@ class Cluster:
         ranks: int | Iterable[int] | None = None,
         timeout_s: float | None = None,
         fetch: bool = False,
+        distribute: bool = False,
     ) -> list[Any] | None:
         """Run ``code`` on ranks as a notebook runs a cell, in a namespace that is kept there.
 
@@ -177,6 +178,9 @@ class Cluster:
             After which it is stopped, in seconds.
         fetch : bool
             Whether to bring back the value of the last expression.
+        distribute : bool
+            Whether the code was written for one process, and is run as inside
+            :class:`matexapps.distributed`; on all ranks then.
 
         Returns
         -------
@@ -189,12 +193,16 @@ class Cluster:
             As for :meth:`run`, and ClusterError after ``timeout_s``.
         """
         cell = Cell(code) if isinstance(code, str) else code
-        engines = self._running_engines()
-        run, arguments = cells.run_cell, cell.arguments(fetch)
-        call = Call(engines, self._chosen(ranks), cell.name, run, arguments, {}, timeout_s)
+        engines, chosen = self._running_engines(), self._chosen(ranks)
+        if distribute and len(chosen) < self.n:
+            raise ClusterError("a cell that is shared out runs on all ranks; leave the ranks out")
+        run, arguments = cells.run_cell, cell.arguments(fetch, distribute)
+        call = Call(engines, chosen, cell.name, run, arguments, {}, timeout_s, as_one=distribute)
         outcomes = call.results()
         values = {rank: [(o["data"], o["metadata"])] for rank, o in outcomes.items() if o["data"]}
-        show_rich(values, self.n == 1)
+        if distribute:
+            values = {rank: shown for rank, shown in values.items() if rank == 0}
+        show_rich(values, self.n == 1 or distribute)
         return [outcome["value"] for outcome in outcomes.values()] if fetch else None
 
     def push(self, names: dict[str, Any], *, ranks: int | Iterable[int] | None = None) -> None:

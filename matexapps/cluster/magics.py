@@ -56,6 +56,7 @@ def cell_options() -> argparse.ArgumentParser:
     parser = _Parser(prog="%%mpi", add_help=False, allow_abbrev=False)
     parser.add_argument("--rank", "--ranks", dest="ranks", type=ranks_of, metavar="RANKS")
     parser.add_argument("--timeout", type=float, metavar="SECONDS")
+    parser.add_argument("--distribute", action="store_true")
     parser.add_argument("-o", "--output", metavar="NAME")
     return parser
 
@@ -114,6 +115,7 @@ class MpiMagics(Magics):
             %%mpi                     run the cell on every rank; names are kept between cells
             %%mpi --rank 0            on one rank
             %%mpi --ranks 1,3         on some; 0-2 works too
+            %%mpi --distribute        a cell written for one process, its networks shared out
             %%mpi --timeout 60        stop it after 60 seconds
             %%mpi -o losses           put each rank's last expression into a list here
 
@@ -166,6 +168,7 @@ class MpiMagics(Magics):
             ranks=options.ranks,
             timeout_s=options.timeout,
             fetch=options.output is not None,
+            distribute=options.distribute,
         )
         if options.output is not None:
             self._shell.user_ns[options.output] = values

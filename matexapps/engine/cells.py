@@ -6,7 +6,8 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
 from itertools import groupby
 from typing import Any
 
@@ -18,7 +19,9 @@ _IMPORTS = (ast.Import, ast.ImportFrom)
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
-def run_cell(code: str, name: str, first_line: int, fetch: bool) -> dict[str, Any]:
+def run_cell(
+    code: str, name: str, first_line: int, fetch: bool, distribute: bool
+) -> dict[str, Any]:
     """Run a cell in this rank's namespace, magics and all.
 
     Parameters
@@ -31,6 +34,8 @@ def run_cell(code: str, name: str, first_line: int, fetch: bool) -> dict[str, An
         The number that its first line has in them.
     fetch : bool
         Whether the value of its last expression is wanted.
+    distribute : bool
+        Whether it was written for one process, and is to be shared out among all ranks.
 
     Returns
     -------
@@ -46,10 +51,11 @@ def run_cell(code: str, name: str, first_line: int, fetch: bool) -> dict[str, An
     namespace = shell.user_ns
     shell.events.trigger("pre_execute")
     try:
-        for part, imports in _parts(tree):
-            with imports_finish() if imports else nullcontext():
-                exec(compile(part, name, "exec"), namespace)
-        value = None if last is None else eval(compile(last, name, "eval"), namespace)
+        with _distributed() if distribute else nullcontext():
+            for part, imports in _parts(tree):
+                with imports_finish() if imports else nullcontext():
+                    exec(compile(part, name, "exec"), namespace)
+            value = None if last is None else eval(compile(last, name, "eval"), namespace)
     finally:
         # Figures that the cell drew are shown by who listens to this.
         shell.events.trigger("post_execute")
@@ -57,6 +63,13 @@ def run_cell(code: str, name: str, first_line: int, fetch: bool) -> dict[str, An
     if value is not None:
         namespace["_"] = value
     return {"data": data, "metadata": metadata, "value": value if fetch else None}
+
+
+def _distributed() -> AbstractContextManager[Any]:
+    with imports_finish():
+        module = import_module("matexapps.transparent.distributed")
+    shared: AbstractContextManager[Any] = module.distributed()
+    return shared
 
 
 def _parts(tree: ast.Module) -> Iterator[tuple[ast.Module, bool]]:

@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 
 from matexapps.transparent.part import Part
 from matexapps.transparent.rows import Summed
+
+
+def moments(
+    values: torch.Tensor, axes: Sequence[int], part: Part
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return mean and variance over ``axes`` of the whole batch, without these axes.
+
+    Parameters
+    ----------
+    values : Tensor
+        This rank's rows, along one of ``axes``.
+    axes : sequence of int
+    part : Part
+        Which rows of the batch these are.
+    """
+    axes = list(axes)
+    here = math.prod(values.shape[axis] for axis in axes)
+    count = here // len(part) * part.rows
+    mean = Summed.apply(values.sum(axes, keepdim=True), part.comm) / count
+    variance = Summed.apply((values - mean).square().sum(axes), part.comm) / count
+    return mean.squeeze(axes), variance
 
 
 def batch_norm(
@@ -32,18 +54,15 @@ def batch_norm(
     part : Part
         Which rows of the batch these are.
     """
-    others = [axis for axis in range(values.dim()) if axis != 1]
     shape = [1, -1, *[1] * (values.dim() - 2)]
-    count = part.rows * math.prod(values.shape[2:])
-    mean = Summed.apply(values.sum(others), part.comm) / count
-    centred = values - mean.view(shape)
-    variance = Summed.apply(centred.square().sum(others), part.comm) / count
+    mean, variance = moments(values, [axis for axis in range(values.dim()) if axis != 1], part)
     if running_mean is not None and running_var is not None:
+        count = part.rows * math.prod(values.shape[2:])
         with torch.no_grad():
             running_mean.lerp_(mean.to(running_mean.dtype), momentum)
             unbiased = variance * (count / max(1, count - 1))
             running_var.lerp_(unbiased.to(running_var.dtype), momentum)
-    normal = centred * torch.rsqrt(variance + eps).view(shape)
+    normal = (values - mean.view(shape)) * torch.rsqrt(variance + eps).view(shape)
     if weight is not None:
         normal = normal * weight.view(shape)
     return normal if bias is None else normal + bias.view(shape)

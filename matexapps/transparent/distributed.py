@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ContextDecorator, ExitStack
 from types import TracebackType
 from typing import Any
@@ -13,6 +14,7 @@ from torch import nn
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.world import open_world
 from matexapps.devices import choose_device
+from matexapps.transparent import keras_layers
 from matexapps.transparent.after_import import after_import
 from matexapps.transparent.forwards import SharedForwards
 from matexapps.transparent.gradients import MeanGradients
@@ -113,18 +115,25 @@ def _enter(stack: ExitStack, comm: Communicator, weak: bool) -> None:
         return gradients.gradient(gradient, inputs, outputs, inputs, *args, **kwargs)
 
     stack.enter_context(mock.patch.object(torch.autograd, "grad", grad))
-    # What libraries bring when they are imported is undone before the rest.
+    # What is hooked into libraries when they are imported is undone before the rest.
     later = stack.enter_context(ExitStack())
 
-    def share_calls(owner: Any) -> None:
+    def share_calls(owner: Any, symbolic: Callable[..., bool]) -> None:
         original = owner.__call__
 
         def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            if symbolic(args, kwargs):
+                return original(module, *args, **kwargs)
             return forwards.call(original, module, args, kwargs)
 
         later.enter_context(mock.patch.object(owner, "__call__", call))
 
-    share_calls(nn.Module)
-    stack.enter_context(
-        after_import("keras.src.layers.layer", lambda found: share_calls(found.Layer))
-    )
+    share_calls(nn.Module, lambda args, kwargs: False)
+    for name, hook in (
+        (keras_layers.LAYER, lambda keras: share_calls(keras.Layer, keras.any_symbolic_tensors)),
+        (
+            keras_layers.BATCH_NORMALIZATION,
+            lambda keras: later.enter_context(keras_layers.moments_taken_over(keras)),
+        ),
+    ):
+        stack.enter_context(after_import(name, hook))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import compress
+from operator import is_not
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -17,7 +19,7 @@ from matexapps.transparent.alike import make_weights_alike, require_alike
 from matexapps.transparent.gradients import MeanGradients
 from matexapps.transparent.part import Part
 from matexapps.transparent.part_of_batch import PartOfBatch
-from matexapps.transparent.rows import Cut, Joined, join
+from matexapps.transparent.rows import Cut, Joined, Told, join
 from matexapps.transparent.telling import warn
 from matexapps.transparent.trial import Plan, find_plan, rows_of
 
@@ -29,6 +31,9 @@ class _Known:
     """What was found out about a network."""
 
     plans: dict[Any, Plan | None] = field(default_factory=dict)
+    parameters: list[nn.Parameter] = field(default_factory=list)
+    trained: list[bool] = field(default_factory=list)
+    told: Told = lambda: None
     calls: int = 0
     warned: bool = False
 
@@ -69,10 +74,10 @@ class SharedForwards:
         if known is None:
             known = self._networks[network] = _Known()
             make_weights_alike(type(network).__name__, _state(network), self._comm)
-        if not all(parameter.is_leaf for parameter in network.parameters()):
+        if not self._watch(network, known):
             # Weights that the program computes, as in meta learning, get their gradients there.
             return original(module, *args, **kwargs)
-        told = self._gradients.watch(network)
+        told = known.told
         leaves, structure = tree_flatten((args, kwargs))
         known.calls += 1
         if known.calls & (known.calls - 1) == 0:
@@ -98,6 +103,17 @@ class SharedForwards:
             for leaf, axis in zip(leaves, plan.outputs, strict=True)
         ]
         return tree_unflatten(whole, structure)
+
+    def _watch(self, network: nn.Module, known: _Known) -> bool:
+        """Have gradients averaged; return whether all weights are the network's own."""
+        parameters = list(network.parameters())
+        trained = [parameter.requires_grad for parameter in parameters]
+        if trained != known.trained or any(map(is_not, parameters, known.parameters)):
+            if not all(parameter.is_leaf for parameter in parameters):
+                return False
+            known.parameters, known.trained = parameters, trained
+            known.told = self._gradients.watch(list(compress(parameters, trained)))
+        return True
 
     def _plan(
         self,
@@ -143,7 +159,7 @@ class SharedForwards:
 
     def _kind(self, network: nn.Module, leaves: list[Any], structure: Any) -> Any:
         return (
-            str(structure),
+            structure,
             tuple(map(_leaf_kind, leaves)),
             tuple((m.training, len(m._forward_hooks)) for m in network.modules()),
             torch.is_grad_enabled(),
@@ -184,13 +200,13 @@ def _watched_by_the_program(network: nn.Module) -> str:
     return ""
 
 
-def _cut(leaf: torch.Tensor, part: Part, axis: int, told: Callable[[], None]) -> torch.Tensor:
+def _cut(leaf: torch.Tensor, part: Part, axis: int, told: Told) -> torch.Tensor:
     if leaf.requires_grad and torch.is_grad_enabled():
         return Cut.apply(leaf, part, axis, told)
     return part.cut(leaf, axis)
 
 
-def _whole(leaf: Any, part: Part, axis: int, told: Callable[[], None]) -> Any:
+def _whole(leaf: Any, part: Part, axis: int, told: Told) -> Any:
     if leaf.requires_grad:
         return Joined.apply(leaf, part, axis, told)
     return join(leaf, part, axis)

@@ -19,7 +19,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from matexapps.comm.communicator import Communicator
 from matexapps.devices import choose_device
 from matexapps.train.gradients import GradientAverage, gradient_average
-from matexapps.transparent.rows import Averaged
+from matexapps.transparent.rows import Averaged, Told
 
 
 class MeanGradients:
@@ -36,7 +36,7 @@ class MeanGradients:
         self._touched: dict[int, set[int]] = {}
         self._paused = False
 
-    def watch(self, network: nn.Module) -> Callable[[], None]:
+    def watch(self, parameters: Sequence[nn.Parameter]) -> Told:
         """Average the gradients of a network's parameters from now on. Collective.
 
         Returns
@@ -45,7 +45,6 @@ class MeanGradients:
             To be called in each backward pass through the network, on every rank, also where some
             rank's rows give no gradient to some parameters.
         """
-        parameters = [p for p in network.parameters() if p.requires_grad]
         new = [p for p in parameters if p not in self._group_of]
         if new:
             self._add(new)

@@ -7,7 +7,8 @@ from typing import Any
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from matexapps.transparent.batch_norm import batch_norm
+from matexapps.transparent.batch_norm import batch_norm, moments
+from matexapps.transparent.keras_layers import batch_moments
 from matexapps.transparent.part import Part
 from matexapps.transparent.randomness import draw, draws
 
@@ -38,6 +39,9 @@ class PartOfBatch(TorchFunctionMode):
         if draws(function, kwargs):
             self.needed = True
             return draw(function, args, kwargs, self._part)
+        if function is batch_moments:
+            self.needed = True
+            return moments(args[0], args[1], self._part)
         if function is functional.batch_norm:
             given: dict[str, Any] = dict(_BATCH_NORM)
             given |= dict(zip(_BATCH_NORM, args[1:], strict=False)) | kwargs

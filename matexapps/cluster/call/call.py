@@ -65,6 +65,7 @@ class Call:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         timeout_s: float | None = None,
+        as_one: bool = False,
     ) -> None:
         if engines.doing:
             raise ClusterError(f"the ranks are busy with {engines.doing}; wait for it, or stop it")
@@ -91,11 +92,12 @@ class Call:
         self._view, self._progress = view_for_here(), MergedProgress()
         self._hang = HangWatch(engines, self._ranks)
         self._output: GroupedOutput | LineOutput
+        voices = 1 if as_one else engines.n
         # A headless run writes its log while it runs; a person wants to see less, and in order.
         if in_notebook() and not os.environ.get(HEADLESS):
-            self._output = GroupedOutput(self._ranks, engines.n, str(engines.run_folder))
+            self._output = GroupedOutput(self._ranks, voices, str(engines.run_folder))
         else:
-            self._output = LineOutput(self._ranks, engines.n)
+            self._output = LineOutput(self._ranks, voices)
 
     def results(self) -> dict[int, Any]:
         """Wait for every rank, showing progress and output, and return what each returned.

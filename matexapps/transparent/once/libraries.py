@@ -101,7 +101,7 @@ def _replace(calls: list[_Call], files: Files, replacing: Replacing, module: Mod
         if original is None:
             continue  # another version of the library
         if isinstance(original, type):
-            replacing.set(owner, name, _class_with_path(original, call, files))
+            replacing.value(owner, name, _class_with_path(original, call, files, replacing))
         else:
             replacing.function(owner, name, _with_path(original, call, files))
 
@@ -118,14 +118,15 @@ def _with_path(original: Callable[..., Any], call: _Call, files: Files) -> Calla
     return function
 
 
-def _class_with_path(original: type, call: _Call, files: Files) -> Any:
+def _class_with_path(original: type, call: _Call, files: Files, replacing: Replacing) -> Any:
     """Return what opens the right file, for a class whose methods cannot be replaced."""
     if original.__init__ is object.__init__:  # type: ignore[misc]
-        return _ClassWithPath(original, call, files)
+        return _ClassWithPath(original, call, files, replacing)
 
     class Opened(original):
         def __init__(self, *args: Any, **more: Any) -> None:
-            args, more, _ = _placed(call, files, args, more)
+            if replacing.active:
+                args, more, _ = _placed(call, files, args, more)
             super().__init__(*args, **more)
 
     for name in ("__name__", "__qualname__", "__module__", "__doc__"):
@@ -136,11 +137,13 @@ def _class_with_path(original: type, call: _Call, files: Files) -> Any:
 class _ClassWithPath:
     """Stands in for a class that opens its file in ``__new__`` and may have no subclasses."""
 
-    def __init__(self, original: type, call: _Call, files: Files) -> None:
-        self._original, self._call, self._files = original, call, files
+    def __init__(self, original: type, call: _Call, files: Files, replacing: Replacing) -> None:
+        self._original, self._call = original, call
+        self._files, self._replacing = files, replacing
 
     def __call__(self, *args: Any, **more: Any) -> Any:
-        args, more, _ = _placed(self._call, self._files, args, more)
+        if self._replacing.active:
+            args, more, _ = _placed(self._call, self._files, args, more)
         return self._original(*args, **more)
 
     def __instancecheck__(self, value: object) -> bool:

@@ -19,6 +19,7 @@ from matexapps.transparent.once.zone import Zone
 T = TypeVar("T")
 
 _MOST_LINKS = 40
+_MOST_REMEMBERED = 10_000
 _COPIED = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK)
 
 
@@ -44,26 +45,21 @@ class Overlay:
     def __init__(self, folder: str, own: Notes, before: Notes, zone: Zone) -> None:
         self._folder, self._own, self._before, self._zone = folder, own, before, zone
         self._keys_of_folders: dict[str, str] = {}
+        self._places_read: dict[tuple[str | bytes, bool], str | None] = {}
         self._version = (0, 0)
         self.working_folder = posix.getcwd()
         self._is_there = True
 
     def reading(self, path: Any, follow: bool = True) -> Any:
         """Return where to read what the program calls ``path``; ``path`` itself if unchanged."""
-        key = self._zoned(path)
-        if key is None or not any(self._refresh()):
-            return path if self._is_there else self._absolute(path)
-        key = self._without_links(key, follow)
-        place = self._find(key)
-        if place is None:
-            raise error(errno.ENOENT, path)
-        return path if place == key and self._is_there else place
+        self._refresh()
+        return self._reading(path, follow)
 
     def read(self, path: Any, act: Callable[[Any], T], follow: bool = True) -> T:
         """Return ``act(place)``, done again if rank 0 changed the place while it was done."""
         while True:
-            seen = self._before.refresh()
-            place = self.reading(path, follow)
+            _, seen = self._refresh()
+            place = self._reading(path, follow)
             try:
                 result = act(place)
             except OSError as failure:
@@ -257,6 +253,7 @@ class Overlay:
             raise as_named(failure, place, path) from None
         here = posix.getcwd()
         key = self._key(path)
+        self._places_read.clear()
         self.working_folder = here if key is None else key
         self._is_there = self.working_folder == here
 
@@ -267,6 +264,27 @@ class Overlay:
                 posix.chdir(self.working_folder)
             except OSError:
                 posix.chdir(folder)
+
+    def _reading(self, path: Any, follow: bool) -> Any:
+        asked = (os.fspath(path), follow)
+        place = self._places_read.get(asked, path)
+        if place is path:
+            place = self._place_to_read(path, follow)
+            if len(self._places_read) >= _MOST_REMEMBERED:
+                self._places_read.clear()
+            self._places_read[asked] = place
+        if place is None:
+            raise error(errno.ENOENT, path)
+        return place or path
+
+    def _place_to_read(self, path: Any, follow: bool) -> str | None:
+        """Return where to read a path, None for nowhere, nothing for the path itself."""
+        key = self._zoned(path)
+        if key is None or not any(self._version):
+            return "" if self._is_there or not path else self._absolute(path)
+        key = self._without_links(key, follow)
+        place = self._find(key)
+        return "" if place == key and self._is_there else place
 
     def _absolute(self, path: Any) -> str:
         key = normpath(join(self.working_folder, os.fsdecode(path)))
@@ -290,6 +308,7 @@ class Overlay:
         version = (self._own.refresh(), self._before.refresh())
         if version != self._version:
             self._keys_of_folders.clear()
+            self._places_read.clear()
             self._version = version
         return version
 

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 from unittest import mock
 
@@ -22,15 +22,21 @@ _SETS = ("supports_dir_fd", "supports_effective_ids", "supports_fd", "supports_f
 
 
 class Replacing:
-    """Functions that stand in for others until it is closed.
+    """Functions and classes that stand in for others until it is closed.
 
-    A program may keep one of them for longer; it then acts as the function it stood in for.
+    A program may keep one of them for longer; it then acts as what it stood in for.
+
+    Attributes
+    ----------
+    active : bool
+        Whether it is open.
     """
 
     def __init__(self) -> None:
+        self.active = True
         self._stack = ExitStack()
-        self._active = True
-        self._new: dict[int, Function] = {}
+        self._pairs: list[tuple[Any, Any]] = []
+        self._new: dict[int, Any] = {}
 
     def set(self, owner: Any, name: str, new: Any) -> None:
         """Let ``owner.name`` be ``new``."""
@@ -39,9 +45,14 @@ class Replacing:
     def function(self, owner: Any, name: str, new: Function) -> None:
         """Let ``new`` stand in for the function ``owner.name``."""
         original = getattr(owner, name)
-        if id(original) not in self._new:
-            self._new[id(original)] = self._while_active(new, original)
-        self.set(owner, name, self._new[id(original)])
+        self.value(owner, name, self._new.get(id(original)) or self._while_active(new, original))
+
+    def value(self, owner: Any, name: str, new: Any) -> None:
+        """Let ``new``, which looks at ``active`` itself, stand in for ``owner.name``."""
+        original = getattr(owner, name)
+        self._pairs.append((original, new))
+        self._new[id(original)] = new
+        self.set(owner, name, new)
 
     def files(self, functions: dict[str, Function]) -> None:
         """Let functions stand in for those of ``os`` that they are named after, and ``open``."""
@@ -57,24 +68,23 @@ class Replacing:
 
     def everywhere(self) -> None:
         """Replace the names that modules have imported from others, too."""
-        for module_name, module in list(sys.modules.items()):
-            root = module_name.partition(".")[0]
-            if root in _LEFT_ALONE or module_name.startswith(__package__) or module is None:
-                continue
-            for name, value in list(vars(module).items()):
-                new = self._new.get(id(value))
-                if new is not None and new is not value:
-                    self.set(module, name, new)
+        for module, name, value in _names_of_modules():
+            if id(value) in self._new:
+                self.set(module, name, self._new[id(value)])
 
     def close(self) -> None:
-        """Put back what was there."""
-        self._active = False
+        """Put back what was there, also in modules that were imported meanwhile."""
+        self.active = False
         self._stack.close()
+        original = {id(new): original for original, new in self._pairs}
+        for module, name, value in _names_of_modules():
+            if id(value) in original:
+                setattr(module, name, original[id(value)])
 
     def _while_active(self, new: Function, original: Function) -> Function:
         @functools.wraps(original)
         def function(*args: Any, **more: Any) -> Any:
-            return new(*args, **more) if self._active else original(*args, **more)
+            return new(*args, **more) if self.active else original(*args, **more)
 
         return function
 
@@ -91,6 +101,14 @@ class Replacing:
             if isinstance(method, FunctionType) and method.__defaults__:
                 new = tuple(self._new.get(id(value), value) for value in method.__defaults__)
                 self.set(method, "__defaults__", new)
+
+
+def _names_of_modules() -> Iterator[tuple[ModuleType, str, Any]]:
+    for module_name, module in list(sys.modules.items()):
+        left_alone = module_name.partition(".")[0] in _LEFT_ALONE
+        if not left_alone and not module_name.startswith(__package__) and module is not None:
+            for name, value in list(vars(module).items()):
+                yield module, name, value
 
 
 @contextmanager
