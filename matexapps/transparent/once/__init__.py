@@ -48,12 +48,14 @@ __all__ = ["written_once"]
 
 
 @contextmanager
-def written_once(comm: Communicator) -> Iterator[None]:
+def written_once(comm: Communicator, *, kept: bool = True) -> Iterator[None]:
     """Let rank 0's prints and files alone be real inside. Collective.
 
     Parameters
     ----------
     comm : Communicator
+    kept : bool
+        False if rank 0's files are thrown away too.
     """
     with ExitStack() as stack:
         shared = comm.on_root(lambda: _shared_folder(comm))
@@ -73,9 +75,9 @@ def written_once(comm: Communicator) -> Iterator[None]:
         stack.callback(own.close)
         replaced = stack.enter_context(replacing())
         files: Files
-        if comm.rank == 0:
-            files = kept = Kept(f"{folder}/files", before, zone)
-            replaced.files(on_rank_0(kept))
+        if comm.rank == 0 and kept:
+            files = originals = Kept(f"{folder}/files", before, zone)
+            replaced.files(on_rank_0(originals))
         else:
             files = overlay = Overlay(f"{folder}/files", own, before, zone)
             stack.callback(overlay.leave, start)

@@ -49,7 +49,10 @@ _SAFETENSORS = [
 _CALLS = {
     "torch": [_Call("save", 1, "f", "write"), _Call("load", 0, "f", "read")],
     "torch.jit": [_Call("load", 0, "f", "read")],
-    "torch.jit._script": [_Call("RecursiveScriptModule.save", 1, "f", "write")],
+    "torch.jit._script": [
+        _Call("RecursiveScriptModule.save", 1, "f", "write"),
+        _Call("ScriptModule.save", 1, "f", "write"),
+    ],
     "torch.export": [_Call("save", 1, "f", "write"), _Call("load", 0, "f", "read")],
     "sqlite3": [_Call("connect", 0, "database", "update")],
     "sqlite3.dbapi2": [_Call("connect", 0, "database", "update")],
