@@ -27,7 +27,7 @@ train_loader = DataLoader(train_set, batch_size=40, shuffle=True)
 valid_loader = DataLoader(valid_set, batch_size=50)
 
 model = Autoencoder()
-optimizer = torch.optim.SGD(model.parameters(), lr=1.5, momentum=0.9)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.3, momentum=0.5)
 scheduler = ReduceLROnPlateau(optimizer, mode="min", factor=0.3, patience=0)
 mse = nn.MSELoss()
 
