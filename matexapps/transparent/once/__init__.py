@@ -16,7 +16,8 @@ and progress bars, ``input``, and matplotlib's windows.
 
 Not covered: other programs that are started, the network, C and C++ libraries that are not named
 above, ``print`` from such libraries, sqlite's ``file:`` addresses, standard input but for
-``input``, file descriptors and ``dir_fd=``. Left alone, since each process has its own or they are
+``input``, file descriptors and ``dir_fd=``, the import of modules that the program has written just
+now. Left alone, since each process has its own or they are
 made to be shared: the temporary folder (but for the working folder, if that lies there), caches and
 settings in the home folder, Python's own folders, /dev, /proc, /sys.
 
