@@ -28,15 +28,20 @@ def main() -> None:
     parser.add_argument(
         "--weak", action="store_true", help="batch size for each rank; learning rate times ranks"
     )
+    parser.add_argument("--record", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--steps", type=int, default=5, help=argparse.SUPPRESS)
     parser.add_argument("script", type=Path, help="a Python program")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its own arguments")
     options = parser.parse_args()
 
     from matexapps.errors import MatexError
-    from matexapps.transparent.script import run_script
+    from matexapps.transparent.script import Recording, run_script
 
+    recording = Recording(options.record, options.steps) if options.record else None
     try:
-        status = run_script(options.script, options.arguments, weak=options.weak)
+        status = run_script(
+            options.script, options.arguments, weak=options.weak, recording=recording
+        )
     except MatexError as error:
         sys.exit(f"{error}")
     sys.exit(status)

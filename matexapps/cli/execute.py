@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from matexapps.cli.options import Ranks
+from matexapps.cli.options import Ranks, console
 from matexapps.errors import TrainingError, did_you_mean
 
 
@@ -23,6 +23,14 @@ def execute(
             help="Keep the batch size for each rank; learning rates are multiplied by the ranks.",
         ),
     ] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Run the first steps on one rank and on all, and report the first difference.",
+        ),
+    ] = False,
+    steps: Annotated[int, typer.Option(min=1, help="How many steps --check compares.")] = 5,
 ) -> None:
     """Run a PyTorch or Keras program, written for one process, on MPI ranks.
 
@@ -31,7 +39,10 @@ def execute(
     """
     from matexapps.comm.launch import run_on_ranks
 
-    _check(script)
+    _require_program(script)
+    if check:
+        _compare(script, context.args, n, steps)
+        return
     words = [*(["--weak"] if weak else []), str(script), *context.args]
     environment = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0")}
     status = run_on_ranks("matexapps", words, n, environment)
@@ -39,7 +50,16 @@ def execute(
         raise typer.Exit(status)
 
 
-def _check(script: Path) -> None:
+def _compare(script: Path, arguments: list[str], n: int, steps: int) -> None:
+    from matexapps.transparent.check import compare_ranks
+
+    comparison = compare_ranks(script, arguments, n, steps)
+    console().print(str(comparison), markup=False)
+    if comparison.difference is not None:
+        raise typer.Exit(1)
+
+
+def _require_program(script: Path) -> None:
     if script.suffix == ".ipynb":
         raise TrainingError(
             f"{str(script)!r} is a notebook; run it with: matexapps run {script} -n 2"

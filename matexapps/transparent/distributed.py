@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ContextDecorator, ExitStack
+from collections.abc import Iterator
+from contextlib import ContextDecorator, ExitStack, contextmanager
 from types import TracebackType
 from typing import Any
 from unittest import mock
@@ -80,7 +80,8 @@ class distributed(ContextDecorator):
             comm = self._comm if self._comm is not None else stack.enter_context(open_world())
             torch.set_num_threads(choose_device(comm, "cpu").threads)
             if comm.world_size > 1:
-                _enter(stack, comm, self._weak)
+                stack.enter_context(written_once(comm))
+                stack.enter_context(shared_out(comm, weak=self._weak))
             self._stack = stack.pop_all()
         return comm
 
@@ -98,10 +99,17 @@ class distributed(ContextDecorator):
         return _HOOKS
 
 
+@contextmanager
+def shared_out(comm: Communicator, *, weak: bool = False) -> Iterator[None]:
+    """Do what :class:`distributed` does, but for prints and files. Collective."""
+    with ExitStack() as stack:
+        _enter(stack, comm, weak)
+        yield
+
+
 def _enter(stack: ExitStack, comm: Communicator, weak: bool) -> None:
     stack.enter_context(mock.patch(f"{__name__}._active", comm))
     stack.enter_context(same_seeds(comm))
-    stack.enter_context(written_once(comm))
     if weak:
         stack.enter_context(weak_scaling(comm.world_size))
     gradients = MeanGradients(comm)
@@ -118,19 +126,17 @@ def _enter(stack: ExitStack, comm: Communicator, weak: bool) -> None:
     # What is hooked into libraries when they are imported is undone before the rest.
     later = stack.enter_context(ExitStack())
 
-    def share_calls(owner: Any, symbolic: Callable[..., bool]) -> None:
+    def share_calls(owner: Any) -> None:
         original = owner.__call__
 
         def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-            if symbolic(args, kwargs):
-                return original(module, *args, **kwargs)
             return forwards.call(original, module, args, kwargs)
 
         later.enter_context(mock.patch.object(owner, "__call__", call))
 
-    share_calls(nn.Module, lambda args, kwargs: False)
+    share_calls(nn.Module)
     for name, hook in (
-        (keras_layers.LAYER, lambda keras: share_calls(keras.Layer, keras.any_symbolic_tensors)),
+        (keras_layers.LAYER, lambda keras: share_calls(keras.Layer)),
         (
             keras_layers.BATCH_NORMALIZATION,
             lambda keras: later.enter_context(keras_layers.moments_taken_over(keras)),

@@ -21,7 +21,7 @@ from matexapps.transparent.part import Part
 from matexapps.transparent.part_of_batch import PartOfBatch
 from matexapps.transparent.rows import Cut, Joined, Told, join
 from matexapps.transparent.telling import warn
-from matexapps.transparent.trial import Plan, find_plan, rows_of
+from matexapps.transparent.trial import Plan, find_plan, has_numbers, rows_of
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
@@ -69,6 +69,9 @@ class SharedForwards:
     def _outermost(
         self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any
     ) -> Any:
+        leaves, structure = tree_flatten((args, kwargs))
+        if not has_numbers(leaves):
+            return original(module, *args, **kwargs)
         network = getattr(module, "_orig_mod", module)
         known = self._networks.get(network)
         if known is None:
@@ -78,7 +81,6 @@ class SharedForwards:
             # Weights that the program computes, as in meta learning, get their gradients there.
             return original(module, *args, **kwargs)
         told = known.told
-        leaves, structure = tree_flatten((args, kwargs))
         known.calls += 1
         if known.calls & (known.calls - 1) == 0:
             self._require_alike(network, known.calls, leaves)

@@ -8,20 +8,50 @@ import runpy
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.world import open_world
+from matexapps.devices import choose_device
 from matexapps.errors import PeerAborted, TrainingError
-from matexapps.transparent.distributed import distributed
+from matexapps.transparent.distributed import distributed, shared_out
+from matexapps.transparent.once import written_once
 from matexapps.transparent.outcome import Outcome, tell
+from matexapps.transparent.record import Recorder
+from matexapps.transparent.seeds import fixed_seeds
 from matexapps.transparent.stuck import telling_long_waits
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
-def run_script(path: Path, arguments: Sequence[str], *, weak: bool = False) -> int:
+@dataclass(frozen=True)
+class Recording:
+    """That a program's first steps are to be written down, and nothing else of it kept.
+
+    Attributes
+    ----------
+    path : Path
+        Where to.
+    steps : int
+        How many.
+    """
+
+    path: Path
+    steps: int
+
+
+def run_script(
+    path: Path,
+    arguments: Sequence[str],
+    *,
+    weak: bool = False,
+    recording: Recording | None = None,
+) -> int:
     """Run a program on all ranks. Collective.
 
     Ranks make sure before each exchange that all of them make the same one. A failure is told once,
@@ -35,6 +65,7 @@ def run_script(path: Path, arguments: Sequence[str], *, weak: bool = False) -> i
         Its command line.
     weak : bool
         As for :class:`matexapps.distributed`.
+    recording : Recording, optional
 
     Returns
     -------
@@ -56,14 +87,20 @@ def run_script(path: Path, arguments: Sequence[str], *, weak: bool = False) -> i
     outcomes = open_world(timeout_s=10.0, check=False)
     comm = open_world(check=True)
     with telling_long_waits(comm, path):
-        outcome = _run(path, arguments, weak, comm)
+        around = distributed(comm, weak=weak) if recording is None else _recorded(comm, recording)
+        outcome = _run(path, arguments, around, comm)
     return tell(outcome, outcomes)
 
 
-def _run(path: Path, arguments: Sequence[str], weak: bool, comm: Communicator) -> Outcome:
+def _run(
+    path: Path,
+    arguments: Sequence[str],
+    around: AbstractContextManager[Any],
+    comm: Communicator,
+) -> Outcome:
     status = 0
     try:
-        with distributed(comm, weak=weak), _as_main(path, arguments):
+        with around, _as_main(path, arguments):
             try:
                 runpy.run_path(str(path), run_name="__main__")
             except SystemExit as end:
@@ -76,6 +113,22 @@ def _run(path: Path, arguments: Sequence[str], weak: bool, comm: Communicator) -
         message = f"{type(error).__name__}: {error}"
         return Outcome(1, message, _trace(error, path), isinstance(error, PeerAborted))
     return Outcome(status)
+
+
+@contextmanager
+def _recorded(comm: Communicator, recording: Recording) -> Iterator[None]:
+    recorder = Recorder(recording.steps)
+    with (
+        written_once(comm, kept=False),
+        shared_out(comm) if comm.world_size > 1 else nullcontext(),
+        fixed_seeds(),
+        redirect_stdout(io.StringIO()),
+    ):
+        torch.set_num_threads(choose_device(comm, "cpu").threads)
+        with recorder.watching():
+            yield
+    if comm.rank == 0:
+        recorder.save(recording.path)
 
 
 @contextmanager

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from unittest import mock
 
 import numpy as np
+import torch
 
 from matexapps.comm.communicator import Communicator
 from matexapps.transparent.snapshot import generators, set_generators
@@ -16,17 +18,31 @@ from matexapps.transparent.snapshot import generators, set_generators
 
 @contextmanager
 def same_seeds(comm: Communicator) -> Iterator[None]:
-    """Let generators that nobody seeds be the same on all ranks inside.
+    """Let generators that nobody seeds be the same on all ranks inside. Collective.
 
     Those of random, numpy and torch go on from where rank 0's are; what the program seeds itself is
     the same on all ranks anyhow.
     """
     set_generators(comm.broadcast_object(generators()))
-    entropy = np.random.default_rng(comm.broadcast_object(secrets.randbits(128)))
-    default_rng = np.random.default_rng
-
-    def same_rng(seed: Any = None) -> np.random.Generator:
-        return default_rng(entropy.integers(2**63) if seed is None else seed)
-
-    with mock.patch.object(np.random, "default_rng", same_rng):
+    with _unseeded_from(comm.broadcast_object(secrets.randbits(128))):
         yield
+
+
+@contextmanager
+def fixed_seeds() -> Iterator[None]:
+    """Let generators that nobody seeds be the same in every run inside."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002  # programs use it without naming one
+    torch.manual_seed(0)
+    with _unseeded_from(0):
+        yield
+
+
+def _unseeded_from(entropy: int) -> AbstractContextManager[Any]:
+    default_rng = np.random.default_rng
+    source = default_rng(entropy)
+
+    def rng(seed: Any = None) -> np.random.Generator:
+        return default_rng(source.integers(2**63) if seed is None else seed)
+
+    return mock.patch.object(np.random, "default_rng", rng)

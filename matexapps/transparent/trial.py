@@ -83,6 +83,14 @@ def find_plan(
     return None, why
 
 
+def has_numbers(leaves: list[Any]) -> bool:
+    """Whether these are inputs to compute with, not shapes alone as where Keras builds a model."""
+    return not any(
+        leaf.is_meta if isinstance(leaf, torch.Tensor) else type(leaf).__name__ == "KerasTensor"
+        for leaf in leaves
+    )
+
+
 def rows_of(leaves: list[Any], axis: int) -> int:
     """Return the rows of the first tensor among the inputs, 0 without one."""
     for leaf in leaves:

@@ -1,0 +1,84 @@
+"""Two records of the same program: the first difference, and what it is likely to come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from matexapps.transparent.record import Event
+
+# Sums in another order differ by rounding in float32; a mistake differs by much more.
+_RELATIVE, _ABSOLUTE = 1e-4, 1e-6
+
+_CAUSES = {
+    "path": "the program takes another path: something that it decides by differs, such as the "
+    "time, the number of cores, or a random number that it does not seed",
+    "input": "its data differ: random numbers that are drawn from a generator of its own without "
+    "a seed, or that a network draws for some rows only (see the warnings above)",
+    "output": "with the same inputs and weights, what the network computes for a row depends on "
+    "other rows of the batch, or on something it keeps from the last call",
+    "gradient": "with the same outputs, the way back is no mean or sum over rows: a hook or an "
+    "autograd function that changes gradients by what it sees of the batch, or a gradient that is "
+    "changed in place before the backward pass has ended",
+    "weight": "with the same gradients, the optimiser's step differs: it draws random numbers, or "
+    "keeps something that depends on the rank",
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first thing that differs.
+
+    Attributes
+    ----------
+    step : int
+    what : str
+        In a person's words.
+    largest, scale : float
+        The largest difference, and the largest value.
+    cause : str
+        What it is likely to come from.
+    """
+
+    step: int
+    what: str
+    largest: float
+    scale: float
+    cause: str
+
+    def __str__(self) -> str:
+        size = f", by {self.largest:.2g} where values reach {self.scale:.2g}" if self.scale else ""
+        return f"the first difference, in step {self.step}: {self.what}{size}\nlikely: {self.cause}"
+
+
+def first_difference(one: Sequence[Event], several: Sequence[Event]) -> Difference | None:
+    """Return the first difference between two records, None where they are alike."""
+    for mine, other in zip(one, several, strict=False):
+        if mine[:3] != other[:3] or mine.values.shape != other.values.shape:
+            what = f"{_told(mine)} on one rank, {_told(other)} on several"
+            return Difference(mine.step, what, 0.0, 0.0, _CAUSES["path"])
+        largest = largest_difference(mine, other)
+        scale = float(mine.values.abs().nan_to_num().max())
+        if largest > _ABSOLUTE + _RELATIVE * scale:
+            return Difference(mine.step, _told(mine), largest, scale, _CAUSES[mine.kind])
+    if len(one) != len(several):
+        step = max(one[-1].step if one else 1, several[-1].step if several else 1)
+        return Difference(step, "one of them ends earlier", 0.0, 0.0, _CAUSES["path"])
+    return None
+
+
+def largest_difference(one: Event, other: Event) -> float:
+    """Return the largest difference of values; two that are not a number are alike."""
+    same = (one.values == other.values) | (one.values.isnan() & other.values.isnan())
+    differences = torch.where(same, 0.0, (one.values - other.values).abs())
+    return float(differences.nan_to_num(torch.inf).max())
+
+
+def _told(event: Event) -> str:
+    return (
+        f"the {event.kind} {event.name}"
+        if event.kind in ("gradient", "weight")
+        else (f"an {event.kind} of {event.name}")
+    )

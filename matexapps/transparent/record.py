@@ -1,0 +1,173 @@
+"""What a program computes in its first steps, written down to be compared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest import mock
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+from torch.utils._pytree import tree_leaves
+
+from matexapps.transparent import keras_layers
+from matexapps.transparent.after_import import after_import
+from matexapps.transparent.trial import has_numbers
+
+_MOST_VALUES = 100_000
+
+
+class EnoughSteps(BaseException):
+    """The program has taken as many steps as were to be recorded."""
+
+
+class Event(NamedTuple):
+    """A tensor that a program came by.
+
+    Attributes
+    ----------
+    step : int
+        The optimiser's step that it belongs to, from 1.
+    kind : {"input", "output", "gradient", "weight"}
+    name : str
+    values : Tensor
+        At most 100,000 of them, evenly picked, in float64.
+    """
+
+    step: int
+    kind: str
+    name: str
+    values: torch.Tensor
+
+
+class Recorder:
+    """Writes down inputs and outputs of networks, gradients and weights.
+
+    Parameters
+    ----------
+    steps : int
+        After how many steps of optimisers to end the program.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+        self._step = 1
+        self._events: list[Event] = []
+        self._names: dict[int, str] = {}
+        self._calls: dict[str, int] = {}
+        self._inside = False
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch the program that runs inside, until it has taken its steps."""
+        with ExitStack() as stack:
+
+            def watch_calls(owner: Any) -> None:
+                original = owner.__call__
+
+                def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+                    return self._call(original, module, args, kwargs)
+
+                stack.enter_context(mock.patch.object(owner, "__call__", call))
+
+            def watch_keras_steps(found: Any) -> None:
+                original = found.BaseOptimizer.apply
+
+                def apply(optimizer: Any, grads: Any, trainable_variables: Any = None) -> Any:
+                    variables = trainable_variables or optimizer._trainable_variables
+                    names = [variable.path for variable in variables]
+                    self._add("gradient", zip(names, grads, strict=True))
+                    result = original(optimizer, grads, trainable_variables)
+                    self._end_step(zip(names, (v.value for v in variables), strict=True))
+                    return result
+
+                stack.enter_context(mock.patch.object(found.BaseOptimizer, "apply", apply))
+
+            watch_calls(nn.Module)
+            later = {
+                keras_layers.LAYER: lambda found: watch_calls(found.Layer),
+                keras_layers.OPTIMIZER: watch_keras_steps,
+            }
+            for name, hook in later.items():
+                stack.enter_context(after_import(name, hook))
+            before = register_optimizer_step_pre_hook(lambda o, *_: self._add_gradients(o))
+            stack.callback(before.remove)
+            after = register_optimizer_step_post_hook(lambda o, *_: self._end_torch_step(o))
+            stack.callback(after.remove)
+            with suppress(EnoughSteps):
+                yield
+
+    def save(self, path: Path) -> None:
+        """Write down what was seen."""
+        names = [[e.step, e.kind, e.name] for e in self._events]
+        tensors = {str(number): event.values for number, event in enumerate(self._events)}
+        save_file(tensors, path, {"events": json.dumps(names)})
+
+    def _call(self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any) -> Any:
+        if self._inside:
+            return original(module, *args, **kwargs)
+        self._inside = True
+        try:
+            outputs = original(module, *args, **kwargs)
+        finally:
+            self._inside = False
+        kind = type(module).__name__
+        parameters = list(module.named_parameters())
+        if parameters and has_numbers(tree_leaves((args, kwargs))):
+            self._names |= {id(p): f"{name} of {kind}" for name, p in parameters}
+            number = self._calls[kind] = self._calls.get(kind, 0) + 1
+            call = f"call {number} of {kind}"
+            self._add("input", ((call, leaf) for leaf in tree_leaves((args, kwargs))))
+            self._add("output", ((call, leaf) for leaf in tree_leaves(outputs)))
+        return outputs
+
+    def _add(self, kind: str, found: Iterable[tuple[str, Any]]) -> None:
+        self._events += [
+            Event(self._step, kind, name, _some(value))
+            for name, value in found
+            if isinstance(value, torch.Tensor) and value.numel()
+        ]
+
+    def _parameters(self, optimizer: Any) -> list[tuple[str, torch.Tensor]]:
+        found = [p for group in optimizer.param_groups for p in group["params"]]
+        return [(self._names.get(id(p), f"parameter {k}"), p) for k, p in enumerate(found)]
+
+    def _add_gradients(self, optimizer: Any) -> None:
+        self._add("gradient", ((name, p.grad) for name, p in self._parameters(optimizer)))
+
+    def _end_torch_step(self, optimizer: Any) -> None:
+        self._end_step(self._parameters(optimizer))
+
+    def _end_step(self, weights: Iterable[tuple[str, torch.Tensor]]) -> None:
+        self._add("weight", weights)
+        self._step += 1
+        if self._step > self._steps:
+            raise EnoughSteps
+
+
+def load(path: Path) -> list[Event]:
+    """Read what :meth:`Recorder.save` has written."""
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        names = json.loads(file.metadata()["events"])
+    tensors = load_file(path)
+    return [
+        Event(step, kind, name, tensors[str(number)])
+        for number, (step, kind, name) in enumerate(names)
+    ]
+
+
+def _some(value: torch.Tensor) -> torch.Tensor:
+    plain = value.detach().cpu()
+    plain = torch.view_as_real(plain) if plain.is_complex() else plain
+    flat = plain.to_dense().reshape(-1)
+    return flat[:: -(-flat.numel() // _MOST_VALUES)].to(torch.float64, copy=True)
