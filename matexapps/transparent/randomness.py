@@ -54,10 +54,10 @@ _IN_PLACE = {
 _OF_A_SIZE = {torch.rand, torch.randn, torch.randint}
 
 
-def draws(function: Function, kwargs: dict[str, Any]) -> bool:
+def draws(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether ``function`` draws random numbers."""
     if function is functional.scaled_dot_product_attention:
-        return kwargs.get("dropout_p", 0.0) > 0
+        return (args[4] if len(args) > 4 else kwargs.get("dropout_p", 0.0)) > 0
     return function in _OF_A_TENSOR or function in _IN_PLACE or function in _OF_A_SIZE
 
 

@@ -147,7 +147,7 @@ def _try(
     )  # fmt: skip
     if different:
         return None, f"a call leaves something behind that depends on all rows ({different[0]})"
-    outputs = _output_axes(whole, mine, part)
+    outputs = _output_axes(whole, mine, part, mode.needed)
     if outputs is None:
         return None, "the outputs of some rows depend on other rows"
     return Plan(inputs, outputs, axis, mode.needed), ""
@@ -165,8 +165,11 @@ def _clones(leaves: list[Any]) -> list[Any]:
     return [leaf.clone() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
 
 
-def _output_axes(whole: Any, mine: Any, part: Part) -> Axes | None:
-    """Return where the outputs have rows; None unless the part's are the part of the outputs."""
+def _output_axes(whole: Any, mine: Any, part: Part, acts_for_all: bool) -> Axes | None:
+    """Return where the outputs have rows; None unless the part's are the part of the outputs.
+
+    A number, such as a loss, may be that of the whole batch where sums act for all.
+    """
     everything, structure = tree_flatten(whole)
     own, own_structure = tree_flatten(mine)
     if structure != own_structure:
@@ -176,6 +179,9 @@ def _output_axes(whole: Any, mine: Any, part: Part) -> Axes | None:
         if not isinstance(all_rows, torch.Tensor):
             if not same(all_rows, rows):
                 return None
+            axes.append(None)
+            continue
+        if acts_for_all and all_rows.dim() == 0 and same(all_rows, rows):
             axes.append(None)
             continue
         axis = next((a for a in (0, 1) if _is_part(all_rows, rows, a, part)), None)
