@@ -9,6 +9,7 @@ from typing import Any
 from unittest import mock
 
 import torch
+import torch.utils.checkpoint
 from torch import nn
 
 from matexapps.comm.communicator import Communicator
@@ -29,12 +30,14 @@ torch.nn.Module.__call__ (patched; in Keras, keras.Layer.__call__): the outermos
 Tensor.register_post_accumulate_grad_hook, and a callback at the end of each backward pass: the mean
     of gradients over ranks, before clipping, optimisers and schedulers see them
 torch.autograd.grad (patched): the same mean, where gradients of parameters are asked for there
-torch.overrides.TorchFunctionMode inside shared calls: dropout and other random numbers are those of
-    the whole batch, batch normalisation has the whole batch's statistics
-generators of random, numpy and torch: rank 0's state on all ranks; numpy.random.default_rng,
-    numpy.random.RandomState and random.Random without a seed (patched): one drawn from these
-open, torch.save and other ways to write and print (patched, on ranks other than 0): rank 0's
-    alone count
+torch.overrides.TorchFunctionMode inside shared calls: dropout and other random numbers, batch
+    normalisation, sums, means and losses are those of the whole batch
+torch.utils.checkpoint.checkpoint (patched): what is computed again in the backward pass of a shared
+    call is computed for the same rows
+generators of random, numpy and torch: rank 0's state on all ranks; numpy.random.default_rng without
+    a seed (patched): one seed for all ranks
+open, os, torch.save and other ways to write, print and ask (patched): rank 0's alone count; other
+    ranks read what they have written from folders of their own
 with weak=True, torch.utils.data.DataLoader and torch.optim.Optimizer (patched): batch size and
     learning rate times the number of ranks"""
 
@@ -123,6 +126,12 @@ def _enter(stack: ExitStack, comm: Communicator, weak: bool) -> None:
         return gradients.gradient(gradient, inputs, outputs, inputs, *args, **kwargs)
 
     stack.enter_context(mock.patch.object(torch.autograd, "grad", grad))
+    checkpoint = torch.utils.checkpoint.checkpoint
+
+    def recomputed(function: Any, *args: Any, **kwargs: Any) -> Any:
+        return checkpoint(forwards.recomputed(function), *args, **kwargs)
+
+    stack.enter_context(mock.patch.object(torch.utils.checkpoint, "checkpoint", recomputed))
     # What is hooked into libraries when they are imported is undone before the rest.
     later = stack.enter_context(ExitStack())
 

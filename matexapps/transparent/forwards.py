@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import compress
 from operator import is_not
@@ -55,6 +56,7 @@ class SharedForwards:
         self._comm, self._gradients = comm, gradients
         self._networks: WeakKeyDictionary[nn.Module, _Known] = WeakKeyDictionary()
         self.inside = False
+        self._acting: AbstractContextManager[Any] = nullcontext()
 
     def call(self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any) -> Any:
         """Call ``module`` as the program asked for, on this rank's rows if that is right."""
@@ -66,11 +68,29 @@ class SharedForwards:
         finally:
             self.inside = False
 
+    def recomputed(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return ``function``, to be called once more in the backward pass as it is called now."""
+        if not self.inside:
+            return function
+        acting = self._acting
+
+        def again(*args: Any, **kwargs: Any) -> Any:
+            if self.inside:
+                return function(*args, **kwargs)
+            self.inside = True
+            try:
+                with acting:
+                    return function(*args, **kwargs)
+            finally:
+                self.inside = False
+
+        return again
+
     def _outermost(
         self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any
     ) -> Any:
         leaves, structure = tree_flatten((args, kwargs))
-        if not has_numbers(leaves):
+        if not has_numbers(leaves) or not any(isinstance(x, torch.Tensor) for x in leaves):
             return original(module, *args, **kwargs)
         network = getattr(module, "_orig_mod", module)
         known = self._networks.get(network)
@@ -93,12 +113,11 @@ class SharedForwards:
             for leaf, axis in zip(leaves, plan.inputs, strict=True)
         ]
         args, kwargs = tree_unflatten(here, structure)
-        if plan.acts_for_all:
-            # Compiled code would not pass through what acts for all.
-            with PartOfBatch(part):
-                outputs = original(network, *args, **kwargs)
-        else:
-            outputs = original(module, *args, **kwargs)
+        # Compiled code would not pass through what acts for all.
+        called = network if plan.acts_for_all else module
+        self._acting = PartOfBatch(part, plan.inner_axes) if plan.acts_for_all else nullcontext()
+        with self._acting:
+            outputs = original(called, *args, **kwargs)
         leaves, structure = tree_flatten(outputs)
         whole = [
             leaf if axis is None else _whole(leaf, part, axis, told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,6 +10,7 @@ import torch
 
 from matexapps.comm.communicator import Communicator
 from matexapps.data.partition import share
+from matexapps.errors import TrainingError
 
 
 @dataclass(frozen=True)
@@ -51,14 +53,40 @@ class Part:
         each = whole.shape[axis] // self.rows
         return whole.narrow(axis, self.start * each, len(self) * each)
 
-    def axis_of(self, part: torch.Tensor) -> int | None:
-        """Return the axis along which a tensor inside the network has this rank's rows."""
-        if part.dim() > self.axis and part.shape[self.axis] == len(self):
+    def axis_of(self, shape: torch.Size) -> int | None:
+        """Return the axis along which a tensor inside the network seems to have this rank's rows.
+
+        A guess: that tensor may be as long as this rank's rows for another reason.
+        """
+        if len(shape) > self.axis and shape[self.axis] == len(self):
             return self.axis
-        if part.dim() and len(part) and len(part) % len(self) == 0:
+        if shape and shape[0] and shape[0] % len(self) == 0:
             return 0
         return None
 
-    def whole_shape(self, shape: torch.Size, axis: int) -> list[int]:
+    def axis_between(self, whole: torch.Size, mine: torch.Size) -> int | None:
+        """Return the axis along which a tensor has rows, None if it is the same for all rows.
+
+        Parameters
+        ----------
+        whole, mine : torch.Size
+            The shapes for the whole batch, and for this rank's rows.
+
+        Raises
+        ------
+        TrainingError
+            If the shapes differ in another way.
+        """
+        if whole == mine:
+            return None
+        differing = [k for k, (a, b) in enumerate(zip(whole, mine, strict=False)) if a != b]
+        if len(whole) != len(mine) or len(differing) != 1:
+            raise TrainingError(f"a shape is {tuple(whole)} for all rows, {tuple(mine)} for some")
+        (axis,) = differing
+        if whole[axis] * len(self) != mine[axis] * self.rows:
+            raise TrainingError(f"a shape is {tuple(whole)} for all rows, {tuple(mine)} for some")
+        return axis
+
+    def whole_shape(self, shape: Sequence[int], axis: int) -> list[int]:
         """Return the shape for all rows of a tensor that has this rank's."""
         return [*shape[:axis], shape[axis] // len(self) * self.rows, *shape[axis + 1 :]]

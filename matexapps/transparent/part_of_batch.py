@@ -7,15 +7,17 @@ from functools import lru_cache
 from types import FunctionType
 from typing import Any
 
+import torch
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from matexapps.errors import TrainingError
 from matexapps.transparent.batch_norm import batch_norm, moments
 from matexapps.transparent.keras_layers import batch_moments
 from matexapps.transparent.part import Part
-from matexapps.transparent.randomness import draw, draws
+from matexapps.transparent.randomness import draw, drawn_shape, draws
 from matexapps.transparent.recurrent import drops_between_layers, run_layers
-from matexapps.transparent.reductions import reduce, reduces
+from matexapps.transparent.reductions import reduce, reduced_shape, reduces
 
 _BATCH_NORM = {
     "running_mean": None, "running_var": None, "weight": None, "bias": None,
@@ -25,8 +27,46 @@ _BATCH_NORM = {
 _COMPOSED = {functional.multi_head_attention_forward, functional.gumbel_softmax}
 
 
+Seen = tuple[Any, torch.Size]
+
+
+class WholeBatch(TorchFunctionMode):
+    """Watches a network compute all rows.
+
+    Attributes
+    ----------
+    seen : list
+        The functions that would have to act for all rows, and the shapes they were given.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Seen] = []
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        shape = _shape(function, args, kwargs)
+        if shape is not None:
+            self.seen.append((function, shape))
+        elif function in _COMPOSED:
+            with self:
+                return _opened(function)(*args, **kwargs)
+        return function(*args, **kwargs)
+
+
 class PartOfBatch(TorchFunctionMode):
     """Random numbers, batch normalisation, sums and means as for the whole batch.
+
+    Parameters
+    ----------
+    part : Part
+    axes : dict
+        Where tensors have rows, by function and shape; it grows if ``whole`` is given.
+    whole : list, optional
+        What :class:`WholeBatch` has seen of the same call. Without it, a shape that is not known
+        is judged by itself.
 
     Attributes
     ----------
@@ -34,9 +74,12 @@ class PartOfBatch(TorchFunctionMode):
         Whether there was anything to do.
     """
 
-    def __init__(self, part: Part) -> None:
+    def __init__(
+        self, part: Part, axes: dict[Seen, int | None], whole: list[Seen] | None = None
+    ) -> None:
         super().__init__()
-        self._part = part
+        self._part, self._axes = part, axes
+        self._whole = None if whole is None else iter(whole)
         self.needed = False
 
     def __torch_function__(
@@ -51,10 +94,13 @@ class PartOfBatch(TorchFunctionMode):
 
     def _for_all(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return the result of a function that must act for all rows, None for any other."""
-        if draws(function, args, kwargs):
-            return draw(function, args, kwargs, self._part)
-        if reduces(function):
-            return reduce(function, args, kwargs, self._part)
+        shape = _shape(function, args, kwargs)
+        if shape is not None:
+            axis = self._axis(function, shape)
+            if axis is None:
+                return None
+            act = draw if draws(function, args, kwargs) else reduce
+            return act(function, args, kwargs, self._part, axis)
         if function in _COMPOSED:
             with self:
                 return _opened(function)(*args, **kwargs)
@@ -69,6 +115,25 @@ class PartOfBatch(TorchFunctionMode):
             if given.pop("training"):
                 return batch_norm(values, **given, part=self._part)
         return None
+
+    def _axis(self, function: Any, shape: torch.Size) -> int | None:
+        seen = function, shape
+        if self._whole is None:
+            return self._axes[seen] if seen in self._axes else self._part.axis_of(shape)
+        called, whole = next(self._whole, (None, shape))
+        if called is not function:
+            raise TrainingError("it takes another way with fewer rows")
+        axis = self._part.axis_between(whole, shape)
+        if self._axes.setdefault(seen, axis) != axis:
+            raise TrainingError("tensors of equal shape are rows here and no rows there")
+        return axis
+
+
+def _shape(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Size | None:
+    """Return the shape that tells where the rows are; None if ``function`` needs none."""
+    if draws(function, args, kwargs):
+        return drawn_shape(function, args, kwargs)
+    return reduced_shape(function, args, kwargs) if reduces(function) else None
 
 
 @lru_cache

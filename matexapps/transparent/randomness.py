@@ -61,65 +61,81 @@ def draws(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     return function in _OF_A_TENSOR or function in _IN_PLACE or function in _OF_A_SIZE
 
 
-def draw(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], part: Part) -> Any:
-    """Call a function that draws as if for all rows, and return those of ``part``."""
-    if function is functional.scaled_dot_product_attention:
-        return _attention(*args, **kwargs, part=part)
-    if function in _IN_PLACE:
-        return _draw_in_place(function, args, kwargs, part)
+def drawn_shape(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Size:
+    """Return the shape of what a function that draws would draw, or draws for."""
     if function in _OF_A_SIZE:
-        return _draw_a_size(function, args, kwargs, part)
-    tensors = [v for v in (*args, *kwargs.values()) if isinstance(v, torch.Tensor)]
-    axis = next((axis for axis in map(part.axis_of, tensors) if axis is not None), None)
-    if axis is None:
-        return function(*args, **kwargs)
-    wide = {name: _widened(value, part, axis) for name, value in kwargs.items()}
-    drawn = function(*(_widened(value, part, axis) for value in args), **wide)
+        return torch.Size(_size(function, args, kwargs)[1])
+    tensors = (v for v in (*args, *kwargs.values()) if isinstance(v, torch.Tensor))
+    return next((tensor.shape for tensor in tensors if tensor.dim()), torch.Size())
+
+
+def draw(
+    function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], part: Part, axis: int
+) -> Any:
+    """Call a function that draws as if for all rows, and return those of ``part``.
+
+    Parameters
+    ----------
+    function : callable
+    args, kwargs : tuple, dict
+        As given for this rank's rows.
+    part : Part
+    axis : int
+        Where :func:`drawn_shape` has the rows.
+    """
+    if function is functional.scaled_dot_product_attention:
+        return _attention(*args, **kwargs, part=part, axis=axis)
+    if function in _IN_PLACE:
+        return _draw_in_place(function, args, kwargs, part, axis)
+    if function in _OF_A_SIZE:
+        bounds, size, others = _size(function, args, kwargs)
+        return part.cut(function(*bounds, part.whole_shape(size, axis), **others), axis)
+    rows = drawn_shape(function, args, kwargs)[axis]
+    wide = {name: _widened(value, part, axis, rows) for name, value in kwargs.items()}
+    drawn = function(*(_widened(value, part, axis, rows) for value in args), **wide)
     return part.cut(drawn, axis)
 
 
 def _draw_in_place(
-    function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], part: Part
+    function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], part: Part, axis: int
 ) -> Any:
     target, *more = args
-    axis = part.axis_of(target)
-    if axis is None:
-        return function(*args, **kwargs)
-    room = target.new_empty(part.whole_shape(target.shape, axis))
-    more = [_widened(value, part, axis) for value in more]
+    rows = target.shape[axis]
+    room = _widened(target.detach(), part, axis, rows)
+    more = [_widened(value, part, axis, rows) for value in more]
     with torch.no_grad():
         return target.copy_(part.cut(function(room, *more, **kwargs), axis))
 
 
-def _draw_a_size(
-    function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], part: Part
-) -> Any:
-    # randint has its bounds first.
+def _size(
+    function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], tuple[int, ...], dict[str, Any]]:
+    """Return what comes before the size, the size, and what comes after it."""
     bounds: tuple[Any, ...] = ()
     if function is torch.randint:
         places = [k for k, value in enumerate(args) if isinstance(value, (tuple, list, torch.Size))]
         bounds, args = (args[: places[0]], args[places[0] :]) if places else (args, ())
-    kwargs = dict(kwargs)
-    size = kwargs.pop("size", None) or (
-        args[0] if args and isinstance(args[0], (tuple, list, torch.Size)) else args
-    )
-    axis = part.axis_of(torch.empty(tuple(size), device="meta"))
-    if axis is None:
-        return function(*bounds, tuple(size), **kwargs)
-    whole = part.whole_shape(torch.Size(size), axis)
-    return part.cut(function(*bounds, whole, **kwargs), axis)
+    others = dict(kwargs)
+    given = others.pop("size", args)
+    if given is args and args and isinstance(args[0], (tuple, list, torch.Size)):
+        given = args[0]
+    return bounds, tuple(given), others
 
 
-def _widened(value: Any, part: Part, axis: int) -> Any:
+def _widened(value: Any, part: Part, axis: int, rows: int) -> Any:
     """Return a tensor of this rank's rows among zeros for the others; other values as they are."""
-    if not isinstance(value, torch.Tensor) or part.axis_of(value) != axis:
+    if not isinstance(value, torch.Tensor) or value.dim() <= axis or value.shape[axis] != rows:
         return value
+    # Numbers are drawn in the order of memory, so the axes keep theirs.
+    order = sorted(range(value.dim()), key=lambda k: value.stride(k), reverse=True)
+    stored, place = value.permute(order), order.index(axis)
+    each = rows // len(part)
+    before, after = list(stored.shape), list(stored.shape)
+    before[place] = part.start * each
+    after[place] = (part.rows - part.start - len(part)) * each
     # Differentiable: gradients of dropout come back through it.
-    each = value.shape[axis] // len(part)
-    before, after = list(value.shape), list(value.shape)
-    before[axis] = part.start * each
-    after[axis] = (part.rows - part.start - len(part)) * each
-    return torch.cat([value.new_zeros(before), value, value.new_zeros(after)], axis)
+    wide = torch.cat([stored.new_zeros(before), stored, stored.new_zeros(after)], place)
+    return wide.permute([order.index(k) for k in range(value.dim())])
 
 
 def _attention(
@@ -133,6 +149,7 @@ def _attention(
     enable_gqa: bool = False,
     *,
     part: Part,
+    axis: int,
 ) -> torch.Tensor:
     """Scaled dot-product attention as its documentation in torch writes it out, with dropout."""
     if enable_gqa:
@@ -147,5 +164,5 @@ def _attention(
         scores = scores.masked_fill(~attn_mask, -math.inf)
     elif attn_mask is not None:
         scores = scores + attn_mask
-    weights = draw(functional.dropout, (scores.softmax(-1), dropout_p), {}, part)
+    weights = draw(functional.dropout, (scores.softmax(-1), dropout_p), {}, part, axis)
     return weights @ value

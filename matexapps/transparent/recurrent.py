@@ -5,7 +5,6 @@ Torch draws them inside one function for all layers, time first; here the layers
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -46,7 +45,7 @@ def run_layers(function: Any, args: tuple[Any, ...], part: Part) -> tuple[torch.
     last: list[tuple[torch.Tensor, ...]] = []
     for layer in range(layers):
         if layer:
-            values = draw(functional.dropout, (values, dropout), {}, replace(part, axis=1))
+            values = draw(functional.dropout, (values, dropout), {}, part, axis=1)
         own = [state[layer * directions : (layer + 1) * directions] for state in states]
         own_weights = weights[layer * each : (layer + 1) * each]
         begin = tuple(own) if several else own[0]

@@ -35,16 +35,31 @@ def reduces(function: Function) -> bool:
     return function in _MEANS | _SUMS | _BY_CLASS | _BY_ELEMENT
 
 
-def reduce(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], part: Part) -> Any:
-    """Return the sum, mean or loss over the whole batch; None where rows are not summed over."""
+def reduced_shape(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Size:
+    """Return the shape of what a function that reduces is given."""
     if function in _BY_CLASS | _BY_ELEMENT:
-        given = _signature(function).bind(*args, **kwargs)
-        given.apply_defaults()
-        return _loss(function, given.arguments, part)
-    values, *more = args
-    dims = kwargs.get("dim", more[0] if more else None)
-    axis = part.axis_of(values)
-    if axis is None or not _includes(dims, axis, values.dim()):
+        return _given(function, args, kwargs)["input"].shape
+    return (args[0] if args else kwargs["input"]).shape
+
+
+def reduce(
+    function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], part: Part, axis: int
+) -> Any:
+    """Return the sum, mean or loss over the whole batch; None where rows are not summed over.
+
+    Parameters
+    ----------
+    function : callable
+    args, kwargs : tuple, dict
+        As given for this rank's rows.
+    part : Part
+    axis : int
+        Where :func:`reduced_shape` has the rows.
+    """
+    if function in _BY_CLASS | _BY_ELEMENT:
+        return _loss(function, _given(function, args, kwargs), part)
+    dims = kwargs.get("dim", args[1] if len(args) > 1 else None)
+    if not _includes(dims, axis, len(reduced_shape(function, args, kwargs))):
         return None
     mine = function(*args, **kwargs)
     if not mine.is_floating_point():
@@ -65,7 +80,7 @@ def _includes(dims: Any, axis: int, count: int) -> bool:
 def _loss(function: Function, given: dict[str, Any], part: Part) -> Any:
     values, target, reduction = given["input"], given["target"], given["reduction"]
     known = reduction in ("mean", "sum", "batchmean") and given.get("size_average") is None
-    if not known or given.get("reduce") is not None or part.axis_of(values) is None:
+    if not known or given.get("reduce") is not None:
         return None
     mine = function(**{**given, "reduction": "sum"})
     if reduction == "sum":
@@ -90,6 +105,12 @@ def _class_weights(
         return torch.tensor(values.numel() / classes)
     counted = target[target != ignored]
     return torch.tensor(float(counted.numel())) if weight is None else weight[counted].sum()
+
+
+def _given(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    bound = _signature(function).bind(*args, **kwargs)
+    bound.apply_defaults()
+    return bound.arguments
 
 
 @lru_cache

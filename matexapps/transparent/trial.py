@@ -21,7 +21,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from matexapps.comm.communicator import Communicator
 from matexapps.transparent.part import Part
-from matexapps.transparent.part_of_batch import PartOfBatch
+from matexapps.transparent.part_of_batch import PartOfBatch, Seen, WholeBatch
 from matexapps.transparent.snapshot import Snapshot, generators, same
 
 Axes = tuple[int | None, ...]
@@ -39,12 +39,15 @@ class Plan:
         That axis of the first input.
     acts_for_all : bool
         Whether random numbers or statistics inside depend on the whole batch.
+    inner_axes : dict
+        Where the tensors inside have rows that this comes by, by function and shape.
     """
 
     inputs: Axes
     outputs: Axes
     axis: int
     acts_for_all: bool
+    inner_axes: dict[Seen, int | None]
 
 
 def find_plan(
@@ -123,15 +126,16 @@ def _try(
         snapshot = Snapshot(network)
     except Exception as error:
         return None, f"its state cannot be told ({error})"
-    mode = PartOfBatch(part)
+    watching, axes = WholeBatch(), dict[Seen, int | None]()
     try:
         with _unseen():
             args, kwargs = tree_unflatten(_clones(leaves), structure)
-            whole = call(network, *args, **kwargs)
+            with watching:
+                whole = call(network, *args, **kwargs)
             expected, after = snapshot.changes(), generators()
             snapshot.restore()
             args, kwargs = tree_unflatten(_clones(cut(leaves, inputs, part)), structure)
-            with mode:
+            with PartOfBatch(part, axes, watching.seen) as mode:
                 mine = call(network, *args, **kwargs)
             seen = snapshot.changes()
             alike = same(after, generators())
@@ -150,7 +154,7 @@ def _try(
     outputs = _output_axes(whole, mine, part, mode.needed)
     if outputs is None:
         return None, "the outputs of some rows depend on other rows"
-    return Plan(inputs, outputs, axis, mode.needed), ""
+    return Plan(inputs, outputs, axis, mode.needed, axes), ""
 
 
 def cut(leaves: list[Any], axes: Axes, part: Part) -> list[Any]:

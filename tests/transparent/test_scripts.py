@@ -35,9 +35,6 @@ WHOLE = {
     "activation_hooks": "a hook on its module",
     "gcn": "calls of GCN are not shared out",
     "graph_attention": "calls of GAT are not shared out",
-    "lstm_regression": "draws random numbers in a way that cannot be shared out",
-    "tiny_gpt": "the outputs of some rows depend on other rows",
-    "transformer_classifier": "draws random numbers in a way that cannot be shared out",
 }
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 TIME = re.compile(r"\b\d+(?:s|ms|us)(?:/(?:step|epoch))?(?!\w)")
