@@ -37,7 +37,8 @@ def require_alike(what: str, tensors: Sequence[torch.Tensor], comm: Communicator
     if not differing(tensors, comm):
         return
     # Machines of different kinds round differently; that is no mistake of the program.
-    mine = all(_close(tensor, _of_rank_0(tensor, comm)) for tensor in tensors)
+    close = [_close(tensor, _of_rank_0(tensor, comm)) for tensor in tensors]
+    mine = all(close)
     others = [rank for rank, alike in enumerate(comm.all_gather_object(mine)) if not alike]
     if others:
         raise TrainingError(f"rank {others[0]} has other {what} than rank 0; {_REMEDY}")

@@ -216,7 +216,8 @@ def _watched_by_the_program(network: nn.Module) -> str:
                 if not getattr(hook, "__module__", type(hook).__module__).startswith("torch."):
                     return f"a hook on its module {name or 'itself'!r} would see some rows only"
     for name, parameter in network.named_parameters():
-        if parameter._backward_hooks:
+        # One hook after accumulation is this package's own.
+        if parameter._backward_hooks or len(parameter._post_accumulate_grad_hooks or ()) > 1:
             return f"a hook on its parameter {name!r} would see the gradient of some rows only"
     return ""
 

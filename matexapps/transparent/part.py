@@ -75,17 +75,19 @@ class Part:
         Raises
         ------
         TrainingError
-            If the shapes differ in another way.
+            If there is no such axis, or more than one.
         """
         if whole == mine:
             return None
-        differing = [k for k, (a, b) in enumerate(zip(whole, mine, strict=False)) if a != b]
-        if len(whole) != len(mine) or len(differing) != 1:
+        # Other axes may differ too, as where sequences are padded to the longest of them.
+        fitting = [
+            axis
+            for axis, (everybody, some) in enumerate(zip(whole, mine, strict=False))
+            if everybody != some and everybody * len(self) == some * self.rows
+        ]
+        if len(whole) != len(mine) or len(fitting) != 1:
             raise TrainingError(f"a shape is {tuple(whole)} for all rows, {tuple(mine)} for some")
-        (axis,) = differing
-        if whole[axis] * len(self) != mine[axis] * self.rows:
-            raise TrainingError(f"a shape is {tuple(whole)} for all rows, {tuple(mine)} for some")
-        return axis
+        return fitting[0]
 
     def whole_shape(self, shape: Sequence[int], axis: int) -> list[int]:
         """Return the shape for all rows of a tensor that has this rank's."""
