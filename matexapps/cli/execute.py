@@ -51,7 +51,7 @@ def execute(
 
 
 def _compare(script: Path, arguments: list[str], n: int, steps: int) -> None:
-    from matexapps.transparent.check import compare_ranks
+    from matexapps.transparent.checking.check import compare_ranks
 
     comparison = compare_ranks(script, arguments, n, steps)
     console().print(str(comparison), markup=False)

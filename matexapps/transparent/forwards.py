@@ -18,8 +18,8 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from matexapps.comm.communicator import Communicator
 from matexapps.transparent.alike import make_weights_alike, require_alike
 from matexapps.transparent.gradients import MeanGradients
+from matexapps.transparent.inside.part_of_batch import PartOfBatch
 from matexapps.transparent.part import Part
-from matexapps.transparent.part_of_batch import PartOfBatch
 from matexapps.transparent.rows import Cut, Joined, Told, join
 from matexapps.transparent.telling import warn
 from matexapps.transparent.trial import Plan, find_plan, has_numbers, rows_of

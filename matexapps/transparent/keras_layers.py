@@ -12,6 +12,7 @@ import torch
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
 LAYER = "keras.src.layers.layer"
+TRAINER = "keras.src.backend.torch.trainer"
 OPTIMIZER = "keras.src.optimizers.base_optimizer"
 BATCH_NORMALIZATION = "keras.src.layers.normalization.batch_normalization"
 

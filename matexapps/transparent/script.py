@@ -19,10 +19,10 @@ from matexapps.comm.communicator import Communicator
 from matexapps.comm.world import open_world
 from matexapps.devices import choose_device
 from matexapps.errors import PeerAborted, TrainingError
+from matexapps.transparent.checking.record import Recorder
 from matexapps.transparent.distributed import distributed, shared_out
 from matexapps.transparent.once import written_once
 from matexapps.transparent.outcome import Outcome, tell
-from matexapps.transparent.record import Recorder
 from matexapps.transparent.seeds import fixed_seeds
 from matexapps.transparent.stuck import telling_long_waits
 

@@ -20,8 +20,8 @@ from torch import nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from matexapps.comm.communicator import Communicator
+from matexapps.transparent.inside.part_of_batch import PartOfBatch, Seen, WholeBatch
 from matexapps.transparent.part import Part
-from matexapps.transparent.part_of_batch import PartOfBatch, Seen, WholeBatch
 from matexapps.transparent.snapshot import Snapshot, generators, same
 
 Axes = tuple[int | None, ...]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from matexapps.comm.launch import run_on_ranks
 from matexapps.errors import TrainingError
-from matexapps.transparent.compare import Difference, first_difference, largest_difference
-from matexapps.transparent.record import Event, load
+from matexapps.transparent.checking.compare import Difference, first_difference, largest_difference
+from matexapps.transparent.checking.record import Event, load
 
 
 @dataclass(frozen=True)

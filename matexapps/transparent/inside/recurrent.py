@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from matexapps.transparent.inside.randomness import draw
 from matexapps.transparent.part import Part
-from matexapps.transparent.randomness import draw
 
 _NAMES = {"lstm", "gru", "rnn_tanh", "rnn_relu"}
 

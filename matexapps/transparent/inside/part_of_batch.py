@@ -12,12 +12,12 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from matexapps.errors import TrainingError
-from matexapps.transparent.batch_norm import batch_norm, moments
+from matexapps.transparent.inside.batch_norm import batch_norm, moments
+from matexapps.transparent.inside.randomness import draw, drawn_shape, draws
+from matexapps.transparent.inside.recurrent import drops_between_layers, run_layers
+from matexapps.transparent.inside.reductions import reduce, reduced_shape, reduces
 from matexapps.transparent.keras_layers import batch_moments
 from matexapps.transparent.part import Part
-from matexapps.transparent.randomness import draw, drawn_shape, draws
-from matexapps.transparent.recurrent import drops_between_layers, run_layers
-from matexapps.transparent.reductions import reduce, reduced_shape, reduces
 
 _BATCH_NORM = {
     "running_mean": None, "running_var": None, "weight": None, "bias": None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from matexapps.transparent.record import Event
+from matexapps.transparent.checking.record import Event
 
 # Sums in another order differ by rounding in float32; a mistake differs by much more.
 _RELATIVE, _ABSOLUTE = 1e-4, 1e-6

@@ -1,0 +1,1 @@
+"""Whether a program gives on several ranks what it gives on one."""

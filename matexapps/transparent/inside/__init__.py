@@ -1,0 +1,1 @@
+"""What acts for all rows of a batch inside a network that has a part of them."""
