@@ -90,7 +90,7 @@ class SharedForwards:
         self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any
     ) -> Any:
         leaves, structure = tree_flatten((args, kwargs))
-        if not has_numbers(leaves) or not any(isinstance(x, torch.Tensor) for x in leaves):
+        if not has_numbers(leaves):
             return original(module, *args, **kwargs)
         network = getattr(module, "_orig_mod", module)
         known = self._networks.get(network)
@@ -98,7 +98,6 @@ class SharedForwards:
             known = self._networks[network] = _Known()
             make_weights_alike(type(network).__name__, _state(network), self._comm)
         if not self._watch(network, known):
-            # Weights that the program computes, as in meta learning, get their gradients there.
             return original(module, *args, **kwargs)
         told = known.told
         known.calls += 1
@@ -126,11 +125,15 @@ class SharedForwards:
         return tree_unflatten(whole, structure)
 
     def _watch(self, network: nn.Module, known: _Known) -> bool:
-        """Have gradients averaged; return whether all weights are the network's own."""
+        """Have gradients averaged; return whether the network's weights are there and its own.
+
+        Those that the program computes, as in meta learning, get their gradients there, and those
+        of lazy modules come with the first call, which every rank computes whole.
+        """
         parameters = list(network.parameters())
         trained = [parameter.requires_grad for parameter in parameters]
         if trained != known.trained or any(map(is_not, parameters, known.parameters)):
-            if not all(parameter.is_leaf for parameter in parameters):
+            if any(is_lazy(p) or not p.is_leaf for p in parameters):
                 return False
             known.parameters, known.trained = parameters, trained
             known.told = self._gradients.watch(list(compress(parameters, trained)))

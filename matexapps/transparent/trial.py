@@ -87,11 +87,15 @@ def find_plan(
 
 
 def has_numbers(leaves: list[Any]) -> bool:
-    """Whether these are inputs to compute with, not shapes alone as where Keras builds a model."""
-    return not any(
-        leaf.is_meta if isinstance(leaf, torch.Tensor) else type(leaf).__name__ == "KerasTensor"
-        for leaf in leaves
-    )
+    """Whether there are tensors among the inputs, and these are numbers to compute with.
+
+    Not so where Keras builds a model, torch traces one, or maps one over a batch.
+    """
+    if torch.jit.is_tracing() or any(type(leaf).__name__ == "KerasTensor" for leaf in leaves):
+        return False
+    tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+    return bool(tensors) and not any(tensor.is_meta or wrapped(tensor) for tensor in tensors)
 
 
 def rows_of(leaves: list[Any], axis: int) -> int:

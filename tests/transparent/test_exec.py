@@ -174,6 +174,23 @@ print([len(part) for part in DataLoader(rows, 4)], optimizer.param_groups[0]["lr
     assert done.stdout.splitlines()[0] == "[8, 4] 0.2"
 
 
+def test_weak_scaling_holds_for_keras(run: Exec) -> None:
+    pytest.importorskip("keras", reason="keras is not installed")
+    before = """
+import keras
+learner = keras.Sequential([keras.layers.Dense(1)])
+learner.compile(keras.optimizers.SGD(0.25), "mse")
+seen = []
+class Batches(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        seen.append(batch)
+learner.fit(rows, rows.sum(1), batch_size=4, verbose=0, callbacks=[Batches()])
+print(len(seen), float(learner.optimizer.learning_rate))
+"""
+    done = run("--weak", "program.py", "-n", "2", before=before)
+    assert done.stdout.splitlines()[0] == "2 0.5", done.stderr
+
+
 def test_the_checker_finds_a_program_alike_and_leaves_no_trace(run: Exec, tmp_path: Path) -> None:
     done = run("--check", str(SCRIPTS / "mlp.py"), "-n", "2")
     assert (done.returncode, done.stderr) == (0, "")
