@@ -670,8 +670,15 @@ def outcome(tmp_path_factory):
     return of
 
 
-@pytest.mark.parametrize("late", ["first", "others"])
-@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize(
+    ("n", "late"),
+    [
+        (2, "others"),
+        (3, "first"),
+        pytest.param(2, "first", marks=pytest.mark.slow),
+        pytest.param(3, "others", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_program_reads_and_leaves_what_it_does_alone(outcome, name, n, late):
     alone, (expected,) = outcome(1)[0], outcome(1)[1][f"{name}-first"]

@@ -174,7 +174,7 @@ def assert_same_text(text: str, expected: str, tolerance: float) -> None:
 
 
 @pytest.mark.parametrize("script", NAMES)
-@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("n", [pytest.param(1, marks=pytest.mark.slow), 2, 3])
 def test_a_program_gives_what_it_gives_alone(runs: Runs, script: str, n: int) -> None:
     if _needs_keras(script) and importlib.util.find_spec("keras") is None:
         pytest.skip("keras is not installed")
