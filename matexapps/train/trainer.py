@@ -26,6 +26,7 @@ from matexapps.train.history import History
 from matexapps.train.losses import RowLoss, RowLossFunction
 from matexapps.train.metrics import Metric, as_metric
 from matexapps.train.optimizers import OptimizerFactory, make_optimizer
+from matexapps.train.own_sharing import shares_rows
 from matexapps.train.pace import Pace
 from matexapps.train.position import Position
 from matexapps.train.precision import Precision, PrecisionName
@@ -132,6 +133,7 @@ class Trainer:
         self._renewals = self.comm.renewals
         self.stop = False
 
+    @shares_rows
     def fit(self, data: DataSet, epochs: int, *, resume: str | Path | None = None) -> History:
         """Train until ``epochs`` epochs are complete and return the history. Collective.
 
@@ -176,10 +178,12 @@ class Trainer:
             raise
         return self.history
 
+    @shares_rows
     def evaluate(self, rows: Part) -> dict[str, float]:
         """Return the loss and all metrics over ``rows``, each counted once. Collective."""
         return self._evaluate(rows, "in evaluation")
 
+    @shares_rows
     def predict(self, rows: Part) -> NDArray[Any]:
         """Return the network's raw outputs for ``rows``, in their order. Collective."""
         return predict(self.model, rows, self.precision, self.comm)

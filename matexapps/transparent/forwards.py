@@ -16,6 +16,7 @@ from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from matexapps.comm.communicator import Communicator
+from matexapps.train.own_sharing import trainer_at_work
 from matexapps.transparent.alike import make_weights_alike, require_alike
 from matexapps.transparent.gradients import MeanGradients
 from matexapps.transparent.inside.part_of_batch import PartOfBatch
@@ -60,7 +61,7 @@ class SharedForwards:
 
     def call(self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any) -> Any:
         """Call ``module`` as the program asked for, on this rank's rows if that is right."""
-        if self.inside or not _has_parameters(module):
+        if self.inside or trainer_at_work() or not _has_parameters(module):
             return original(module, *args, **kwargs)
         self.inside = True
         try:

@@ -19,6 +19,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from matexapps.comm.communicator import Communicator
 from matexapps.devices import choose_device
 from matexapps.train.gradients import GradientAverage, gradient_average
+from matexapps.train.own_sharing import trainer_at_work
 from matexapps.transparent.rows import Averaged, Told
 
 
@@ -90,7 +91,7 @@ class MeanGradients:
             self._groups.pop(number).close()
 
     def _touch(self, groups: set[int]) -> None:
-        if self._paused:
+        if self._paused or trainer_at_work():
             return
         # Backward passes may be nested, as where activations are recomputed; each has its number.
         task = torch._C._current_graph_task_id()

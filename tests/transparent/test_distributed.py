@@ -146,6 +146,27 @@ print("seeds")
 """
 
 
+TRAINER = """
+label = (rows.sum(1) > 0).float().numpy()
+
+def trained():
+    torch.manual_seed(2)
+    model = nn.Linear(3, 1)
+    data = mx.DataSet.from_arrays(rows.numpy(), label, validation=0.0, test=0.0)
+    mx.Trainer(model, batch_size=4, device="cpu").fit(data, epochs=2)
+    return model
+
+with mx.distributed():
+    inside = trained()
+    # After a Trainer, calls are shared out as before.
+    inside.zero_grad()
+    inside(rows).sum().backward()
+    close(inside.weight.grad[0], rows.sum(0))
+outside = trained()
+close(inside.weight, outside.weight)
+print("trainer")
+"""
+
 PROGRAMS = {
     "gradients": WAYS_OF_GRADIENTS,
     "few rows": FEW_ROWS,
@@ -153,6 +174,7 @@ PROGRAMS = {
     "watched": WATCHED,
     "forgotten": FORGOTTEN,
     "seeds": SEEDS,
+    "trainer": TRAINER,
 }
 
 
