@@ -198,6 +198,17 @@ def test_the_checker_finds_a_program_alike_and_leaves_no_trace(run: Exec, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_checker_takes_rounding_for_what_it_is(run: Exec) -> None:
+    # The gradient of a bias before batch normalisation is rounding; Adam makes whole steps of it.
+    before = """
+model = nn.Sequential(nn.Linear(4, 9), nn.BatchNorm1d(9), nn.ReLU(), nn.Linear(9, 1))
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+"""
+    done = run("--check", "program.py", "-n", "3", before=before)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.startswith("the same on one rank and on several: 4 steps, ")
+
+
 DIFFERENCES = {
     "gradient": (
         """

@@ -674,7 +674,7 @@ def outcome(tmp_path_factory):
     ("n", "late"),
     [
         (2, "others"),
-        (3, "first"),
+        pytest.param(3, "first", marks=pytest.mark.slow),
         pytest.param(2, "first", marks=pytest.mark.slow),
         pytest.param(3, "others", marks=pytest.mark.slow),
     ],

@@ -25,6 +25,7 @@ from matexapps.comm.launch import mpi_environment, mpiexec_command
 
 SCRIPTS = Path(__file__).parent / "scripts"
 NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py"))
+SELDOM = [pytest.param(n, marks=pytest.mark.slow) for n in (1, 2)]
 LONGEST_RUN_S = 600.0
 CLOSE = 1e-5
 LOOSER = {
@@ -174,7 +175,7 @@ def assert_same_text(text: str, expected: str, tolerance: float) -> None:
 
 
 @pytest.mark.parametrize("script", NAMES)
-@pytest.mark.parametrize("n", [pytest.param(1, marks=pytest.mark.slow), 2, 3])
+@pytest.mark.parametrize("n", [*SELDOM, 3])
 def test_a_program_gives_what_it_gives_alone(runs: Runs, script: str, n: int) -> None:
     if _needs_keras(script) and importlib.util.find_spec("keras") is None:
         pytest.skip("keras is not installed")
@@ -196,7 +197,7 @@ def test_a_program_gives_what_it_gives_alone(runs: Runs, script: str, n: int) ->
 
 
 @pytest.mark.parametrize("script", NAMES)
-@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("n", [SELDOM[1], 3])
 def test_a_program_is_told_of_calls_that_are_not_shared_out(
     runs: Runs, script: str, n: int
 ) -> None:

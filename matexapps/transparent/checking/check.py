@@ -80,6 +80,7 @@ def _record(script: Path, arguments: Sequence[str], n: int, steps: int, to: Path
     status = run_on_ranks("matexapps", words, n, environment)
     if status or not to.exists():
         raise TrainingError(
-            f"{script} failed on {n} rank{'s' if n > 1 else ''}, so there is nothing to compare"
+            f"{script} failed on {n} rank{'s' if n > 1 else ''}, with the error above, so there is "
+            "nothing to compare"
         )
     return load(to)
