@@ -5,7 +5,7 @@ RANKS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-NOTEBOOKS := notebooks/00_start_here.ipynb notebooks/higgs.ipynb
+NOTEBOOKS := notebooks/00_start_here.ipynb notebooks/higgs.ipynb notebooks/plain_pytorch.ipynb
 
 .PHONY: help setup run test test-slow lint lab bench clean
 
@@ -41,6 +41,7 @@ lab: $(READY)  ## open the notebooks in JupyterLab
 
 bench: $(READY)  ## measure the figures of the README
 	$(BIN)/python benchmarks/step.py --json
+	$(BIN)/python benchmarks/step.py --transparent --json
 	$(BIN)/python benchmarks/checks.py --json
 	$(BIN)/python benchmarks/interactive.py --json
 	$(BIN)/python benchmarks/epoch.py --json
@@ -50,4 +51,4 @@ bench: $(READY)  ## measure the figures of the README
 	$(BIN)/python benchmarks/higgs.py --json
 
 clean:  ## remove the environment and everything built
-	rm -rf $(VENV) build
+	rm -rf $(VENV) build notebooks/build

@@ -135,7 +135,9 @@ def _execute(source: Path, output: Path, n: int, parameters: dict[str, Any]) -> 
 
     encrypted = Config({"KernelManager": {"transport_encryption": "auto"}})
     try:
-        with _environment({RANKS: str(n), HEADLESS: "1"}):
+        # Cells that call programs find those of this environment.
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        with _environment({RANKS: str(n), HEADLESS: "1", "PATH": path}):
             papermill.execute_notebook(
                 str(source),
                 str(output),

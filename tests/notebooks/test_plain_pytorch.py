@@ -38,6 +38,7 @@ def test_the_cell_on_ranks_is_the_cell_that_ran_alone():
     assert SHARED + loop in sources
 
 
+@pytest.mark.slow  # five programs are started, and timed
 def test_it_runs_on_two_ranks_with_the_result_of_one(tmp_path):
     copy = Path(shutil.copy(NOTEBOOK, tmp_path))  # it writes a script beside itself
     parameters = {"epochs": 3, "narrow": 4, "wide": 6}
