@@ -116,8 +116,13 @@ def _parameter_names(notebook: Any) -> list[str]:
         if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", []):
             for statement in _statements(cell.source):
                 targets = getattr(statement, "targets", [getattr(statement, "target", None)])
-                names += [target.id for target in targets if isinstance(target, ast.Name)]
+                names += [name.id for target in targets for name in _named(target)]
     return names
+
+
+def _named(target: ast.expr | None) -> list[ast.Name]:
+    parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
+    return [part for part in parts if isinstance(part, ast.Name)]
 
 
 def _statements(source: str) -> list[ast.stmt]:

@@ -168,17 +168,17 @@ class MpiCommunicator(Communicator):
         what = (", ".join(map(str, counts)), array.dtype, row)
         self._begin("all_gather_rows({0[0]}) of {0[1]} rows {0[2]}", what)
         joined = np.empty((sum(counts), *row), array.dtype)
-        ends = np.cumsum(counts)
-        starts = ends - counts
+        starts = [0, *itertools.accumulate(counts)]
         if joined.nbytes < _MOST_BYTES:
             row_bytes = joined.nbytes // max(1, len(joined))
-            sizes = np.multiply(counts, row_bytes)
+            sizes = [count * row_bytes for count in counts]
+            places = [start * row_bytes for start in starts[:-1]]
             mine, everybody = _as_bytes(array), _as_bytes(joined)
-            request = self._data.Iallgatherv(mine, [everybody, sizes, starts * row_bytes, MPI.BYTE])
+            request = self._data.Iallgatherv(mine, [everybody, sizes, places, MPI.BYTE])
             self._waiting.complete([request], "all_gather_rows", mine, everybody)
             return joined
-        joined[starts[self.rank] : ends[self.rank]] = array
-        for root, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        joined[starts[self.rank] : starts[self.rank + 1]] = array
+        for root, (start, end) in enumerate(itertools.pairwise(starts)):
             self._broadcast(_pieces(joined[start:end]), root)
         return joined
 

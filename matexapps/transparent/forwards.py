@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import compress
-from operator import is_not
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,6 +21,7 @@ from matexapps.transparent.gradients import MeanGradients
 from matexapps.transparent.inside.part_of_batch import PartOfBatch
 from matexapps.transparent.part import Part
 from matexapps.transparent.rows import Cut, Joined, Told, join
+from matexapps.transparent.structure import Structure
 from matexapps.transparent.telling import warn
 from matexapps.transparent.trial import Plan, find_plan, has_numbers, rows_of
 
@@ -33,7 +33,7 @@ class _Known:
     """What was found out about a network."""
 
     plans: dict[Any, Plan | None] = field(default_factory=dict)
-    parameters: list[nn.Parameter] = field(default_factory=list)
+    structure: Structure | None = None
     trained: list[bool] = field(default_factory=list)
     told: Told = lambda: None
     calls: int = 0
@@ -90,7 +90,7 @@ class SharedForwards:
     def _outermost(
         self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any
     ) -> Any:
-        leaves, structure = tree_flatten((args, kwargs))
+        leaves, structure = _flat(args, kwargs)
         if not has_numbers(leaves):
             return original(module, *args, **kwargs)
         network = getattr(module, "_orig_mod", module)
@@ -112,12 +112,14 @@ class SharedForwards:
             leaf if axis is None else _cut(leaf, part, axis, told)
             for leaf, axis in zip(leaves, plan.inputs, strict=True)
         ]
-        args, kwargs = tree_unflatten(here, structure)
+        args, kwargs = (here, {}) if structure is None else tree_unflatten(here, structure)
         # Compiled code would not pass through what acts for all.
         called = network if plan.acts_for_all else module
         self._acting = PartOfBatch(part, plan.inner_axes) if plan.acts_for_all else nullcontext()
         with self._acting:
             outputs = original(called, *args, **kwargs)
+        if type(outputs) is torch.Tensor and plan.outputs[0] is not None:
+            return _whole(outputs, part, plan.outputs[0], told)
         leaves, structure = tree_flatten(outputs)
         whole = [
             leaf if axis is None else _whole(leaf, part, axis, told)
@@ -131,13 +133,16 @@ class SharedForwards:
         Those that the program computes, as in meta learning, get their gradients there, and those
         of lazy modules come with the first call, which every rank computes whole.
         """
-        parameters = list(network.parameters())
-        trained = [parameter.requires_grad for parameter in parameters]
-        if trained != known.trained or any(map(is_not, parameters, known.parameters)):
-            if any(is_lazy(p) or not p.is_leaf for p in parameters):
+        structure = known.structure
+        if structure is None or not structure.holds():
+            structure, known.trained = Structure(network), []
+        trained = [parameter.requires_grad for parameter in structure.parameters]
+        if trained != known.trained:
+            known.structure = None
+            if any(is_lazy(p) or not p.is_leaf for p in structure.parameters):
                 return False
-            known.parameters, known.trained = parameters, trained
-            known.told = self._gradients.watch(list(compress(parameters, trained)))
+            known.structure, known.trained = structure, trained
+            known.told = self._gradients.watch(list(compress(structure.parameters, trained)))
         return True
 
     def _plan(
@@ -150,7 +155,7 @@ class SharedForwards:
     ) -> Plan | None:
         if 0 < rows_of(leaves, 0) < self._comm.world_size:
             return None
-        kind = self._kind(network, leaves, structure)
+        kind = self._kind(network, known, leaves, structure)
         plan = self._known_plan(original, network, known, leaves, structure, kind)
         if plan is not None and plan.acts_for_all:
             # Which tensors inside hold rows is told by their shapes, so each number of rows counts.
@@ -182,11 +187,13 @@ class SharedForwards:
                 )
         return known.plans[kind]
 
-    def _kind(self, network: nn.Module, leaves: list[Any], structure: Any) -> Any:
+    def _kind(self, network: nn.Module, known: _Known, leaves: list[Any], structure: Any) -> Any:
+        assert known.structure is not None
+        modules = (network, *known.structure.inner_modules)
         return (
             structure,
             tuple(map(_leaf_kind, leaves)),
-            tuple((m.training, len(m._forward_hooks)) for m in network.modules()),
+            tuple((m.training, len(m._forward_hooks)) for m in modules),
             torch.is_grad_enabled(),
         )
 
@@ -195,6 +202,13 @@ class SharedForwards:
         inputs = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
         require_alike(f"inputs in call {calls} of {name}", inputs, self._comm)
         require_alike(f"weights in call {calls} of {name}", _state(network), self._comm)
+
+
+def _flat(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Any]:
+    """Return the leaves of the inputs, and how they are nested: None for plain tensors."""
+    if not kwargs and all(type(value) is torch.Tensor for value in args):
+        return list(args), None
+    return tree_flatten((args, kwargs))
 
 
 def _has_parameters(module: nn.Module) -> bool:

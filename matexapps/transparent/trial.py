@@ -61,8 +61,8 @@ def find_plan(
     call : callable
         Calls the network: ``call(network, *args, **kwargs)``.
     network : nn.Module
-    leaves, structure : list, TreeSpec
-        The arguments, flattened.
+    leaves, structure : list, TreeSpec or None
+        The arguments, flattened; None where they are plain tensors.
     comm : Communicator
 
     Returns
@@ -133,12 +133,12 @@ def _try(
     watching, axes = WholeBatch(), dict[Seen, int | None]()
     try:
         with _unseen():
-            args, kwargs = tree_unflatten(_clones(leaves), structure)
+            args, kwargs = _nested(_clones(leaves), structure)
             with watching:
                 whole = call(network, *args, **kwargs)
             expected, after = snapshot.changes(), generators()
             snapshot.restore()
-            args, kwargs = tree_unflatten(_clones(cut(leaves, inputs, part)), structure)
+            args, kwargs = _nested(_clones(cut(leaves, inputs, part)), structure)
             with PartOfBatch(part, axes, watching.seen) as mode:
                 mine = call(network, *args, **kwargs)
             seen = snapshot.changes()
@@ -167,6 +167,10 @@ def cut(leaves: list[Any], axes: Axes, part: Part) -> list[Any]:
         leaf if axis is None else part.cut(leaf, axis)
         for leaf, axis in zip(leaves, axes, strict=True)
     ]
+
+
+def _nested(leaves: list[Any], structure: Any) -> Any:
+    return (leaves, {}) if structure is None else tree_unflatten(leaves, structure)
 
 
 def _clones(leaves: list[Any]) -> list[Any]:
