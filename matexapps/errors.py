@@ -21,6 +21,10 @@ class PeerAborted(CommunicationError):
     """Another rank stopped with an error, so this one was freed from its wait."""
 
 
+class RankLost(CommunicationError):
+    """Another rank's process is gone; the others can go on without it."""
+
+
 class DeadlineExceeded(CommunicationError):
     """Other ranks did not arrive in time."""
 

@@ -81,17 +81,14 @@ class Agreement:
             call = _call(operation, detail, array.dtype, array.shape)
         # The lowest of the numbers and, negated, the highest: alike only if all are.
         self._mine[0], self._mine[1] = call.number, -call.number
-        request = self._comm.Iallreduce(self._mine, self._lowest, op=MPI.MIN)
-        self._waiting.complete([request], call.text, self._mine, self._lowest)
+        buffers = self._mine, self._lowest
+        request = self._waiting.begin(call.text, self._comm.Iallreduce, *buffers, op=MPI.MIN)
+        self._waiting.complete([request], call.text, *buffers)
         lowest, highest_negated = self._lowest.tolist()
         if lowest != -highest_negated:
             calls = self._gather(f"{call.text} at {call_site()}".encode())
             self._waiting.give_up("ranks did not run the same collective", tell=False)
             raise MismatchedCollectives(_report(calls))
-
-    def close(self) -> None:
-        """Give back the communicator. Collective."""
-        self._comm.Free()
 
 
 def _report(calls: list[bytes]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
@@ -52,12 +53,18 @@ class Communicator(ABC):
         The same among the ranks of this host.
     hostname : str
         The host this rank runs on.
+    outlives_ranks : bool
+        Whether ranks can go on after the death of one.
+    timeout_s : float
+        The longest that one wait for other ranks may take, in seconds.
     renewals : int
         How often it was broken and has been opened again by
         :func:`matexapps.comm.world.renew_worlds`.
     """
 
     renewals: int = 0
+    outlives_ranks: bool = False
+    timeout_s: float
     rank: int
     world_size: int
     local_rank: int
@@ -124,6 +131,17 @@ class Communicator(ABC):
     @abstractmethod
     def abort(self, reason: str) -> None:
         """Free the other ranks from their waits with a ``PeerAborted``. Not collective."""
+
+    @abstractmethod
+    def losses_expected(self) -> AbstractContextManager[None]:
+        """Inside, ranks that give no sign of life at a wait's deadline are ended: they are lost.
+
+        Elsewhere such a wait ends with a ``DeadlineExceeded``. Not collective.
+        """
+
+    @abstractmethod
+    def agree_that_all_is_well(self) -> None:
+        """Return on every rank, or raise ``RankLost`` on every rank."""
 
     @abstractmethod
     def close(self) -> None:

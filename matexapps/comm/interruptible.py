@@ -21,6 +21,7 @@ import numpy as np
 from mpi4py import MPI
 from numpy.typing import NDArray
 
+from matexapps.comm.base import base
 from matexapps.comm.waiting import Waiting
 from matexapps.errors import CommunicationError
 
@@ -53,7 +54,7 @@ class InterruptibleComm(MPI.Intracomm):
 
     def __new__(cls, comm: MPI.Intracomm | None = None) -> InterruptibleComm:
         new: InterruptibleComm = super().__new__(cls, comm)
-        new._waiting = Waiting(math.inf)
+        new._waiting = Waiting(math.inf, base())
         return new
 
     @property
@@ -257,7 +258,8 @@ def _patient(name: str, twin: str) -> Callable[..., None]:
 
     def method(self: InterruptibleComm, *args: Any, **kwargs: Any) -> None:
         self._begin()
-        self._finish(start(self, *args, **kwargs), name, args, kwargs)
+        request = self._waiting.begin(f"MPI {name}", start, self, *args, **kwargs)
+        self._finish(request, name, args, kwargs)
 
     method.__name__, method.__doc__ = name, getattr(MPI.Intracomm, name).__doc__
     return method
@@ -275,25 +277,29 @@ class InterruptibleWorld(InterruptibleComm):
 
     def renew(self) -> None:
         """Give it a new handle after it was broken, so that names for it stay good. Collective."""
-        fresh, ready = _MPI_WORLD.Idup()
-        self._waiting = Waiting(math.inf)
-        self._waiting.complete([ready], "opening the world")
+        fresh = _duplicate()
+        self._waiting = Waiting(math.inf, base())
         ctypes.memmove(MPI._addressof(self), MPI._addressof(fresh), MPI._sizeof(MPI.Comm))
         self.renewals += 1
 
-
-_MPI_WORLD = MPI.COMM_WORLD
+    def revoke(self) -> None:
+        """End every wait of every rank on it, for a rank is gone. Not collective."""
+        self._waiting.give_up("a rank was lost", tell=False)
+        self.Revoke()
 
 
 def make_world_interruptible() -> InterruptibleWorld:
     """Put an interruptible world in the place of ``MPI.COMM_WORLD`` and return it. Collective."""
-    from matexapps.comm import mpi  # noqa: F401  # has to take MPI's own world first
-
-    fresh, ready = _MPI_WORLD.Idup()
-    Waiting(math.inf).complete([ready], "opening the world")
-    world = InterruptibleWorld(fresh)
+    world = InterruptibleWorld(_duplicate())
     MPI.COMM_WORLD = world  # type: ignore[misc]
     return world
+
+
+def _duplicate() -> MPI.Intracomm:
+    waiting = Waiting(math.inf, base())
+    duplicate, ready = waiting.begin("opening the world", base().comm.Idup)
+    waiting.complete([ready], "opening the world")
+    return duplicate
 
 
 def _starts(lengths: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,9 +15,12 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 
 from matexapps.comm.agreement import Agreement
+from matexapps.comm.base import Member, base, fault_tolerant
 from matexapps.comm.c_library import CLibrary, load_c_library, with_handles
 from matexapps.comm.communicator import Communicator, MeanBuffer, Op
-from matexapps.comm.mean_buffers import CheckedMean, MessageMean, SharedMemoryMean
+from matexapps.comm.mean_buffers import MessageMean, SharedMemoryMean
+from matexapps.comm.shared_memory import shared_memory
+from matexapps.comm.shared_rows import SharedRows
 from matexapps.comm.waiting import Waiting
 from matexapps.errors import CommunicationError
 
@@ -24,8 +29,8 @@ T = TypeVar("T")
 _PIECE_BYTES = 4 * 1024 * 1024
 # Counts and places in a message of parts are C ints.
 _MOST_BYTES = 2**31
-# Not the world that matexapps.comm.interruptible may put in its place.
-_WORLD = MPI.COMM_WORLD
+# More would leave the processor's cache.
+_SHARED_BYTES = 1024 * 1024
 _OPS = {"sum": MPI.SUM, "max": MPI.MAX, "min": MPI.MIN}
 
 
@@ -37,39 +42,81 @@ class MpiCommunicator(Communicator):
     are checked, a third carries the checks.
     """
 
+    ends_silent = False
+
     def __init__(self, timeout_s: float, check: bool) -> None:
-        self.rank, self.world_size = _WORLD.rank, _WORLD.size
         self.hostname = MPI.Get_processor_name()
-        self._timeout_s, self._check = timeout_s, check
+        self.outlives_ranks = fault_tolerant()
+        self.timeout_s, self._check = timeout_s, check
         self._open()
 
     def _open(self) -> None:
-        self._waiting = Waiting(self._timeout_s)
-        self._data, data_ready = _WORLD.Idup()
-        self._control, control_ready = _WORLD.Idup()
-        self._waiting.complete([data_ready, control_ready], "opening the world")
+        self._base = base()
+        world = self._base.comm
+        self.rank, self.world_size = world.rank, world.size
+        self._waiting = Waiting(self.timeout_s, self._base)
+        self._waiting.ends_silent = self.ends_silent
+        self._all: list[MPI.Intracomm] = []
+        self._data, self._control = self._duplicate(world), self._duplicate(world)
         self._waiting.listen_on(self._control)
-        node = self._data.Split_type(MPI.COMM_TYPE_SHARED, key=self.rank)
-        self._node = MPI.Intracomm(node)
-        self.local_rank, self.local_size = self._node.rank, self._node.size
+        self._introduce()
+        self._mean_buffers = itertools.count(1)
+        self._shared_rows = SharedRows(self._share)
+        self._agreement = self._open_agreement(self._check)
+
+    def _duplicate(self, comm: MPI.Intracomm) -> MPI.Intracomm:
+        duplicate, ready = self._waiting.begin("opening the world", comm.Idup)
+        self._waiting.complete([ready], "opening the world")
+        self._all.append(duplicate)
+        return duplicate
+
+    def _introduce(self) -> None:
+        """Learn who the others are, and which of them share this rank's memory."""
+        me = (self.hostname, _memory_namespace()), os.getpid(), self._base.roll is None
+        everybody = [pickle.loads(packed) for packed in self._all_gather(_pack(me))]
+        here = [rank for rank, (place, *_) in enumerate(everybody) if place == me[0]]
+        self.local_rank, self.local_size = here.index(self.rank), len(here)
         if self.local_size > (os.cpu_count() or 1):
             self._waiting.yield_at_once()
-        self._mean_buffers = itertools.count(1)
-        self._agreement = self._open_agreement(self._check)
+        if fault_tolerant() and any(unknown for *_, unknown in everybody):
+            self._base.members = [
+                Member(rank, host, pid) for rank, ((host, _), pid, _) in enumerate(everybody)
+            ]
+            self._base.roll = self._duplicate(self._base.comm)
+            self._all.remove(self._base.roll)
 
     def _open_agreement(self, wanted: bool) -> Agreement | None:
         wanted_by_any = np.array([wanted], np.uint8)
         self._all_reduce([wanted_by_any], "max")
         if not wanted_by_any[0]:
             return None
-        comm, ready = self._data.Idup()
-        self._waiting.complete([ready], "opening the world")
-        return Agreement(comm, self._waiting, self._all_gather)
+        return Agreement(self._duplicate(self._data), self._waiting, self._all_gather)
 
     def renew(self) -> None:
-        """Open it again after it was broken. Collective; buffers made before stay broken."""
+        """Open it again over the ranks that are there. Collective; buffers made before are lost."""
         self._open()
         self.renewals += 1
+
+    def revoke(self) -> None:
+        """End every wait of every rank on it, for a rank is gone. Not collective."""
+        self._waiting.give_up("a rank was lost", tell=False)
+        for comm in self._all:
+            if comm != MPI.COMM_NULL:
+                comm.Revoke()
+
+    @contextmanager
+    def losses_expected(self) -> Iterator[None]:
+        """Inside, ranks that give no sign of life at the deadline are ended, and count as lost."""
+        before, self.ends_silent = self.ends_silent, True
+        self._waiting.ends_silent = True
+        try:
+            yield
+        finally:
+            self._waiting.ends_silent = self.ends_silent = before
+
+    def agree_that_all_is_well(self) -> None:
+        self._refuse_if_broken()
+        self._wait_for("the end", self._data.Iagree, np.ones(1, np.int32))
 
     @property
     def closed(self) -> bool:
@@ -101,13 +148,23 @@ class MpiCommunicator(Communicator):
                 f"({self._waiting.broken_by}); open a new one with open_world()"
             )
 
+    def _meet(self, operation: str, detail: object) -> None:
+        """Return once every rank has called this; a check is a meeting, too."""
+        self._begin(operation, detail)
+        if self._agreement is None:
+            self._barrier()
+
     def barrier(self) -> None:
         self._begin("barrier()")
         self._barrier()
 
     def _barrier(self) -> None:
         self._refuse_if_broken()
-        self._waiting.complete([self._data.Ibarrier()], "barrier")
+        self._wait_for("barrier", self._data.Ibarrier)
+
+    def _wait_for(self, what: str, operation: Any, *buffers: Any, **settings: Any) -> None:
+        request = self._waiting.begin(what, operation, *buffers, **settings)
+        self._waiting.complete([request], what, *buffers)
 
     def broadcast(self, array: NDArray[Any], root: int = 0) -> None:
         pieces = _pieces(array)
@@ -116,7 +173,7 @@ class MpiCommunicator(Communicator):
 
     def _broadcast(self, pieces: list[NDArray[Any]], root: int) -> None:
         for piece in pieces:
-            self._waiting.complete([self._data.Ibcast(piece, root=root)], "broadcast", piece)
+            self._wait_for("broadcast", self._data.Ibcast, piece, root=root)
 
     def all_reduce(self, array: NDArray[Any], op: Op = "sum") -> None:
         pieces = _pieces(array)
@@ -125,12 +182,14 @@ class MpiCommunicator(Communicator):
 
     def _all_reduce(self, pieces: list[NDArray[Any]], op: Op) -> None:
         for piece in pieces:
-            request = self._data.Iallreduce(MPI.IN_PLACE, piece, op=_OPS[op])
-            self._waiting.complete([request], "all_reduce", piece)
+            self._wait_for("all_reduce", self._data.Iallreduce, MPI.IN_PLACE, piece, op=_OPS[op])
 
     def broadcast_object(self, value: T, root: int = 0) -> T:
         content = _pack(value) if self.rank == root else b""
         self._begin("broadcast_object(root={})", root)
+        return self._broadcast_packed(value, content, root)
+
+    def _broadcast_packed(self, value: T, content: bytes, root: int) -> T:
         length = np.array([len(content)], np.int64)
         self._broadcast([length], root)
         data = np.empty(int(length[0]), np.uint8)
@@ -155,8 +214,8 @@ class MpiCommunicator(Communicator):
         self._all_reduce([lengths], "sum")
         joined = np.empty(int(lengths.sum()), np.uint8)
         starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-        request = self._data.Iallgatherv(mine, [joined, lengths, starts, MPI.BYTE])
-        self._waiting.complete([request], "all_gather", mine, joined)
+        parts = [joined, lengths, starts, MPI.BYTE]
+        self._wait_for("all_gather", self._data.Iallgatherv, mine, parts)
         return [joined[s : s + n].tobytes() for s, n in zip(starts, lengths, strict=True)]
 
     def all_gather_rows(
@@ -165,17 +224,23 @@ class MpiCommunicator(Communicator):
         if counts is None:
             counts = self.all_gather_object(len(array))
         row = array.shape[1:]
-        what = (", ".join(map(str, counts)), array.dtype, row)
-        self._begin("all_gather_rows({0[0]}) of {0[1]} rows {0[2]}", what)
+        what = (tuple(counts), array.dtype, row)
+        call = "all_gather_rows{0[0]} of {0[1]} rows {0[2]}", what
         joined = np.empty((sum(counts), *row), array.dtype)
         starts = [0, *itertools.accumulate(counts)]
+        if joined.nbytes <= _SHARED_BYTES and self.local_size == self.world_size:
+            self._refuse_if_broken()
+            first = starts[self.rank] * (joined.nbytes // max(1, len(joined)))
+            meet = partial(self._meet, *call)
+            self._shared_rows.join(_as_bytes(array), first, _as_bytes(joined), meet)
+            return joined
+        self._begin(*call)
         if joined.nbytes < _MOST_BYTES:
             row_bytes = joined.nbytes // max(1, len(joined))
             sizes = [count * row_bytes for count in counts]
             places = [start * row_bytes for start in starts[:-1]]
-            mine, everybody = _as_bytes(array), _as_bytes(joined)
-            request = self._data.Iallgatherv(mine, [everybody, sizes, places, MPI.BYTE])
-            self._waiting.complete([request], "all_gather_rows", mine, everybody)
+            parts = [_as_bytes(joined), sizes, places, MPI.BYTE]
+            self._wait_for("all_gather_rows", self._data.Iallgatherv, _as_bytes(array), parts)
             return joined
         joined[starts[self.rank] : starts[self.rank + 1]] = array
         for root, (start, end) in enumerate(itertools.pairwise(starts)):
@@ -183,16 +248,21 @@ class MpiCommunicator(Communicator):
         return joined
 
     def mean_buffer(self, length: int, dtype: type[np.floating[Any]]) -> MeanBuffer:
-        self._begin("mean_buffer({0[0]}, {0[1]})", (length, np.dtype(dtype).name))
+        what = length, np.dtype(dtype).name
+        self._begin("mean_buffer({0[0]}, {0[1]})", what)
         self._barrier()
-        buffer: MeanBuffer
+        call = "average() of mean buffer {0[0]} of {0[2]} ({0[1]},)", (next(self._mean_buffers), *what)
         if self.local_size == self.world_size:
-            buffer = SharedMemoryMean(self._node, self._barrier, length, dtype)
-        else:
-            buffer = MessageMean(self._data, self._waiting, length, dtype)
-        if self._agreement is None:
-            return buffer
-        return CheckedMean(buffer, next(self._mean_buffers), self._begin)
+            meet, place = partial(self._meet, *call), (self.rank, self.world_size)
+            return SharedMemoryMean(self._share, meet, self._barrier, *place, length, dtype)
+        begin = partial(self._begin, *call)
+        return MessageMean(self._data, self._waiting, begin, length, dtype)
+
+    def _share(self, size: int) -> NDArray[np.uint8]:
+        return shared_memory(size, self.rank == 0, self._tell, self._barrier)
+
+    def _tell(self, text: str) -> str:
+        return self._broadcast_packed(text, _pack(text), 0)
 
     def c_library(self, names: Sequence[str]) -> CLibrary | None:
         self._begin("c_library({})", ", ".join(names))
@@ -210,10 +280,16 @@ class MpiCommunicator(Communicator):
         if self.broken or self.closed:
             return
         self._begin("close()")
-        if self._agreement is not None:
-            self._agreement.close()
-        for comm in (self._node, self._data, self._control):
+        for comm in self._all:
             comm.Free()
+
+
+def _memory_namespace() -> str:
+    """Return what ranks that can share memory have in common, besides their host's name."""
+    try:
+        return os.readlink("/proc/self/ns/ipc")
+    except OSError:
+        return ""
 
 
 def _pack(value: Any) -> bytes:

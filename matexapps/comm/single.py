@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,6 +23,7 @@ class SingleProcess(Communicator):
         self.rank = self.local_rank = 0
         self.world_size = self.local_size = 1
         self.hostname = socket.gethostname()
+        self.timeout_s = math.inf
 
     @property
     def waited_s(self) -> float:
@@ -64,6 +67,13 @@ class SingleProcess(Communicator):
 
     def abort(self, reason: str) -> None:
         """There is nobody to free."""
+
+    def losses_expected(self) -> AbstractContextManager[None]:
+        """There is nobody to lose."""
+        return nullcontext()
+
+    def agree_that_all_is_well(self) -> None:
+        """There is nobody to lose."""
 
     def close(self) -> None:
         """There is nothing to give back."""

@@ -2,7 +2,7 @@
 
 A blocking MPI call does not notice Python's interrupts, so a rank here posts a nonblocking call and
 tests it in a loop. Between tests Python can raise ``KeyboardInterrupt``, the deadline is watched,
-and a message that another rank has given up is received.
+and a message that another rank has given up, or is gone, is received.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from mpi4py import MPI
 
+from matexapps.comm.base import Base, fault_tolerant, is_loss
 from matexapps.comm.long_waits import LongWaits
-from matexapps.errors import CommunicationError, DeadlineExceeded, PeerAborted
+from matexapps.errors import CommunicationError, DeadlineExceeded, PeerAborted, RankLost
+
+T = TypeVar("T")
 
 _ABORT_TAG = 1
 _SPIN_S = 300e-6
@@ -24,6 +26,7 @@ _YIELD_S = 20e-3
 _NAP_S = 50e-6
 _LOOK_EVERY_S = 2e-3
 _GRACE_S = 0.25
+_ROLL_S = 3.0
 
 
 class Waiting:
@@ -33,10 +36,22 @@ class Waiting:
     ----------
     timeout_s : float
         The longest that a single wait may take, in seconds.
+    base : Base
+        The ranks whose loss ends a wait, where MPI tells of it.
+    after_loss : bool
+        Whether that there was a loss is known already.
+
+    Attributes
+    ----------
+    ends_silent : bool
+        Whether ranks that give no sign of life at the deadline are ended, so that they count as
+        lost, rather than the wait be given up.
     """
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, timeout_s: float, base: Base, after_loss: bool = False) -> None:
         self.timeout_s = timeout_s
+        self.ends_silent = after_loss
+        self._base, self._after_loss = base, after_loss
         self.waited_s = 0.0
         self.broken_by: str | None = None
         self._long_waits = LongWaits()
@@ -53,6 +68,19 @@ class Waiting:
         """Never spin: there are more ranks than cores, and the one waited for needs this core."""
         self._spin_s = 0.0
 
+    def begin(self, what: str, operation: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Return what a nonblocking operation does, such as its request.
+
+        Raises
+        ------
+        RankLost
+            If a rank is gone.
+        """
+        try:
+            return operation(*args, **kwargs)
+        except MPI.Exception as error:
+            raise self._failed(what, error) from error
+
     def complete(self, requests: list[MPI.Request], what: str, *buffers: Any) -> None:
         """Wait until all ``requests`` are complete.
 
@@ -64,9 +92,17 @@ class Waiting:
             If the others do not arrive within ``timeout_s``.
         PeerAborted
             If another rank gave up.
+        RankLost
+            If a rank is gone.
         """
-        if not MPI.Request.Testall(requests):
-            self.until(partial(MPI.Request.Testall, requests), what, requests, *buffers)
+        # One by one: of several, MPI would not say what went wrong.
+        try:
+            if all(request.Test() for request in requests):
+                return
+        except MPI.Exception as error:
+            self._unfinished.append((requests, buffers))
+            raise self._failed(what, error) from error
+        self.until(lambda: all(r.Test() for r in requests), what, requests, *buffers)
 
     def until(self, ready: Callable[[], bool], what: str, *kept: Any) -> None:
         """Wait until ``ready`` says yes; ``kept`` and exceptions as for :meth:`complete`."""
@@ -76,18 +112,27 @@ class Waiting:
         try:
             self._loop(ready, what, start)
             well = True
+        except MPI.Exception as error:
+            self._unfinished.append(kept)
+            raise self._failed(what, error) from error
         except BaseException as error:
             self._unfinished.append(kept)
-            self.give_up(
-                f"{type(error).__name__}: {error}", tell=not isinstance(error, PeerAborted)
-            )
-            if isinstance(error, MPI.Exception):
-                raise CommunicationError(f"MPI failed in {what}: {error}") from error
+            known = isinstance(error, PeerAborted | RankLost)
+            self.give_up(f"{type(error).__name__}: {error}", tell=not known)
             raise
         finally:
             elapsed = time.perf_counter() - start
             self.waited_s += elapsed
             self._long_waits.end(elapsed, well)
+
+    def _failed(self, what: str, error: MPI.Exception) -> CommunicationError:
+        failure: CommunicationError
+        if fault_tolerant() and is_loss(error):
+            failure = RankLost(f"a rank was lost during {what}")
+        else:
+            failure = CommunicationError(f"MPI failed in {what}: {error}")
+        self.give_up(f"{type(failure).__name__}: {failure}", tell=not isinstance(failure, RankLost))
+        return failure
 
     def _loop(self, ready: Callable[[], bool], what: str, start: float) -> None:
         clock = time.perf_counter
@@ -100,13 +145,14 @@ class Waiting:
             elif elapsed > self._spin_s:
                 os.sched_yield()
             if now > next_look:
+                self._look_for_loss()
                 self._look_for_abort()
                 if self._abort is not None:
                     # The one that gave up may have done so after this exchange, which then ends.
                     if _ends_soon(ready):
                         return
                     raise self._abort
-                if elapsed > self.timeout_s:
+                if elapsed > self.timeout_s and not (self.ends_silent and self._silent_ended()):
                     raise DeadlineExceeded(
                         f"waited {elapsed:.0f} s in {what} for other ranks, which is the limit; "
                         "look for a rank that is stuck or took another branch, or allow more "
@@ -114,6 +160,23 @@ class Waiting:
                     )
                 self._long_waits.watch(elapsed)
                 next_look = now + _LOOK_EVERY_S
+
+    def _look_for_loss(self) -> None:
+        if not fault_tolerant():
+            return
+        if not self._after_loss and self._base.revoked:
+            raise RankLost("a rank was lost, as another one found")
+        self._base.answer()
+
+    def _silent_ended(self) -> bool:
+        """End the ranks that give no sign of life; return whether there are such."""
+        silent = self._base.call_the_roll()
+        until = time.perf_counter() + _ROLL_S
+        while silent and time.perf_counter() < until:
+            self._look_for_loss()
+            silent -= self._base.answered()
+            time.sleep(_NAP_S)
+        return bool(self._base.end(silent))
 
     def _look_for_abort(self) -> None:
         control = self._control

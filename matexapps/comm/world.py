@@ -7,10 +7,14 @@ import os
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+import numpy as np
+
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.single import SingleProcess
+from matexapps.errors import RankLost
 
 if TYPE_CHECKING:
+    from matexapps.comm.base import Member
     from matexapps.comm.interruptible import InterruptibleWorld
     from matexapps.comm.mpi import MpiCommunicator
 
@@ -88,13 +92,20 @@ def renew_worlds() -> None:
     Collective over all ranks, at a moment when none of them is in another collective. What not
     every rank holds any more stays broken.
     """
+    if _several_ranks():
+        _renew(everything=False)
+
+
+def _renew(everything: bool) -> None:
     global _numbers
-    if not _several_ranks():
-        return
     from matexapps.comm.mpi import MpiCommunicator
 
     with MpiCommunicator(_RENEWAL_TIMEOUT_S, check=False) as comm:
-        held = {number: world.broken for number, world in _worlds.items() if not world.closed}
+        held = {
+            number: everything or world.broken
+            for number, world in _worlds.items()
+            if not world.closed
+        }
         # Work that was cut short may have opened one more on some ranks than on others.
         upcoming = next(_numbers)
         everywhere = comm.all_gather_object((held, upcoming))
@@ -103,3 +114,36 @@ def renew_worlds() -> None:
     for number in sorted(common):
         if any(held[number] for held, _ in everywhere):
             _worlds[number].renew()
+
+
+def go_on_without_the_lost(timeout_s: float) -> list[Member]:
+    """Go on with the ranks that are still there, in place. Collective over them.
+
+    All communicators are opened again over them; ranks are numbered anew, in the same order.
+
+    Parameters
+    ----------
+    timeout_s : float
+        The longest that the others may take to notice.
+
+    Returns
+    -------
+    list of Member
+        Who was lost, by the numbers they had.
+    """
+    from matexapps.comm.base import base, shrink
+    from matexapps.comm.waiting import Waiting
+
+    lost: list[Member] = []
+    while True:
+        for world in list(_worlds.values()):
+            world.revoke()
+        try:
+            lost += shrink(Waiting(timeout_s, base(), after_loss=True))
+            _renew(everything=True)
+            waiting = Waiting(timeout_s, base())
+            agreed = waiting.begin("the end", base().comm.Iagree, np.ones(1, np.int32))
+            waiting.complete([agreed], "the end")
+        except RankLost:
+            continue
+        return lost

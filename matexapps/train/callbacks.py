@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import torch
 
+from matexapps.data.batches.batch import Batch
 from matexapps.errors import TrainingError, did_you_mean
 from matexapps.train.checkpoint import save_checkpoint
 from matexapps.train.training import Training
@@ -21,6 +22,9 @@ class Callback:
 
     def on_epoch_start(self, trainer: Training) -> None:
         """Called before the first step of an epoch."""
+
+    def on_batch(self, trainer: Training, batch: Batch) -> None:
+        """Called with this rank's part of a batch, before anything is computed of it."""
 
     def on_step_end(self, trainer: Training) -> None:
         """Called after the optimiser's step."""

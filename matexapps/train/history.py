@@ -17,9 +17,12 @@ class History:
     rows : list of dict
         Keys: epoch (from 1), loss and validation_loss (means over rows), the validation metrics
         by name, learning_rate, rows_per_s (of all ranks), seconds.
+    events : list of dict
+        What befell the ranks meanwhile: see :func:`matexapps.train.recovery.event_of`.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def frame(self) -> pd.DataFrame:

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from matexapps.errors import TrainingError
 
+# In the order in which they come where epoch and step are the same.
+HOOKS = ("on_epoch_end", "on_fit_end", "on_fit_start", "on_epoch_start", "on_step_end")
+
 
 @dataclass
 class Position:
@@ -27,6 +30,10 @@ class Position:
         The current epoch's settled losses: sum of weight times mean loss, sum of weights.
     seconds : float
         Time spent in the current epoch so far.
+    hook : str
+        The hook of which callbacks were told last.
+    told : int
+        How many of them have been.
     """
 
     epoch: int = 0
@@ -34,8 +41,19 @@ class Position:
     loss_sum: float = 0.0
     weight_sum: float = 0.0
     seconds: float = 0.0
+    hook: str = "on_epoch_end"
+    told: int = 0
     _losses: list[torch.Tensor | float] = field(default_factory=list, repr=False)
     _weights: list[torch.Tensor | float] = field(default_factory=list, repr=False)
+
+    @property
+    def order(self) -> tuple[int, int, int, int]:
+        """Of two positions in one training, the later one has the larger order."""
+        return self.epoch, self.step, HOOKS.index(self.hook), self.told
+
+    def reach(self, hook: str) -> None:
+        """Come to where callbacks are told of a hook."""
+        self.hook, self.told = hook, 0
 
     @property
     def mean_loss(self) -> float:
@@ -47,6 +65,7 @@ class Position:
         self._losses.append(loss)
         self._weights.append(weight)
         self.step += 1
+        self.reach("on_step_end")
 
     @property
     def not_finite(self) -> int | None:

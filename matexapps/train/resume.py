@@ -8,16 +8,17 @@ from typing import Any
 
 import torch
 
-from matexapps.errors import CheckpointError
+from matexapps.errors import CheckpointError, TrainingError
 from matexapps.train.callbacks import Checkpointing
 from matexapps.train.checkpoint import list_checkpoints, load_checkpoint
 from matexapps.train.position import Position
-from matexapps.train.training import Training
+from matexapps.train.recovery import Fit
+from matexapps.train.training import RandomState, Training
 
 
 def take_snapshot(trainer: Training) -> dict[str, Any]:
     """Return the whole state of training as tensors and plain values. Collective."""
-    states = trainer.comm.all_gather_object(_random_state())
+    states = trainer.comm.all_gather_object(random_state())
     return {**_state(trainer), "random_states": states}
 
 
@@ -51,7 +52,7 @@ def restore(trainer: Training, path: str | Path) -> None:
         ) from error
     states = snapshot["random_states"]
     if len(states) == trainer.comm.world_size:
-        _set_random_state(states[trainer.comm.rank])
+        set_random_state(states[trainer.comm.rank])
     elif trainer.position.step:
         warnings.warn(
             f"the checkpoint was made on {len(states)} ranks, this is {trainer.comm.world_size}: "
@@ -67,10 +68,32 @@ def _newest(trainer: Training, path: Path) -> dict[str, Any] | None:
     return load_checkpoint(path)
 
 
-def synchronise(trainer: Training) -> None:
-    """Bring all ranks to rank 0's state, after a stop that met them at different steps."""
-    trainer.position.settle()
-    _apply(trainer, trainer.comm.broadcast_object(_state(trainer)))
+def synchronise(trainer: Training, fit: Fit) -> None:
+    """Bring all ranks to the state of the one that came furthest. Collective.
+
+    After a stop or a loss, some ranks may have finished a step, or told a callback, that others
+    have not.
+    """
+    mine = (fit.stage, *trainer.position.order)
+    everybody = trainer.comm.all_gather_object(mine)
+    furthest = everybody.index(max(everybody))
+    state: dict[str, Any] = {}
+    error: Exception | None = None
+    if trainer.comm.rank == furthest:
+        try:
+            trainer.position.settle()
+            state = {**_state(trainer), "at": trainer.position, "stop": trainer.stop}
+        except TrainingError as caught:
+            error = caught
+    trainer.comm.agree(error)
+    state = trainer.comm.broadcast_object(state, furthest)
+    _apply(trainer, state)
+    trainer.position, trainer.stop = state["at"], state["stop"]
+    fit.stage = everybody[furthest][0]
+    if mine == everybody[furthest] and trainer.random_before_step is not None:
+        # The step that was broken off here is taken again.
+        set_random_state(trainer.random_before_step)
+    trainer.random_before_step = None
 
 
 def _state(trainer: Training) -> dict[str, Any]:
@@ -118,14 +141,16 @@ def _restore_callbacks(trainer: Training, saved: list[list[Any]]) -> None:
             callback.load_state(match[1])
 
 
-def _random_state() -> dict[str, torch.Tensor]:
+def random_state() -> RandomState:
+    """Return the state of torch's random number generators on this rank."""
     states = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_initialized():
         states["cuda"] = torch.cuda.get_rng_state()
     return states
 
 
-def _set_random_state(states: dict[str, torch.Tensor]) -> None:
+def set_random_state(states: RandomState) -> None:
+    """Bring torch's random number generators back to a state."""
     torch.set_rng_state(states["cpu"])
     if "cuda" in states and torch.cuda.is_available():
         torch.cuda.set_rng_state(states["cuda"])

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from matexapps.comm.communicator import Communicator
+from matexapps.comm.survival import Loss, survive
 from matexapps.comm.world import open_world
 from matexapps.data.batches.batch import Batch, Loader
 from matexapps.data.batches.loader import open_loader
@@ -19,6 +21,7 @@ from matexapps.data.dataset import DataSet
 from matexapps.data.matex_names import Part
 from matexapps.devices import choose_device
 from matexapps.errors import TrainingError
+from matexapps.progress import report
 from matexapps.train.callbacks import Callback
 from matexapps.train.evaluation import evaluate, predict
 from matexapps.train.gradients import GradientAverage, global_gradient, gradient_average
@@ -30,15 +33,27 @@ from matexapps.train.own_sharing import shares_rows
 from matexapps.train.pace import Pace
 from matexapps.train.position import Position
 from matexapps.train.precision import Precision, PrecisionName
+from matexapps.train.recovery import Fit, Stage, choose_recovery, event_of
 from matexapps.train.replicas import (
     check_replicas,
     refuse_what_cannot_be_shared,
     seed_rank,
     share_initial_weights,
 )
-from matexapps.train.resume import restore, synchronise, take_snapshot
+from matexapps.train.resume import random_state, restore, synchronise, take_snapshot
 from matexapps.train.standardize import fit_standardize
+from matexapps.train.training import RandomState
 from matexapps.train.whereabouts import Whereabouts, add_place, ids_of_step, shown
+
+T = TypeVar("T")
+
+# Steps have their place noted with their batch.
+_WHEN = {
+    "on_fit_start": "before the first epoch",
+    "on_epoch_start": "at the start of epoch {1}",
+    "on_epoch_end": "at the end of epoch {0}",
+    "on_fit_end": "after the last epoch",
+}
 
 SchedulerFactory = Callable[[torch.optim.Optimizer, int], Any]
 
@@ -79,6 +94,10 @@ class Trainer:
     device : {"auto", "cpu", "cuda"}
     comm : Communicator or None
         The ranks to train on; default: all of them.
+    recovery : {"shrink", "abort"} or None
+        What is done when ranks die. ``"shrink"``: those that are left share out the rows and go on
+        from the step under way. ``"abort"``: training ends. Default: shrink, where MPI lets ranks
+        outlive others.
 
     Raises
     ------
@@ -102,6 +121,7 @@ class Trainer:
         seed: int = 0,
         device: str = "auto",
         comm: Communicator | None = None,
+        recovery: str | None = None,
     ) -> None:
         if batch_size < 1:
             raise TrainingError(f"batch_size must be at least 1, got {batch_size}")
@@ -112,7 +132,8 @@ class Trainer:
                 f"schedule_every must be 'epoch' or 'batch', got {schedule_every!r}"
             )
         self.comm = comm if comm is not None else open_world()
-        self.rank_device = choose_device(self.comm, device)
+        self.recovery = choose_recovery(recovery, self.comm)
+        self.rank_device = self._survive(lambda _: choose_device(self.comm, device))
         torch.set_num_threads(self.rank_device.threads)
         self.model = model.to(self.rank_device.device)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
@@ -132,6 +153,7 @@ class Trainer:
         self._digest = ""
         self._renewals = self.comm.renewals
         self.stop = False
+        self.random_before_step: RandomState | None = None
 
     @shares_rows
     def fit(self, data: DataSet, epochs: int, *, resume: str | Path | None = None) -> History:
@@ -161,32 +183,59 @@ class Trainer:
         interrupted = self.comm.broken or self.comm.renewals > self._renewals
         if self.comm.broken:
             self.comm = open_world()
-        self._renewals = self.comm.renewals
+        under_way = Fit(data, epochs, resume, interrupted)
         try:
-            data = data.load(self.comm)
-            self._prepare(data, epochs)
-            if interrupted:
-                synchronise(self)
-            if resume is not None:
-                restore(self, resume)
-            average = gradient_average(self.comm, self.parameters, self.rank_device)
-            self._run(data, epochs, average)
-            if average is not None:
-                average.close()
+            self._survive(lambda loss: self._fit(under_way, loss))
         except BaseException as error:
             self.comm.abort(f"{type(error).__name__}: {error}")
             raise
         return self.history
 
+    def _fit(self, fit: Fit, loss: Loss | None) -> None:
+        """Do what is left of a fit."""
+        if loss is not None:
+            fit.losses.append(loss)
+        data = fit.data.load(self.comm)
+        self._prepare(data, fit.epochs)
+        if fit.interrupted or loss is not None:
+            synchronise(self, fit)
+        else:
+            share_initial_weights(self.model, self.comm)
+        if fit.resume is not None and fit.stage < Stage.RESTORED:
+            restore(self, fit.resume)
+        fit.stage = max(fit.stage, Stage.RESTORED)
+        self._tell_of_losses(fit, data)
+        if fit.stage < Stage.BEGUN:
+            self.stop = False
+            self.position.reach("on_fit_start")
+        fit.stage = Stage.BEGUN
+        average = gradient_average(self.comm, self.parameters, self.rank_device)
+        self._run(data, fit.epochs, average)
+        if average is not None:
+            average.close()
+
+    def _survive(self, work: Callable[[Loss | None], T]) -> T:
+        if self.recovery == "shrink":
+            return survive(self.comm, work)
+        return work(None)
+
+    def _tell_of_losses(self, fit: Fit, data: DataSet) -> None:
+        self._renewals = self.comm.renewals
+        for loss in fit.losses:
+            event = event_of(loss, self, len(data.train))
+            self.history.events.append(event)
+            report({"kind": "loss", "rank": self.comm.rank, **event})
+        fit.losses.clear()
+
     @shares_rows
     def evaluate(self, rows: Part) -> dict[str, float]:
         """Return the loss and all metrics over ``rows``, each counted once. Collective."""
-        return self._evaluate(rows, "in evaluation")
+        return self._survive(lambda _: self._evaluate(rows, "in evaluation"))
 
     @shares_rows
     def predict(self, rows: Part) -> NDArray[Any]:
         """Return the network's raw outputs for ``rows``, in their order. Collective."""
-        return predict(self.model, rows, self.precision, self.comm)
+        return self._survive(lambda _: predict(self.model, rows, self.precision, self.comm))
 
     @property
     def train_digest(self) -> str:
@@ -206,9 +255,7 @@ class Trainer:
         self._rows = data.train
         self._digest = ""
         self.steps_per_epoch = math.ceil(len(data.train) / self.batch_size)
-        self.stop = False
         fit_standardize(self.model, data, self.comm)
-        share_initial_weights(self.model, self.comm)
         if self._make_scheduler is not None and self.scheduler is None:
             per_epoch = self.steps_per_epoch if self.schedule_every == "batch" else 1
             self.scheduler = self._make_scheduler(self.optimizer, epochs * per_epoch)
@@ -218,19 +265,20 @@ class Trainer:
             data.train, self.batch_size, self.comm, self.rank_device.device, self.seed
         )
         pace = Pace(self.comm, epochs, self.steps_per_epoch, len(data.train))
-        self._call("on_fit_start", "before the first epoch")
+        self._finish_hook()
         self.model.train()
         while self.position.epoch < epochs and not self.stop:
             self._epoch(data, loader, average, pace)
-        self._call("on_fit_end", "after the last epoch")
+        if self.position.hook != "on_fit_end":
+            self._call("on_fit_end")
 
     def _epoch(
         self, data: DataSet, loader: Loader, average: GradientAverage | None, pace: Pace
     ) -> None:
         position, epoch = self.position, self.position.epoch
-        if position.step == 0:
+        if position.step == 0 and position.hook != "on_epoch_start":
             seed_rank(self.seed, epoch, self.comm.rank)
-            self._call("on_epoch_start", f"at the start of epoch {epoch + 1}")
+            self._call("on_epoch_start")
         pace.start_epoch(epoch, position.step * self.batch_size, position.seconds)
         place = Whereabouts(f"in training, epoch {epoch + 1}", self.steps_per_epoch, position.step)
         try:
@@ -243,21 +291,27 @@ class Trainer:
 
     def _steps(self, batches: Iterator[Batch], average: GradientAverage | None, pace: Pace) -> None:
         position = self.position
-        after_step = [c for c in self.callbacks if _overrides(c, "on_step_end")]
+        hooked = any(_overrides(c, "on_step_end") for c in self.callbacks)
+        shown = [c for c in self.callbacks if _overrides(c, "on_batch")]
         for batch in batches:
+            for callback in shown:
+                callback.on_batch(self, batch)
             loss, weight = self._step(batch, average)
             position.add_step(loss, weight)
+            self.random_before_step = None
             if self.scheduler is not None and self.schedule_every == "batch":
                 self.scheduler.step()
             if pace.due(batch.global_rows):
                 pace.report(position.step, float(loss))
-            for callback in after_step:
-                callback.on_step_end(self)
+            if hooked:
+                self._finish_hook()
 
     def _step(
         self, batch: Batch, average: GradientAverage | None
     ) -> tuple[torch.Tensor | float, torch.Tensor | float]:
         """Take one step; return the global batch's mean loss and its weight."""
+        if self.comm.outlives_ranks:
+            self.random_before_step = random_state()
         self.optimizer.zero_grad(set_to_none=True)
         loss, total = global_gradient(batch, self._loss, self.precision.backward, average)
         if self.clip_norm is not None:
@@ -293,7 +347,7 @@ class Trainer:
                 self.scheduler.step()
         self.position = Position(epoch=position.epoch + 1)
         pace.report_epoch(row)
-        self._call("on_epoch_end", f"at the end of epoch {row['epoch']}", row)
+        self._finish_hook()
 
     def _evaluate(self, rows: Part, doing: str) -> dict[str, float]:
         return evaluate(self.model, rows, self.loss, self.metrics, self.precision, self.comm, doing)
@@ -309,10 +363,19 @@ class Trainer:
                 add_place(error, "in training, " + shown("all ranks'", ids))
             raise
 
-    def _call(self, hook: str, when: str, *arguments: Any) -> None:
-        with Whereabouts(f"in training, {when}"):
-            for callback in self.callbacks:
-                getattr(callback, hook)(self, *arguments)
+    def _call(self, hook: str) -> None:
+        self.position.reach(hook)
+        self._finish_hook()
+
+    def _finish_hook(self) -> None:
+        """Tell those callbacks of the hook reached last that have not been told yet."""
+        position = self.position
+        row = self.history.rows[-1:] if position.hook == "on_epoch_end" else []
+        when = _WHEN.get(position.hook, "").format(position.epoch, position.epoch + 1)
+        with Whereabouts(f"in training, {when}") if when else nullcontext():
+            for callback in self.callbacks[position.told :]:
+                getattr(callback, position.hook)(self, *row)
+                position.told += 1
 
 
 def _overrides(callback: Callback, hook: str) -> bool:

@@ -12,6 +12,9 @@ from matexapps.train.history import History
 from matexapps.train.position import Position
 from matexapps.train.precision import Precision
 
+# Of each kind of generator.
+RandomState = dict[str, torch.Tensor]
+
 
 class Stateful(Protocol):
     """Something whose state belongs into a checkpoint."""
@@ -42,6 +45,8 @@ class Training(Protocol):
         What is hooked in.
     stop : bool
         Set it to end training after the current epoch.
+    random_before_step : dict or None
+        State of the random number generators before the step under way; None between steps.
     """
 
     model: torch.nn.Module
@@ -55,6 +60,7 @@ class Training(Protocol):
     seed: int
     steps_per_epoch: int
     stop: bool
+    random_before_step: RandomState | None
 
     @property
     def train_digest(self) -> str:

@@ -25,6 +25,7 @@ from matexapps.transparent.structure import Structure
 from matexapps.transparent.telling import warn
 from matexapps.transparent.trial import Plan, find_plan, has_numbers, rows_of
 
+_COMPARED_AGAIN = 8
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
@@ -37,6 +38,7 @@ class _Known:
     trained: list[bool] = field(default_factory=list)
     told: Told = lambda: None
     calls: int = 0
+    compared_at: int = 1
     warned: bool = False
 
 
@@ -102,7 +104,8 @@ class SharedForwards:
             return original(module, *args, **kwargs)
         told = known.told
         known.calls += 1
-        if known.calls & (known.calls - 1) == 0:
+        if known.calls == known.compared_at:
+            known.compared_at *= _COMPARED_AGAIN
             self._require_alike(network, known.calls, leaves)
         plan = self._plan(original, network, known, leaves, structure)
         if plan is None:

@@ -61,7 +61,7 @@ MEANS = """
         kind = {"float32": np.float32, "float64": np.float64}[sys.argv[1]]
         if sys.argv[2] == "messages" and comm.world_size > 1:
             from matexapps.comm.mean_buffers import MessageMean
-            buffer = MessageMean(comm._data, comm._waiting, 600_001, kind)
+            buffer = MessageMean(comm._data, comm._waiting, comm.barrier, 600_001, kind)
         else:
             buffer = comm.mean_buffer(600_001, kind)
         results = []

@@ -61,9 +61,6 @@ MISMATCHES = """
         elif name == "two means":
             buffers = [comm.mean_buffer(3, np.float32) for _ in range(2)]
             buffers[0 if first else 1].average(1.0)
-        elif name == "close of a mean":
-            buffer = comm.mean_buffer(3, np.float32)
-            buffer.close() if first else buffer.average(1.0)
         elif name == "library":
             comm.c_library(["none.so"]) if first else comm.barrier()
         elif name == "close":
@@ -106,10 +103,6 @@ CALLS = {
     "two means": (
         "average() of mean buffer 1 of float32 (3,)",
         "average() of mean buffer 2 of float32 (3,)",
-    ),
-    "close of a mean": (
-        "close() of mean buffer 1 of float32 (3,)",
-        "average() of mean buffer 1 of float32 (3,)",
     ),
     "library": ("c_library(none.so)", "barrier()"),
     "close": ("close()", "all_reduce(sum) of float64 (3,)"),

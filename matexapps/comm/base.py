@@ -1,0 +1,164 @@
+"""The ranks that are there: those of MPI's world, less the ones that were lost.
+
+Where the launcher was started with ``--with-ft ulfm``, Open MPI reports the death of a rank to the
+others in place of ending them (User-Level Fault Mitigation, MPI Forum's ULFM chapter). All
+communicators of this package are duplicates of one base; after a loss the survivors' base takes
+its place.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from mpi4py import MPI
+
+from matexapps.errors import RankLost
+
+if TYPE_CHECKING:
+    from matexapps.comm.waiting import Waiting
+
+# A launcher that was asked for fault tolerance tells the ranks so.
+_SWITCH = "OMPI_MCA_mpi_ft_enable"
+_CALL, _ANSWER = 1, 2
+
+
+@dataclass(frozen=True)
+class Member:
+    """One rank of a base.
+
+    Attributes
+    ----------
+    rank : int
+    host : str
+    pid : int
+        Its process number on that host.
+    """
+
+    rank: int
+    host: str
+    pid: int
+
+
+class Base:
+    """A set of ranks, and who they are.
+
+    Parameters
+    ----------
+    comm : MPI.Intracomm
+        Nothing runs on it but what makes other communicators.
+
+    Attributes
+    ----------
+    members : list of Member
+        Empty until the first communicator was opened.
+    roll : MPI.Intracomm or None
+        Carries calls of the roll and answers, and nothing else.
+    """
+
+    def __init__(self, comm: MPI.Intracomm) -> None:
+        self.comm = comm
+        self.members: list[Member] = []
+        self.roll: MPI.Intracomm | None = None
+
+    @property
+    def revoked(self) -> bool:
+        """Whether some rank has noticed a loss."""
+        return bool(self.comm.Is_revoked())
+
+    def answer(self) -> None:
+        """Answer whoever calls the roll. Not collective; ranks that wait do it now and then."""
+        for caller in self._received(_CALL):
+            self._say(caller, _ANSWER)
+
+    def call_the_roll(self) -> set[int]:
+        """Ask every other rank for a sign of life; return them. Not collective."""
+        others = set(range(self.comm.size)) - {self.comm.rank}
+        for rank in others:
+            self._say(rank, _CALL)
+        return others
+
+    def answered(self) -> set[int]:
+        """Return the ranks whose answers have come in since the last time."""
+        return set(self._received(_ANSWER))
+
+    def _say(self, rank: int, what: int) -> None:
+        assert self.roll is not None
+        self.roll.isend(None, dest=rank, tag=what).Free()
+
+    def _received(self, what: int) -> Iterator[int]:
+        roll, status = self.roll, MPI.Status()
+        while roll is not None and roll.Iprobe(MPI.ANY_SOURCE, what, status):
+            roll.recv(source=status.source, tag=what)
+            yield status.source
+
+    def end(self, ranks: set[int]) -> list[Member]:
+        """End the processes of those of ``ranks`` that are on this host; return these."""
+        here = self.members[self.comm.rank].host
+        ended = [m for m in self.members if m.rank in ranks and m.host == here]
+        for member in ended:
+            with suppress(ProcessLookupError):
+                os.kill(member.pid, signal.SIGKILL)
+        return ended
+
+
+@cache
+def fault_tolerant() -> bool:
+    """Whether MPI lets ranks go on after the death of one."""
+    return os.environ.get(_SWITCH, "").lower() in ("1", "true", "yes")
+
+
+def is_loss(error: MPI.Exception) -> bool:
+    """Whether an error of MPI says that a rank is gone."""
+    names = ("ERR_PROC_FAILED", "ERR_PROC_FAILED_PENDING", "ERR_REVOKED")
+    return error.Get_error_class() in {getattr(MPI, name, None) for name in names}
+
+
+# Not the world that matexapps.comm.interruptible may put in its place.
+_base = Base(MPI.COMM_WORLD)
+
+
+def base() -> Base:
+    """Return the ranks that are there."""
+    return _base
+
+
+def _come_together(comm: MPI.Intracomm, waiting: Waiting) -> None:
+    """Return once every rank that lives is here: what blocks is safe then."""
+    what = "going on without lost ranks"
+    with suppress(RankLost):
+        waiting.complete([waiting.begin(what, comm.Iagree, np.ones(1, np.int32))], what)
+
+
+def shrink(waiting: Waiting) -> list[Member]:
+    """Go on without the ranks that are dead; return them. Collective over the others.
+
+    Parameters
+    ----------
+    waiting : Waiting
+        Of the present base, after a loss.
+
+    Raises
+    ------
+    RankLost
+        If another one dies meanwhile.
+    """
+    global _base
+    old = _base
+    old.comm.Revoke()
+    _come_together(old.comm, waiting)
+    # Open MPI 5.0's nonblocking one fails with an internal error.
+    shrunk = MPI.Intracomm(old.comm.Shrink())
+    shrunk.Set_errhandler(MPI.ERRORS_RETURN)
+    numbers = list(range(old.comm.size))
+    kept = old.comm.group.Translate_ranks(numbers, shrunk.group)
+    lost = [rank for rank, now in zip(numbers, kept, strict=True) if now == MPI.UNDEFINED]
+    _base = Base(shrunk)
+    known = old.members or [Member(rank, "an unknown host", 0) for rank in numbers]
+    return [known[rank] for rank in lost]

@@ -1,0 +1,116 @@
+"""Going on after ranks were lost: what survivors agree on, and what is told of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from matexapps.comm.communicator import Communicator
+from matexapps.comm.survival import Loss
+from matexapps.data.dataset import DataSet
+from matexapps.data.partition import share
+from matexapps.errors import TrainingError, did_you_mean
+from matexapps.train.training import Training
+
+RecoveryName = Literal["shrink", "abort"]
+
+
+class Stage(IntEnum):
+    """How far a fit has come."""
+
+    CALLED = 0
+    RESTORED = 1
+    BEGUN = 2
+
+
+@dataclass
+class Fit:
+    """A call of ``fit``.
+
+    Attributes
+    ----------
+    data : DataSet
+    epochs : int
+    resume : path or None
+    interrupted : bool
+        Whether an earlier one was broken off, so that ranks may stand at different steps.
+    stage : Stage
+    losses : list of Loss
+        Those that are not in the history yet.
+    """
+
+    data: DataSet
+    epochs: int
+    resume: str | Path | None
+    interrupted: bool
+    stage: Stage = Stage.CALLED
+    losses: list[Loss] = field(default_factory=list)
+
+
+def choose_recovery(name: str | None, comm: Communicator) -> RecoveryName:
+    """Return what is done when ranks die.
+
+    Parameters
+    ----------
+    name : str or None
+        None for the best that there is.
+    comm : Communicator
+
+    Raises
+    ------
+    TrainingError
+        If it is unknown, or not to be had here.
+    """
+    names: tuple[RecoveryName, ...] = get_args(RecoveryName)
+    if name is None:
+        return "shrink" if comm.outlives_ranks else "abort"
+    for known in names:
+        if known != name:
+            continue
+        if known == "shrink" and comm.world_size > 1 and not comm.outlives_ranks:
+            raise TrainingError(
+                "recovery='shrink' needs ranks that outlive the death of one: start them with Open "
+                "MPI's `mpiexec --with-ft ulfm`, or choose recovery='abort'"
+            )
+        return known
+    raise TrainingError(
+        f"recovery={name!r} is not known{did_you_mean(name, names)}; use one of {', '.join(names)}"
+    )
+
+
+def event_of(loss: Loss, trainer: Training, rows: int) -> dict[str, Any]:
+    """Return a loss as the history keeps it.
+
+    Parameters
+    ----------
+    loss : Loss
+    trainer : Training
+        Already at the step at which it goes on.
+    rows : int
+        Training rows in all.
+
+    Returns
+    -------
+    dict
+        ``event``, a sentence; ``epoch`` and ``step`` under way, from 1; ``lost``, numbers of
+        ranks; ``ranks`` that go on; ``rows`` of this epoch that the lost would have had.
+    """
+    position, size = trainer.position, trainer.batch_size
+    sizes = (min(size, rows - first) for first in range(position.step * size, rows, size))
+    parts = (share(n, rank, loss.world_size) for n in sizes for rank, _ in loss.ranks)
+    taken_over = sum(part.stop - part.start for part in parts)
+    who = " and ".join(f"rank {rank} on {host}" for rank, host in loss.ranks)
+    left = trainer.comm.world_size
+    go = "1 rank goes" if left == 1 else f"{left} ranks go"
+    epoch, step = position.epoch + 1, position.step + 1
+    return {
+        "event": f"{who} lost at epoch {epoch}, step {step}; {go} on, "
+        f"{taken_over:,} rows shared out",
+        "epoch": epoch,
+        "step": step,
+        "lost": [rank for rank, _ in loss.ranks],
+        "ranks": left,
+        "rows": taken_over,
+    }
