@@ -25,13 +25,23 @@ def _logs_of_ranks_go_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Non
 def run_ranks(tmp_path: Path) -> RunRanks:
     """Run a script, given as text, on n ranks: ``run_ranks(n, script, *args, timeout=120)``.
 
-    One rank runs as a plain process, without MPI, as a user's script would.
+    One rank runs as a plain process, without MPI, as a user's script would. With ``outlive`` ranks
+    outlive the death of others.
     """
+    return _running_in(tmp_path)
 
+
+@pytest.fixture(scope="module")
+def run_ranks_once(tmp_path_factory: pytest.TempPathFactory) -> RunRanks:
+    """``run_ranks`` for what several tests of a module look at."""
+    return _running_in(tmp_path_factory.mktemp("ranks"))
+
+
+def _running_in(folder: Path) -> RunRanks:
     def run(
         n: int, script: str, *args: object, timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
-        path = tmp_path / "ranks.py"
+        path = folder / "ranks.py"
         path.write_text(textwrap.dedent(script))
         words = [str(path), *map(str, args)]
         command = [sys.executable, *words] if n == 1 else mpiexec_command(n, words)
@@ -39,7 +49,7 @@ def run_ranks(tmp_path: Path) -> RunRanks:
         return subprocess.run(
             command,
             env=environment,
-            cwd=tmp_path,
+            cwd=folder,
             capture_output=True,
             text=True,
             timeout=timeout,
