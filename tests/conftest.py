@@ -39,12 +39,12 @@ def run_ranks_once(tmp_path_factory: pytest.TempPathFactory) -> RunRanks:
 
 def _running_in(folder: Path) -> RunRanks:
     def run(
-        n: int, script: str, *args: object, timeout: float = 120
+        n: int, script: str, *args: object, timeout: float = 120, outlive: bool = False
     ) -> subprocess.CompletedProcess[str]:
         path = folder / "ranks.py"
         path.write_text(textwrap.dedent(script))
         words = [str(path), *map(str, args)]
-        command = [sys.executable, *words] if n == 1 else mpiexec_command(n, words)
+        command = [sys.executable, *words] if n == 1 else mpiexec_command(n, words, outlive)
         environment = {**os.environ, **mpi_environment(), "OMP_NUM_THREADS": "1"}
         return subprocess.run(
             command,

@@ -17,15 +17,20 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from mpi4py import MPI
 
 from matexapps.errors import RankLost
+
+# A launcher that was asked for fault tolerance tells the ranks so.
+_SWITCH = "OMPI_MCA_mpi_ft_enable"
+if os.environ.get(_SWITCH):
+    # Where ranks are gone, MPI_Finalize may wait for them for ever, unless told not to wait.
+    os.environ.setdefault("OMPI_MCA_async_mpi_finalize", "1")
+
+from mpi4py import MPI  # noqa: E402
 
 if TYPE_CHECKING:
     from matexapps.comm.waiting import Waiting
 
-# A launcher that was asked for fault tolerance tells the ranks so.
-_SWITCH = "OMPI_MCA_mpi_ft_enable"
 _CALL, _ANSWER = 1, 2
 
 
@@ -101,10 +106,12 @@ class Base:
     def end(self, ranks: set[int]) -> list[Member]:
         """End the processes of those of ``ranks`` that are on this host; return these."""
         here = self.members[self.comm.rank].host
-        ended = [m for m in self.members if m.rank in ranks and m.host == here]
-        for member in ended:
-            with suppress(ProcessLookupError):
-                os.kill(member.pid, signal.SIGKILL)
+        ended = []
+        for member in self.members:
+            if member.rank in ranks and member.host == here:
+                with suppress(ProcessLookupError):
+                    os.kill(member.pid, signal.SIGKILL)
+                    ended.append(member)
         return ended
 
 

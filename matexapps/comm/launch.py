@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from matexapps.comm.launcher_banner import read_chunks, without_banner
 from matexapps.errors import PreflightError
 
 _STOP_GRACE_S = 5.0
+_FIRST_WITH_ULFM = 5
+_FAULT_TOLERANT = ["--with-ft", "ulfm"]
 
 
 def find_mpiexec() -> Path:
@@ -50,12 +54,13 @@ def mpi_environment(environment: Mapping[str, str] | None = None) -> dict[str, s
     dict
         Open MPI's permission to run as root (only for root, as in containers), more ranks than
         cores, no binding to cores (the affinity mask is shared out by ``matexapps.devices``), and
-        no one-sided transport over UCX, which warns where it finds no network card. Other MPIs
-        ignore them.
+        no one-sided transport over UCX, which warns where it finds no network card, and no wait
+        at the end for ranks that may be dead. Other MPIs ignore them.
     """
     present = os.environ if environment is None else environment
     wanted = {
         "OMPI_MCA_osc": "^ucx",
+        "OMPI_MCA_async_mpi_finalize": "1",
         "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
         "PRTE_MCA_hwloc_default_binding_policy": "none",
     }
@@ -65,7 +70,7 @@ def mpi_environment(environment: Mapping[str, str] | None = None) -> dict[str, s
     return {name: value for name, value in wanted.items() if name not in present}
 
 
-def mpiexec_command(n: int, python_arguments: Sequence[str]) -> list[str]:
+def mpiexec_command(n: int, python_arguments: Sequence[str], outlive: bool = False) -> list[str]:
     """Return the command line that starts this interpreter on ``n`` ranks.
 
     Parameters
@@ -74,6 +79,8 @@ def mpiexec_command(n: int, python_arguments: Sequence[str]) -> list[str]:
         Number of ranks, at least 1.
     python_arguments : sequence of str
         What follows ``python`` on the command line, as in ``["-m", "package.module"]``.
+    outlive : bool
+        Whether ranks shall outlive the death of another, where this MPI can do it.
 
     Raises
     ------
@@ -82,7 +89,18 @@ def mpiexec_command(n: int, python_arguments: Sequence[str]) -> list[str]:
     """
     if n < 1:
         raise PreflightError(f"cannot start {n} ranks; ask for 1 or more")
-    return [str(find_mpiexec()), "-n", str(n), sys.executable, *python_arguments]
+    launcher = find_mpiexec()
+    options = _FAULT_TOLERANT if outlive and n > 1 and _can_outlive(launcher) else []
+    return [str(launcher), *options, "-n", str(n), sys.executable, *python_arguments]
+
+
+@cache
+def _can_outlive(launcher: Path) -> bool:
+    """Whether a launcher is Open MPI's from version 5 on, which has fault tolerance built in."""
+    command = [str(launcher), "--version"]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    found = re.search(r"\(Open MPI\) (\d+)", said)
+    return found is not None and int(found[1]) >= _FIRST_WITH_ULFM
 
 
 def run_on_ranks(
@@ -116,7 +134,7 @@ def run_on_ranks(
     KeyboardInterrupt
         If interrupted, once all ranks have stopped.
     """
-    command = mpiexec_command(n, ["-m", module, *args])
+    command = mpiexec_command(n, ["-m", module, *args], outlive=True)
     variables = {**os.environ, **mpi_environment(), **(environment or {})}
     launcher = subprocess.Popen(
         command, env=variables, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE

@@ -3,6 +3,9 @@
 When ranks end with an exit status above 0, Open MPI's launcher prints a block between two rules of
 dashes that says so. The ranks have said why, and the status is handed back, so the block only
 buries their message.
+
+Where ranks outlive others, Open MPI reports each of its own messages that a death cut short; the
+survivors say what it means for the work.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from typing import IO
 
 _RULE = re.compile(rb"^-{70,}[ \t]*\n", re.MULTILINE)
 _RULE_BEGUN = re.compile(rb"^-+[ \t]*\Z", re.MULTILINE)
+_CUT_SHORT = re.compile(rb"^NBC_Progress: an error 7[567] was found [^\n]*\n\n", re.MULTILINE)
+_CUT_SHORT_BEGUN = re.compile(rb"^(N|NB|NBC|NBC_[^\n]*\n?)\Z", re.MULTILINE)
 _REDUNDANT = b"exited with non-zero status"
 
 
@@ -31,6 +36,7 @@ def without_banner(chunks: Iterator[bytes]) -> Iterator[bytes]:
         certain, held = _split(held)
         if certain:
             yield certain
+    held = _CUT_SHORT.sub(b"", held + b"\n")[:-1]
     if held and _REDUNDANT not in held:
         yield held
 
@@ -42,7 +48,7 @@ def read_chunks(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def _split(text: bytes) -> tuple[bytes, bytes]:
-    certain = b""
+    text, certain = _CUT_SHORT.sub(b"", text), b""
     while opening := _RULE.search(text):
         closing = _RULE.search(text, opening.end())
         if closing is None:
@@ -50,6 +56,6 @@ def _split(text: bytes) -> tuple[bytes, bytes]:
         block = text[opening.start() : closing.end()]
         certain += text[: opening.start()] + (b"" if _REDUNDANT in block else block)
         text = text[closing.end() :]
-    begun = _RULE_BEGUN.search(text)
+    begun = _RULE_BEGUN.search(text) or _CUT_SHORT_BEGUN.search(text)
     cut = begun.start() if begun else len(text)
     return certain + text[:cut], text[cut:]

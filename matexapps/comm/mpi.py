@@ -251,7 +251,8 @@ class MpiCommunicator(Communicator):
         what = length, np.dtype(dtype).name
         self._begin("mean_buffer({0[0]}, {0[1]})", what)
         self._barrier()
-        call = "average() of mean buffer {0[0]} of {0[2]} ({0[1]},)", (next(self._mean_buffers), *what)
+        average = "average() of mean buffer {0[0]} of {0[2]} ({0[1]},)"
+        call = average, (next(self._mean_buffers), *what)
         if self.local_size == self.world_size:
             meet, place = partial(self._meet, *call), (self.rank, self.world_size)
             return SharedMemoryMean(self._share, meet, self._barrier, *place, length, dtype)

@@ -80,8 +80,33 @@ def choose_recovery(name: str | None, comm: Communicator) -> RecoveryName:
     )
 
 
-def event_of(loss: Loss, trainer: Training, rows: int) -> dict[str, Any]:
+def event_of(loss: Loss, world_size: int, when: str) -> dict[str, Any]:
     """Return a loss as the history keeps it.
+
+    Parameters
+    ----------
+    loss : Loss
+    world_size : int
+        How many ranks go on.
+    when : str
+        As in "in evaluation".
+
+    Returns
+    -------
+    dict
+        ``event``, a sentence; ``lost``, the numbers of the ranks; ``ranks`` that go on.
+    """
+    who = " and ".join(f"rank {rank} on {host}" for rank, host in loss.ranks)
+    go_on = "1 rank goes on" if world_size == 1 else f"{world_size} ranks go on"
+    return {
+        "event": f"{who} lost {when}; {go_on}",
+        "lost": [rank for rank, _ in loss.ranks],
+        "ranks": world_size,
+    }
+
+
+def event_in_step(loss: Loss, trainer: Training, rows: int) -> dict[str, Any]:
+    """Return a loss between the first and the last step of a fit, as the history keeps it.
 
     Parameters
     ----------
@@ -94,23 +119,14 @@ def event_of(loss: Loss, trainer: Training, rows: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``event``, a sentence; ``epoch`` and ``step`` under way, from 1; ``lost``, numbers of
-        ranks; ``ranks`` that go on; ``rows`` of this epoch that the lost would have had.
+        As for :func:`event_of`, and ``epoch`` and ``step`` under way, from 1, and ``rows`` of this
+        epoch that the lost would have had.
     """
     position, size = trainer.position, trainer.batch_size
     sizes = (min(size, rows - first) for first in range(position.step * size, rows, size))
     parts = (share(n, rank, loss.world_size) for n in sizes for rank, _ in loss.ranks)
     taken_over = sum(part.stop - part.start for part in parts)
-    who = " and ".join(f"rank {rank} on {host}" for rank, host in loss.ranks)
-    left = trainer.comm.world_size
-    go = "1 rank goes" if left == 1 else f"{left} ranks go"
     epoch, step = position.epoch + 1, position.step + 1
-    return {
-        "event": f"{who} lost at epoch {epoch}, step {step}; {go} on, "
-        f"{taken_over:,} rows shared out",
-        "epoch": epoch,
-        "step": step,
-        "lost": [rank for rank, _ in loss.ranks],
-        "ranks": left,
-        "rows": taken_over,
-    }
+    event = event_of(loss, trainer.comm.world_size, f"at epoch {epoch}, step {step}")
+    sentence = f"{event['event']}, {taken_over:,} rows shared out"
+    return {**event, "event": sentence, "epoch": epoch, "step": step, "rows": taken_over}

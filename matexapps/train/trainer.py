@@ -33,7 +33,7 @@ from matexapps.train.own_sharing import shares_rows
 from matexapps.train.pace import Pace
 from matexapps.train.position import Position
 from matexapps.train.precision import Precision, PrecisionName
-from matexapps.train.recovery import Fit, Stage, choose_recovery, event_of
+from matexapps.train.recovery import Fit, Stage, choose_recovery, event_in_step, event_of
 from matexapps.train.replicas import (
     check_replicas,
     refuse_what_cannot_be_shared,
@@ -133,7 +133,8 @@ class Trainer:
             )
         self.comm = comm if comm is not None else open_world()
         self.recovery = choose_recovery(recovery, self.comm)
-        self.rank_device = self._survive(lambda _: choose_device(self.comm, device))
+        self.history = History()
+        self.rank_device = self._again("before training", lambda: choose_device(self.comm, device))
         torch.set_num_threads(self.rank_device.threads)
         self.model = model.to(self.rank_device.device)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
@@ -146,7 +147,6 @@ class Trainer:
         self.callbacks = list(callbacks)
         self.schedule_every, self._make_scheduler = schedule_every, scheduler
         self.scheduler: Any = None
-        self.history = History()
         self.position = Position()
         self.steps_per_epoch = 0
         self._rows: Part | None = None
@@ -204,7 +204,9 @@ class Trainer:
         if fit.resume is not None and fit.stage < Stage.RESTORED:
             restore(self, fit.resume)
         fit.stage = max(fit.stage, Stage.RESTORED)
-        self._tell_of_losses(fit, data)
+        for loss in fit.losses:
+            self._tell(event_in_step(loss, self, len(data.train)))
+        fit.losses.clear()
         if fit.stage < Stage.BEGUN:
             self.stop = False
             self.position.reach("on_fit_start")
@@ -219,23 +221,33 @@ class Trainer:
             return survive(self.comm, work)
         return work(None)
 
-    def _tell_of_losses(self, fit: Fit, data: DataSet) -> None:
+    def _again(self, doing: str, work: Callable[[], T]) -> T:
+        """Do work that stands apart from the steps, anew if ranks are lost meanwhile."""
+
+        def do(loss: Loss | None) -> T:
+            if loss is not None:
+                self._tell(event_of(loss, self.comm.world_size, doing))
+            return work()
+
+        return self._survive(do)
+
+    def _tell(self, event: dict[str, Any]) -> None:
         self._renewals = self.comm.renewals
-        for loss in fit.losses:
-            event = event_of(loss, self, len(data.train))
-            self.history.events.append(event)
-            report({"kind": "loss", "rank": self.comm.rank, **event})
-        fit.losses.clear()
+        self.history.events.append(event)
+        report({"kind": "loss", "rank": self.comm.rank, **event})
 
     @shares_rows
     def evaluate(self, rows: Part) -> dict[str, float]:
         """Return the loss and all metrics over ``rows``, each counted once. Collective."""
-        return self._survive(lambda _: self._evaluate(rows, "in evaluation"))
+        doing = "in evaluation"
+        return self._again(doing, lambda: self._evaluate(rows, doing))
 
     @shares_rows
     def predict(self, rows: Part) -> NDArray[Any]:
         """Return the network's raw outputs for ``rows``, in their order. Collective."""
-        return self._survive(lambda _: predict(self.model, rows, self.precision, self.comm))
+        return self._again(
+            "in prediction", lambda: predict(self.model, rows, self.precision, self.comm)
+        )
 
     @property
     def train_digest(self) -> str:

@@ -12,6 +12,10 @@ BANNER = (
     + "   Process name: [prterun-node-4711@1,0]\n   Exit code:    1\n"
     + RULE
 )
+CUT_SHORT = (
+    "NBC_Progress: an error 75 was found during schedule 0x5585 at row-offset 0 - "
+    "aborting the schedule\n\n"
+)
 KILLED = RULE + "prterun noticed that process rank 1 exited on signal 9 (Killed).\n" + RULE
 
 
@@ -31,6 +35,9 @@ def passed_on(text, size):
         (KILLED, KILLED),
         ("a\n" + KILLED + BANNER + "b", "a\n" + KILLED + "b"),
         ("table\n----- ----\n1 2\n", "table\n----- ----\n1 2\n"),
+        ("a\n" + CUT_SHORT + CUT_SHORT + "b\n", "a\nb\n"),
+        (CUT_SHORT.strip() + "\n", ""),
+        ("NBC_Progress: an error 12 was found", "NBC_Progress: an error 12 was found"),
         ("50 %\r100 %\r\n--", "50 %\r100 %\r\n--"),
     ],
 )

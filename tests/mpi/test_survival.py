@@ -1,0 +1,148 @@
+"""Ranks that die during training: those that are left go on, exactly."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from matexapps.train.ledger import read_ledger
+
+# Trains the same network several times. A rank dies when it has waited so often for the others:
+# at the start, in a step, in evaluation, while a checkpoint is written, as the number goes.
+PROGRAM = """
+import json, os, signal, sys, warnings
+import numpy as np
+import torch
+from torch import nn
+import matexapps as mx
+from matexapps.comm import waiting
+from matexapps.train.ledger import Ledger
+
+warnings.simplefilter("ignore")
+plan, folder, how, timeout = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3], float(sys.argv[4])
+comm = mx.open_world(timeout_s=timeout)
+me, waits = comm.rank, 0
+complete = waiting.Waiting.complete
+
+def counted(self, *args):
+    global waits
+    waits += 1
+    if waits == dies_at:
+        os.kill(os.getpid(), getattr(signal, how))
+    return complete(self, *args)
+
+waiting.Waiting.complete = counted
+rng = np.random.default_rng(0)
+features = rng.normal(size=(301, 8)).astype(np.float32)
+label = (features[:, 0] + features[:, 1] > 0).astype(np.float32)
+
+def one_cycle(optimizer, total):
+    return torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.05, total_steps=total)
+
+for number, deaths in enumerate(plan):
+    dies_at, waits = deaths.get(str(me), 0), 0
+    torch.manual_seed(0)
+    net = nn.Sequential(mx.Standardize(8), nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
+    here = f"{folder}/{number}"
+    trainer = mx.Trainer(
+        net,
+        batch_size=64,
+        metrics=["accuracy"],
+        callbacks=[
+            Ledger(here + "/ledger"),
+            mx.Checkpointing(here + "/checkpoints", every_steps=2),
+            mx.EarlyStopping(patience=50),
+        ],
+        scheduler=one_cycle,
+        schedule_every="batch",
+        comm=comm,
+        device="cpu",
+    )
+    data = mx.DataSet.from_arrays(features, label)
+    history = trainer.fit(data, 3)
+    results = trainer.evaluate(data.test)
+    predicted = trainer.predict(data.test)
+    rows = [[row["loss"], row["validation_loss"], row["learning_rate"]] for row in history.rows]
+    weights = [float(p.detach().double().norm()) for p in net.parameters()]
+    if comm.rank == 0:
+        said = [event["event"] for event in history.events]
+        values = [*rows, list(results.values()), [float(predicted.sum())], weights]
+        shown = {"ranks": comm.world_size, "waits": waits, "said": said, "values": values}
+        print(json.dumps(shown), flush=True)
+"""
+
+
+def trained(run_ranks, n, plan, folder, how="SIGKILL", timeout_s=60.0):
+    done = run_ranks(n, PROGRAM, json.dumps(plan), folder, how, timeout_s, outlive=True)
+    assert done.returncode == 0, done.stderr[-5000:]
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """What one process computes."""
+    import subprocess
+    import sys
+
+    folder = tmp_path_factory.mktemp("alone")
+    (folder / "alone.py").write_text(PROGRAM)
+    command = [sys.executable, "alone.py", "[{}]", str(folder), "SIGKILL", "60"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)["values"]
+
+
+def require_alike(values, undisturbed):
+    for ours, theirs in zip(values, undisturbed, strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-5, abs=1e-5)
+
+
+def require_each_row_once(folder):
+    table = read_ledger(folder / "ledger")
+    learned = table[table.counts]
+    rows = set(learned.row)
+    assert len(rows) == 211
+    for epoch in (1, 2, 3):
+        assert sorted(learned.row[learned.epoch == epoch]) == sorted(rows)
+
+
+def test_ranks_die_one_after_another_down_to_one(run_ranks, tmp_path, undisturbed):
+    plan = [{"0": 5}, {"2": 60}, {"3": 101}]
+    seen = trained(run_ranks, 4, plan, tmp_path)
+    assert [result["ranks"] for result in seen] == [3, 2, 1]
+    lost = ["rank 0 on", "rank 1 on", "rank 1 on"]
+    for number, (result, who) in enumerate(zip(seen, lost, strict=True)):
+        (said,) = result["said"]
+        assert said.startswith(who)
+        assert " lost " in said
+        require_alike(result["values"], undisturbed)
+        require_each_row_once(tmp_path / str(number))
+
+
+def test_two_ranks_die_at_once(run_ranks, tmp_path, undisturbed):
+    (result,) = trained(run_ranks, 3, [{"0": 40, "2": 40}], tmp_path)
+    assert result["ranks"] == 1
+    assert {word for said in result["said"] for word in said.split() if word == "lost"}
+    require_alike(result["values"], undisturbed)
+    require_each_row_once(tmp_path / "0")
+
+
+def test_a_rank_that_hangs_is_ended_at_the_deadline(run_ranks, tmp_path, undisturbed):
+    (result,) = trained(run_ranks, 3, [{"1": 45}], tmp_path, how="SIGSTOP", timeout_s=2.0)
+    assert result["ranks"] == 2
+    assert result["said"][0].startswith("rank 1 on")
+    require_alike(result["values"], undisturbed)
+    require_each_row_once(tmp_path / "0")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("rank", [0, 2])
+def test_a_rank_may_die_at_any_moment(run_ranks, tmp_path, undisturbed, rank):
+    (whole,) = trained(run_ranks, 3, [{}], tmp_path / "whole")
+    for moment in range(1, whole["waits"] + 1, 2):
+        folder = tmp_path / str(moment)
+        (result,) = trained(run_ranks, 3, [{str(rank): moment}], folder)
+        assert result["ranks"] == 2
+        require_alike(result["values"], undisturbed)
+        require_each_row_once(folder / "0")
