@@ -10,7 +10,7 @@ import pytest
 
 ROWS = 101
 
-TRAIN = """
+PROGRAM = """
 import json, sys
 import torch
 import matexapps as mx
@@ -61,44 +61,32 @@ def case(path, memory, weight, stop, folder):
         "failures": mx.open_world().all_gather_object(failure),
     }
 
-outcomes = [case(*settings) for settings in json.loads(sys.argv[1])]
+def failures_of_evaluation(path, ranks):
+    # The first row of the last rank's share.
+    poison = 101 * (ranks - 1) // ranks
+    failures = []
+    for memory in ("2GB", "2 KiB"):
+        data = mx.DataSet(path, memory=memory, label="label", validation=0, test=0)
+        for name in ("evaluate", "predict"):
+            with mx.open_world() as comm:
+                trainer = mx.Trainer(Net(), comm=comm)
+                trainer.model.poison = poison
+                rows = data.load(comm).train
+                assert type(rows).__name__ == {"2GB": "Rows", "2 KiB": "StreamedRows"}[memory]
+                try:
+                    getattr(trainer, name)(rows)
+                except Exception as error:
+                    comm.abort(str(error))
+                    failures.append([type(error).__name__, getattr(error, "__notes__", [])])
+    return mx.open_world().all_gather_object(failures)
+
+cases, path = json.loads(sys.argv[1])
+seen = {
+    "training": [case(*settings) for settings in cases],
+    "evaluation": failures_of_evaluation(path, mx.open_world().world_size),
+}
 if mx.open_world().rank == 0:
-    print(json.dumps(outcomes), flush=True)
-"""
-
-EVALUATE = """
-import json, sys
-import torch
-import matexapps as mx
-
-class Net(torch.nn.Module):
-    '''Refuses the first row of the last rank's share.'''
-    def __init__(self):
-        super().__init__()
-        self.layer = torch.nn.Linear(1, 1)
-    def forward(self, features):
-        if (features[:, 0] == poison).any():
-            raise ValueError("a row of another world")
-        return self.layer(features)
-
-rank, ranks = mx.open_world().rank, mx.open_world().world_size
-poison = 101 * (ranks - 1) // ranks
-failures = []
-for memory in ("2GB", "2 KiB"):
-    data = mx.DataSet(sys.argv[1], memory=memory, label="label", validation=0, test=0)
-    for name in ("evaluate", "predict"):
-        with mx.open_world() as comm:
-            trainer = mx.Trainer(Net(), comm=comm)
-            rows = data.load(comm).train
-            assert type(rows).__name__ == {"2GB": "Rows", "2 KiB": "StreamedRows"}[memory]
-            try:
-                getattr(trainer, name)(rows)
-            except Exception as error:
-                comm.abort(str(error))
-                failures.append([type(error).__name__, getattr(error, "__notes__", [])])
-everybody = mx.open_world().all_gather_object(failures)
-if rank == 0:
-    print(json.dumps(everybody), flush=True)
+    print(json.dumps(seen), flush=True)
 """
 
 
@@ -113,19 +101,25 @@ def numbered(path, weight=""):
     return str(path)
 
 
-@pytest.mark.parametrize("ranks", [1, 2, 3])
-def test_the_poisoned_row_is_among_those_that_its_rank_names(run_ranks, tmp_path, ranks):
-    plain, weighted = numbered(tmp_path / "plain.h5"), numbered(tmp_path / "weighted.h5", "weight")
+@pytest.fixture(scope="module", params=[1, pytest.param(2, marks=pytest.mark.slow), 3])
+def seen(request, run_ranks_once, tmp_path_factory):
+    """A number of ranks, and what failed on them in training, evaluation and prediction."""
+    folder = tmp_path_factory.mktemp("rows")
+    plain, weighted = numbered(folder / "plain.h5"), numbered(folder / "weighted.h5", "weight")
     cases = [
         (plain, "2GB", "", 0, ""),
         (weighted, "2 KiB", "weight", 0, ""),
-        (weighted, "2GB", "weight", 5, str(tmp_path / "kept in memory")),
+        (weighted, "2GB", "weight", 5, str(folder / "kept in memory")),
         # The last batch, of fewer rows.
-        (plain, "2 KiB", "", 14, str(tmp_path / "kept streamed")),
+        (plain, "2 KiB", "", 14, str(folder / "kept streamed")),
     ]
-    done = run_ranks(ranks, TRAIN, json.dumps(cases))
+    done = run_ranks_once(request.param, PROGRAM, json.dumps([cases, plain]))
     assert done.returncode == 0, done.stderr
-    outcomes = json.loads(done.stdout.splitlines()[-1])
+    return request.param, json.loads(done.stdout.splitlines()[-1])
+
+
+def test_the_poisoned_row_is_among_those_that_its_rank_names(seen):
+    ranks, outcomes = seen[0], seen[1]["training"]
     assert [o["kind"] for o in outcomes] == ["Rows", "StreamedRows", "Rows", "StreamedRows"]
     assert outcomes[-1]["batch"] == outcomes[-1]["of"] == 17
     for outcome in outcomes:
@@ -142,11 +136,8 @@ def test_the_poisoned_row_is_among_those_that_its_rank_names(run_ranks, tmp_path
         assert whole // ranks <= len(named) <= -(-whole // ranks)
 
 
-@pytest.mark.parametrize("ranks", [1, 2, 3])
-def test_evaluation_and_prediction_name_the_rows_of_the_ranks_share(run_ranks, tmp_path, ranks):
-    done = run_ranks(ranks, EVALUATE, numbered(tmp_path / "plain.h5"))
-    assert done.returncode == 0, done.stderr
-    everybody = json.loads(done.stdout.splitlines()[-1])
+def test_evaluation_and_prediction_name_the_rows_of_the_ranks_share(seen):
+    ranks, everybody = seen[0], seen[1]["evaluation"]
     first = ROWS * (ranks - 1) // ranks
     rows = ", ".join(str(first + k) for k in range(8))
     expected = [
