@@ -25,7 +25,35 @@ from matexapps.comm.launch import mpi_environment, mpiexec_command
 
 SCRIPTS = Path(__file__).parent / "scripts"
 NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py"))
-SELDOM = [pytest.param(n, marks=pytest.mark.slow) for n in (1, 2)]
+# One of each kind; all others run in the slow suite.
+OFTEN = [
+    "accumulation",
+    "activation_hooks",
+    "amp",
+    "char_rnn",
+    "cnn",
+    "compiled",
+    "finetune",
+    "gan",
+    "gcn",
+    "iterable_dataset",
+    "keras_callbacks",
+    "keras_dataloader",
+    "keras_sequential",
+    "keras_train_step",
+    "kfold",
+    "lbfgs",
+    "mlp",
+    "packed",
+    "pinn",
+    "reinforce",
+    "resnet_groupnorm",
+    "resume",
+    "tiny_gpt",
+    "uneven_batches",
+    "vae",
+    "workers",
+]
 LONGEST_RUN_S = 600.0
 CLOSE = 1e-5
 LOOSER = {
@@ -174,11 +202,8 @@ def assert_same_text(text: str, expected: str, tolerance: float) -> None:
     assert not far, f"printed {far} (on ranks, alone) in\n{text}"
 
 
-@pytest.mark.parametrize("script", NAMES)
-@pytest.mark.parametrize("n", [*SELDOM, 3])
-def test_a_program_gives_what_it_gives_alone(runs: Runs, script: str, n: int) -> None:
-    if _needs_keras(script) and importlib.util.find_spec("keras") is None:
-        pytest.skip("keras is not installed")
+def check_results(runs: Runs, script: str, n: int) -> None:
+    """A program prints and leaves on n ranks what it does alone."""
     alone, shared = runs(script, 0), runs(script, n)
     assert not alone.failure
     assert not shared.failure, shared.failure
@@ -196,13 +221,8 @@ def test_a_program_gives_what_it_gives_alone(runs: Runs, script: str, n: int) ->
         assert near.all(), f"{name} is\n{saved[name]}\nand alone\n{tensor}"
 
 
-@pytest.mark.parametrize("script", NAMES)
-@pytest.mark.parametrize("n", [SELDOM[1], 3])
-def test_a_program_is_told_of_calls_that_are_not_shared_out(
-    runs: Runs, script: str, n: int
-) -> None:
-    if _needs_keras(script) and importlib.util.find_spec("keras") is None:
-        pytest.skip("keras is not installed")
+def check_warnings(runs: Runs, script: str, n: int) -> None:
+    """A program is told of calls that are not shared out, and of no others."""
     told = runs(script, n).told
     if script in WHOLE:
         assert re.search(r"(User|Runtime)Warning: ", told)
@@ -211,6 +231,34 @@ def test_a_program_is_told_of_calls_that_are_not_shared_out(
         assert "not shared out" not in told
 
 
+def skip_without_keras(script: str) -> None:
+    if _needs_keras(script) and importlib.util.find_spec("keras") is None:
+        pytest.skip("keras is not installed")
+
+
+@pytest.mark.parametrize("script", OFTEN)
+def test_a_program_gives_what_it_gives_alone(runs: Runs, script: str) -> None:
+    skip_without_keras(script)
+    check_results(runs, script, 3)
+
+
+@pytest.mark.parametrize("script", OFTEN)
+def test_a_program_is_told_of_calls_that_are_not_shared_out(runs: Runs, script: str) -> None:
+    skip_without_keras(script)
+    check_warnings(runs, script, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", NAMES)
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_every_program_gives_what_it_gives_alone(runs: Runs, script: str, n: int) -> None:
+    skip_without_keras(script)
+    check_results(runs, script, n)
+    if n > 1:
+        check_warnings(runs, script, n)
+
+
 def test_exceptions_are_of_programs_that_exist() -> None:
     assert set(LOOSER) | set(WHOLE) <= set(NAMES)
     assert len(NAMES) >= 50
+    assert set(OFTEN) <= set(NAMES)
