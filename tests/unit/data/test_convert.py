@@ -92,7 +92,7 @@ def no_reserved_numbers(arrays):
     )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(arrays=tables(with_arrays=True), compress=st.booleans())
 def test_hdf5_to_netcdf_and_back_keeps_every_value_and_shape(tmp_path_factory, arrays, compress):
     folder = tmp_path_factory.mktemp("round")
@@ -112,7 +112,7 @@ def test_hdf5_to_netcdf_and_back_keeps_every_value_and_shape(tmp_path_factory, a
         assert after[name].dtype == kept
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(arrays=tables(with_arrays=False), ending=st.sampled_from(["csv", "tsv", "csv.gz"]))
 def test_hdf5_to_csv_and_back_keeps_every_value(tmp_path_factory, arrays, ending):
     folder = tmp_path_factory.mktemp("round")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
 
 from matexapps.apps.higgs import baselines
 from matexapps.apps.higgs.baselines import (
@@ -20,14 +23,17 @@ from matexapps.data.rows import Rows
 
 
 @pytest.fixture(params=["lightgbm", "hist_gradient_boosting"])
-def booster(request, monkeypatch) -> str:
+def booster(request, monkeypatch) -> Iterator[str]:
     """Each library in turn, with few trees."""
     if request.param == "lightgbm" and not has_lightgbm():
         pytest.skip("LightGBM is not installed")
     monkeypatch.setattr(baselines, "has_lightgbm", lambda: request.param == "lightgbm")
     monkeypatch.setattr(baselines, "_PATIENCE", 20)
-    monkeypatch.setattr(baselines, "_HISTOGRAM_ROUNDS", 25)
-    return request.param
+    monkeypatch.setattr(baselines._fit_histogram, "__defaults__", (25,))
+    # On a busy machine threads that wait for each other after every few rows take minutes.
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    with threadpool_limits(1, "openmp"):
+        yield request.param
 
 
 def test_each_baseline_scores_the_test_rows_in_order(booster, separable):
