@@ -22,11 +22,17 @@ from matexapps.errors import RankLost
 
 # A launcher that was asked for fault tolerance tells the ranks so.
 _SWITCH = "OMPI_MCA_mpi_ft_enable"
+_LONGEST_START_S = 300
 if os.environ.get(_SWITCH):
     # Where ranks are gone, MPI_Finalize may wait for them for ever, unless told not to wait.
     os.environ.setdefault("OMPI_MCA_async_mpi_finalize", "1")
+    # While MPI starts nobody tells of a death, and nothing but a signal ends the wait for the dead.
+    signal.alarm(_LONGEST_START_S)
 
 from mpi4py import MPI  # noqa: E402
+
+if os.environ.get(_SWITCH):
+    signal.alarm(0)
 
 if TYPE_CHECKING:
     from matexapps.comm.waiting import Waiting

@@ -14,6 +14,9 @@ from typing import Any
 from matexapps import devices, progress
 from matexapps.apps.higgs.experiment import LONGEST_WAIT_S, run
 from matexapps.apps.higgs.settings import ExperimentSettings
+from matexapps.comm.communicator import Communicator
+from matexapps.comm.single import SingleProcess
+from matexapps.comm.survival import survive
 from matexapps.comm.world import open_world
 from matexapps.errors import MatexError
 
@@ -44,8 +47,10 @@ def as_table(summary: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _print_epoch(event: dict[str, Any]) -> None:
-    """Write a line on standard error at the end of each epoch, from rank 0."""
+def _print_news(event: dict[str, Any]) -> None:
+    """Write a line on standard error, from rank 0, at each epoch's end and when ranks are lost."""
+    if event["kind"] == "loss" and event["rank"] == 0:
+        print(event["event"], file=sys.stderr, flush=True)
     if event["kind"] != "train" or event["rank"] != 0 or event["step"] != event["steps"]:
         return
     figures = "  ".join(f"{name} {value:.4f}" for name, value in event["metrics"].items())
@@ -69,20 +74,19 @@ def main(arguments: list[str]) -> int:
         print(f"the settings are not JSON ({error}): {arguments[0]}", file=sys.stderr)
         return 2
     show_json = settings.pop("json", True)
-    rank = 0
+    comm: Communicator = SingleProcess()
     try:
-        with progress.reporting_to(_print_epoch), open_world(LONGEST_WAIT_S) as comm:
-            rank = comm.rank
+        with progress.reporting_to(_print_news), open_world(LONGEST_WAIT_S) as comm:
             ExperimentSettings.from_dict(settings)  # an error in them comes before anything else
-            placed = devices.summary(devices.describe(comm))
-            if rank == 0:
+            placed = devices.summary(survive(comm, lambda _: devices.describe(comm)))
+            if comm.rank == 0:
                 print(placed, file=sys.stderr, flush=True)
             summary = run(settings, comm)
     except MatexError as error:
-        if rank == 0:
+        if comm.rank == 0:
             print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
-    if rank == 0:
+    if comm.rank == 0:
         print(json.dumps(summary) if show_json else as_table(summary), flush=True)
     return 0
 

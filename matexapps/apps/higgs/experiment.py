@@ -13,8 +13,9 @@ from matexapps.apps.higgs.data import KAGGLE_SET, balance_classes, load_higgs
 from matexapps.apps.higgs.model import build_network, default_training
 from matexapps.apps.higgs.report.significance import Yields
 from matexapps.apps.higgs.settings import ExperimentSettings
-from matexapps.apps.higgs.study import Study, Training
+from matexapps.apps.higgs.study import Scores, Study, Training
 from matexapps.comm.communicator import Communicator
+from matexapps.comm.survival import Loss, survive
 from matexapps.data.batches.streamed import in_memory
 from matexapps.data.dataset import DataSet
 from matexapps.data.rows import Rows
@@ -40,15 +41,18 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
         On every rank: :meth:`Study.summary`.
     """
     study = run_study(ExperimentSettings.from_dict(settings), comm)
-    return comm.on_root(study.summary)
+    return survive(comm, lambda _: comm.on_root(study.summary))
 
 
 def run_study(settings: ExperimentSettings, comm: Communicator) -> Study:
     """Train a network from each seed, fit the baselines, and score the same rows. Collective."""
     began = time.monotonic()
     test: str | float = 0.2 if settings.test is None else settings.test
-    data = comm.on_root(lambda: load_higgs(settings.data, test, seed=settings.seed))
-    data.load(comm)
+
+    def load(_: Loss | None) -> DataSet:
+        return comm.on_root(lambda: load_higgs(settings.data, test, seed=settings.seed)).load(comm)
+
+    data = survive(comm, load)
     yields = _yields(settings, data)
     train, validation, test_rows = map(in_memory, (data.train, data.validation, data.test))
     balanced = DataSet.from_rows(balance_classes(train), validation, test_rows)
@@ -63,9 +67,12 @@ def run_study(settings: ExperimentSettings, comm: Communicator) -> Study:
                 history=trainer.history.rows,
             )
         )
-    baselines = comm.on_root(
-        lambda: fit_baselines(in_memory(balanced.train), validation, test_rows, settings.seed)
-    )
+
+    def fit_on_root(_: Loss | None) -> dict[str, Scores]:
+        rows = in_memory(balanced.train)
+        return comm.on_root(lambda: fit_baselines(rows, validation, test_rows, settings.seed))
+
+    baselines = survive(comm, fit_on_root)
     return Study(
         settings=settings,
         validation=validation,
