@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 RANKS = [2, 3]
+SEVERAL = [pytest.param(2, marks=pytest.mark.slow), 3]
 
 MISMATCHES = """
     import json
@@ -141,7 +142,7 @@ def test_the_place_is_the_line_that_calls(run_ranks, tmp_path):
     assert "comm.on_root(lambda: 1)" in seen["agree, on_root"][0]
 
 
-@pytest.mark.parametrize("n", RANKS)
+@pytest.mark.parametrize("n", SEVERAL)
 def test_leaving_the_world_early_is_a_mismatch_for_both(run_ranks, n):
     seen = succeeded(
         run_ranks(
@@ -171,7 +172,7 @@ def test_leaving_the_world_early_is_a_mismatch_for_both(run_ranks, n):
     assert re.search(r"ranks? 0(, 2)?: all_reduce\(sum\) of float64 \(2,\) at ranks.py", seen[0])
 
 
-@pytest.mark.parametrize("n", RANKS)
+@pytest.mark.parametrize("n", SEVERAL)
 def test_leaving_with_an_exception_waits_for_nobody_and_frees_the_others(run_ranks, n):
     result = run_ranks(
         n,
@@ -239,7 +240,7 @@ def test_all_ranks_check_if_one_wants_it(run_ranks):
     assert result.stdout.count("told") == 3
 
 
-@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("n", [1, *SEVERAL])
 def test_programs_that_match_give_their_results_and_no_error(run_ranks, n):
     seen = succeeded(
         run_ranks(
@@ -311,28 +312,12 @@ TRAINER = """
 """
 
 
-@pytest.mark.parametrize("n", RANKS)
-def test_checks_do_not_change_what_is_learned(run_ranks, n):
-    plain, checked = succeeded(
-        run_ranks(
-            n,
-            TRAINER
-            + """
-    results = [fit(False), fit(True)]
-    if mx.open_world().rank == 0:
-        print(json.dumps(results))
-    """,
-        )
-    )
-    assert len(plain[1]) == 6 * 24 + 24 + 24 + 1
-    assert checked == plain
-
-
-@pytest.mark.parametrize("n", RANKS)
-def test_a_callback_that_evaluates_on_one_rank_is_told_with_the_users_line(run_ranks, n):
-    texts = succeeded(
-        run_ranks(
-            n,
+@pytest.fixture(scope="module", params=SEVERAL)
+def trained(request, run_ranks_once):
+    """A number of ranks, and what came of training on them."""
+    seen = succeeded(
+        run_ranks_once(
+            request.param,
             TRAINER
             + """
     class OnlyRankZero(mx.Callback):
@@ -340,18 +325,30 @@ def test_a_callback_that_evaluates_on_one_rank_is_told_with_the_users_line(run_r
             if trainer.comm.rank == 0:
                 trainer.evaluate(data_set().validation)
 
+    results = {"plain": fit(False), "checked": fit(True)}
     text = "no error"
     try:
         fit(True, [OnlyRankZero()])
     except mx.errors.MismatchedCollectives as error:
         text = str(error)
     with mx.open_world() as again:
-        texts = again.all_gather_object(text)
+        results["texts"] = again.all_gather_object(text)
         if again.rank == 0:
-            print(json.dumps(texts))
+            print(json.dumps(results))
     """,
         )
     )
+    return request.param, seen
+
+
+def test_checks_do_not_change_what_is_learned(trained):
+    _, seen = trained
+    assert len(seen["plain"][1]) == 6 * 24 + 24 + 24 + 1
+    assert seen["checked"] == seen["plain"]
+
+
+def test_a_callback_that_evaluates_on_one_rank_is_told_with_the_users_line(trained):
+    n, texts = trained[0], trained[1]["texts"]
     assert texts == [texts[0]] * n
     rank_0, others = re.split(r"\n  ranks? 1", texts[0])
     assert re.search(r"rank 0: .* at matexapps/train/\w+\.py:\d+: ", rank_0)
@@ -387,7 +384,7 @@ WAITS = """
 
 
 @pytest.mark.parametrize(("limit_s", "check"), [(60, 1), (1, 0)])
-@pytest.mark.parametrize("n", RANKS)
+@pytest.mark.parametrize("n", SEVERAL)
 def test_a_long_wait_is_told_at_each_doubling_and_when_it_is_over(run_ranks, n, limit_s, check):
     everybody = succeeded(run_ranks(n, WAITS, 0.2, limit_s, check))
     waiting = [rank for rank in range(n) if rank != 1]
@@ -437,20 +434,23 @@ def test_without_a_setting_a_wait_is_long_by_what_was_met_before(run_ranks):
     assert told == [10.1, 20.3, 600.0, 40.1, 41.0]
 
 
-@pytest.mark.parametrize("text", ["soon", "-1", "0", "nan"])
-def test_a_threshold_that_is_no_number_of_seconds_is_refused(run_ranks, text):
+def test_a_threshold_that_is_no_number_of_seconds_is_refused(run_ranks):
+    texts = ["soon", "-1", "0", "nan"]
     result = run_ranks(
         1,
         """
         import os, sys
-        os.environ["MATEXAPPS_HANG_AFTER_S"] = sys.argv[1]
         from matexapps.comm.long_waits import LongWaits
         from matexapps.errors import PreflightError
-        try:
-            LongWaits()
-        except PreflightError as error:
-            print(error)
+        for text in sys.argv[1:]:
+            os.environ["MATEXAPPS_HANG_AFTER_S"] = text
+            try:
+                LongWaits()
+            except PreflightError as error:
+                print(error)
         """,
-        text,
+        *texts,
     )
-    assert f"MATEXAPPS_HANG_AFTER_S is {text!r}, which is no number of seconds" in result.stdout
+    lines = result.stdout.splitlines()
+    for text, line in zip(texts, lines, strict=True):
+        assert f"MATEXAPPS_HANG_AFTER_S is {text!r}, which is no number of seconds" in line
