@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+SEVERAL = [pytest.param(2, marks=pytest.mark.slow), 3]
+
 COLLECTIVES = """
     import json
     import numpy as np
@@ -57,9 +59,8 @@ MEANS = """
     import numpy as np
     from matexapps.comm.world import open_world
 
-    with open_world() as comm:
-        kind = {"float32": np.float32, "float64": np.float64}[sys.argv[1]]
-        if sys.argv[2] == "messages" and comm.world_size > 1:
+    def means(comm, path, kind):
+        if path == "messages" and comm.world_size > 1:
             from matexapps.comm.mean_buffers import MessageMean
             buffer = MessageMean(comm._data, comm._waiting, comm.barrier, 600_001, kind)
         else:
@@ -71,19 +72,29 @@ MEANS = """
             total = buffer.average(weight)
             results.append([total, float(buffer.mean[0]), float(buffer.mean[-1])])
         same = comm.all_gather_object(buffer.mean.tobytes())
-        if comm.rank == 0:
-            print(json.dumps({"means": results, "same": len(set(same)) == 1}))
         buffer.close()
+        return {"means": results, "same": len(set(same)) == 1}
+
+    with open_world() as comm:
+        seen = {f"{path} {kind}": means(comm, path, np.dtype(kind).type)
+                for path in ("own", "messages") for kind in ("float32", "float64")}
+        if comm.rank == 0:
+            print(json.dumps(seen))
 """
+
+
+@pytest.fixture(scope="module", params=[1, 2, 3])
+def means(request, run_ranks_once):
+    """A number of ranks, and what each kind of mean came to on them."""
+    result = run_ranks_once(request.param, MEANS)
+    assert result.returncode == 0, result.stderr
+    return request.param, json.loads(result.stdout)
 
 
 @pytest.mark.parametrize("path", ["own", "messages"])
 @pytest.mark.parametrize("kind", ["float32", "float64"])
-@pytest.mark.parametrize("n", [1, 2, 3])
-def test_weighted_means_are_exact_and_the_same_bits_everywhere(run_ranks, n, kind, path):
-    result = run_ranks(n, MEANS, kind, path)
-    assert result.returncode == 0, result.stderr
-    seen = json.loads(result.stdout)
+def test_weighted_means_are_exact_and_the_same_bits_everywhere(means, kind, path):
+    n, seen = means[0], means[1][f"{path} {kind}"]
     weights = [r + 1.0 for r in range(n)]
     offset = sum(w * r for r, w in enumerate(weights)) / sum(weights)
     for step, (total, first, last) in enumerate(seen["means"]):
@@ -93,7 +104,7 @@ def test_weighted_means_are_exact_and_the_same_bits_everywhere(run_ranks, n, kin
     assert seen["same"]
 
 
-@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("n", SEVERAL)
 def test_an_exception_on_one_rank_frees_the_others(run_ranks, n):
     result = run_ranks(
         n,
@@ -116,7 +127,7 @@ def test_an_exception_on_one_rank_frees_the_others(run_ranks, n):
     assert result.stdout.count("ValueError: the third row is odd") == n - 1
 
 
-@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("n", SEVERAL)
 def test_a_rank_that_stays_away_is_an_error_not_a_hang(run_ranks, n):
     result = run_ranks(
         n,
@@ -140,7 +151,7 @@ def test_a_rank_that_stays_away_is_an_error_not_a_hang(run_ranks, n):
     assert "barrier" in result.stdout
 
 
-@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("n", SEVERAL)
 def test_an_interrupt_ends_a_wait_and_a_new_world_works(run_ranks, n):
     result = run_ranks(
         n,

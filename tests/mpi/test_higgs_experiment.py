@@ -68,7 +68,7 @@ def test_the_last_line_reports_network_and_baselines_whatever_the_ranks(files):
     )
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("ranks", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_broken_file_ends_every_rank_with_one_sentence(files, ranks):
     lines = (files / "train.csv").read_text().splitlines()
     lines[4] = lines[4].replace(",", ",oops,", 1).rsplit(",", 1)[0]

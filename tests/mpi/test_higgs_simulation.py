@@ -14,13 +14,14 @@ pytest.importorskip("fastjet", reason="needs the extra higgs-sim (fastjet)")
 SCRIPT = """
     import sys
     from matexapps.apps.higgs.simulation.__main__ import main
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(max(main([settings]) for settings in sys.argv[1:]))
 """
 
 
-def test_a_campaign_does_not_depend_on_the_number_of_ranks(run_ranks, tmp_path):
+@pytest.mark.parametrize("several", [pytest.param(2, marks=pytest.mark.slow), 3])
+def test_a_campaign_does_not_depend_on_the_number_of_ranks(run_ranks, tmp_path, several):
     written = []
-    for ranks in (1, 2, 3):
+    for ranks in (1, several):
         path = tmp_path / f"on_{ranks}.h5"
         settings = json.dumps({"events": 36, "seed": 5, "out": str(path)})
         result = run_ranks(ranks, SCRIPT, settings)
@@ -30,7 +31,7 @@ def test_a_campaign_does_not_depend_on_the_number_of_ranks(run_ranks, tmp_path):
         assert sum(report["generated"].values()) > 36
         assert "simulating events: rank 0" in result.stderr
         written.append(path.read_bytes())
-    assert written[0] == written[1] == written[2]
+    assert written[0] == written[1]
 
     with h5py.File(tmp_path / "on_1.h5") as file:
         columns = list(file["data"].attrs["columns"])
@@ -47,11 +48,11 @@ def test_a_campaign_does_not_depend_on_the_number_of_ranks(run_ranks, tmp_path):
 
 
 def test_another_seed_gives_other_events(run_ranks, tmp_path):
+    paths = {seed: tmp_path / f"seed_{seed}.h5" for seed in (1, 2)}
+    campaigns = [{"events": 4, "seed": seed, "out": str(path)} for seed, path in paths.items()]
+    assert run_ranks(1, SCRIPT, *map(json.dumps, campaigns)).returncode == 0
     tables = []
-    for seed in (1, 2):
-        path = tmp_path / f"seed_{seed}.h5"
-        settings = json.dumps({"events": 4, "seed": seed, "out": str(path)})
-        assert run_ranks(1, SCRIPT, settings).returncode == 0
+    for path in paths.values():
         with h5py.File(path) as file:
             tables.append(file["data"][:])
     assert not np.isin(tables[0][:, 1], tables[1][:, 1]).any()

@@ -80,7 +80,7 @@ print("same", flush=True)
 """
 
 
-@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("n", [pytest.param(2, marks=pytest.mark.slow), 3])
 def test_a_trainer_goes_on_over_a_renewed_communicator_with_the_same_weights(run_ranks, n):
     done = run_ranks(n, TRAINING)
     assert done.returncode == 0, done.stderr

@@ -227,7 +227,15 @@ def check(notebook: Notebook, n: int, seed: int) -> None:
     assert descendants() <= before
 
 
-@pytest.mark.parametrize(("n", "seed"), [(3, 1000), (2, 1005)])
+# Of 3000 seeds the one whose operations are all different and none of them a mere start or end.
+@pytest.mark.parametrize(
+    ("n", "seed"),
+    [
+        (3, 1732),
+        pytest.param(3, 1000, marks=pytest.mark.slow),
+        pytest.param(2, 1005, marks=pytest.mark.slow),
+    ],
+)
 def test_after_random_operations_the_next_cell_is_right(notebook, n, seed):
     check(notebook, n, seed)
 

@@ -178,7 +178,7 @@ PROGRAMS = {
 }
 
 
-@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("n", [pytest.param(2, marks=pytest.mark.slow), 3])
 def test_in_code(run_ranks, n):
     done = run_ranks(n, PRELUDE + "".join(PROGRAMS.values()))
     assert done.returncode == 0, done.stderr
