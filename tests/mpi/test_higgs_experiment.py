@@ -81,6 +81,7 @@ def test_a_broken_file_ends_every_rank_with_one_sentence(files, ranks):
     assert done.stderr.count("DataError") == 1
 
 
+@pytest.mark.slow
 def test_an_unknown_network_is_answered_with_a_guess(files):
     done = train("--data", files / "train.csv", "-n", 1, "--network", "presnt")
     assert done.returncode == 1

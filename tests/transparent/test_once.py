@@ -53,7 +53,7 @@ def result_of(program):
 
 
 def run(comm, name, late):
-    folder = root / f"{name}-{late}"
+    folder = root / name
     if comm.rank == 0:
         folder.mkdir()
         os.chdir(folder)
@@ -78,8 +78,7 @@ root = Path.cwd()
 results = {}
 with open_world() as comm:
     for name in programs.PROGRAMS:
-        for late in ("first", "others"):
-            results[f"{name}-{late}"] = run(comm, name, late)
+        results[name] = run(comm, name, sys.argv[2])
     os.chdir(root)
     if comm.rank == 0:
         Path("results.json").write_text(json.dumps(results))
@@ -643,17 +642,20 @@ def contents(folder: Path) -> dict[str, bytes | str | None]:
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory):
-    """The folder in which all programs ran on n ranks, and what each rank has read."""
+    """The folder in which all programs ran on n ranks, and what each rank has read.
+
+    ``late`` says whether rank 0 or the others begin when the rest have ended.
+    """
     from matexapps.comm.launch import mpi_environment, mpiexec_command
 
-    folders: dict[int, Path] = {}
+    folders: dict[tuple[int, str], Path] = {}
 
-    def of(n: int) -> tuple[Path, dict[str, list[Any]]]:
-        if n not in folders:
+    def of(n: int, late: str) -> tuple[Path, dict[str, list[Any]]]:
+        if (n, late) not in folders:
             folder = tmp_path_factory.mktemp("programs")
-            script = folder.parent / f"run{n}.py"
+            script = folder.parent / f"run{n}{late}.py"
             script.write_text(RUN)
-            words = [str(script), __file__]
+            words = [str(script), __file__, late]
             done = subprocess.run(
                 [sys.executable, *words] if n == 1 else mpiexec_command(n, words),
                 cwd=folder,
@@ -663,9 +665,10 @@ def outcome(tmp_path_factory):
                 timeout=240,
                 check=False,
             )
-            folders[n] = folder
+            folders[n, late] = folder
             assert done.returncode == 0, done.stderr
-        return folders[n], json.loads((folders[n] / "results.json").read_text())
+        folder = folders[n, late]
+        return folder, json.loads((folder / "results.json").read_text())
 
     return of
 
@@ -681,14 +684,15 @@ def outcome(tmp_path_factory):
 )
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_program_reads_and_leaves_what_it_does_alone(outcome, name, n, late):
-    alone, (expected,) = outcome(1)[0], outcome(1)[1][f"{name}-first"]
+    alone, read = outcome(1, "first")
+    (expected,) = read[name]
     if expected == "no tensorboard":
         pytest.skip("tensorboard is not installed")
     assert "Traceback" not in str(expected)
-    folder, results = outcome(n)
-    for rank, seen in enumerate(results[f"{name}-{late}"]):
+    folder, results = outcome(n, late)
+    for rank, seen in enumerate(results[name]):
         assert seen == expected, f"rank {rank}: {seen}"
-    assert contents(folder / f"{name}-{late}") == contents(alone / f"{name}-first")
+    assert contents(folder / name) == contents(alone / name)
 
 
 def test_what_rank_0_overwrites_is_read_to_the_end_elsewhere_first(run_ranks, tmp_path):

