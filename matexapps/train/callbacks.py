@@ -10,7 +10,7 @@ import torch
 
 from matexapps.data.batches.batch import Batch
 from matexapps.errors import TrainingError, did_you_mean
-from matexapps.train.checkpoint import save_checkpoint
+from matexapps.train.checkpoint import finish_checkpoints, save_checkpoint
 from matexapps.train.training import Training
 
 
@@ -104,6 +104,9 @@ class EarlyStopping(Callback):
 class Checkpointing(Callback):
     """Write a checkpoint every so often, and keep the newest few.
 
+    Training goes on while rank 0 writes; that a checkpoint could not be written is said at the next
+    one, or at the end of ``fit``, which waits for the last.
+
     With the same folder as ``resume`` of ``fit``, the same lines begin a training and, run again
     after a crash, go on with it.
 
@@ -143,6 +146,9 @@ class Checkpointing(Callback):
     def on_epoch_end(self, trainer: Training, row: dict[str, Any]) -> None:
         if row["epoch"] % self.every_epochs == 0:
             self._save(trainer)
+
+    def on_fit_end(self, trainer: Training) -> None:
+        trainer.comm.on_root(lambda: finish_checkpoints(self.folder))
 
     def _save(self, trainer: Training) -> None:
         snapshot = trainer.snapshot()

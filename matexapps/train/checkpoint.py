@@ -3,6 +3,8 @@
 ``model.safetensors`` holds the network's weights under their own names, ``training.safetensors``
 every other tensor (optimiser, random states), ``state.json`` all plain values and the digests of
 the two files. Nothing in a checkpoint is ever unpickled.
+
+Training waits for the copy of its state in memory, not for the disk: one thread writes.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import json
 import os
 import shutil
 import warnings
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +31,24 @@ _MODEL, _TRAINING, _STATE = "model.safetensors", "training.safetensors", "state.
 _PREFIX = "checkpoint-"
 
 
-def save_checkpoint(folder: Path, snapshot: dict[str, Any], keep: int) -> Path:
-    """Write ``snapshot`` as the newest checkpoint in ``folder``; drop the oldest beyond ``keep``.
+@dataclass(frozen=True)
+class _Copy:
+    """A state as it was when it was copied."""
+
+    name: str
+    weights: dict[str, torch.Tensor]
+    tensors: dict[str, torch.Tensor]
+    tree: Any
+
+
+_writer = ThreadPoolExecutor(1, "matexapps checkpoints")
+_under_way: dict[Path, Future[Path]] = {}
+
+
+def save_checkpoint(folder: Path, snapshot: dict[str, Any], keep: int) -> None:
+    """Copy ``snapshot`` and have it written as the newest checkpoint in ``folder``.
+
+    Waits for the one before it, if that is still being written. The oldest beyond ``keep`` go.
 
     Parameters
     ----------
@@ -43,25 +63,44 @@ def save_checkpoint(folder: Path, snapshot: dict[str, Any], keep: int) -> Path:
     Raises
     ------
     CheckpointError
-        If the folder cannot be written, or a value has no place in a checkpoint.
+        If a value has no place in a checkpoint, or the one before it could not be written.
     """
+    finish_checkpoints(folder)
     name = f"{_PREFIX}{snapshot['epoch']:05d}-{snapshot['step']:08d}"
-    partial = folder / f".{name}.{os.getpid()}.partial"
     tensors: dict[str, torch.Tensor] = {}
     rest = {key: value for key, value in snapshot.items() if key != "model"}
     tree = _take_tensors(rest, "training", tensors)
+    weights = {k: v.detach().cpu().clone() for k, v in snapshot["model"].items()}
+    copy = _Copy(name, weights, tensors, tree)
+    _under_way[folder.resolve()] = _writer.submit(_write, folder, copy, keep)
+
+
+def finish_checkpoints(folder: Path) -> None:
+    """Return once what this process writes into ``folder`` is there.
+
+    Raises
+    ------
+    CheckpointError
+        If it could not be written.
+    """
+    writing = _under_way.pop(folder.resolve(), None)
+    if writing is not None:
+        writing.result()
+
+
+def _write(folder: Path, copy: _Copy, keep: int) -> Path:
+    partial = folder / f".{copy.name}.{os.getpid()}.partial"
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        weights = {k: v.detach().cpu().clone() for k, v in snapshot["model"].items()}
-        save_file(weights, partial / _MODEL)
-        save_file(tensors, partial / _TRAINING)
+        save_file(copy.weights, partial / _MODEL)
+        save_file(copy.tensors, partial / _TRAINING)
         files = {part: _digest(partial / part) for part in (_MODEL, _TRAINING)}
-        text = json.dumps({"format": _FORMAT, "files": files, "state": tree}, indent=1)
+        text = json.dumps({"format": _FORMAT, "files": files, "state": copy.tree}, indent=1)
         (partial / _STATE).write_text(text)
         for part in (_MODEL, _TRAINING, _STATE):
             _flush(partial / part)
-        final = folder / name
+        final = folder / copy.name
         if final.exists():
             shutil.rmtree(final)
         os.replace(partial, final)
@@ -94,6 +133,8 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
         If there is none, or none is whole.
     """
     path = Path(path)
+    for folder in (path, path.parent):
+        finish_checkpoints(folder)
     if (path / _STATE).is_file():
         return _read(path)
     found = list_checkpoints(path)

@@ -10,7 +10,11 @@ import torch
 
 from matexapps.errors import CheckpointError, TrainingError
 from matexapps.train.callbacks import Checkpointing
-from matexapps.train.checkpoint import list_checkpoints, load_checkpoint
+from matexapps.train.checkpoint import (
+    finish_checkpoints,
+    list_checkpoints,
+    load_checkpoint,
+)
 from matexapps.train.position import Position
 from matexapps.train.recovery import Fit
 from matexapps.train.training import RandomState, Training
@@ -63,6 +67,7 @@ def restore(trainer: Training, path: str | Path) -> None:
 
 def _newest(trainer: Training, path: Path) -> dict[str, Any] | None:
     written = [c.folder.resolve() for c in trainer.callbacks if isinstance(c, Checkpointing)]
+    finish_checkpoints(path)
     if path.resolve() in written and not list_checkpoints(path):
         return None
     return load_checkpoint(path)
