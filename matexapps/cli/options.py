@@ -31,6 +31,6 @@ def on_ranks(module: str, settings: dict[str, Any], n: int) -> None:
     """Run a module on ``n`` MPI ranks; where it fails, leave with its status."""
     from matexapps.comm.launch import run_on_ranks
 
-    status = run_on_ranks(module, [json.dumps(settings)], n)
+    status = run_on_ranks(module, [json.dumps(settings)], n, outlive=True)
     if status:
         raise typer.Exit(status)

@@ -108,6 +108,7 @@ def run_on_ranks(
     args: Sequence[str],
     n: int,
     environment: Mapping[str, str] | None = None,
+    outlive: bool = False,
 ) -> int:
     """Run ``python -m module args...`` on ``n`` ranks and wait for it, output streaming through.
 
@@ -121,6 +122,8 @@ def run_on_ranks(
         Number of ranks.
     environment : mapping, optional
         Variables added to those of this process.
+    outlive : bool
+        As for :func:`mpiexec_command`. Without it, one death ends all.
 
     Returns
     -------
@@ -134,7 +137,7 @@ def run_on_ranks(
     KeyboardInterrupt
         If interrupted, once all ranks have stopped.
     """
-    command = mpiexec_command(n, ["-m", module, *args], outlive=True)
+    command = mpiexec_command(n, ["-m", module, *args], outlive)
     variables = {**os.environ, **mpi_environment(), **(environment or {})}
     launcher = subprocess.Popen(
         command, env=variables, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE

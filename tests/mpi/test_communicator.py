@@ -23,12 +23,18 @@ COLLECTIVES = """
         image = np.full((3, 700_000), rank, np.float32)
         comm.broadcast(image, root=n - 1)
         rows = comm.all_gather_rows(np.full((rank, 2), rank, np.float32))
+        several = all(
+            (comm.all_gather_rows(np.full((count, 5), rank + 10.0 * count))[:, 0].reshape(n, count)
+             == np.arange(n)[:, None] + 10.0 * count).all()
+            for count in (3, 1, 0, 2000, 7, 60_000, 2, 60_000, 5)
+        )
         objects = comm.all_gather_object({"rank": rank, "text": "x" * 1000 * rank})
         everybody = comm.all_gather_object({
             "sums": sums,
             "top": top.tolist(),
             "image": [float(image.min()), float(image.max())],
             "rows": rows[:, 0].tolist(),
+            "several": several,
             "objects": [len(o["text"]) for o in objects],
             "root": comm.on_root(lambda: f"from {rank}"),
             "place": [comm.local_rank, comm.local_size],
@@ -49,6 +55,7 @@ def test_collectives_give_known_results_on_every_rank(run_ranks, n):
         assert seen["top"] == [n - 1, 0]
         assert seen["image"] == [n - 1, n - 1]
         assert seen["rows"] == [r for r in range(n) for _ in range(r)]
+        assert seen["several"] is True
         assert seen["objects"] == [1000 * r for r in range(n)]
         assert seen["root"] == "from 0"
         assert seen["place"] == [rank, n]
