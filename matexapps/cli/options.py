@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+RESTARTS = 3
 SETTINGS = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
 
 Ranks = Annotated[int, typer.Option("-n", "--ranks", min=1, help="Number of MPI ranks.")]
@@ -28,9 +29,19 @@ def console(stderr: bool = False) -> Console:
 
 
 def on_ranks(module: str, settings: dict[str, Any], n: int) -> None:
-    """Run a module on ``n`` MPI ranks; where it fails, leave with its status."""
+    """Run a module on ``n`` MPI ranks; where it fails, leave with its status.
+
+    What is done when ranks die follows from ``settings["recovery"]``, where that is there.
+    """
     from matexapps.comm.launch import run_on_ranks
 
-    status = run_on_ranks(module, [json.dumps(settings)], n, outlive=True)
+    recovery = settings.get("recovery")
+    status = run_on_ranks(
+        module,
+        [json.dumps(settings)],
+        n,
+        outlive=recovery in (None, "shrink"),
+        restarts=RESTARTS if recovery == "checkpoint" else 0,
+    )
     if status:
         raise typer.Exit(status)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from matexapps.cli.options import Ranks, group, on_ranks
+from matexapps.cli.options import RESTARTS, Ranks, group, on_ranks
 
 train = group("Train one of the applications.")
 
@@ -42,6 +42,19 @@ def train_higgs(
         int | None, typer.Option(min=1, help="How many trainings; 3 if not given.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The first training's seed.")] = None,
+    recovery: Annotated[
+        str | None,
+        typer.Option(
+            help="When ranks die: shrink (the others go on; the default where MPI can do it), "
+            f"checkpoint (all start again, up to {RESTARTS} times), or abort."
+        ),
+    ] = None,
+    checkpoints: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER", help="Keep checkpoints there; run again, the command goes on."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the results as one line of JSON, last.")
     ] = False,
@@ -55,6 +68,8 @@ def train_higgs(
         "batch_size": batch_size,
         "seeds": seeds,
         "seed": seed,
+        "recovery": recovery,
+        "checkpoints": checkpoints,
     }
     settings = {name: value for name, value in given.items() if value is not None}
     on_ranks("matexapps.apps.higgs", {**settings, "json": as_json}, n)

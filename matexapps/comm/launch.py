@@ -6,8 +6,10 @@ import codecs
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -17,6 +19,7 @@ from matexapps.errors import PreflightError
 
 _STOP_GRACE_S = 5.0
 _FIRST_WITH_ULFM = 5
+_DEADLY = (signal.SIGABRT, signal.SIGBUS, signal.SIGKILL, signal.SIGSEGV)
 _FAULT_TOLERANT = ["--with-ft", "ulfm"]
 
 
@@ -109,6 +112,7 @@ def run_on_ranks(
     n: int,
     environment: Mapping[str, str] | None = None,
     outlive: bool = False,
+    restarts: int = 0,
 ) -> int:
     """Run ``python -m module args...`` on ``n`` ranks and wait for it, output streaming through.
 
@@ -124,6 +128,8 @@ def run_on_ranks(
         Variables added to those of this process.
     outlive : bool
         As for :func:`mpiexec_command`. Without it, one death ends all.
+    restarts : int
+        How often all ranks are started anew after a death, after 1 s, 2 s, 4 s and so on.
 
     Returns
     -------
@@ -139,8 +145,28 @@ def run_on_ranks(
     """
     command = mpiexec_command(n, ["-m", module, *args], outlive)
     variables = {**os.environ, **mpi_environment(), **(environment or {})}
+    for number in range(restarts + 1):
+        status = _run(command, variables)
+        if number == restarts or not _says_death(status):
+            break
+        pause = 2**number
+        print(
+            f"a rank died; all start again in {pause} s (restart {number + 1} of {restarts})",
+            file=sys.stderr,
+            flush=True,
+        )
+        time.sleep(pause)
+    return status
+
+
+def _says_death(status: int) -> bool:
+    # Open MPI adds 128 to the signal's number, MPICH does not.
+    return status > 128 or status in _DEADLY
+
+
+def _run(command: list[str], environment: dict[str, str]) -> int:
     launcher = subprocess.Popen(
-        command, env=variables, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
+        command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     assert launcher.stderr is not None
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")

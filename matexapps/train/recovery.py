@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -12,9 +13,10 @@ from matexapps.comm.survival import Loss
 from matexapps.data.dataset import DataSet
 from matexapps.data.partition import share
 from matexapps.errors import TrainingError, did_you_mean
+from matexapps.train.callbacks import Callback, Checkpointing
 from matexapps.train.training import Training
 
-RecoveryName = Literal["shrink", "abort"]
+RecoveryName = Literal["shrink", "checkpoint", "abort"]
 
 
 class Stage(IntEnum):
@@ -49,7 +51,9 @@ class Fit:
     losses: list[Loss] = field(default_factory=list)
 
 
-def choose_recovery(name: str | None, comm: Communicator) -> RecoveryName:
+def choose_recovery(
+    name: str | None, comm: Communicator, callbacks: Sequence[Callback]
+) -> RecoveryName:
     """Return what is done when ranks die.
 
     Parameters
@@ -57,6 +61,8 @@ def choose_recovery(name: str | None, comm: Communicator) -> RecoveryName:
     name : str or None
         None for the best that there is.
     comm : Communicator
+    callbacks : sequence of Callback
+        Those of the training.
 
     Raises
     ------
@@ -73,6 +79,11 @@ def choose_recovery(name: str | None, comm: Communicator) -> RecoveryName:
             raise TrainingError(
                 "recovery='shrink' needs ranks that outlive the death of one: start them with Open "
                 "MPI's `mpiexec --with-ft ulfm`, or choose recovery='abort'"
+            )
+        if known == "checkpoint" and not any(isinstance(c, Checkpointing) for c in callbacks):
+            raise TrainingError(
+                "recovery='checkpoint' goes on from checkpoints, but none are written: put "
+                "Checkpointing(folder) among the callbacks, or give the command --checkpoints"
             )
         return known
     raise TrainingError(

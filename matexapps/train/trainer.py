@@ -22,7 +22,7 @@ from matexapps.data.matex_names import Part
 from matexapps.devices import choose_device
 from matexapps.errors import TrainingError
 from matexapps.progress import report
-from matexapps.train.callbacks import Callback
+from matexapps.train.callbacks import Callback, Checkpointing
 from matexapps.train.evaluation import evaluate, predict
 from matexapps.train.gradients import GradientAverage, global_gradient, gradient_average
 from matexapps.train.history import History
@@ -94,9 +94,11 @@ class Trainer:
     device : {"auto", "cpu", "cuda"}
     comm : Communicator or None
         The ranks to train on; default: all of them.
-    recovery : {"shrink", "abort"} or None
+    recovery : {"shrink", "checkpoint", "abort"} or None
         What is done when ranks die. ``"shrink"``: those that are left share out the rows and go on
-        from the step under way. ``"abort"``: training ends. Default: shrink, where MPI lets ranks
+        from the step under way. ``"checkpoint"``: the job ends, and ``fit`` in the job that is
+        started next goes on from the newest checkpoint of its ``Checkpointing``; `matexapps train`
+        starts it by itself. ``"abort"``: training ends. Default: shrink, where MPI lets ranks
         outlive others.
 
     Raises
@@ -132,7 +134,7 @@ class Trainer:
                 f"schedule_every must be 'epoch' or 'batch', got {schedule_every!r}"
             )
         self.comm = comm if comm is not None else open_world()
-        self.recovery = choose_recovery(recovery, self.comm)
+        self.recovery = choose_recovery(recovery, self.comm, callbacks)
         self.history = History()
         self.rank_device = self._again("before training", lambda: choose_device(self.comm, device))
         torch.set_num_threads(self.rank_device.threads)
@@ -183,6 +185,8 @@ class Trainer:
         interrupted = self.comm.broken or self.comm.renewals > self._renewals
         if self.comm.broken:
             self.comm = open_world()
+        if resume is None and self.recovery == "checkpoint":
+            resume = next(c.folder for c in self.callbacks if isinstance(c, Checkpointing))
         under_way = Fit(data, epochs, resume, interrupted)
         try:
             self._survive(lambda loss: self._fit(under_way, loss))

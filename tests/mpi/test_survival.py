@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 
+import psutil
 import pytest
 
 from matexapps.train.ledger import read_ledger
@@ -82,9 +86,6 @@ def trained(run_ranks, n, plan, folder, how="SIGKILL", timeout_s=60.0):
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     """What one process computes."""
-    import subprocess
-    import sys
-
     folder = tmp_path_factory.mktemp("alone")
     (folder / "alone.py").write_text(PROGRAM)
     command = [sys.executable, "alone.py", "[{}]", str(folder), "SIGKILL", "60"]
@@ -133,6 +134,51 @@ def test_a_rank_that_hangs_is_ended_at_the_deadline(run_ranks, tmp_path, undistu
     assert result["said"][0].startswith("rank 1 on")
     require_alike(result["values"], undisturbed)
     require_each_row_once(tmp_path / "0")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_command_starts_again_and_goes_on_from_its_checkpoint(tmp_path):
+    command = [sys.executable, "-m", "matexapps.cli", "train", "higgs", "-n", "2", "--json"]
+    command += ["--epochs", "8", "--seeds", "1", "--recovery", "checkpoint", "--checkpoints"]
+    whole = subprocess.run(
+        [*command, str(tmp_path / "whole")], capture_output=True, text=True, check=True
+    )
+    folder = tmp_path / "disturbed"
+    with subprocess.Popen([*command, str(folder)], stdout=-1, stderr=-1, text=True) as running:
+        while not list(folder.glob("seed-0/checkpoint-*3-*")):
+            assert running.poll() is None
+            time.sleep(0.02)
+        ranks = [
+            process
+            for process in psutil.Process(running.pid).children(recursive=True)
+            if "matexapps.apps.higgs" in process.cmdline() and "-n" not in process.cmdline()
+        ]
+        ranks[1].kill()
+        printed, said = running.communicate(timeout=600)
+    assert running.returncode == 0, said
+    assert "a rank died; all start again in 1 s (restart 1 of 3)" in said
+    ours, theirs = (json.loads(text.splitlines()[-1]) for text in (printed, whole.stdout))
+    assert ours["auc"] == pytest.approx(theirs["auc"], rel=1e-6)
+    assert ours["epochs"] == theirs["epochs"] == [8]
+
+
+def test_what_cannot_be_done_here_is_said(run_ranks):
+    program = """
+    import torch
+    import matexapps as mx
+
+    for recovery in ("shrink", "checkpoint", "shrinc"):
+        try:
+            mx.Trainer(torch.nn.Linear(1, 1), recovery=recovery)
+        except mx.MatexError as error:
+            if mx.open_world().rank == 0:
+                print(error, flush=True)
+    """
+    shrink, checkpoint, misspelt = run_ranks(2, program).stdout.splitlines()
+    assert "mpiexec --with-ft ulfm" in shrink
+    assert "put Checkpointing(folder) among the callbacks" in checkpoint
+    assert "did you mean 'shrink'?" in misspelt
 
 
 @pytest.mark.slow

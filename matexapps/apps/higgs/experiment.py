@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from matexapps.comm.survival import Loss, survive
 from matexapps.data.batches.streamed import in_memory
 from matexapps.data.dataset import DataSet
 from matexapps.data.rows import Rows
-from matexapps.train.callbacks import EarlyStopping
+from matexapps.train.callbacks import Callback, Checkpointing, EarlyStopping
 from matexapps.train.trainer import Trainer
 
 LONGEST_WAIT_S = 86_400.0
@@ -93,15 +94,21 @@ def _train(settings: ExperimentSettings, data: DataSet, seed: int, comm: Communi
     chosen.pop("epochs", None)
     if settings.batch_size is not None:
         chosen["batch_size"] = settings.batch_size
+    callbacks: list[Callback] = [EarlyStopping("roc_auc", patience=epochs, mode="max")]
+    folder = None
+    if settings.checkpoints is not None:
+        folder = Path(settings.checkpoints) / f"seed-{seed}"
+        callbacks.append(Checkpointing(folder))
     trainer = Trainer(
         build_network(settings.network, data.train.features, seed=seed),
         metrics=["roc_auc"],
-        callbacks=[EarlyStopping("roc_auc", patience=epochs, mode="max")],
+        callbacks=callbacks,
         seed=seed,
         comm=comm,
+        recovery=settings.recovery,
         **chosen,
     )
-    trainer.fit(data, epochs)
+    trainer.fit(data, epochs, resume=folder)
     return trainer
 
 

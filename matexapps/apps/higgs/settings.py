@@ -29,6 +29,10 @@ class ExperimentSettings:
         Seed of the split and of the first training.
     expected_signal, expected_background : float
         Events in the full sample, for the significance, where the rows have no weights.
+    recovery : str or None
+        As for :class:`~matexapps.train.trainer.Trainer`.
+    checkpoints : str or None
+        Folder in which each training has a folder of checkpoints, from which it goes on.
 
     Raises
     ------
@@ -45,6 +49,8 @@ class ExperimentSettings:
     seed: int = 0
     expected_signal: float = 100.0
     expected_background: float = 1000.0
+    recovery: str | None = None
+    checkpoints: str | None = None
 
     def __post_init__(self) -> None:
         if self.network not in NETWORKS:

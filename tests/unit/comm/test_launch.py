@@ -88,6 +88,24 @@ def test_the_exit_status_comes_back_with_the_ranks_own_words_alone(program, caps
     assert capsys.readouterr().err == "no data: µ\n"
 
 
+def test_ranks_start_again_after_a_death_a_bounded_number_of_times(program, tmp_path, capsys):
+    module = program(
+        "import os, pathlib, signal, sys\nfrom mpi4py import MPI\n"
+        f"starts = pathlib.Path({str(tmp_path)!r}, 'starts')\n"
+        "if MPI.COMM_WORLD.rank == 1:\n"
+        "    starts.open('a').write('x')\n"
+        "    if len(starts.read_text()) <= int(sys.argv[1]):\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "MPI.COMM_WORLD.Barrier()\n"
+    )
+    assert launch.run_on_ranks(module, ["1"], 2, restarts=2) == 0
+    assert (tmp_path / "starts").read_text() == "xx"
+    assert "a rank died; all start again in 1 s (restart 1 of 2)" in capsys.readouterr().err
+    (tmp_path / "starts").unlink()
+    assert launch.run_on_ranks(module, ["9"], 2, restarts=1) == 128 + signal.SIGKILL
+    assert (tmp_path / "starts").read_text() == "xx"
+
+
 def test_interrupt_stops_every_rank(program, tmp_path):
     module = program(
         "import os, pathlib, time\n"
