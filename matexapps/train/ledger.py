@@ -69,7 +69,9 @@ def read_ledger(folder: str | Path) -> pd.DataFrame:
     if not files:
         raise TrainingError(f"no ledger in {folder}; give the folder that Ledger(folder) wrote to")
     for file in files:
-        for line in file.read_text().splitlines():
+        # What follows the last line end was being written when its rank died.
+        whole, _, _ = file.read_text().rpartition("\n")
+        for line in whole.splitlines():
             *numbers, rows = line.split(",")
             lines += [(*map(int, numbers), int(row)) for row in rows.split()]
     table = pd.DataFrame(lines, columns=_COLUMNS)

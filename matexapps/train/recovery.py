@@ -69,23 +69,28 @@ def choose_recovery(
     TrainingError
         If it is unknown, or not to be had here.
     """
-    names: tuple[RecoveryName, ...] = get_args(RecoveryName)
     if name is None:
         return "shrink" if comm.outlives_ranks else "abort"
+    known = known_recovery(name)
+    if known == "shrink" and comm.world_size > 1 and not comm.outlives_ranks:
+        raise TrainingError(
+            "recovery='shrink' needs ranks that outlive the death of one: start them with Open "
+            "MPI's `mpiexec --with-ft ulfm`, or choose recovery='abort'"
+        )
+    if known == "checkpoint" and not any(isinstance(c, Checkpointing) for c in callbacks):
+        raise TrainingError(
+            "recovery='checkpoint' goes on from checkpoints, but none are written: put "
+            "Checkpointing(folder) among the callbacks"
+        )
+    return known
+
+
+def known_recovery(name: str) -> RecoveryName:
+    """Return ``name`` if it is one, or raise a ``TrainingError``."""
+    names: tuple[RecoveryName, ...] = get_args(RecoveryName)
     for known in names:
-        if known != name:
-            continue
-        if known == "shrink" and comm.world_size > 1 and not comm.outlives_ranks:
-            raise TrainingError(
-                "recovery='shrink' needs ranks that outlive the death of one: start them with Open "
-                "MPI's `mpiexec --with-ft ulfm`, or choose recovery='abort'"
-            )
-        if known == "checkpoint" and not any(isinstance(c, Checkpointing) for c in callbacks):
-            raise TrainingError(
-                "recovery='checkpoint' goes on from checkpoints, but none are written: put "
-                "Checkpointing(folder) among the callbacks, or give the command --checkpoints"
-            )
-        return known
+        if known == name:
+            return known
     raise TrainingError(
         f"recovery={name!r} is not known{did_you_mean(name, names)}; use one of {', '.join(names)}"
     )

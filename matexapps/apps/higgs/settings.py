@@ -8,6 +8,7 @@ from typing import Any
 from matexapps.apps.higgs.data import SIMULATED
 from matexapps.apps.higgs.model import NETWORKS
 from matexapps.errors import TrainingError, did_you_mean
+from matexapps.train.recovery import known_recovery
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,13 @@ class ExperimentSettings:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise TrainingError(f"{name} must be at least {least}, got {value}")
+        if self.recovery is not None:
+            known = known_recovery(self.recovery)
+            if known == "checkpoint" and self.checkpoints is None:
+                raise TrainingError(
+                    "recovery='checkpoint' needs a folder for checkpoints: give checkpoints, as in "
+                    "--checkpoints runs/higgs"
+                )
 
     @classmethod
     def from_dict(cls, given: dict[str, Any]) -> ExperimentSettings:
