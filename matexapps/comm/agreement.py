@@ -81,9 +81,7 @@ class Agreement:
             call = _call(operation, detail, array.dtype, array.shape)
         # The lowest of the numbers and, negated, the highest: alike only if all are.
         self._mine[0], self._mine[1] = call.number, -call.number
-        buffers = self._mine, self._lowest
-        request = self._waiting.begin(call.text, self._comm.Iallreduce, *buffers, op=MPI.MIN)
-        self._waiting.complete([request], call.text, *buffers)
+        self._waiting.run(call.text, self._comm.Iallreduce, self._mine, self._lowest, op=MPI.MIN)
         lowest, highest_negated = self._lowest.tolist()
         if lowest != -highest_negated:
             calls = self._gather(f"{call.text} at {call_site()}".encode())

@@ -144,9 +144,8 @@ def base() -> Base:
 
 def _come_together(comm: MPI.Intracomm, waiting: Waiting) -> None:
     """Return once every rank that lives is here: what blocks is safe then."""
-    what = "going on without lost ranks"
     with suppress(RankLost):
-        waiting.complete([waiting.begin(what, comm.Iagree, np.ones(1, np.int32))], what)
+        waiting.run("going on without lost ranks", comm.Iagree, np.ones(1, np.int32))
 
 
 def shrink(waiting: Waiting) -> list[Member]:

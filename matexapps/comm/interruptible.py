@@ -296,10 +296,7 @@ def make_world_interruptible() -> InterruptibleWorld:
 
 
 def _duplicate() -> MPI.Intracomm:
-    waiting = Waiting(math.inf, base())
-    duplicate, ready = waiting.begin("opening the world", base().comm.Idup)
-    waiting.complete([ready], "opening the world")
-    return duplicate
+    return Waiting(math.inf, base()).duplicate(base().comm)
 
 
 def _starts(lengths: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -65,8 +65,7 @@ class MpiCommunicator(Communicator):
         self._agreement = self._open_agreement(self._check)
 
     def _duplicate(self, comm: MPI.Intracomm) -> MPI.Intracomm:
-        duplicate, ready = self._waiting.begin("opening the world", comm.Idup)
-        self._waiting.complete([ready], "opening the world")
+        duplicate = self._waiting.duplicate(comm)
         self._all.append(duplicate)
         return duplicate
 
@@ -82,8 +81,7 @@ class MpiCommunicator(Communicator):
             self._base.members = [
                 Member(rank, host, pid) for rank, ((host, _), pid, _) in enumerate(everybody)
             ]
-            self._base.roll = self._duplicate(self._base.comm)
-            self._all.remove(self._base.roll)
+            self._base.roll = self._waiting.duplicate(self._base.comm)
 
     def _open_agreement(self, wanted: bool) -> Agreement | None:
         wanted_by_any = np.array([wanted], np.uint8)
@@ -116,7 +114,7 @@ class MpiCommunicator(Communicator):
 
     def agree_that_all_is_well(self) -> None:
         self._refuse_if_broken()
-        self._wait_for("the end", self._data.Iagree, np.ones(1, np.int32))
+        self._waiting.run("the end", self._data.Iagree, np.ones(1, np.int32))
 
     @property
     def closed(self) -> bool:
@@ -160,11 +158,7 @@ class MpiCommunicator(Communicator):
 
     def _barrier(self) -> None:
         self._refuse_if_broken()
-        self._wait_for("barrier", self._data.Ibarrier)
-
-    def _wait_for(self, what: str, operation: Any, *buffers: Any, **settings: Any) -> None:
-        request = self._waiting.begin(what, operation, *buffers, **settings)
-        self._waiting.complete([request], what, *buffers)
+        self._waiting.run("barrier", self._data.Ibarrier)
 
     def broadcast(self, array: NDArray[Any], root: int = 0) -> None:
         pieces = _pieces(array)
@@ -173,7 +167,7 @@ class MpiCommunicator(Communicator):
 
     def _broadcast(self, pieces: list[NDArray[Any]], root: int) -> None:
         for piece in pieces:
-            self._wait_for("broadcast", self._data.Ibcast, piece, root=root)
+            self._waiting.run("broadcast", self._data.Ibcast, piece, root=root)
 
     def all_reduce(self, array: NDArray[Any], op: Op = "sum") -> None:
         pieces = _pieces(array)
@@ -182,7 +176,7 @@ class MpiCommunicator(Communicator):
 
     def _all_reduce(self, pieces: list[NDArray[Any]], op: Op) -> None:
         for piece in pieces:
-            self._wait_for("all_reduce", self._data.Iallreduce, MPI.IN_PLACE, piece, op=_OPS[op])
+            self._waiting.run("all_reduce", self._data.Iallreduce, MPI.IN_PLACE, piece, op=_OPS[op])
 
     def broadcast_object(self, value: T, root: int = 0) -> T:
         content = _pack(value) if self.rank == root else b""
@@ -215,7 +209,7 @@ class MpiCommunicator(Communicator):
         joined = np.empty(int(lengths.sum()), np.uint8)
         starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
         parts = [joined, lengths, starts, MPI.BYTE]
-        self._wait_for("all_gather", self._data.Iallgatherv, mine, parts)
+        self._waiting.run("all_gather", self._data.Iallgatherv, mine, parts)
         return [joined[s : s + n].tobytes() for s, n in zip(starts, lengths, strict=True)]
 
     def all_gather_rows(
@@ -240,7 +234,7 @@ class MpiCommunicator(Communicator):
             sizes = [count * row_bytes for count in counts]
             places = [start * row_bytes for start in starts[:-1]]
             parts = [_as_bytes(joined), sizes, places, MPI.BYTE]
-            self._wait_for("all_gather_rows", self._data.Iallgatherv, _as_bytes(array), parts)
+            self._waiting.run("all_gather_rows", self._data.Iallgatherv, _as_bytes(array), parts)
             return joined
         joined[starts[self.rank] : starts[self.rank + 1]] = array
         for root, (start, end) in enumerate(itertools.pairwise(starts)):

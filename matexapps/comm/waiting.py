@@ -104,6 +104,17 @@ class Waiting:
             raise self._failed(what, error) from error
         self.until(lambda: all(r.Test() for r in requests), what, requests, *buffers)
 
+    def run(self, what: str, operation: Callable[..., Any], *buffers: Any, **settings: Any) -> None:
+        """Begin a nonblocking operation on ``buffers``, and wait until it is complete."""
+        self.complete([self.begin(what, operation, *buffers, **settings)], what, *buffers)
+
+    def duplicate(self, comm: MPI.Intracomm) -> MPI.Intracomm:
+        """Return a duplicate of a communicator. Collective."""
+        what = "opening the world"
+        duplicate, ready = self.begin(what, comm.Idup)
+        self.complete([ready], what)
+        return duplicate
+
     def until(self, ready: Callable[[], bool], what: str, *kept: Any) -> None:
         """Wait until ``ready`` says yes; ``kept`` and exceptions as for :meth:`complete`."""
         start = time.perf_counter()

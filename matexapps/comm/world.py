@@ -80,6 +80,8 @@ def watch_user_world() -> None:
 def _several_ranks() -> bool:
     if not under_mpiexec():
         return False
+    # Before mpi4py, whose import starts MPI: what is set there has to be set by then.
+    import matexapps.comm.base  # noqa: F401, I001
     from mpi4py import MPI
 
     return bool(MPI.COMM_WORLD.size > 1)
@@ -141,9 +143,8 @@ def go_on_without_the_lost(timeout_s: float) -> list[Member]:
         try:
             lost += shrink(Waiting(timeout_s, base(), after_loss=True))
             _renew(everything=True)
-            waiting = Waiting(timeout_s, base())
-            agreed = waiting.begin("the end", base().comm.Iagree, np.ones(1, np.int32))
-            waiting.complete([agreed], "the end")
+            agreed = np.ones(1, np.int32)
+            Waiting(timeout_s, base()).run("the end", base().comm.Iagree, agreed)
         except RankLost:
             continue
         return lost

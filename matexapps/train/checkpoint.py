@@ -42,7 +42,7 @@ class _Copy:
 
 
 _writer = ThreadPoolExecutor(1, "matexapps checkpoints")
-_under_way: dict[Path, Future[Path]] = {}
+_under_way: dict[Path, Future[None]] = {}
 
 
 def save_checkpoint(folder: Path, snapshot: dict[str, Any], keep: int) -> None:
@@ -88,7 +88,7 @@ def finish_checkpoints(folder: Path) -> None:
         writing.result()
 
 
-def _write(folder: Path, copy: _Copy, keep: int) -> Path:
+def _write(folder: Path, copy: _Copy, keep: int) -> None:
     partial = folder / f".{copy.name}.{os.getpid()}.partial"
     try:
         shutil.rmtree(partial, ignore_errors=True)
@@ -114,7 +114,6 @@ def _write(folder: Path, copy: _Copy, keep: int) -> Path:
     left_by_crashes = folder.glob(f".{_PREFIX}*.partial")
     for old in [*list_checkpoints(folder)[:-keep], *left_by_crashes]:
         shutil.rmtree(old, ignore_errors=True)
-    return final
 
 
 def list_checkpoints(folder: Path) -> list[Path]:

@@ -23,7 +23,7 @@ from matexapps.transparent.part import Part
 from matexapps.transparent.rows import Cut, Joined, Told, join
 from matexapps.transparent.structure import Structure
 from matexapps.transparent.telling import warn
-from matexapps.transparent.trial import Plan, find_plan, has_numbers, rows_of
+from matexapps.transparent.trial import Plan, find_plan, has_numbers, nested, rows_of
 
 _COMPARED_AGAIN = 8
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -115,7 +115,7 @@ class SharedForwards:
             leaf if axis is None else _cut(leaf, part, axis, told)
             for leaf, axis in zip(leaves, plan.inputs, strict=True)
         ]
-        args, kwargs = (here, {}) if structure is None else tree_unflatten(here, structure)
+        args, kwargs = nested(here, structure)
         # Compiled code would not pass through what acts for all.
         called = network if plan.acts_for_all else module
         self._acting = PartOfBatch(part, plan.inner_axes) if plan.acts_for_all else nullcontext()

@@ -133,12 +133,12 @@ def _try(
     watching, axes = WholeBatch(), dict[Seen, int | None]()
     try:
         with _unseen():
-            args, kwargs = _nested(_clones(leaves), structure)
+            args, kwargs = nested(_clones(leaves), structure)
             with watching:
                 whole = call(network, *args, **kwargs)
             expected, after = snapshot.changes(), generators()
             snapshot.restore()
-            args, kwargs = _nested(_clones(cut(leaves, inputs, part)), structure)
+            args, kwargs = nested(_clones(cut(leaves, inputs, part)), structure)
             with PartOfBatch(part, axes, watching.seen) as mode:
                 mine = call(network, *args, **kwargs)
             seen = snapshot.changes()
@@ -169,7 +169,8 @@ def cut(leaves: list[Any], axes: Axes, part: Part) -> list[Any]:
     ]
 
 
-def _nested(leaves: list[Any], structure: Any) -> Any:
+def nested(leaves: list[Any], structure: Any) -> Any:
+    """Return positional and keyword arguments from their leaves and how they are nested."""
     return (leaves, {}) if structure is None else tree_unflatten(leaves, structure)
 
 

@@ -84,13 +84,11 @@ def trained(run_ranks, n, plan, folder, how="SIGKILL", timeout_s=60.0):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
+def undisturbed(run_ranks_once, tmp_path_factory):
     """What one process computes."""
     folder = tmp_path_factory.mktemp("alone")
-    (folder / "alone.py").write_text(PROGRAM)
-    command = [sys.executable, "alone.py", "[{}]", str(folder), "SIGKILL", "60"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)["values"]
+    (result,) = trained(run_ranks_once, 1, [{}], folder)
+    return result["values"]
 
 
 def require_alike(values, undisturbed):

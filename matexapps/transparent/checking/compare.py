@@ -92,17 +92,18 @@ def _of_noise(events: Sequence[Event]) -> set[str]:
 
 
 def _far(one: Event, other: Event) -> bool:
-    same = (one.values == other.values) | (one.values.isnan() & other.values.isnan())
-    difference = torch.where(same, 0.0, one.values - other.values)
     limit = _RELATIVE * one.values.nan_to_num().norm() + _ABSOLUTE * len(one.values) ** 0.5
-    return not bool(difference.norm() <= limit)
+    return not bool(_differences(one, other).norm() <= limit)
 
 
 def largest_difference(one: Event, other: Event) -> float:
     """Return the largest difference of values; two that are not a number are alike."""
+    return float(_differences(one, other).nan_to_num(torch.inf).max())
+
+
+def _differences(one: Event, other: Event) -> torch.Tensor:
     same = (one.values == other.values) | (one.values.isnan() & other.values.isnan())
-    differences = torch.where(same, 0.0, (one.values - other.values).abs())
-    return float(differences.nan_to_num(torch.inf).max())
+    return torch.where(same, 0.0, (one.values - other.values).abs())
 
 
 def _told(event: Event) -> str:
