@@ -1,0 +1,1 @@
+"""Molecules: from structures and measured values to predictions whose error is known."""

@@ -1,0 +1,149 @@
+"""Reading molecules from CSV, TSV, SDF, Parquet and SMILES files."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pandas as pd
+from rdkit import Chem, rdBase
+
+from matexapps.apps.molecules.records import Records, Target, chosen_column, numbers
+from matexapps.errors import DataError
+
+_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+_LISTS = (".smi", ".smiles")
+_USUAL_NAMES = ("smiles", "canonical_smiles", "isosmiles", "structure")
+_STRUCTURE = "structure"
+
+
+def read_records(
+    path: str | Path,
+    *,
+    smiles_columns: str | Sequence[str] | None = None,
+    target_columns: Sequence[str] | None = None,
+    part_column: str | None = None,
+) -> Records:
+    """Read structures and values.
+
+    Parameters
+    ----------
+    path : path
+        ``.csv`` and ``.tsv``, also ``.gz``, with a header; ``.parquet``; ``.sdf``, whose
+        properties are the columns; ``.smi`` without header: SMILES, then a name.
+    smiles_columns : str or sequence of str, or None
+        The column of structures; None takes the one called "smiles". An SDF has none.
+    target_columns : sequence of str or None
+        None takes every column whose cells are all numbers or blank, but not one called "index"
+        or "id". A unit in the header, as in ``"logS (log mol/L)"``, may be left out here.
+    part_column : str or None
+        A column that a split goes by.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, a column is missing, or a cell of a target is no number.
+    """
+    path = Path(path)
+    kind = _kind(path)
+    table = _sdf(path) if kind == ".sdf" else _table(path, kind)
+    names = [str(name) for name in table.columns]
+    table.columns = pd.Index(names)
+    smiles = _STRUCTURE if kind == ".sdf" else _smiles_column(smiles_columns, names, str(path))
+    if target_columns is None:
+        others = [name for name in names if name not in (smiles, part_column)]
+        chosen = [name for name in others if _is_target(name, table[name])]
+    else:
+        chosen = [chosen_column(one, names, str(path), "a target") for one in target_columns]
+    part = None
+    if part_column is not None:
+        part = table[chosen_column(part_column, names, str(path), "the split")].to_numpy(object)
+    columns = [numbers(table[name].tolist(), name, str(path)) for name in chosen]
+    return Records(
+        source=str(path),
+        smiles=["" if text is None or text != text else str(text) for text in table[smiles]],
+        values=np.stack(columns, 1) if columns else np.empty((len(table), 0)),
+        targets=[Target.from_header(name) for name in chosen],
+        part_key=part,
+    )
+
+
+def open_text(path: Path) -> IO[str]:
+    """Open a text file that may be compressed."""
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8", errors="replace")
+    return open(path, encoding="utf-8", errors="replace")
+
+
+def first_word(line: str) -> str:
+    """Return the SMILES of a line of a SMILES file, empty where it has none."""
+    return next(iter(line.split()), "")
+
+
+def _kind(path: Path) -> str:
+    ending = path.suffixes[-2] if path.suffix == ".gz" and len(path.suffixes) > 1 else path.suffix
+    if ending.lower() not in (*_SEPARATORS, *_LISTS, ".sdf", ".parquet"):
+        raise DataError(
+            f"{path}: molecules are read from .csv, .tsv, .smi, .parquet and .sdf files, not from "
+            f"{ending or 'a file without an ending'!r}"
+        )
+    if not path.is_file():
+        raise DataError(f"there is no file {path}")
+    return ending.lower()
+
+
+def _table(path: Path, kind: str) -> pd.DataFrame:
+    try:
+        if kind == ".parquet":
+            return pd.read_parquet(path)
+        if kind in _LISTS:
+            with open_text(path) as lines:
+                return pd.DataFrame({"smiles": [first_word(line) for line in lines]}, dtype=str)
+        return pd.read_csv(
+            path, sep=_SEPARATORS[kind], dtype=str, keep_default_na=False, skip_blank_lines=False
+        )
+    except (OSError, ValueError, pd.errors.ParserError) as error:
+        raise DataError(f"{path} cannot be read as {kind[1:].upper()}: {error}") from None
+
+
+def _sdf(path: Path) -> pd.DataFrame:
+    """Return a row for each entry: its structure as SMILES, empty where broken, and properties."""
+    entries: list[dict[str, Any]] = []
+    with rdBase.BlockLogs():
+        for molecule in Chem.SDMolSupplier(str(path)):
+            entry: dict[str, Any] = {_STRUCTURE: ""}
+            if molecule is not None:
+                entry |= molecule.GetPropsAsDict(autoConvertStrings=False)
+                entry[_STRUCTURE] = Chem.MolToSmiles(molecule)
+            entries.append(entry)
+    if not entries:
+        raise DataError(f"{path} has no entries of an SDF")
+    return pd.DataFrame(entries)
+
+
+def _smiles_column(given: str | Sequence[str] | None, names: list[str], source: str) -> str:
+    if given is not None:
+        wanted = [given] if isinstance(given, str) else list(given)
+        if len(wanted) != 1:
+            raise DataError(
+                f"smiles_columns={wanted}: a row holds one structure, so give one column"
+            )
+        return chosen_column(wanted[0], names, source, "structures")
+    for name in names:
+        if name.strip().lower() in _USUAL_NAMES:
+            return name
+    raise DataError(
+        f"{source} has no column called 'smiles': say which one has the structures, as in "
+        f"smiles_columns={names[0]!r}; it has {', '.join(map(repr, names))}"
+    )
+
+
+def _is_target(name: str, cells: pd.Series[Any]) -> bool:
+    if name.strip().lower() in ("", "index", "id") or name.startswith("Unnamed:"):
+        return False
+    values = pd.to_numeric(cells.replace(r"^\s*$", None, regex=True), errors="coerce")
+    blank = cells.isna() | (cells.astype(str).str.strip() == "")
+    return bool((values.notna() | blank).all() and values.notna().any())

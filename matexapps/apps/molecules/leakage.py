@@ -1,0 +1,68 @@
+"""What the test molecules have in common with those that were trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matexapps.apps.molecules.similarity import Fingerprints, nearest
+
+NEAR = 0.85
+"""Similarity from which on two molecules count as near neighbours."""
+
+_SKELETON = 14
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """Relatives of test molecules among those that train or choose.
+
+    Attributes
+    ----------
+    identical : list of str
+        InChIKeys of test molecules that are there too.
+    same_skeleton : int
+        Test molecules of which a stereoisomer, isotope or other protonation is there.
+    near : int
+        Test molecules with a neighbour at least :data:`NEAR` similar.
+    median_similarity : float
+        Of the test molecules to their nearest neighbours.
+    test : int
+        Test molecules in all.
+    """
+
+    identical: list[str]
+    same_skeleton: int
+    near: int
+    median_similarity: float
+    test: int
+
+    def __str__(self) -> str:
+        return (
+            f"of {self.test:,} test molecules {len(self.identical)} are among those learned from, "
+            f"{self.same_skeleton} have an isomer of the same skeleton there, {self.near} a "
+            f"neighbour of similarity {NEAR} or more; median similarity to the nearest "
+            f"{self.median_similarity:.2f}"
+        )
+
+
+def audit(
+    inchikeys: Sequence[str],
+    fingerprints: Fingerprints,
+    learned: NDArray[np.int64],
+    test: NDArray[np.int64],
+) -> Leakage:
+    """Compare the test molecules with those learned from, given by their numbers."""
+    known = {inchikeys[i] for i in learned}
+    skeletons = {key[:_SKELETON] for key in known}
+    _, similarity = nearest(fingerprints[test], fingerprints[learned], 1)
+    return Leakage(
+        identical=[inchikeys[i] for i in test if inchikeys[i] in known],
+        same_skeleton=sum(inchikeys[i][:_SKELETON] in skeletons for i in test),
+        near=int((similarity[:, 0] >= NEAR).sum()),
+        median_similarity=float(np.median(similarity[:, 0])),
+        test=len(test),
+    )

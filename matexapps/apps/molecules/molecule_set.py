@@ -1,0 +1,161 @@
+"""Molecules with their values, each once, and what became of the rows that gave them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matexapps.apps.molecules.records import Records, Target
+from matexapps.apps.molecules.standardise import Standard, standardise_all
+from matexapps.comm.communicator import Communicator
+from matexapps.data.partition import share
+from matexapps.errors import DataError
+
+_CONFLICT = 0.1
+
+
+@dataclass(frozen=True)
+class RejectedRow:
+    """A row that gives no molecule; ``row`` counts from 1, without the header."""
+
+    row: int
+    smiles: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"row {self.row}: {self.smiles!r}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Rows of one molecule whose values differ by more than a tenth of the target's spread."""
+
+    inchikey: str
+    target: Target
+    rows: tuple[int, ...]
+    values: tuple[float, ...]
+
+    def __str__(self) -> str:
+        pairs = ", ".join(
+            f"{value:g} (row {row})" for row, value in zip(self.rows, self.values, strict=True)
+        )
+        return f"{self.inchikey}, {self.target}: {pairs}"
+
+
+@dataclass(frozen=True)
+class MoleculeSet:
+    """Different molecules, in the order in which a file names them first.
+
+    Attributes
+    ----------
+    smiles, inchikeys : list of str
+        Of the standard form.
+    values : ndarray of float64, shape (molecules, targets)
+        The median of the rows of a molecule; NaN is missing.
+    targets : list of Target
+    rows : list of tuple of int
+        The rows of each molecule, counted from 1.
+    rejected : list of RejectedRow
+    conflicts : list of Conflict
+    part_key : ndarray of object, shape (molecules,), or None
+        Of each molecule's first row.
+    """
+
+    smiles: list[str]
+    inchikeys: list[str]
+    values: NDArray[np.float64]
+    targets: list[Target]
+    rows: list[tuple[int, ...]]
+    rejected: list[RejectedRow]
+    conflicts: list[Conflict]
+    part_key: NDArray[np.object_] | None = None
+
+    def __len__(self) -> int:
+        return len(self.smiles)
+
+    def digest(self) -> str:
+        """Return a fingerprint of structures and values."""
+        state = hashlib.blake2b("\0".join(self.smiles).encode(), digest_size=8)
+        state.update(np.ascontiguousarray(self.values).view(np.uint8).data)
+        return state.hexdigest()
+
+
+def standardise_records(records: Records, comm: Communicator) -> list[Standard | str]:
+    """Return the standard form of each row, or why it has none; ranks share the work. Collective.
+
+    All ranks hold the same records.
+    """
+    part = share(len(records), comm.rank, comm.world_size)
+    mine = standardise_all(records.smiles[part], comm.rank, comm.world_size)
+    return [one for found in comm.all_gather_object(mine) for one in found]
+
+
+def merge(records: Records, standards: Sequence[Standard | str]) -> MoleculeSet:
+    """Merge the rows of each molecule, which its InChIKey tells.
+
+    Raises
+    ------
+    DataError
+        If no row gives a molecule.
+    """
+    rejected: list[RejectedRow] = []
+    places: dict[str, list[int]] = {}
+    smiles: list[str] = []
+    for place, standard in enumerate(standards):
+        if isinstance(standard, str):
+            rejected.append(RejectedRow(place + 1, records.smiles[place], standard))
+        elif standard.inchikey in places:
+            places[standard.inchikey].append(place)
+        else:
+            places[standard.inchikey] = [place]
+            smiles.append(standard.smiles)
+    if not places:
+        first = f"; {rejected[0]}" if rejected else ""
+        raise DataError(f"{records.source}: none of {len(records)} rows gives a molecule{first}")
+    return MoleculeSet(
+        smiles=smiles,
+        inchikeys=list(places),
+        values=np.stack([_medians(records.values[rows]) for rows in places.values()]),
+        targets=records.targets,
+        rows=[tuple(place + 1 for place in rows) for rows in places.values()],
+        rejected=rejected,
+        conflicts=_conflicts(records, places),
+        part_key=None
+        if records.part_key is None
+        else records.part_key[[rows[0] for rows in places.values()]],
+    )
+
+
+def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    known = np.isfinite(values)
+    return np.array(
+        [
+            np.median(column[has]) if has.any() else np.nan
+            for column, has in zip(values.T, known.T, strict=True)
+        ]
+    ).reshape(values.shape[1])
+
+
+def _conflicts(records: Records, places: dict[str, list[int]]) -> list[Conflict]:
+    found = []
+    for number, target in enumerate(records.targets):
+        column = records.values[:, number]
+        if not np.isfinite(column).any():
+            continue
+        tolerance = _CONFLICT * float(np.nanstd(column))
+        for inchikey, rows in places.items():
+            known = [row for row in rows if np.isfinite(column[row])]
+            if len(known) > 1 and np.ptp(column[known]) > tolerance:
+                found.append(
+                    Conflict(
+                        inchikey,
+                        target,
+                        tuple(row + 1 for row in known),
+                        tuple(float(column[row]) for row in known),
+                    )
+                )
+    return found

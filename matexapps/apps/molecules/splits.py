@@ -1,0 +1,190 @@
+"""Which molecules train, which choose, and which judge.
+
+``scaffold`` and ``cluster`` keep molecules that are alike together, so that the test molecules are
+new chemistry; ``random`` lets relatives of the training molecules into the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rdkit import Chem
+from rdkit.Chem.Scaffolds import MurckoScaffold
+
+from matexapps.apps.molecules.similarity import Fingerprints, similarities
+from matexapps.errors import DataError, did_you_mean
+
+PARTS = ("train", "validation", "test")
+KINDS = ("scaffold", "cluster", "random", "time", "column")
+_LEAST_SIMILARITY = 0.35
+_LARGEST_CLUSTERED = 20_000
+
+
+@dataclass(frozen=True)
+class Split:
+    """Numbers of the molecules of each part, ascending."""
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        for name in PARTS:
+            if len(getattr(self, name)) == 0:
+                raise DataError(
+                    f"the split leaves no molecules in the {name} part: give it a larger share, "
+                    "another kind of split, or more molecules"
+                )
+
+    @classmethod
+    def from_codes(cls, codes: NDArray[np.int8]) -> Split:
+        """Make it of each molecule's part, as its place in :data:`PARTS`; others are left out."""
+        return cls(*(np.flatnonzero(codes == code) for code in range(len(PARTS))))
+
+
+def check_split(kind: str, validation: float, test: float) -> None:
+    """Raise a DataError for an unknown kind, or shares that leave nothing to train on."""
+    if kind not in KINDS:
+        raise DataError(
+            f"unknown split {kind!r}{did_you_mean(kind, KINDS)}; use {', '.join(KINDS)}"
+        )
+    if not (validation > 0 and test > 0 and validation + test < 1):
+        raise DataError(
+            f"validation={validation} and test={test} must be above 0 and leave a share to train on"
+        )
+
+
+def random_split(molecules: int, validation: float, test: float, seed: int) -> Split:
+    """Draw the parts."""
+    order = np.random.default_rng(seed).permutation(molecules)
+    return Split.from_codes(_in_order(order, validation, test))
+
+
+def scaffold_split(smiles: Sequence[str], validation: float, test: float, seed: int) -> Split:
+    """Keep molecules of one Bemis-Murcko scaffold together: see :func:`group_split`.
+
+    Bemis and Murcko, J. Med. Chem. 39 (1996) 2887: rings and what links them. Molecules without
+    rings share the empty scaffold.
+    """
+    return group_split([scaffold(one) for one in smiles], validation, test, seed)
+
+
+def scaffold(smiles: str) -> str:
+    """Return the scaffold of a molecule, without stereochemistry."""
+    core = MurckoScaffold.GetScaffoldForMol(Chem.MolFromSmiles(smiles))
+    return str(Chem.MolToSmiles(core, isomericSmiles=False))
+
+
+def cluster_split(fingerprints: Fingerprints, validation: float, test: float, seed: int) -> Split:
+    """Keep molecules of one cluster together: see :func:`butina` and :func:`group_split`."""
+    return group_split(butina(fingerprints).tolist(), validation, test, seed)
+
+
+def butina(fingerprints: Fingerprints, similarity: float = _LEAST_SIMILARITY) -> NDArray[np.int64]:
+    """Return the number of each molecule's cluster.
+
+    The molecule with most neighbours takes these as its cluster; then again among the rest
+    (Butina, J. Chem. Inf. Comput. Sci. 39 (1999) 747).
+
+    Parameters
+    ----------
+    fingerprints : ndarray of uint8, shape (molecules, bits)
+    similarity : float
+        Neighbours are at least this similar.
+
+    Raises
+    ------
+    DataError
+        If there are too many molecules to compare each with each.
+    """
+    molecules = len(fingerprints)
+    if molecules > _LARGEST_CLUSTERED:
+        raise DataError(
+            f"clustering compares each of {molecules:,} molecules with each, which is done for up "
+            f"to {_LARGEST_CLUSTERED:,}: use the scaffold split"
+        )
+    neighbours = [
+        np.flatnonzero(row >= similarity)
+        for _, matrix in similarities(fingerprints, fingerprints)
+        for row in matrix
+    ]
+    clusters = np.full(molecules, -1)
+    found = 0
+    for centre in sorted(range(molecules), key=lambda i: (-len(neighbours[i]), i)):
+        if clusters[centre] < 0:
+            free = neighbours[centre][clusters[neighbours[centre]] < 0]
+            clusters[free] = clusters[centre] = found
+            found += 1
+    return clusters
+
+
+def group_split(groups: Sequence[Hashable], validation: float, test: float, seed: int) -> Split:
+    """Give whole groups to the parts, balanced.
+
+    Groups larger than half of the test or validation part come first, the largest foremost, so
+    that they train and no one kind of molecule fills the other parts; the rest follow in an order
+    drawn from ``seed``. Each goes to the first of training, validation and test that has room for
+    all of it, and where none has, to the one that lacks the largest part of its share.
+    """
+    members: dict[Hashable, list[int]] = {}
+    for place, group in enumerate(groups):
+        members.setdefault(group, []).append(place)
+    total = len(groups)
+    large = [one for one in members.values() if len(one) > min(validation, test) * total / 2]
+    small = [one for one in members.values() if len(one) <= min(validation, test) * total / 2]
+    large.sort(key=lambda one: (-len(one), one[0]))
+    order = np.random.default_rng(seed).permutation(len(small))
+    chosen, judged = round(validation * total), round(test * total)
+    wanted = np.array([total - chosen - judged, chosen, judged])
+    room = wanted.copy()
+    given: list[list[list[int]]] = [[], [], []]
+    for one in [*large, *(small[i] for i in order)]:
+        fitting = (code for code in range(len(PARTS)) if len(one) <= room[code])
+        code = next(fitting, int(np.argmax(room / np.maximum(wanted, 1))))
+        given[code].append(one)
+        room[code] -= len(one)
+    for part in (given[1], given[2]):
+        if not part and len(given[0]) > 1:  # few groups: the smallest that would train
+            part.append(given[0].pop(int(np.argmin([len(one) for one in given[0]]))))
+    return Split(*(np.sort(np.array([i for one in part for i in one], int)) for part in given))
+
+
+def time_split(times: NDArray[np.object_], validation: float, test: float) -> Split:
+    """Train on the oldest molecules and test on the newest, by a column of numbers or dates."""
+    try:
+        order = np.argsort(np.array([_sortable(time) for time in times]), kind="stable")
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"the split by time needs a column of numbers or of dates like 2024-03-31: {error}"
+        ) from None
+    return Split.from_codes(_in_order(order, validation, test))
+
+
+def column_split(parts: NDArray[np.object_]) -> Split:
+    """Take the parts from a column that says train, validation (or valid, val) or test."""
+    names = {"train": 0, "validation": 1, "valid": 1, "val": 1, "test": 2}
+    codes = np.array([names.get(str(part).strip().lower(), -1) for part in parts], np.int8)
+    if (codes < 0).all():
+        raise DataError(
+            f"the column of the split says {parts[0]!r}: it must say train, validation or test"
+        )
+    return Split.from_codes(codes)
+
+
+def _in_order(order: NDArray[np.int64], validation: float, test: float) -> NDArray[np.int8]:
+    total = len(order)
+    chosen, judged = round(validation * total), round(test * total)
+    codes = np.empty(total, np.int8)
+    codes[order] = np.repeat([0, 1, 2], [total - chosen - judged, chosen, judged])
+    return codes
+
+
+def _sortable(time: object) -> float:
+    text = str(time).strip()
+    try:
+        return float(text)
+    except ValueError:
+        return float(np.datetime64(text).astype("datetime64[s]").astype(np.int64))

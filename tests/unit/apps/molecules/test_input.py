@@ -1,0 +1,141 @@
+"""From a file to different molecules: columns, standard forms, duplicates, rejected rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from rdkit import Chem
+
+from matexapps.apps.molecules.files import read_records
+from matexapps.apps.molecules.molecule_set import merge, standardise_records
+from matexapps.apps.molecules.records import Target
+from matexapps.apps.molecules.standardise import Rejected, standardise
+from matexapps.comm.single import SingleProcess
+from matexapps.errors import DataError
+
+
+def molecules_of(path, **columns):
+    records = read_records(path, **columns)
+    return merge(records, standardise_records(records, SingleProcess()))
+
+
+@pytest.mark.parametrize(
+    ("given", "standard"),
+    [
+        ("c1ccccc1C(=O)[O-].[Na+]", "O=C(O)c1ccccc1"),  # salt and charge
+        ("C[N+](C)(C)CC.[Cl-]", "CC[N+](C)(C)C"),  # a charge that no proton can take away
+        ("O.CCN.O", "CCN"),
+        ("C[C@@H](N)C(=O)[O-]", "C[C@@H](N)C(=O)O"),  # stereo stays
+        ("[2H]C([2H])[2H]", "[2H]C([2H])[2H]"),  # isotopes stay
+        ("CN(=O)=O", "C[N+](=O)[O-]"),  # one notation
+        ("C", "C"),
+        ("O=c1cccc[nH]1", "O=c1cccc[nH]1"),  # the tautomer stays as drawn
+    ],
+)
+def test_standard_forms(given, standard):
+    assert standardise(given).smiles == standard
+    assert standardise(standard).inchikey == standardise(given).inchikey
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "blank"),
+        ("C(", "not a SMILES"),
+        ("hello", "not a SMILES"),
+        ("C(C)(C)(C)(C)C", "valence"),
+        ("c1cccc1", "kekulize"),
+        ("*CC", "dummy atoms"),
+    ],
+)
+def test_reasons_of_rejection(text, reason, capfd):
+    with pytest.raises(Rejected, match=reason):
+        standardise(text)
+    assert capfd.readouterr().err == ""  # RDKit's own log is quiet
+
+
+def test_duplicates_are_merged_by_inchikey_and_conflicts_told(tmp_path):
+    path = tmp_path / "values.csv"
+    path.write_text(
+        "smiles,logS (log mol/L),boiling point [K]\n"
+        "CCO,1.0,351\n"
+        "broken(,2.0,\n"
+        "OCC,3.0,\n"
+        "c1ccccc1,-1.5,353\n"
+        "OCC,1.5,351.2\n"
+        ",5,5\n"
+    )
+    found = molecules_of(path)
+    assert found.smiles == ["CCO", "c1ccccc1"]
+    assert found.rows == [(1, 3, 5), (4,)]
+    assert found.targets == [Target("logS", "log mol/L"), Target("boiling point", "K")]
+    np.testing.assert_allclose(found.values, [[1.5, 351.1], [-1.5, 353.0]])
+    assert [(one.row, one.reason) for one in found.rejected] == [(2, "not a SMILES"), (6, "blank")]
+    (conflict,) = found.conflicts
+    assert conflict.rows == (1, 3, 5)
+    assert str(conflict).endswith("logS (log mol/L): 1 (row 1), 3 (row 3), 1.5 (row 5)")
+
+
+def test_columns_are_chosen_by_name_and_blank_is_missing(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text(
+        "id,structure_text,a (K),b,year\n7,CCO, ,2,1999\n8,CCN,nan,3,2001\n9,CC,1,,2003\n"
+    )
+    records = read_records(
+        path, smiles_columns="structure_text", target_columns=["b", "a"], part_column="year"
+    )
+    assert [str(one) for one in records.targets] == ["b", "a (K)"]
+    np.testing.assert_array_equal(records.values, [[2, np.nan], [3, np.nan], [np.nan, 1]])
+    assert records.part_key.tolist() == ["1999", "2001", "2003"]
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "said"),
+    [
+        ("smiles,a\nCC,1\nCCC,x1\n", {"target_columns": ["a"]}, "row 2, column 'a': 'x1'"),
+        ("smiles,a\nCC,inf\n", {"target_columns": ["a"]}, "row 1, column 'a': 'inf'"),
+        ("smile_text,a\nCC,1\n", {}, "no column called 'smiles'"),
+        ("smiles,solubility\nCC,1\n", {"target_columns": ["solubilty"]}, "did you mean"),
+        ("smiles,a\nC,1\n", {"smiles_columns": ["smiles", "a"]}, "one structure"),
+        ("smiles,a\nxx,1\n", {}, "none of 1 rows gives a molecule; row 1: 'xx': not a SMILES"),
+    ],
+)
+def test_what_cannot_be_used_is_named(tmp_path, text, columns, said):
+    path = tmp_path / "table.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=said):
+        molecules_of(path, **columns)
+
+
+def test_every_format_gives_the_same_molecules(tmp_path):
+    smiles, values = ["CCO", "c1ccccc1O", "C[C@H](N)C(=O)O"], [1.5, np.nan, -2.0]
+    frame = pd.DataFrame({"smiles": smiles, "logS": values})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_csv(tmp_path / "a.tsv.gz", sep="\t", index=False)
+    frame.to_parquet(tmp_path / "a.parquet")
+    with Chem.SDWriter(str(tmp_path / "a.sdf")) as writer:
+        for text, value in zip(smiles, values, strict=True):
+            molecule = Chem.MolFromSmiles(text)
+            if not np.isnan(value):
+                molecule.SetProp("logS", str(value))
+            writer.write(molecule)
+    expected = molecules_of(tmp_path / "a.csv")
+    for name in ("a.tsv.gz", "a.parquet", "a.sdf"):
+        found = molecules_of(tmp_path / name)
+        assert found.smiles == expected.smiles
+        np.testing.assert_array_equal(found.values, expected.values)
+    (tmp_path / "a.smi").write_text("CCO ethanol\n\nc1ccccc1O phenol\n")
+    library = read_records(tmp_path / "a.smi")
+    assert library.smiles == ["CCO", "", "c1ccccc1O"]
+
+
+def test_a_damaged_entry_of_an_sdf_keeps_its_row(tmp_path):
+    blocks = [Chem.MolToMolBlock(Chem.MolFromSmiles(text)) for text in ("CCO", "CCC", "CCN")]
+    blocks[1] = blocks[1].replace("V2000", "V9999")
+    path = tmp_path / "library.sdf"
+    path.write_text("".join(f"{block}> <a>\n{i}\n\n$$$$\n" for i, block in enumerate(blocks)))
+    found = molecules_of(path)
+    assert found.smiles == ["CCO", "CCN"]
+    assert [one.row for one in found.rejected] == [2]
+    assert found.rows == [(1,), (3,)]

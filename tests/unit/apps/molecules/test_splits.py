@@ -1,0 +1,141 @@
+"""Splits keep what is alike together, and the audit finds what they let through."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rdkit import Chem, DataStructs
+from rdkit.Chem import rdFingerprintGenerator
+from rdkit.ML.Cluster import Butina
+
+from matexapps.apps.molecules.featurisers.fingerprints import BITS, RADIUS, MorganCounts
+from matexapps.apps.molecules.leakage import audit
+from matexapps.apps.molecules.similarity import nearest
+from matexapps.apps.molecules.splits import (
+    PARTS,
+    Split,
+    butina,
+    check_split,
+    cluster_split,
+    column_split,
+    group_split,
+    random_split,
+    scaffold,
+    scaffold_split,
+    time_split,
+)
+from matexapps.errors import DataError
+
+CORES = (
+    *("c1ccccc1", "c1ccncc1", "C1CCCCC1", "c1ccc2ccccc2c1", "C1CCNCC1", "c1ccsc1"),
+    *("c1ccoc1", "C1CC1", "C1CCC1", "C1CCCC1", "c1ncc[nH]1", "C1COCCN1"),
+)
+SMILES = [chain + core for core in CORES for chain in ("CCCC", "OCC", "N#CC")]
+
+
+def fingerprints(smiles=SMILES):
+    of = MorganCounts()
+    return np.concatenate([of.compute(Chem.MolFromSmiles(one))["fingerprint"] for one in smiles])
+
+
+def assert_each_once(split: Split, molecules: int) -> None:
+    together = np.concatenate([getattr(split, part) for part in PARTS])
+    assert sorted(together.tolist()) == list(range(molecules))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda seed: random_split(len(SMILES), 0.25, 0.25, seed),
+        lambda seed: scaffold_split(SMILES, 0.25, 0.25, seed),
+        lambda seed: cluster_split(fingerprints(), 0.25, 0.25, seed),
+    ],
+)
+def test_every_molecule_is_in_one_part_and_the_seed_decides(make):
+    one, again, other = make(1), make(1), make(2)
+    assert_each_once(one, len(SMILES))
+    assert one.train.tolist() == again.train.tolist()
+    assert one.validation.tolist() != other.validation.tolist()
+
+
+def test_scaffolds_stay_together():
+    split = scaffold_split(SMILES, 0.25, 0.25, seed=0)
+    of_part = [{scaffold(SMILES[i]) for i in getattr(split, part)} for part in PARTS]
+    assert not of_part[0] & of_part[1]
+    assert not of_part[0] & of_part[2]
+    assert not of_part[1] & of_part[2]
+    assert scaffold("C[C@H](O)c1ccccc1CC2CC2") == "c1ccc(CC2CC2)cc1"
+
+
+def test_few_large_groups_leave_no_part_empty():
+    split = group_split([i // 7 for i in range(31)], 0.1, 0.1, seed=0)
+    assert_each_once(split, 31)
+
+
+def test_large_groups_train_and_parts_come_close_to_their_shares():
+    groups = ["large"] * 60 + [f"small {i}" for i in range(40)]
+    split = group_split(groups, 0.1, 0.1, seed=3)
+    assert set(range(60)) <= set(split.train.tolist())
+    assert [len(getattr(split, part)) for part in PARTS] == [80, 10, 10]
+
+
+def test_butina_is_that_of_rdkit():
+    generator = rdFingerprintGenerator.GetMorganGenerator(
+        radius=RADIUS, fpSize=BITS, includeChirality=True
+    )
+    bits = [generator.GetFingerprint(Chem.MolFromSmiles(one)) for one in SMILES]
+    distances = [
+        1 - value
+        for i in range(1, len(bits))
+        for value in DataStructs.BulkTanimotoSimilarity(bits[i], bits[:i])
+    ]
+    expected = Butina.ClusterData(distances, len(bits), 0.65, isDistData=True)
+    found = butina(fingerprints(), similarity=0.35)
+    # Which of two centres with equally many neighbours comes first is left open.
+    assert len(set(found.tolist())) == pytest.approx(len(expected), abs=2)
+    assert np.bincount(found).max() == max(map(len, expected))
+    values = DataStructs.BulkTanimotoSimilarity(bits[0], bits[1:])
+    places, similarity = nearest(fingerprints()[:1], fingerprints()[1:], 3)
+    np.testing.assert_allclose(similarity[0], sorted(values, reverse=True)[:3], rtol=1e-6)
+    np.testing.assert_allclose([values[i] for i in places[0]], similarity[0], rtol=1e-6)
+
+
+def test_time_trains_on_the_oldest_whatever_the_notation():
+    years = np.array(["2003", "1999", "2010", "2001", "2020", "1990", "2015", "2005"], object)
+    split = time_split(years, 0.25, 0.25)
+    assert {years[i] for i in split.test} == {"2015", "2020"}
+    assert {years[i] for i in split.validation} == {"2005", "2010"}
+    dates = np.array([f"{year}-03-01" for year in years], object)
+    assert time_split(dates, 0.25, 0.25).test.tolist() == split.test.tolist()
+    with pytest.raises(DataError, match="numbers or of dates"):
+        time_split(np.array(["soon", "later", "never"], object), 0.3, 0.3)
+
+
+def test_a_column_names_the_parts():
+    split = column_split(np.array(["train", "Test", "valid", "train", "unused"], object))
+    assert (split.train.tolist(), split.validation.tolist(), split.test.tolist()) == (
+        [0, 3],
+        [2],
+        [1],
+    )
+    with pytest.raises(DataError, match="must say train"):
+        column_split(np.array(["a", "b"], object))
+    with pytest.raises(DataError, match="no molecules in the test part"):
+        column_split(np.array(["train", "valid"], object))
+
+
+def test_the_audit_finds_relatives():
+    smiles = ["CCO", "CCCO", "c1ccccc1", "C[C@H](N)C(=O)O", "CCO", "C[C@@H](N)C(=O)O", "c1ccsc1"]
+    keys = [Chem.MolToInchiKey(Chem.MolFromSmiles(one)) for one in smiles]
+    found = audit(keys, fingerprints(smiles), np.arange(4), np.arange(4, 7))
+    assert found.identical == [keys[4]]
+    assert found.same_skeleton == 2
+    assert found.near == 1
+    assert found.test == 3
+
+
+def test_unknown_splits_and_shares_are_refused():
+    with pytest.raises(DataError, match="did you mean 'scaffold'"):
+        check_split("scafold", 0.1, 0.1)
+    with pytest.raises(DataError, match="leave a share"):
+        check_split("random", 0.5, 0.5)
