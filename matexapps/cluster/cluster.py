@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -45,7 +46,6 @@ class Cluster:
 
     Attributes
     ----------
-    n : int
     log_folder : Path or None
         Where the logs of the ranks started last are, which stay when the ranks are gone.
 
@@ -68,9 +68,9 @@ class Cluster:
         start_timeout_s: float = 60.0,
         hang_after_s: float | None = None,
     ) -> None:
-        self.n = _ranks_from_environment() if n is None else n
-        if not isinstance(self.n, int) or self.n < 1:
-            raise ClusterError(f"a cluster needs 1 or more ranks, but n is {self.n!r}")
+        self._wanted = _ranks_from_environment() if n is None else n
+        if not isinstance(self._wanted, int) or self._wanted < 1:
+            raise ClusterError(f"a cluster needs 1 or more ranks, but n is {n!r}")
         if hang_after_s is not None and not hang_after_s > 0:
             raise ClusterError(f"hang_after_s must be above 0, got {hang_after_s!r}")
         self.start_timeout_s, self.hang_after_s = start_timeout_s, hang_after_s
@@ -89,6 +89,11 @@ class Cluster:
         self.stop()
 
     @property
+    def n(self) -> int:
+        """How many ranks there are; before they are started, how many there will be."""
+        return self._engines.n if self._engines is not None and self.running else self._wanted
+
+    @property
     def running(self) -> bool:
         """Whether the ranks are there."""
         return self._engines is not None and self._engines.running
@@ -103,7 +108,7 @@ class Cluster:
         """
         if not self.running:
             self.stop()
-            engines = Engines(self.n, self.start_timeout_s, self.hang_after_s)
+            engines = Engines(self._wanted, self.start_timeout_s, self.hang_after_s)
             self._engines, self.log_folder = engines, engines.run_folder
             self._finalizer = weakref.finalize(self, engines.stop)
         _remember(self)
@@ -128,7 +133,9 @@ class Cluster:
         """Return the last lines of the log of one rank, or of each, with the files' names."""
         if self.log_folder is None:
             raise ClusterError("there are no logs yet: the ranks have not been started")
-        paths = [self.log_folder / log_name(r) for r in self._chosen(rank)]
+        chosen = self._chosen(rank)
+        born = self._engines.born if self._engines is not None else range(self.n)
+        paths = [self.log_folder / log_name(born[r]) for r in chosen]
         return "\n\n".join("\n".join([str(p), *last_lines(p, lines)]) for p in paths)
 
     def run(self, function: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> list[Any]:
@@ -243,7 +250,8 @@ class Cluster:
         """
         session = "matexapps.train.session:fit"
         outcome = self.run(session, model, data, epochs=epochs, **trainer_settings)[0]
-        return FitResult(pd.DataFrame(outcome["history"]), outcome["metrics"], outcome["model"])
+        history = pd.DataFrame(outcome["history"])
+        return FitResult(history, outcome["metrics"], outcome["model"], outcome["events"])
 
     def _call(
         self,
@@ -270,6 +278,8 @@ class Cluster:
     def _running_engines(self) -> Engines:
         engines = self.start()._engines
         assert engines is not None
+        for why in engines.gather().values():
+            print(f"While nothing ran, {why}\n{engines.left}", file=sys.stderr)
         return engines
 
 

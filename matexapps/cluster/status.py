@@ -21,7 +21,6 @@ def status(engines: Engines) -> pd.DataFrame:
         engines.facts = Call(engines, everybody, "status", calls.describe_ranks, (), {}).results()[
             0
         ]
-    memory = engines.memory()
     rows = [
         {
             "rank": rank,
@@ -29,11 +28,11 @@ def status(engines: Engines) -> pd.DataFrame:
             "pid": pid,
             "device": fact.get("device"),
             "threads": fact.get("threads"),
-            "memory_gb": round(memory[rank] / 2**30, 2) if rank in memory else None,
+            "memory_gb": None if size is None else round(size / 2**30, 2),
             "runs": doing or "nothing",
         }
-        for rank, (pid, fact) in enumerate(
-            zip(engines.pids(), engines.facts or [{}] * engines.n, strict=True)
+        for rank, (pid, size, fact) in enumerate(
+            zip(engines.pids(), engines.memory(), engines.facts or [{}] * engines.n, strict=True)
         )
     ]
     return pd.DataFrame(rows).set_index("rank")

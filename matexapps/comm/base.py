@@ -83,6 +83,14 @@ class Base:
         """Whether some rank has noticed a loss."""
         return bool(self.comm.Is_revoked())
 
+    def tells_of_loss(self, error: MPI.Exception) -> bool:
+        """Whether an error of MPI means that a rank is gone."""
+        names = ("ERR_PROC_FAILED", "ERR_PROC_FAILED_PENDING", "ERR_REVOKED")
+        if error.Get_error_class() in {getattr(MPI, name, None) for name in names}:
+            return True
+        # Open MPI 5.0 calls it an internal error when a rank dies while others duplicate.
+        return fault_tolerant() and (self.revoked or bool(self.comm.Get_failed().size))
+
     def answer(self) -> None:
         """Answer whoever calls the roll. Not collective; ranks that wait do it now and then."""
         for caller in self._received(_CALL):
@@ -125,12 +133,6 @@ class Base:
 def fault_tolerant() -> bool:
     """Whether MPI lets ranks go on after the death of one."""
     return os.environ.get(_SWITCH, "").lower() in ("1", "true", "yes")
-
-
-def is_loss(error: MPI.Exception) -> bool:
-    """Whether an error of MPI says that a rank is gone."""
-    names = ("ERR_PROC_FAILED", "ERR_PROC_FAILED_PENDING", "ERR_REVOKED")
-    return error.Get_error_class() in {getattr(MPI, name, None) for name in names}
 
 
 # Not the world that matexapps.comm.interruptible may put in its place.

@@ -7,11 +7,12 @@ arXiv:1709.03316): every rank holds the whole model, so whoever is left can go o
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TypeVar
 
 from matexapps.comm.communicator import Communicator
-from matexapps.comm.world import go_on_without_the_lost
+from matexapps.comm.world import go_on_without_the_lost, prepared_for_losses
 from matexapps.errors import RankLost
 
 T = TypeVar("T")
@@ -51,13 +52,14 @@ def survive(comm: Communicator, work: Callable[[Loss | None], T]) -> T:
     What ``work`` returns.
     """
     loss: Loss | None = None
-    while True:
-        before = comm.world_size
-        try:
-            with comm.losses_expected():
-                result = work(loss)
-                comm.agree_that_all_is_well()
-            return result
-        except RankLost:
-            lost = go_on_without_the_lost(comm.timeout_s)
-            loss = Loss(tuple((member.rank, member.host) for member in lost), before)
+    with prepared_for_losses() if comm.outlives_ranks else nullcontext():
+        while True:
+            before = comm.world_size
+            try:
+                with comm.losses_expected():
+                    result = work(loss)
+                    comm.agree_that_all_is_well()
+                return result
+            except RankLost:
+                lost = go_on_without_the_lost(comm.timeout_s)
+                loss = Loss(tuple((member.rank, member.host) for member in lost), before)

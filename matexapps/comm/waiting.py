@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from mpi4py import MPI
 
-from matexapps.comm.base import Base, fault_tolerant, is_loss
+from matexapps.comm.base import Base, fault_tolerant
 from matexapps.comm.long_waits import LongWaits
 from matexapps.errors import CommunicationError, DeadlineExceeded, PeerAborted, RankLost
 
@@ -138,7 +138,7 @@ class Waiting:
 
     def _failed(self, what: str, error: MPI.Exception) -> CommunicationError:
         failure: CommunicationError
-        if fault_tolerant() and is_loss(error):
+        if fault_tolerant() and self._base.tells_of_loss(error):
             failure = RankLost(f"a rank was lost during {what}")
         else:
             failure = CommunicationError(f"MPI failed in {what}: {error}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -12,6 +14,7 @@ import numpy as np
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import RankLost
+from matexapps.progress import report
 
 if TYPE_CHECKING:
     from matexapps.comm.base import Member
@@ -52,13 +55,40 @@ def open_world(timeout_s: float = 600.0, check: bool | None = None) -> Communica
     """
     if not _several_ranks():
         return SingleProcess()
+    from matexapps.comm.base import fault_tolerant
     from matexapps.comm.mpi import MpiCommunicator
 
     if check is None:
         check = os.environ.get(CHECK_COLLECTIVES) == "1"
-    world = MpiCommunicator(timeout_s, check)
+    if fault_tolerant():
+        world = _open_with_those_left(timeout_s, check)
+    else:
+        world = MpiCommunicator(timeout_s, check)
     _worlds[next(_numbers)] = world
     return world
+
+
+def _open_with_those_left(timeout_s: float, check: bool) -> MpiCommunicator:
+    from matexapps.comm.mpi import MpiCommunicator
+
+    with prepared_for_losses():
+        while True:
+            try:
+                world = MpiCommunicator(timeout_s, check)
+                world.agree_that_all_is_well()
+                return world
+            except RankLost:
+                go_on_without_the_lost(timeout_s)
+
+
+@contextmanager
+def prepared_for_losses() -> Iterator[None]:
+    """Tell whoever watches this rank that it goes on, inside, when others are lost."""
+    report({"kind": "prepared", "on": True})
+    try:
+        yield
+    finally:
+        report({"kind": "prepared", "on": False})
 
 
 # By the order in which they were opened, which is the same on all ranks.
@@ -80,11 +110,9 @@ def watch_user_world() -> None:
 def _several_ranks() -> bool:
     if not under_mpiexec():
         return False
-    # Before mpi4py, whose import starts MPI: what is set there has to be set by then.
-    import matexapps.comm.base  # noqa: F401, I001
-    from mpi4py import MPI
+    from matexapps.comm.base import base
 
-    return bool(MPI.COMM_WORLD.size > 1)
+    return base().comm.size > 1
 
 
 def renew_worlds() -> None:
@@ -118,6 +146,15 @@ def _renew(everything: bool) -> None:
             _worlds[number].renew()
 
 
+def come_together() -> tuple[int, int]:
+    """Return rank and size of the world when all that are left have come. Collective over them.
+
+    For interactive work, after a rank died where no other was prepared for it.
+    """
+    with open_world(_RENEWAL_TIMEOUT_S, check=False) as comm:
+        return comm.rank, comm.world_size
+
+
 def go_on_without_the_lost(timeout_s: float) -> list[Member]:
     """Go on with the ranks that are still there, in place. Collective over them.
 
@@ -147,4 +184,5 @@ def go_on_without_the_lost(timeout_s: float) -> list[Member]:
             Waiting(timeout_s, base()).run("the end", base().comm.Iagree, agreed)
         except RankLost:
             continue
+        report({"kind": "survived", "lost": len(lost)})
         return lost

@@ -32,8 +32,13 @@ def identify() -> tuple[int, int, int]:
     From then on the user's own waits on ``MPI.COMM_WORLD`` can be stopped.
     """
     find("matexapps.comm.world:watch_user_world")()
-    with find("matexapps.comm.world:open_world")() as comm:
-        return comm.rank, comm.world_size, os.getpid()
+    return *come_together(), os.getpid()
+
+
+def come_together() -> tuple[int, int]:
+    """Return this engine's rank and the world's size, lost ranks left out."""
+    rank, size = find("matexapps.comm.world:come_together")()
+    return rank, size
 
 
 def describe_ranks() -> list[dict[str, Any]]:

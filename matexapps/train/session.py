@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from matexapps.comm.world import open_world
+from matexapps.comm.survival import survive
+from matexapps.comm.world import open_world, prepared_for_losses
 from matexapps.data.dataset import DataSet
 from matexapps.devices import describe, summary
 from matexapps.train.trainer import Trainer
@@ -27,20 +28,26 @@ def fit(model: nn.Module, data: DataSet, epochs: int, **settings: Any) -> dict[s
     Returns
     -------
     dict or None
-        On rank 0: ``history``, the rows of the history; ``metrics``, the results on the test rows,
-        or on the validation rows where there are no test rows; ``model``, trained, on the CPU.
-        None on the other ranks.
+        On rank 0: ``history`` and ``events``, as :class:`~matexapps.train.history.History` has
+        them; ``metrics``, the results on the test rows, or on the validation rows where there are
+        no test rows; ``model``, trained, on the CPU. None on the other ranks.
     """
     resume = settings.pop("resume", None)
-    with open_world() as comm:
-        ranks = describe(comm, settings.get("device", "auto"))
+    with prepared_for_losses(), open_world() as comm:
+        device = settings.get("device", "auto")
+        ranks = survive(comm, lambda _: describe(comm, device))
         if comm.rank == 0:
             print(summary(ranks), flush=True)
         trainer = Trainer(model, comm=comm, **settings)
-        data = data.load(comm)
+        data = survive(comm, lambda _: data.load(comm))
         history = trainer.fit(data, epochs, resume=resume)
         judged = data.test if len(data.test) else data.validation
         metrics = trainer.evaluate(judged) if len(judged) else {}
         if comm.rank != 0:
             return None
-        return {"history": history.rows, "metrics": metrics, "model": trainer.model.cpu()}
+        return {
+            "history": history.rows,
+            "events": history.events,
+            "metrics": metrics,
+            "model": trainer.model.cpu(),
+        }

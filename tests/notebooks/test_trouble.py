@@ -128,9 +128,9 @@ def test_a_request_that_is_thrown_away_is_an_error(lives):
     shown = lives.cell(
         "import threading\n"
         "def throw_away():\n"
-        "    cluster._engines.client.abort(targets=cluster._engines.views[1].targets, block=True)\n"
+        "    cluster._engines.client.abort(targets=cluster._engines.ranks[1].view.targets, block=True)\n"
         "threading.Timer(0.5, throw_away).start()\n"
-        "busy = cluster._engines.views[1].apply_async(__import__('time').sleep, 1.5)\n"
+        "busy = cluster._engines.ranks[1].view.apply_async(__import__('time').sleep, 1.5)\n"
         "cluster.execute('1 + 1')"
     )
     assert shown.error == "ClusterError"

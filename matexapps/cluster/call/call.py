@@ -15,6 +15,8 @@ import cloudpickle
 from matexapps.cluster.call.failures import Failure, as_error, others_story
 from matexapps.cluster.call.freeing import ENDED_AFTER_S, Freeing
 from matexapps.cluster.call.hang import HangWatch, report
+from matexapps.cluster.call.losses import Losses
+from matexapps.cluster.output.cut_short import without_cut_short
 from matexapps.cluster.output.grouped import GroupedOutput
 from matexapps.cluster.output.lines import LineOutput
 from matexapps.cluster.output.notebook import Folded, after_the_cell, in_notebook
@@ -84,13 +86,14 @@ class Call:
         self._engines, self._ranks, self._label = engines, list(ranks), label
         self._timeout_s = timeout_s
         self._replies = {
-            rank: engines.views[rank].apply_async(calls.execute, packed) for rank in self._ranks
+            rank: engines.ranks[rank].view.apply_async(calls.execute, packed)
+            for rank in self._ranks
         }
         self._began = self._memory_at = time.monotonic()
         self._outcomes: dict[int, dict[str, Any]] = {}
         self._printed = 0
         self._view, self._progress = view_for_here(), MergedProgress()
-        self._hang = HangWatch(engines, self._ranks)
+        self._hang, self._losses = HangWatch(engines, self._ranks), Losses(engines, self._ranks)
         self._output: GroupedOutput | LineOutput
         voices = 1 if as_one else engines.n
         # A headless run writes its log while it runs; a person wants to see less, and in order.
@@ -101,6 +104,8 @@ class Call:
 
     def results(self) -> dict[int, Any]:
         """Wait for every rank, showing progress and output, and return what each returned.
+
+        Where ranks died and the work went on without them, the others are numbered anew.
 
         Raises
         ------
@@ -115,7 +120,8 @@ class Call:
         self._engines.doing = self._label
         try:
             self._wait()
-            outcome = "failed" if self._failures() else "done"
+            if not self._failures() and self._losses.survived:
+                outcome = "done"
         except KeyboardInterrupt:
             outcome = "stopped"
             raise self._stopped() from None
@@ -126,20 +132,33 @@ class Call:
             self._view.close(self._progress, outcome)
         self._show_figures()
         self._tell_reloaded()
+        before = self._engines.n
+        died = self._engines.gather()
         failures = self._failures()
+        if died and not self._losses.survived and not any(_is_cause(f) for f in failures):
+            raise ClusterError("\n".join([*died.values(), self._engines.left]))
         if failures:
             if story := others_story(failures):
                 after_the_cell(partial(Folded().show, "What the other ranks were doing", story))
-            raise as_error(failures, self._engines.n)
-        return {rank: self._outcomes[rank]["value"] for rank in self._ranks}
+            raise as_error(failures, before)
+        for why in died.values():
+            print(f"{why.splitlines()[0]}; {self._engines.left}", file=sys.stderr)
+        left = [rank for rank in range(before) if rank not in died]
+        return {
+            left.index(rank): self._outcomes[rank]["value"] for rank in self._ranks if rank in left
+        }
 
     def _wait(self) -> None:
         freeing: Freeing | None = None
         while not self._collect(_LOOK_EVERY_S):
             self._look()
             self._engines.check_alive()
+            for rank in self._losses.look([r for r in self._ranks if not self._outcomes.get(r)]):
+                self._outcomes[rank] = {}
+                self._hang.lost(rank)
             self._hang.look(self._unanswered())
-            if freeing is None and any(not f.is_consequence for f in self._failures()):
+            failed = any(_is_cause(failure) for failure in self._failures())
+            if freeing is None and (failed or self._losses.fatal):
                 freeing = Freeing(self._engines, _OTHERS_GRACE_S)
                 self._hang.end()
             # The failing rank frees those that wait for it; any other needs a push.
@@ -205,7 +224,8 @@ class Call:
             # that threw the request away.
             name = getattr(error, "ename", type(error).__name__)
             if name == "EngineError":
-                raise self._engines.lost(rank, error) from None
+                self._engines.explain_silence(rank, error)
+                return {}
             failure = {"type_name": name, "message": str(error), "trace": "", "host": "this host"}
             return {"failure": {**failure, "raised_at": time.time()}}
         return outcome
@@ -221,13 +241,16 @@ class Call:
         return [rank for rank in self._ranks if rank not in self._outcomes]
 
     def _look(self, final: bool = False) -> None:
-        for reply in self._replies.values():
+        for rank, reply in self._replies.items():
             if final and reply.ready():
                 reply.wait_for_output(_OUTPUT_GRACE_S)
             events = reply.metadata["data"]
             for key in list(events):
-                self._take_in(events.pop(key))
-        requests = [reply.metadata for reply in self._replies.values()]
+                self._take_in(rank, events.pop(key))
+        metadata = [reply.metadata for reply in self._replies.values()]
+        requests = [
+            {"stdout": of["stdout"], "stderr": without_cut_short(of["stderr"])} for of in metadata
+        ]
         printed = sum(len(request["stdout"]) + len(request["stderr"]) for request in requests)
         if printed > self._printed:
             self._printed = printed
@@ -246,11 +269,17 @@ class Call:
         }
         show_rich(forms, self._engines.n == 1)
 
-    def _take_in(self, event: dict[str, Any]) -> None:
-        if event["kind"] == "waiting":
-            self._hang.waiting(event)
+    def _take_in(self, rank: int, event: dict[str, Any]) -> None:
+        kind = event["kind"]
+        if kind == "waiting":
+            self._hang.waiting(rank, event)
+            return
+        self._hang.heard()
+        if kind in ("prepared", "survived"):
+            self._losses.take_in(rank, event)
+        elif kind == "loss":
+            self._progress.loss(event)
         else:
-            self._hang.heard()
             self._progress.update(event)
 
     def _tell_reloaded(self) -> None:
@@ -266,6 +295,10 @@ class Call:
                 f"importlib.reload({here[0]})"
             )
         print(text, file=sys.stderr)
+
+
+def _is_cause(failure: Failure) -> bool:
+    return not failure.is_consequence
 
 
 def _pack(content: tuple[Any, ...]) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from matexapps.cluster.output.rank_names import rank_names
 from matexapps.errors import ClusterError, MatexError
 
-_CONSEQUENCES = ("PeerAborted", "KeyboardInterrupt")
+_CONSEQUENCES = ("PeerAborted", "RankLost", "KeyboardInterrupt")
 
 
 @dataclass(frozen=True)

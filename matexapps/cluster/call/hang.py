@@ -31,7 +31,7 @@ class HangWatch:
     """
 
     def __init__(self, engines: Engines, ranks: Collection[int]) -> None:
-        self._engines, self._ranks = engines, ranks
+        self._engines, self._ranks = engines, set(ranks)
         self._quiet_s = engines.hang_after_s or _QUIET_S
         self._heard_at = time.monotonic()
         self._waits: dict[int, dict[str, Any]] = {}
@@ -50,13 +50,19 @@ class HangWatch:
             self._told.show("The ranks seemed to hang, and went on", "")
             self._told = None
 
-    def waiting(self, event: dict[str, Any]) -> None:
+    def waiting(self, rank: int, event: dict[str, Any]) -> None:
         """Take in a rank's event about its own waiting."""
         if not event.get("over"):
-            self._waits[event["rank"]] = event
+            self._waits[rank] = event
             self._due = True
-        elif self._waits.pop(event["rank"], None) and not self._waits:
+        elif self._waits.pop(rank, None) and not self._waits:
             self.heard()
+
+    def lost(self, rank: int) -> None:
+        """Take note that a rank is gone."""
+        self._ranks.discard(rank)
+        self._waits.pop(rank, None)
+        self.heard()
 
     def look(self, unanswered: list[int]) -> None:
         """Show the stacks of the ranks that have not answered yet, if it is time to."""
@@ -80,13 +86,13 @@ class HangWatch:
         return f"{waits} for {longest['seconds']:.0f} s: {self._suspicion(stacks, unanswered)}"
 
     def _suspicion(self, stacks: dict[int, Stack], unanswered: list[int]) -> str:
-        finished = sorted(set(self._ranks) - set(unanswered))
+        finished = sorted(self._ranks - set(unanswered))
         if finished:
             return f"{rank_names(finished)} finished without it"
         busy = [rank for rank in unanswered if rank not in stacks or not stacks[rank].waits]
         if busy:
             return f"{rank_names(busy)} suspected, see below (Stop works)"
-        absent = sorted(set(range(self._engines.n)) - set(self._ranks))
+        absent = sorted(set(range(self._engines.n)) - self._ranks)
         if absent:
             return f"{rank_names(absent)} not asked to run this"
         return "each waits for another in a call of its own, see below (Stop works)"

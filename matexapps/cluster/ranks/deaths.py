@@ -13,6 +13,11 @@ from matexapps.engine.rank_log import log_name
 # How Open MPI's launcher reports the rank that took the others along.
 _KILLED = re.compile(r"rank (\d+) with PID \d+ on node (\S+) exited on\s+signal (\d+)")
 _EXITED = re.compile(r"Process name: \[\S+,(\d+)\]\s+Exit code:\s+(\d+)")
+# Where ranks outlive others it says how each ended only if asked to talk.
+TALKATIVE = {"PRTE_MCA_odls_base_verbose": "5"}
+_ENDED = r"child process (\[\S+\]) pid {} terminated"
+_BY_SIGNAL = r"child process {} terminated with signal (.+)"
+_WITH_STATUS = r"child {} exit code (\d+)"
 _OOM_EVENTS = Path("/sys/fs/cgroup/memory.events")
 _LAST_LINES = 12
 _LOOKED_AT = 400
@@ -34,13 +39,38 @@ class Circumstances:
     Attributes
     ----------
     memory : dict of int to int
-        Resident memory of each rank in bytes, as last seen.
+        Resident memory of each rank in bytes, as last seen, by the number it started with.
     out_of_memory_kills : int
         How many processes the system had ended for lack of memory when the ranks started.
     """
 
     memory: dict[int, int]
     out_of_memory_kills: int
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a process ended: by a signal, or with an exit status; the other one is None."""
+
+    signal: int | None
+    status: int | None
+
+
+def ending(pid: int, launcher_log: Path) -> Ending | None:
+    """Return how the rank with a process number ended; None while the launcher has not said so."""
+    said = launcher_log.read_text(errors="replace")
+    if not (named := re.search(_ENDED.format(pid), said)):
+        return None
+    name = re.escape(named[1])
+    if found := re.search(_BY_SIGNAL.format(name), said):
+        return Ending(_signal_number(found[1].strip()), None)
+    found = re.search(_WITH_STATUS.format(name), said)
+    return Ending(None, int(found[1])) if found else None
+
+
+def _signal_number(description: str) -> int | None:
+    described = {signal.strsignal(number): number.value for number in signal.Signals}
+    return described.get(description)
 
 
 def out_of_memory_kills() -> int:
@@ -71,10 +101,8 @@ def explain(name: str, status: int, folder: Path, before: Circumstances) -> str:
     except OSError:
         said = ""
     if found := _KILLED.search(said):
-        rank, number = int(found[1]), int(found[3])
-        what = f"rank {rank} on {found[2]} was ended by signal {number}"
-        what += _reason(number, rank, before)
-        return f"{what}{_last_words(folder / log_name(rank))}"
+        how = Ending(int(found[3]), None)
+        return explain_rank(int(found[1]), int(found[1]), found[2], how, folder, before)
     if found := _EXITED.search(said):
         rank = int(found[1])
         what = f"rank {rank} left with exit status {found[2]}"
@@ -82,14 +110,38 @@ def explain(name: str, status: int, folder: Path, before: Circumstances) -> str:
     return f"the {name} ended with status {status}{_last_words(log)}"
 
 
-def _reason(number: int, rank: int, before: Circumstances) -> str:
+def explain_rank(
+    rank: int, born: int, host: str, how: Ending | None, folder: Path, before: Circumstances
+) -> str:
+    """Return why one rank ended, in a few lines.
+
+    Parameters
+    ----------
+    rank, born : int
+        Its number, and the one it started with.
+    host : str
+    how : Ending or None
+    folder : Path
+        The run's folder with all logs.
+    before : Circumstances
+    """
+    what = f"rank {rank} on {host} ended, nobody knows why"
+    if how is not None and how.signal is not None:
+        what = f"rank {rank} on {host} was ended by signal {how.signal}"
+        what += _reason(how.signal, born, before)
+    elif how is not None:
+        what = f"rank {rank} on {host} left with exit status {how.status}"
+    return f"{what}{_last_words(folder / log_name(born))}"
+
+
+def _reason(number: int, born: int, before: Circumstances) -> str:
     if number not in {known.value for known in signal.Signals}:
         return ""
     known = signal.Signals(number)
     name = known.name
     if known is not signal.SIGKILL:
         return f" ({name}: {_REASONS[known]})" if known in _REASONS else f" ({name})"
-    used = before.memory.get(rank)
+    used = before.memory.get(born)
     seen = f"; it was last seen using {used / 2**30:.1f} GiB" if used else ""
     if out_of_memory_kills() > before.out_of_memory_kills:
         return f" ({name}: the system ran out of memory{seen})"

@@ -12,11 +12,13 @@ import json
 import os
 import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +40,46 @@ _GUARD = Path(__file__).with_name("guard.py")
 _LOOK_EVERY_S = 0.02
 _STOP_TIMEOUT_S = 15.0
 _NEWS_TIMEOUT_S = 5.0
+_REASON_TIMEOUT_S = 1.0
+_GATHERING_TIMEOUT_S = 40.0
+_NEW_RANKS = "The next use of the cluster starts new ranks, without their names"
 # The controller takes an engine in at its second heartbeat, so a short period starts faster; an
 # engine is given up after the same 60 s as at ipyparallel's own slower pace.
 _HEARTBEAT_MS = 250
 _HEARTBEAT_MISSES = 240
 
 
+@dataclass(frozen=True)
+class Engine:
+    """One rank's process.
+
+    Attributes
+    ----------
+    born : int
+        The number it started with, which its log bears; its rank is its place in the list.
+    view : ipyparallel.DirectView
+    process : psutil.Process
+    """
+
+    born: int
+    view: Any
+    process: psutil.Process
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there; its launcher takes it away when it has ended."""
+        try:
+            os.kill(self.process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+
 class Engines:
     """N running engines and the client that talks to them.
+
+    Where MPI can do it, engines outlive the death of one: :meth:`dead` tells of it, and
+    :meth:`gather` goes on with the others.
 
     Parameters
     ----------
@@ -68,8 +102,8 @@ class Engines:
         What :func:`matexapps.devices.describe` says, once somebody has asked.
     client : ipyparallel.Client
         Connected to the controller.
-    views : list of ipyparallel.DirectView
-        One for each engine, in rank order.
+    ranks : list of Engine
+        In the order of their ranks.
 
     Raises
     ------
@@ -78,26 +112,32 @@ class Engines:
     """
 
     def __init__(self, n: int, timeout_s: float, hang_after_s: float | None = None) -> None:
-        self.n, self.hang_after_s = n, hang_after_s
+        self.hang_after_s = hang_after_s
         self.client: Any = None
+        self.ranks: list[Engine] = []
         self.doing = ""
         self.cut_short = False
         self.facts: list[dict[str, Any]] = []
         self.run_folder = new_run_folder()
-        self._processes: list[psutil.Process] = []
         self._memory: dict[int, int] = {}
+        self._deaths: dict[int, deaths.Ending | None] = {}
         self._oom_kills = deaths.out_of_memory_kills()
         self._ended: dict[str, Any] | None = None
         self._folder = Path(tempfile.mkdtemp(prefix="matexapps-"))
         self._guard: subprocess.Popen[bytes] | None = None
         try:
-            self._start(time.monotonic() + timeout_s, timeout_s)
+            self._start(n, time.monotonic() + timeout_s, timeout_s)
         except BaseException:
             self.stop()
             raise
 
-    def _start(self, deadline: float, timeout_s: float) -> None:
-        self._guard = self._start_guard()
+    @property
+    def n(self) -> int:
+        """How many ranks there are."""
+        return len(self.ranks)
+
+    def _start(self, n: int, deadline: float, timeout_s: float) -> None:
+        self._guard = self._start_guard(n)
         # Imported while controller and engines come up in processes of their own.
         import ipyparallel
 
@@ -107,14 +147,12 @@ class Engines:
         self.client = ipyparallel.Client(
             str(connection), timeout=max(1.0, deadline - time.monotonic())
         )
-        while len(self.client.ids) < self.n:
+        while len(self.client.ids) < n:
             present = len(self.client.ids)
-            self._pause(
-                deadline, f"{present} of {self.n} engines answered within {timeout_s:.0f} s"
-            )
-        self.views = [self.client[i] for i in self._ids_in_rank_order()]
+            self._pause(deadline, f"{present} of {n} engines answered within {timeout_s:.0f} s")
+        self.ranks = self._in_rank_order(n)
 
-    def _start_guard(self) -> subprocess.Popen[bytes]:
+    def _start_guard(self, n: int) -> subprocess.Popen[bytes]:
         python = sys.executable
         quiet = "--log-level=WARN"
         commands = {
@@ -125,13 +163,14 @@ class Engines:
                 f"--HeartMonitor.max_heartmonitor_misses={_HEARTBEAT_MISSES}",
             ],
             "engines": mpiexec_command(
-                self.n,
+                n,
                 [
                     *("-m", "matexapps.engine", str(self.run_folder), str(self._folder)),
                     *("--mpi", quiet),
                     *("--IPEngine.wait_for_url_file=60", "--IPEngine.timeout=60"),
                     f"--IPEngine.max_heartbeat_misses={_HEARTBEAT_MISSES}",
                 ],
+                outlive=True,
             ),
         }
         guard = subprocess.Popen(
@@ -145,6 +184,7 @@ class Engines:
                 CHECK_COLLECTIVES: "1",
                 **os.environ,
                 **mpi_environment(),
+                **deaths.TALKATIVE,
                 **({} if self.hang_after_s is None else {HANG_AFTER: str(self.hang_after_s)}),
                 "IPYTHONDIR": str(self._folder),
             },
@@ -155,19 +195,21 @@ class Engines:
         guard.stdin.flush()
         return guard
 
-    def _ids_in_rank_order(self) -> list[int]:
+    def _in_rank_order(self, n: int) -> list[Engine]:
         ids = list(self.client.ids)
         told = self.client[ids].apply_sync(calls.identify)
-        seen = [(rank, size) for rank, size, _ in told]
-        if sorted(seen) != [(rank, self.n) for rank in range(self.n)]:
-            finding = preflight.trial(self.n)
-            said = ", ".join(f"rank {rank} of {size}" for rank, size in seen)
+        engines = {
+            rank: Engine(rank, self.client[number], psutil.Process(pid))
+            for number, (rank, _, pid) in zip(ids, told, strict=True)
+        }
+        if sorted((rank, size) for rank, size, _ in told) != [(rank, n) for rank in range(n)]:
+            finding = preflight.trial(n)
+            said = ", ".join(f"rank {rank} of {size}" for rank, size, _ in told)
             reason = f": {finding}" if not finding.ok else "; run `matexapps check`"
             raise ClusterError(
-                f"the engines are not one world of {self.n} ranks, they say {said}{reason}"
+                f"the engines are not one world of {n} ranks, they say {said}{reason}"
             )
-        self._processes = [psutil.Process(pid) for _, _, pid in sorted(told)]
-        return [ids[seen.index((rank, self.n))] for rank in range(self.n)]
+        return [engines[rank] for rank in range(n)]
 
     def _pause(self, deadline: float, complaint: str) -> None:
         self.check_alive()
@@ -195,28 +237,88 @@ class Engines:
             said = (self.run_folder / "engines.log").read_text(errors="replace")
             finding = preflight.diagnose(said, status)
             raise ClusterError(f"the engines did not start: {finding}")
-        before = deaths.Circumstances(self._memory, self._oom_kills)
-        why = deaths.explain(name, status, self.run_folder, before)
-        raise ClusterError(
-            f"{why}\nThe next use of the cluster starts new ranks, without their names"
-        )
+        why = deaths.explain(name, status, self.run_folder, self._circumstances)
+        if name == "engines" and self._deaths:
+            why = self.why(min(self._deaths))
+        raise ClusterError(f"{why}\n{_NEW_RANKS}")
 
-    def lost(self, rank: int, error: Exception) -> ClusterError:
-        """Return the error for a rank that gave no answer, with the reason as soon as it is known.
+    def dead(self) -> list[int]:
+        """Return the ranks that have died since the others were gathered last."""
+        for rank, engine in enumerate(self.ranks):
+            if rank not in self._deaths and not engine.alive:
+                self._deaths[rank] = self._ending(engine)
+        return sorted(self._deaths)
 
-        Nothing runs afterwards.
+    def _ending(self, engine: Engine) -> deaths.Ending | None:
+        deadline = time.monotonic() + _REASON_TIMEOUT_S
+        log = self.run_folder / "engines.log"
+        while (how := deaths.ending(engine.process.pid, log)) is None:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(_LOOK_EVERY_S)
+        return how
+
+    def why(self, rank: int) -> str:
+        """Return why a rank died, in a few lines."""
+        born, how = self.ranks[rank].born, self._deaths[rank]
+        place = (rank, born, socket.gethostname())
+        return deaths.explain_rank(*place, how, self.run_folder, self._circumstances)
+
+    @property
+    def _circumstances(self) -> deaths.Circumstances:
+        return deaths.Circumstances(self._memory, self._oom_kills)
+
+    def gather(self) -> dict[int, str]:
+        """Go on with the ranks that are left, numbered anew; return which died, and why.
+
+        Raises
+        ------
+        ClusterError
+            If they cannot go on; nothing runs afterwards.
+        """
+        while self.running and (dead := self.dead()):
+            whys = {rank: self.why(rank) for rank in dead}
+            left = [engine for rank, engine in enumerate(self.ranks) if rank not in dead]
+            told = self._come_together(left, dead)
+            if told is not None:
+                self.ranks = [left[told.index((rank, len(left)))] for rank in range(len(left))]
+                self._deaths.clear()
+                self.facts = []
+                return whys
+        return {}
+
+    def _come_together(self, left: list[Engine], dead: list[int]) -> list[tuple[int, int]] | None:
+        """Return rank and world size of each that is left; None if another one died meanwhile."""
+        deadline = time.monotonic() + _GATHERING_TIMEOUT_S
+        replies = [engine.view.apply_async(calls.come_together) for engine in left]
+        # Of one that left by itself MPI tells the others nothing.
+        told_by_mpi = all(how is None or how.signal for how in self._deaths.values())
+        while told_by_mpi and left and time.monotonic() < deadline:
+            if self.dead() != dead:
+                return None
+            if all(reply.ready() for reply in replies):
+                return [reply.get() for reply in replies]
+            time.sleep(_LOOK_EVERY_S)
+        why = self.why(dead[0])
+        self.stop()
+        raise ClusterError(f"{why}\n{_NEW_RANKS}")
+
+    def explain_silence(self, rank: int, error: Exception) -> None:
+        """Return if a rank that gave no answer died alone; otherwise raise with the reason.
+
+        Raises
+        ------
+        ClusterError
+            As soon as the reason is known; nothing runs afterwards.
         """
         deadline = time.monotonic() + _NEWS_TIMEOUT_S
         while time.monotonic() < deadline:
-            try:
-                self.check_alive()
-            except ClusterError as reason:
-                return reason
+            self.check_alive()
+            if rank in self.dead():
+                return
             time.sleep(_LOOK_EVERY_S)
         self.stop()
-        return ClusterError(
-            f"rank {rank} gave no answer ({error}); the next use of the cluster starts new ranks"
-        )
+        raise ClusterError(f"rank {rank} gave no answer ({error})\n{_NEW_RANKS}")
 
     def _news_from_guard(self) -> dict[str, Any] | None:
         guard = self._guard
@@ -239,24 +341,37 @@ class Engines:
 
     def stacks(self, ranks: list[int], timeout_s: float) -> dict[int, Stack]:
         """Return where each of ``ranks`` is, of those that answer within ``timeout_s`` seconds."""
-        files = [self._folder / stacks_name(rank) for rank in range(self.n)]
+        files = [self._folder / stacks_name(born) for born in self.born]
         return ask(files, lambda some: self._send(STACKS_SIGNAL.name, some), ranks, timeout_s)
 
     def _send(self, signal_name: str, ranks: list[int]) -> None:
-        targets = [self.views[rank].targets for rank in ranks]
+        targets = [self.ranks[rank].view.targets for rank in ranks]
         if targets:
             self.client.send_signal(signal_name, targets=targets, block=False)
 
-    def memory(self) -> dict[int, int]:
-        """Return the resident memory of each rank in bytes, of one that ended as last seen."""
-        for rank, process in enumerate(self._processes):
+    def memory(self) -> list[int | None]:
+        """Return the resident memory of each rank in bytes; None where it is not known."""
+        for engine in self.ranks:
             with suppress(psutil.Error):
-                self._memory[rank] = process.memory_info().rss
-        return self._memory
+                self._memory[engine.born] = engine.process.memory_info().rss
+        return [self._memory.get(engine.born) for engine in self.ranks]
+
+    @property
+    def left(self) -> str:
+        """Who goes on after deaths, in words."""
+        who = "1 rank goes on, with its names"
+        if self.n > 1:
+            who = f"{self.n} ranks go on, with their names"
+        return f"{who}; cluster.grow() starts new ones in place of the lost"
+
+    @property
+    def born(self) -> list[int]:
+        """The number that each rank started with, which its log bears."""
+        return [engine.born for engine in self.ranks]
 
     def pids(self) -> list[int]:
         """Return the process number of each rank."""
-        return [process.pid for process in self._processes]
+        return [engine.process.pid for engine in self.ranks]
 
     def stop(self) -> None:
         """End all processes and remove their folder; harmless when done twice."""

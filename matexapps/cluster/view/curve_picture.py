@@ -23,6 +23,7 @@ _STYLES: dict[str, dict[str, Any]] = {
     "validation": {"color": "#d97b29", "linewidth": 1.6, "zorder": 4},
     "metric": {"color": "#2e8b6a", "linewidth": 1.6, "zorder": 3},
 }
+_MARK = "#c62828"
 _FEW_POINTS = 30
 _LOGARITHMIC_FROM = 50.0
 
@@ -148,6 +149,18 @@ def _draw(axes: Any, chart: Chart) -> None:
         )
     if values and min(values) > 0 and max(values) > _LOGARITHMIC_FROM * min(values):
         axes.set_yscale("log")
+    for mark in chart.marks:
+        axes.axvline(mark.epoch, color=_MARK, linewidth=1.0, linestyle="--", zorder=1)
+        beside = {"xytext": (3, -3), "textcoords": "offset points", "rotation": 90}
+        axes.annotate(
+            mark.label,
+            (mark.epoch, 1.0),
+            xycoords=axes.get_xaxis_transform(),
+            fontsize=8,
+            color=_MARK,
+            va="top",
+            **beside,
+        )
     if chart.best is not None:
         colour = _STYLES[chart.lines[-1].label]["color"]
         ring = {"markerfacecolor": "white", "markeredgecolor": colour, "markeredgewidth": 1.6}

@@ -21,12 +21,21 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """Something that happened at a place on the epoch axis."""
+
+    epoch: float
+    label: str
+
+
+@dataclass(frozen=True)
 class Chart:
-    """Lines that share their axes, the name of what they show, and their best point."""
+    """Lines that share their axes, what they show, their best point, and what happened."""
 
     name: str
     lines: tuple[Line, ...]
     best: Point | None
+    marks: tuple[Mark, ...] = ()
 
 
 class Curve:
@@ -81,6 +90,11 @@ class TrainingCurves:
         self._epoch = 0.0
         self._batches, self._loss, self._validation = (Curve(True) for _ in range(3))
         self._metrics: dict[str, Curve] = {}
+        self._marks: list[Mark] = []
+
+    def mark(self, label: str) -> None:
+        """Mark the place that training has reached."""
+        self._marks.append(Mark(self._epoch, label))
 
     def add(self, event: dict[str, Any]) -> None:
         """Take in an event of kind "train" (see :mod:`matexapps.train.pace`)."""
@@ -110,15 +124,17 @@ class TrainingCurves:
         if not lines:
             return ()
         best = self._validation.best or self._loss.best
+        marks = tuple(self._marks)
         metrics = [
-            Chart(name, (Line("metric", curve.points),), curve.best)
+            Chart(name, (Line("metric", curve.points),), curve.best, marks)
             for name, curve in self._metrics.items()
         ]
-        return (Chart("loss", lines, best), *metrics)
+        return (Chart("loss", lines, best, marks), *metrics)
 
     def text(self) -> str:
-        """Return each curve's latest and best value in words."""
-        return "\n".join(_in_words(chart) for chart in self.charts())
+        """Return each curve's latest and best value, and what happened, in words."""
+        marks = [f"{mark.label} at epoch {mark.epoch:.4g}" for mark in self._marks]
+        return "\n".join([*(_in_words(chart) for chart in self.charts()), *marks])
 
 
 def _in_words(chart: Chart) -> str:

@@ -43,18 +43,23 @@ class MergedProgress:
     ----------
     curves : TrainingCurves
         Loss and metrics of the last training.
+    notices : list of str
+        What befell the ranks, a sentence each.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.curves = TrainingCurves()
+        self.notices: list[str] = []
         self._clock = clock
+        self._world_size: int | None = None
         self._stage: tuple[str, str] | None = None
         self._latest: dict[int, dict[str, Any]] = {}
         self._first = (0.0, 0.0)
 
     def update(self, event: dict[str, Any]) -> None:
         """Take in one event of one rank (see :mod:`matexapps.progress`)."""
-        if event["kind"] == "waiting":
+        if self._world_size is not None and event["world_size"] != self._world_size:
+            # From before a loss; ranks have other numbers now.
             return
         stage = (event["kind"], event.get("what", "training"))
         before = self._latest.get(event["rank"], {})
@@ -69,6 +74,14 @@ class MergedProgress:
             self._stage = stage
             self._latest = {event["rank"]: event}
             self._first = (self._clock(), self.fraction)
+
+    def loss(self, event: dict[str, Any]) -> None:
+        """Take in that ranks were lost (see :func:`matexapps.train.recovery.event_of`)."""
+        if event["rank"] == 0:
+            self.notices.append(event["event"])
+            self._world_size = event["ranks"]
+            self._latest = {r: e for r, e in self._latest.items() if r < event["ranks"]}
+            self.curves.mark(" and ".join(f"rank {rank}" for rank in event["lost"]) + " lost")
 
     @property
     def started(self) -> bool:

@@ -48,8 +48,8 @@ class NotebookView:
     ) -> None:
         panel: Bundle | None = None
         if progress.started:
-            html, text = panel_html(progress, outcome), progress.text(outcome)
-            panel = {"text/html": html, "text/plain": text}, {}
+            text = "\n".join([progress.text(outcome), *progress.notices])
+            panel = {"text/html": panel_html(progress, outcome), "text/plain": text}, {}
         elif outcome and self._slots.used:
             # Work that reported nothing: its button would leave a gap.
             panel = {"text/html": outcome_html(outcome), "text/plain": outcome}, {}

@@ -29,7 +29,8 @@ def panel_html(progress: MergedProgress, outcome: str) -> str:
         f'<div style="{_FONT};font-size:13px;font-variant-numeric:tabular-nums;'
         f'max-width:{_WIDTH};padding:6px 0 2px">'
         f"{_bar(progress.fraction, _COLOURS.get(outcome.partition(' ')[0], _GREEN))}"
-        f'<div style="{_LINE}">{pieces}</div>{_table(progress.ranks)}</div>'
+        f'<div style="{_LINE}">{pieces}</div>{_table(progress.ranks)}'
+        f"{_notices(progress.notices)}</div>"
     )
 
 
@@ -46,6 +47,11 @@ def _bar(fraction: float, colour: str) -> str:
         f'<div style="background:{colour};border-radius:4px;height:8px;width:{percent:.1f}%">'
         "</div></div>"
     )
+
+
+def _notices(notices: list[str]) -> str:
+    style = f"color:{_COLOURS['stopped']};margin-top:5px;line-height:1.4"
+    return "".join(f'<div style="{style}">{html.escape(notice)}</div>' for notice in notices)
 
 
 def _table(ranks: list[RankState]) -> str:

@@ -32,9 +32,11 @@ class LineView:
         self._write = write
         self._began = time.monotonic()
         self._next_s = _FIRST_LINE_S
+        self._notices = 0
 
     def show(self, progress: MergedProgress) -> None:
-        """Write a line if it is time for one."""
+        """Write a line if it is time for one, and what befell the ranks at once."""
+        self._write_notices(progress)
         elapsed = time.monotonic() - self._began
         if progress.started and elapsed >= self._next_s:
             self._write(progress.text())
@@ -42,9 +44,15 @@ class LineView:
 
     def close(self, progress: MergedProgress, outcome: str) -> None:
         """Write the last line."""
+        self._write_notices(progress)
         if progress.started:
             elapsed = duration(time.monotonic() - self._began)
             self._write(progress.text(f"{outcome} after {elapsed}"))
+
+    def _write_notices(self, progress: MergedProgress) -> None:
+        for notice in progress.notices[self._notices :]:
+            self._write(notice)
+        self._notices = len(progress.notices)
 
 
 def view_for_here() -> ProgressView:

@@ -4,6 +4,7 @@ import pytest
 from progress_events import training, work
 
 from matexapps.cluster.view.merged_progress import MergedProgress, RankState, duration
+from matexapps.cluster.view.panel import panel_html
 
 
 class Clock:
@@ -101,15 +102,20 @@ def test_work_of_unknown_size_has_no_fraction_and_no_time_left():
     assert progress.parts() == ["simulating events", "10 events"]
 
 
-def test_long_waits_do_not_disturb_the_progress():
+def test_after_a_loss_those_left_are_shown_and_the_place_is_marked():
     progress = MergedProgress()
-    progress.update(training(0, epoch=2, rows=500))
-    before = progress.text()
-    waiting = {"kind": "waiting", "rank": 1, "world_size": 3, "what": "barrier", "seconds": 20.0}
-    progress.update(waiting)
-    progress.update({**waiting, "over": True})
-    assert progress.text() == before
-    assert [state.rank for state in progress.ranks] == [0]
+    for rank in range(3):
+        progress.update(training(rank, epoch=2, rows=500))
+    told = {"kind": "loss", "event": "rank 1 on node lost at epoch 2, step 6; 2 ranks go on"}
+    for rank in range(2):
+        progress.loss({**told, "rank": rank, "lost": [1], "ranks": 2})
+    progress.update(training(2, epoch=2, rows=500))  # was on its way
+    progress.update(training(0, epoch=2, rows=600, world_size=2))
+    assert [state.rank for state in progress.ranks] == [0, 1]
+    assert progress.notices == [told["event"]]
+    (chart, *_) = progress.curves.charts()
+    assert [(mark.epoch, mark.label) for mark in chart.marks] == [(1.5, "rank 1 lost")]
+    assert told["event"] in panel_html(progress, "")
 
 
 def test_each_rank_tells_its_share_of_rows_its_waiting_and_its_memory():
