@@ -6,7 +6,6 @@ import codecs
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -14,13 +13,15 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from matexapps.comm import watched_rank
 from matexapps.comm.launcher_banner import read_chunks, without_banner
 from matexapps.errors import PreflightError
 
 _STOP_GRACE_S = 5.0
 _FIRST_WITH_ULFM = 5
-_DEADLY = (signal.SIGABRT, signal.SIGBUS, signal.SIGKILL, signal.SIGSEGV)
 _FAULT_TOLERANT = ["--with-ft", "ulfm"]
+# Without site packages it starts in 30 ms.
+_WATCH = [sys.executable, "-I", "-S", watched_rank.__file__]
 
 
 def find_mpiexec() -> Path:
@@ -94,16 +95,24 @@ def mpiexec_command(n: int, python_arguments: Sequence[str], outlive: bool = Fal
         raise PreflightError(f"cannot start {n} ranks; ask for 1 or more")
     launcher = find_mpiexec()
     options = _FAULT_TOLERANT if outlive and n > 1 and _can_outlive(launcher) else []
-    return [str(launcher), *options, "-n", str(n), sys.executable, *python_arguments]
+    watch = _WATCH if _is_mpich(launcher) else []
+    return [str(launcher), *options, "-n", str(n), *watch, sys.executable, *python_arguments]
+
+
+def _can_outlive(launcher: Path) -> bool:
+    """Whether a launcher is Open MPI's from version 5 on, which has fault tolerance built in."""
+    found = re.search(r"\(Open MPI\) (\d+)", _version_text(launcher))
+    return found is not None and int(found[1]) >= _FIRST_WITH_ULFM
+
+
+def _is_mpich(launcher: Path) -> bool:
+    return _version_text(launcher).startswith("HYDRA")
 
 
 @cache
-def _can_outlive(launcher: Path) -> bool:
-    """Whether a launcher is Open MPI's from version 5 on, which has fault tolerance built in."""
+def _version_text(launcher: Path) -> str:
     command = [str(launcher), "--version"]
-    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    found = re.search(r"\(Open MPI\) (\d+)", said)
-    return found is not None and int(found[1]) >= _FIRST_WITH_ULFM
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def run_on_ranks(
@@ -134,7 +143,7 @@ def run_on_ranks(
     Returns
     -------
     int
-        The exit status; 128 + s if signal s ended the launcher.
+        The exit status; 128 + s if signal s ended a rank or the launcher.
 
     Raises
     ------
@@ -147,7 +156,7 @@ def run_on_ranks(
     variables = {**os.environ, **mpi_environment(), **(environment or {})}
     for number in range(restarts + 1):
         status = _run(command, variables)
-        if number == restarts or not _says_death(status):
+        if number == restarts or status <= 128:
             break
         pause = 2**number
         print(
@@ -159,26 +168,27 @@ def run_on_ranks(
     return status
 
 
-def _says_death(status: int) -> bool:
-    # Open MPI adds 128 to the signal's number, MPICH does not.
-    return status > 128 or status in _DEADLY
-
-
 def _run(command: list[str], environment: dict[str, str]) -> int:
     launcher = subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     assert launcher.stderr is not None
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    ends: list[watched_rank.End] = []
     try:
         with launcher.stderr as errors:
             for text in without_banner(read_chunks(errors)):
-                sys.stderr.write(decoder.decode(text))
+                said = decoder.decode(text)
+                ends += watched_rank.ends(said)
+                sys.stderr.write(watched_rank.without_exits(said))
                 sys.stderr.flush()
         status = launcher.wait()
     except BaseException:
         _stop(launcher)
         raise
+    if ends and status != 0:
+        # MPICH's launcher may report how it ended the others.
+        status = ends[0].status
     return status if status >= 0 else 128 - status
 
 

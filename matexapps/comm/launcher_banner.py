@@ -6,6 +6,8 @@ buries their message.
 
 Where ranks outlive others, Open MPI reports each of its own messages that a death cut short; the
 survivors say what it means for the work.
+
+What :mod:`matexapps.comm.watched_rank` says comes out in one piece.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ _RULE = re.compile(rb"^-{70,}[ \t]*\n", re.MULTILINE)
 _RULE_BEGUN = re.compile(rb"^-+[ \t]*\Z", re.MULTILINE)
 _CUT_SHORT = re.compile(rb"^NBC_Progress: an error 7[567] was found [^\n]*\n\n", re.MULTILINE)
 _CUT_SHORT_BEGUN = re.compile(rb"^(N|NB|NBC|NBC_[^\n]*\n?)\Z", re.MULTILINE)
+_WATCHER_BEGUN = re.compile(rb"^(r|ra|ran|rank|rank [^\n]*)\Z", re.MULTILINE)
 _REDUNDANT = b"exited with non-zero status"
 
 
@@ -56,6 +59,6 @@ def _split(text: bytes) -> tuple[bytes, bytes]:
         block = text[opening.start() : closing.end()]
         certain += text[: opening.start()] + (b"" if _REDUNDANT in block else block)
         text = text[closing.end() :]
-    begun = _RULE_BEGUN.search(text) or _CUT_SHORT_BEGUN.search(text)
-    cut = begun.start() if begun else len(text)
+    begun = (p.search(text) for p in (_RULE_BEGUN, _CUT_SHORT_BEGUN, _WATCHER_BEGUN))
+    cut = next((found.start() for found in begun if found), len(text))
     return certain + text[:cut], text[cut:]
