@@ -1,0 +1,92 @@
+"""Ranks behind a notebook that die: the others go on, and their names live."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+
+import numpy as np
+import pytest
+import torch
+from dying import Dies
+from torch import nn
+
+import matexapps as mx
+from matexapps.cluster.cluster import Cluster
+from matexapps.errors import ClusterError
+
+HOST = socket.gethostname()
+
+
+def training(dying: list[mx.Callback]) -> tuple[nn.Module, mx.DataSet, dict]:
+    """A small network, its rows, and how it is trained."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(301, 8)).astype(np.float32)
+    label = (features[:, 0] + features[:, 1] > 0).astype(np.float32)
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
+    settings = {"epochs": 3, "batch_size": 64, "metrics": ["accuracy"], "callbacks": dying}
+    return network, mx.DataSet.from_arrays(features, label), settings
+
+
+def die(cluster: Cluster, rank: int) -> None:
+    """End a rank that does nothing, and wait until it is gone."""
+    pid = cluster.status().pid[rank]
+    os.kill(pid, signal.SIGKILL)
+    while os.path.exists(f"/proc/{pid}"):
+        time.sleep(0.01)
+
+
+def test_training_goes_on_and_then_other_work(nothing_left, capsys):
+    network, data, settings = training([])
+    epochs = settings.pop("epochs")
+    alone = mx.Trainer(network, **settings).fit(data, epochs).frame
+    with Cluster(3) as cluster:
+        # Rank 0 is the one whose result comes back.
+        network, data, settings = training([Dies(0, epoch=1, step=2)])
+        result = cluster.fit(network, data, **settings)
+        columns = ["loss", "validation_loss", "accuracy"]
+        np.testing.assert_allclose(result.history[columns], alone[columns], rtol=1e-5)
+        (event,) = result.events
+        assert event["lost"] == [0]
+        assert f"rank 0 on {HOST} lost at epoch 2, step 3; 2 ranks go on" in event["event"]
+        assert event["event"] in repr(result)
+        printed = capsys.readouterr()
+        assert event["event"] in printed.out
+        assert f"rank 0 on {HOST} was ended by signal 9" in printed.err
+        assert "NBC" not in printed.out + printed.err
+        assert cluster.n == 2
+
+        die(cluster, 0)
+        assert cluster.run(os.getpid) == list(cluster.status().pid)
+        assert cluster.n == 1
+        assert f"While nothing ran, rank 0 on {HOST} was ended by sig" in capsys.readouterr().err
+
+
+def test_work_that_is_not_prepared_fails_and_names_stay(nothing_left):
+    with Cluster(3) as cluster:
+        cluster.execute("import os, time\nfrom mpi4py import MPI\nkept = MPI.COMM_WORLD.rank")
+        with pytest.raises(ClusterError, match="rank 1 .* was ended by signal 9") as raised:
+            cluster.execute(
+                "if kept == 1:\n    print('last words')\n    os.kill(os.getpid(), 9)\n"
+                "MPI.COMM_WORLD.barrier()"
+            )
+        assert "last words" in str(raised.value)
+        assert "2 ranks go on, with their names" in str(raised.value)
+        assert cluster.execute("MPI.COMM_WORLD.allgather(kept)", fetch=True) == [[0, 2], [0, 2]]
+        assert "rank-2.log" in cluster.logs(1)
+        # Others that compute are not waited for.
+        with pytest.raises(ClusterError, match="rank 0 .* was ended by signal 9"):
+            cluster.execute("os.kill(os.getpid(), 9) if kept == 0 else time.sleep(600)")
+        assert cluster.execute("kept", fetch=True) == [2]
+
+
+def test_a_rank_that_leaves_by_itself_takes_the_others_along(nothing_left):
+    """MPI does not tell the others of an exit, so they cannot go on."""
+    with Cluster(2) as cluster:
+        before = cluster.run(os.getpid)
+        with pytest.raises(ClusterError, match="rank 1 .*left with exit status 3"):
+            cluster.execute("import os\nif os.getpid() == " + f"{before[1]}:\n    os._exit(3)")
+        assert set(cluster.run(os.getpid)).isdisjoint(before)
