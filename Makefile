@@ -5,9 +5,13 @@ RANKS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+MPICH := .venv-mpich
+MPICH_READY := $(MPICH)/.ready
+OF_MPI := tests/unit/comm tests/mpi tests/notebooks tests/transparent
+PACKAGES := import sysconfig; print(sysconfig.get_path('purelib'))
 NOTEBOOKS := notebooks/00_start_here.ipynb notebooks/higgs.ipynb notebooks/plain_pytorch.ipynb
 
-.PHONY: help setup run test test-slow lint lab bench clean
+.PHONY: help setup run test test-mpich test-slow lint lab bench clean
 
 help:  ## show these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' $(MAKEFILE_LIST)
@@ -21,14 +25,27 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install -qq --prefer-binary -c constraints.txt -e ".[dev,keras,lightgbm,higgs-sim]"
 	touch $(READY)
 
+# Everything of the first environment, but MPICH in the place of Open MPI.
+$(MPICH_READY): $(READY)
+	$(BIN)/python -m venv --clear --without-pip $(MPICH)
+	$(BIN)/pip --python $(MPICH) install -qq --no-deps -c constraints.txt mpich
+	folder=$$($(BIN)/python -c "$(PACKAGES)") && echo "import site; site.addsitedir('$$folder')" \
+	  > $$($(MPICH)/bin/python -c "$(PACKAGES)")/first_environment.pth
+	ln -s ../$(VENV)/share $(MPICH)/share
+	touch $(MPICH_READY)
+
 run: $(READY)  ## run the notebooks on MPI engines; pages with the plots go to build/
 	$(BIN)/matexapps run $(NOTEBOOKS) -n $(RANKS)
 
-test: $(READY)  ## run the tests
+test: $(READY) test-mpich  ## run the tests
 	$(BIN)/pytest -m "not slow"
 
-test-slow: $(READY)  ## run the longer proofs
+test-mpich: $(MPICH_READY)  ## run those tests with MPICH that are most about MPI
+	$(MPICH)/bin/python -m pytest -m "mpich and not slow"
+
+test-slow: $(READY) $(MPICH_READY)  ## run the longer proofs, and all that is about MPI with MPICH
 	$(BIN)/pytest -m slow
+	$(MPICH)/bin/python -m pytest -m "not open_mpi" $(OF_MPI)
 
 lint: $(READY)  ## style, types, and who may import whom
 	$(BIN)/ruff check .
@@ -51,4 +68,4 @@ bench: $(READY)  ## measure the figures of the README
 	$(BIN)/python benchmarks/higgs.py --json
 
 clean:  ## remove the environment and everything built
-	rm -rf $(VENV) build notebooks/build
+	rm -rf $(VENV) $(MPICH) build notebooks/build

@@ -33,9 +33,11 @@ def on_ranks(module: str, settings: dict[str, Any], n: int) -> None:
 
     What is done when ranks die follows from ``settings["recovery"]``, where that is there.
     """
-    from matexapps.comm.launch import run_on_ranks
+    from matexapps.comm.launch import require_outliving, run_on_ranks
 
     recovery = settings.get("recovery")
+    if recovery == "shrink" and n > 1:
+        require_outliving()
     status = run_on_ranks(
         module,
         [json.dumps(settings)],

@@ -24,7 +24,7 @@ _PROBE = """
 import json, os
 from mpi4py import MPI
 answer = {"rank": MPI.COMM_WORLD.rank, "size": MPI.COMM_WORLD.size,
-          "library": " ".join(MPI.Get_library_version().replace(",", " ").split()[:3])}
+          "library": "{} {}.{}.{}".format(MPI.get_vendor()[0], *MPI.get_vendor()[1])}
 os.write(1, (json.dumps(answer) + "\\n").encode())  # at once, so that lines stay whole
 """
 # What launchers and mpi4py print: text to look for (in small letters), sentence, cure.
@@ -230,7 +230,8 @@ def _version_line(mpiexec: Path) -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return "version unknown"
-    lines = [line.strip() for line in result.stdout.splitlines() if line.strip()]
+    words = result.stdout.removeprefix("HYDRA build details:").replace("Version:", "MPICH's Hydra")
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
     return " ".join(lines[0].split()) if lines else "version unknown"
 
 

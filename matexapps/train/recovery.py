@@ -74,8 +74,9 @@ def choose_recovery(
     known = known_recovery(name)
     if known == "shrink" and comm.world_size > 1 and not comm.outlives_ranks:
         raise TrainingError(
-            "recovery='shrink' needs ranks that outlive the death of one: start them with Open "
-            "MPI's `mpiexec --with-ft ulfm`, or choose recovery='abort'"
+            "recovery='shrink' needs ranks that outlive the death of one, as Open MPI 5 lets them "
+            "if it is started with `mpiexec --with-ft ulfm`, and other MPIs do not; with those "
+            "choose recovery='checkpoint' and put Checkpointing(folder) among the callbacks"
         )
     if known == "checkpoint" and not any(isinstance(c, Checkpointing) for c in callbacks):
         raise TrainingError(
