@@ -13,6 +13,7 @@ import pandas as pd
 
 from matexapps.cluster.call.call import Call
 from matexapps.cluster.cell import Cell
+from matexapps.cluster.legacy import Legacy
 from matexapps.cluster.names import table_of_names
 from matexapps.cluster.output.rich import show_rich
 from matexapps.cluster.ranks.engines import Engines
@@ -108,11 +109,16 @@ class Cluster:
         """
         if not self.running:
             self.stop()
-            engines = Engines(self._wanted, self.start_timeout_s, self.hang_after_s)
-            self._engines, self.log_folder = engines, engines.run_folder
-            self._finalizer = weakref.finalize(self, engines.stop)
+            self._adopt(self._started(self._wanted))
         _remember(self)
         return self
+
+    def _started(self, n: int) -> Engines:
+        return Engines(n, self.start_timeout_s, self.hang_after_s)
+
+    def _adopt(self, engines: Engines) -> None:
+        self._engines, self.log_folder = engines, engines.run_folder
+        self._finalizer = weakref.finalize(self, engines.stop)
 
     def stop(self) -> None:
         """End the ranks; the next use starts new ones."""
@@ -124,6 +130,41 @@ class Cluster:
         """End the ranks and start new ones; names that live on the ranks are gone."""
         self.stop()
         return self.start()
+
+    def grow(self, n: int | None = None) -> Cluster:
+        """Start new ranks in place of lost ones, or more, and give them what the others hold.
+
+        All processes are started anew. Each rank that was there gets its own names back; the new
+        ones get those names that were the same on all. What is handed over is told, and what is
+        not. Communicators and trainers among the names span all ranks from then on.
+
+        Parameters
+        ----------
+        n : int, optional
+            How many ranks there shall be. If omitted, as many as were started.
+
+        Raises
+        ------
+        ClusterError
+            If there are more already, or the new ones do not start.
+        """
+        engines = self._running_engines()
+        wanted = self._wanted if n is None else n
+        if not isinstance(wanted, int) or wanted < engines.n:
+            raise ClusterError(f"there are {engines.n} ranks, which cannot grow to {wanted!r}")
+        if wanted == engines.n:
+            return self
+        legacy, more = Legacy.of(engines), self._started(wanted)
+        try:
+            told = legacy.leave_to(more)
+        except BaseException:
+            more.stop()
+            raise
+        self.stop()
+        self._wanted = wanted
+        self._adopt(more)
+        print(told, file=sys.stderr)
+        return self
 
     def status(self) -> pd.DataFrame:
         """Return a row for each rank: host, pid, device, threads, memory in GiB, what it runs."""

@@ -26,6 +26,7 @@ COMMANDS = {
     "status": "a table of the ranks: where they are, and what they run",
     "stop": "end the ranks",
     "restart": "end the ranks and start new ones",
+    "grow": "start ranks in place of lost ones, or more, with the others' names: %mpi grow -n 4",
     "logs": "the last lines of the ranks' logs: %mpi logs --rank 1",
     "who": "the names that live on the ranks",
     "push": "copy names to the ranks: %mpi push x y",
@@ -67,6 +68,8 @@ def command_options(command: str) -> argparse.ArgumentParser:
     if command == "start":
         parser.add_argument("-n", type=int, metavar="RANKS")
         parser.add_argument("--hang-after", type=float, metavar="SECONDS")
+    if command == "grow":
+        parser.add_argument("-n", type=int, metavar="RANKS")
     if command in ("push", "pull"):
         parser.add_argument("names", nargs="+")
     if command in ("push", "pull", "logs"):
@@ -127,6 +130,7 @@ class MpiMagics(Magics):
             %mpi pull loss            return loss from every rank
             %mpi logs --rank 1 -n 50  the last lines of a rank's log
             %mpi restart              end the ranks and start new ones
+            %mpi grow                 start ranks in place of lost ones, the others' names kept
             %mpi stop                 end the ranks
 
         What ranks print is shown by rank, and once where it is the same. The notebook's Stop ends
@@ -215,6 +219,9 @@ class MpiMagics(Magics):
     def _restart(self, _: argparse.Namespace) -> None:
         self._existing().stop()
         self._adopt(self._existing())
+
+    def _grow(self, options: argparse.Namespace) -> None:
+        self._existing().grow(options.n)
 
     def _logs(self, options: argparse.Namespace) -> None:
         cluster = self._existing()

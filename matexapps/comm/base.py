@@ -136,12 +136,18 @@ def fault_tolerant() -> bool:
 
 
 # Not the world that matexapps.comm.interruptible may put in its place.
-_base = Base(MPI.COMM_WORLD)
+_first = MPI.COMM_WORLD
+_base = Base(_first)
 
 
 def base() -> Base:
     """Return the ranks that are there."""
     return _base
+
+
+def started_with() -> int:
+    """Return how many ranks there were at first."""
+    return _first.size
 
 
 def _come_together(comm: MPI.Intracomm, waiting: Waiting) -> None:

@@ -22,6 +22,7 @@ from matexapps.comm.mean_buffers import MessageMean, SharedMemoryMean
 from matexapps.comm.shared_memory import shared_memory
 from matexapps.comm.shared_rows import SharedRows
 from matexapps.comm.waiting import Waiting
+from matexapps.comm.world import pack_world
 from matexapps.errors import CommunicationError
 
 T = TypeVar("T")
@@ -44,11 +45,22 @@ class MpiCommunicator(Communicator):
 
     ends_silent = False
 
-    def __init__(self, timeout_s: float, check: bool) -> None:
+    def __init__(self, timeout_s: float, check: bool, opened: bool = True) -> None:
         self.hostname = MPI.Get_processor_name()
         self.outlives_ranks = fault_tolerant()
-        self.timeout_s, self._check = timeout_s, check
-        self._open()
+        self.timeout_s, self.check = timeout_s, check
+        self._all: list[MPI.Intracomm] = []
+        if opened:
+            self._open()
+        else:
+            self._stand_in()
+
+    def _stand_in(self) -> None:
+        """Be what has to be renewed before it can be used."""
+        self._waiting = Waiting(self.timeout_s, base())
+        self._waiting.give_up("its ranks were started anew", tell=False)
+        self.rank, self.world_size = base().comm.rank, base().comm.size
+        self._data = self._control = MPI.COMM_SELF
 
     def _open(self) -> None:
         self._base = base()
@@ -56,13 +68,16 @@ class MpiCommunicator(Communicator):
         self.rank, self.world_size = world.rank, world.size
         self._waiting = Waiting(self.timeout_s, self._base)
         self._waiting.ends_silent = self.ends_silent
-        self._all: list[MPI.Intracomm] = []
+        self._all = []
         self._data, self._control = self._duplicate(world), self._duplicate(world)
         self._waiting.listen_on(self._control)
         self._introduce()
         self._mean_buffers = itertools.count(1)
         self._shared_rows = SharedRows(self._share)
-        self._agreement = self._open_agreement(self._check)
+        self._agreement = self._open_agreement(self.check)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return pack_world(self)
 
     def _duplicate(self, comm: MPI.Intracomm) -> MPI.Intracomm:
         duplicate = self._waiting.duplicate(comm)

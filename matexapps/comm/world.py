@@ -6,7 +6,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -96,6 +96,30 @@ _worlds: WeakValueDictionary[int, MpiCommunicator | InterruptibleWorld] = WeakVa
 _numbers = itertools.count()
 
 
+def pack_world(world: MpiCommunicator) -> tuple[Any, ...]:
+    """Return how to make a communicator again on ranks that were started anew (for pickle).
+
+    It is broken at first; :func:`renew_worlds` opens it over all ranks that hold it.
+    """
+    number = next(number for number, known in _worlds.items() if known is world)
+    return _unpack_world, (number, world.timeout_s, world.check)
+
+
+def _unpack_world(number: int, timeout_s: float, check: bool) -> Communicator:
+    global _numbers
+    if not _several_ranks():
+        return SingleProcess()
+    from matexapps.comm.mpi import MpiCommunicator
+
+    known = _worlds.get(number)
+    world = known if isinstance(known, MpiCommunicator) else None
+    if world is None:
+        world = MpiCommunicator(timeout_s, check, opened=False)
+        _worlds[number] = world
+        _numbers = itertools.count(max(next(_numbers), number + 1))
+    return world
+
+
 def watch_user_world() -> None:
     """Make the waits of a user's own code on ``MPI.COMM_WORLD`` stoppable. Collective.
 
@@ -110,9 +134,9 @@ def watch_user_world() -> None:
 def _several_ranks() -> bool:
     if not under_mpiexec():
         return False
-    from matexapps.comm.base import base
+    from matexapps.comm.base import started_with
 
-    return base().comm.size > 1
+    return started_with() > 1
 
 
 def renew_worlds() -> None:

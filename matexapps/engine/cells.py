@@ -100,10 +100,17 @@ def pull(names: list[str]) -> list[Any]:
 
 def who() -> dict[str, tuple[str, str]]:
     """Return the user's names on this rank, each with its type and a short form of its value."""
+    return {
+        name: (type(value).__name__, _short(value)) for name, value in sorted(users_names().items())
+    }
+
+
+def users_names() -> dict[str, Any]:
+    """Return the user's names on this rank with their values."""
     shell = _shell()
     return {
-        name: (type(value).__name__, _short(value))
-        for name, value in sorted(shell.user_ns.items())
+        name: value
+        for name, value in shell.user_ns.items()
         if not name.startswith("_") and name not in shell.user_ns_hidden
     }
 

@@ -157,6 +157,10 @@ class Trainer:
         self.stop = False
         self.random_before_step: RandomState | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs to go on: all but what is this rank's, or comes with data."""
+        return {**self.__dict__, "_rows": None, "_digest": "", "random_before_step": None}
+
     @shares_rows
     def fit(self, data: DataSet, epochs: int, *, resume: str | Path | None = None) -> History:
         """Train until ``epochs`` epochs are complete and return the history. Collective.

@@ -90,3 +90,40 @@ def test_a_rank_that_leaves_by_itself_takes_the_others_along(nothing_left):
         with pytest.raises(ClusterError, match="rank 1 .*left with exit status 3"):
             cluster.execute("import os\nif os.getpid() == " + f"{before[1]}:\n    os._exit(3)")
         assert set(cluster.run(os.getpid)).isdisjoint(before)
+
+
+TRAINER = """
+import numpy as np, torch
+import matexapps as mx
+torch.manual_seed(0)
+rng = np.random.default_rng(0)
+data = mx.DataSet.from_arrays(rng.normal(size=(301, 8)).astype(np.float32), np.arange(301) % 2)
+model = torch.nn.Linear(8, 1)
+comm = mx.open_world()
+rank = comm.rank
+lines = (line for line in [])
+trainer = mx.Trainer(model, batch_size=64, comm=comm)
+losses = [row["loss"] for row in trainer.fit(data, 2).rows]
+"""
+GO_ON = """
+[comm.world_size, trainer.model is model, [row["loss"] for row in trainer.fit(data, 4).rows]]
+"""
+
+
+def test_the_lost_are_replaced_and_the_model_lives(nothing_left, capsys):
+    with Cluster(3) as cluster:
+        cluster.execute(TRAINER)
+        die(cluster, 1)
+        cluster.grow()
+        told = capsys.readouterr().err
+        assert "handed over: comm, data, losses, model, mx, np, rng, torch, trainer" in told
+        assert "not to rank 2, set them there again: rank" in told
+        assert "lost, for they cannot be pickled: lines" in told
+        values = cluster.execute(GO_ON, fetch=True)
+        assert [(n, same) for n, same, _ in values] == [(3, True)] * 3
+        alone: dict = {}
+        exec(TRAINER, alone)
+        _, _, losses = eval(GO_ON, alone)
+        np.testing.assert_allclose([row[2] for row in values], [losses] * 3, rtol=1e-5)
+        with pytest.raises(ClusterError, match="cannot grow to 2"):
+            cluster.grow(2)

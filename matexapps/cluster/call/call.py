@@ -141,6 +141,8 @@ class Call:
             if story := others_story(failures):
                 after_the_cell(partial(Folded().show, "What the other ranks were doing", story))
             raise as_error(failures, before)
+        if self._losses.dead:
+            self._engines.check_alive()
         for why in died.values():
             print(f"{why.splitlines()[0]}; {self._engines.left}", file=sys.stderr)
         left = [rank for rank in range(before) if rank not in died]

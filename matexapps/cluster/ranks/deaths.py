@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from matexapps.cluster.ranks.run_folder import last_lines
+from matexapps.comm import watched_rank
 from matexapps.engine.rank_log import log_name
 
 # How Open MPI's launcher reports the rank that took the others along.
@@ -59,6 +60,9 @@ class Ending:
 def ending(pid: int, launcher_log: Path) -> Ending | None:
     """Return how the rank with a process number ended; None while the launcher has not said so."""
     said = launcher_log.read_text(errors="replace")
+    for end in watched_rank.ends(said):
+        if end.pid == pid:
+            return _as_watched(end)
     if not (named := re.search(_ENDED.format(pid), said)):
         return None
     name = re.escape(named[1])
@@ -66,6 +70,10 @@ def ending(pid: int, launcher_log: Path) -> Ending | None:
         return Ending(_signal_number(found[1].strip()), None)
     found = re.search(_WITH_STATUS.format(name), said)
     return Ending(None, int(found[1])) if found else None
+
+
+def _as_watched(end: watched_rank.End) -> Ending:
+    return Ending(-end.status, None) if end.status < 0 else Ending(None, end.status)
 
 
 def _signal_number(description: str) -> int | None:
@@ -100,6 +108,10 @@ def explain(name: str, status: int, folder: Path, before: Circumstances) -> str:
         said = log.read_text(errors="replace")
     except OSError:
         said = ""
+    if ends := watched_rank.ends(said):
+        first = ends[0]
+        how = _as_watched(first)
+        return explain_rank(first.rank, first.rank, first.host, how, folder, before)
     if found := _KILLED.search(said):
         how = Ending(int(found[3]), None)
         return explain_rank(int(found[1]), int(found[1]), found[2], how, folder, before)

@@ -181,6 +181,7 @@ class Engines:
             # All ranks are on this machine: shared memory serves, and no rank listens to others.
             env={
                 "OMPI_MCA_btl": "self,sm",
+                "UCX_TLS": "self,sm",
                 CHECK_COLLECTIVES: "1",
                 **os.environ,
                 **mpi_environment(),
@@ -239,7 +240,7 @@ class Engines:
             raise ClusterError(f"the engines did not start: {finding}")
         why = deaths.explain(name, status, self.run_folder, self._circumstances)
         if name == "engines" and self._deaths:
-            why = self.why(min(self._deaths))
+            why = self._why_it_began()
         raise ClusterError(f"{why}\n{_NEW_RANKS}")
 
     def dead(self) -> list[int]:
@@ -253,7 +254,7 @@ class Engines:
         deadline = time.monotonic() + _REASON_TIMEOUT_S
         log = self.run_folder / "engines.log"
         while (how := deaths.ending(engine.process.pid, log)) is None:
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or not self.running:
                 break
             time.sleep(_LOOK_EVERY_S)
         return how
@@ -263,6 +264,11 @@ class Engines:
         born, how = self.ranks[rank].born, self._deaths[rank]
         place = (rank, born, socket.gethostname())
         return deaths.explain_rank(*place, how, self.run_folder, self._circumstances)
+
+    def _why_it_began(self) -> str:
+        # Where one death ends all, the launcher explains the first alone.
+        explained = [rank for rank, how in self._deaths.items() if how is not None]
+        return self.why(min(explained or self._deaths))
 
     @property
     def _circumstances(self) -> deaths.Circumstances:
@@ -299,7 +305,7 @@ class Engines:
             if all(reply.ready() for reply in replies):
                 return [reply.get() for reply in replies]
             time.sleep(_LOOK_EVERY_S)
-        why = self.why(dead[0])
+        why = self._why_it_began()
         self.stop()
         raise ClusterError(f"{why}\n{_NEW_RANKS}")
 
