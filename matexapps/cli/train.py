@@ -7,8 +7,13 @@ from typing import Annotated
 import typer
 
 from matexapps.cli.options import RESTARTS, Ranks, group, on_ranks
+from matexapps.cli.train_molecules import train_molecules
 
 train = group("Train one of the applications.")
+train.command(
+    "molecules",
+    epilog="For example:  matexapps train molecules --data solubility.csv -n 2 --out model",
+)(train_molecules)
 
 
 @train.callback()

@@ -1,0 +1,226 @@
+"""The whole experiment: networks, and simple baselines, on the same molecules of each split."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matexapps.apps.molecules.baselines import FEATURES, fit_baselines
+from matexapps.apps.molecules.data import load_records
+from matexapps.apps.molecules.featurise import featurise
+from matexapps.apps.molecules.featurisers import Arrays
+from matexapps.apps.molecules.featurisers.cache import FeatureCache
+from matexapps.apps.molecules.leakage import audit
+from matexapps.apps.molecules.model import Model, TrainingMolecules
+from matexapps.apps.molecules.molecule_set import MoleculeSet, merge, standardise_records
+from matexapps.apps.molecules.networks.architecture import Architecture
+from matexapps.apps.molecules.networks.network import MoleculeNetwork
+from matexapps.apps.molecules.noise import NoiseFloor, noise_floors
+from matexapps.apps.molecules.settings import ExperimentSettings
+from matexapps.apps.molecules.splits import (
+    Split,
+    cluster_split,
+    column_split,
+    random_split,
+    scaffold_split,
+    time_split,
+)
+from matexapps.apps.molecules.study import Judged, Study, Training
+from matexapps.apps.molecules.training import (
+    EPOCHS,
+    molecule_rows,
+    training_data,
+    training_settings,
+)
+from matexapps.apps.molecules.uncertainty import conformal_factor
+from matexapps.comm.communicator import Communicator
+from matexapps.comm.survival import Loss, survive
+from matexapps.data.rows import Rows
+from matexapps.errors import DataError
+from matexapps.train.callbacks import Checkpointing
+from matexapps.train.trainer import Trainer
+
+T = TypeVar("T")
+
+LONGEST_WAIT_S = 86_400.0
+"""How long ranks wait for rank 0, which alone fits the baselines, in seconds."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Molecules with their features, the same on all ranks."""
+
+    molecules: MoleculeSet
+    features: Arrays
+    noise: list[NoiseFloor | None]
+
+
+def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
+    """Train, compare, report, and keep the model. Collective.
+
+    Parameters
+    ----------
+    settings : dict
+        Any of :class:`~matexapps.apps.molecules.settings.ExperimentSettings`.
+    comm : Communicator
+
+    Returns
+    -------
+    dict
+        On every rank: :meth:`Study.summary`.
+    """
+    study, model = run_study(ExperimentSettings.from_dict(settings), comm)
+
+    def finish() -> dict[str, Any]:
+        summary = study.summary()
+        if study.settings.out is not None:
+            model.save(study.settings.out)
+        return summary
+
+    return survive(comm, lambda _: comm.on_root(finish))
+
+
+def run_study(settings: ExperimentSettings, comm: Communicator) -> tuple[Study, Model]:
+    """Train from each seed on each split, fit the baselines, and judge the same molecules.
+
+    Collective. The model is that of the first seed on the chosen split.
+    """
+    began = time.monotonic()
+    prepared = survive(comm, lambda _: prepare(settings, comm))
+    kinds = [settings.split]
+    if settings.compare_random and settings.split != "random":
+        kinds.append("random")
+    judged: list[Judged] = []
+    kept: Model | None = None
+    for kind in kinds:
+        split = survive(comm, partial(_split, kind, settings, prepared, comm))
+        trainings = []
+        for seed in range(settings.seed, settings.seed + settings.seeds):
+            model, training = train_one(settings, prepared, split, kind, seed, comm)
+            kept = kept or model
+            trainings.append(training)
+        judge = partial(_judge, kind, settings.seed, prepared, split, trainings)
+        judged.append(survive(comm, partial(_on_root, comm, judge)))
+    assert kept is not None
+    study = Study(
+        settings=settings,
+        molecules=prepared.molecules,
+        noise=prepared.noise,
+        splits=judged,
+        ranks=comm.world_size,
+        seconds=time.monotonic() - began,
+    )
+    return study, kept
+
+
+def prepare(settings: ExperimentSettings, comm: Communicator) -> Prepared:
+    """Read, standardise, merge and featurise the molecules. Collective."""
+    records = comm.on_root(lambda: load_records(settings))
+    if not records.targets:
+        raise DataError(
+            f"{records.source} has no column of numbers to learn: name one with target_columns"
+        )
+    molecules = merge(records, standardise_records(records, comm))
+    architecture = Architecture(network=settings.network, members=settings.members)
+    features = featurise(
+        molecules.smiles,
+        molecules.inchikeys,
+        list(dict.fromkeys((*FEATURES, *architecture.features))),
+        comm,
+        None if settings.cache is None else FeatureCache(settings.cache),
+    )
+    return Prepared(molecules, features, noise_floors(records, molecules))
+
+
+def train_one(
+    settings: ExperimentSettings,
+    prepared: Prepared,
+    split: Split,
+    kind: str,
+    seed: int,
+    comm: Communicator,
+) -> tuple[Model, Training]:
+    """Train one ensemble; the weights of the best epoch stay. Collective."""
+    molecules = prepared.molecules
+    architecture = Architecture(
+        network=settings.network, members=settings.members, targets=len(molecules.targets)
+    )
+    network = MoleculeNetwork(architecture, seed=seed)
+    network.hold(prepared.features, len(molecules))
+    data = training_data(molecules, split)
+    network.adapt(np.array(data.train.ids), molecules.values)
+    chosen = training_settings(network, molecules)
+    if settings.batch_size is not None:
+        chosen["batch_size"] = settings.batch_size
+    folder = None
+    if settings.checkpoints is not None:
+        folder = Path(settings.checkpoints) / f"{kind}-seed-{seed}"
+        chosen["callbacks"] = [*chosen["callbacks"], Checkpointing(folder)]
+    trainer = Trainer(network, seed=seed, comm=comm, recovery=settings.recovery, **chosen)
+    trainer.fit(data, settings.epochs or EPOCHS, resume=folder)
+    model = Model(
+        network=network,
+        targets=molecules.targets,
+        factor=np.ones(len(molecules.targets)),
+        training=TrainingMolecules(
+            smiles=[molecules.smiles[i] for i in data.train.ids],
+            fingerprints=prepared.features["fingerprint"][data.train.ids],
+            values=molecules.values[data.train.ids],
+        ),
+        facts={"data": settings.data, "split": kind, "seed": seed},
+    )
+
+    def outputs(numbers: NDArray[np.int64]) -> NDArray[np.float32]:
+        rows: Rows = molecule_rows(molecules, numbers)
+        return trainer.predict(rows)
+
+    validation = model.estimates(outputs(split.validation))
+    model.factor[:] = conformal_factor(validation, molecules.values[split.validation])
+    test = model.estimates(outputs(split.test))
+    return model, Training(test=test, factor=model.factor, history=trainer.history.rows)
+
+
+def _on_root(comm: Communicator, work: Callable[[], T], _: Loss | None) -> T:
+    return comm.on_root(work)
+
+
+def _split(
+    kind: str, settings: ExperimentSettings, prepared: Prepared, comm: Communicator, _: Loss | None
+) -> Split:
+    """Make the split on rank 0, for all ranks. Collective."""
+    molecules, shares = prepared.molecules, (settings.validation, settings.test)
+
+    def make() -> Split:
+        if kind == "scaffold":
+            return scaffold_split(molecules.smiles, *shares, settings.seed)
+        if kind == "cluster":
+            return cluster_split(prepared.features["fingerprint"], *shares, settings.seed)
+        if kind == "random":
+            return random_split(len(molecules), *shares, settings.seed)
+        assert molecules.part_key is not None
+        if kind == "time":
+            return time_split(molecules.part_key, *shares)
+        return column_split(molecules.part_key)
+
+    return comm.on_root(make)
+
+
+def _judge(
+    kind: str, seed: int, prepared: Prepared, split: Split, trainings: list[Training]
+) -> Judged:
+    molecules, features = prepared.molecules, prepared.features
+    learned = np.concatenate([split.train, split.validation])
+    return Judged(
+        kind=kind,
+        split=split,
+        trainings=trainings,
+        baselines=fit_baselines(features, molecules.values, split.train, split.test, seed),
+        leakage=audit(molecules.inchikeys, features["fingerprint"], learned, split.test),
+    )

@@ -1,0 +1,225 @@
+"""A trained model: predictions with their uncertainty, and the folder that it is kept in.
+
+The folder has ``model.json`` (what the model is, in plain values), ``model.safetensors`` (weights)
+and ``training.safetensors`` (fingerprints and values of the training molecules, whose SMILES are
+in the JSON). Nothing in it is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rdkit
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file as load_arrays
+from safetensors.numpy import save_file as save_arrays
+from safetensors.torch import load_file, save_file
+
+from matexapps.apps.molecules import standardise
+from matexapps.apps.molecules.featurise import featurise
+from matexapps.apps.molecules.featurisers import FEATURISERS, Arrays
+from matexapps.apps.molecules.networks.architecture import Architecture
+from matexapps.apps.molecules.networks.network import MoleculeNetwork
+from matexapps.apps.molecules.records import Target
+from matexapps.apps.molecules.similarity import nearest
+from matexapps.apps.molecules.uncertainty import Estimates, Values
+from matexapps.comm.single import SingleProcess
+from matexapps.errors import DataError
+
+_FORMAT = 1
+_WEIGHTS, _FACTS, _TRAINING = "model.safetensors", "model.json", "training.safetensors"
+
+
+@dataclass(frozen=True)
+class TrainingMolecules:
+    """What a model has learned from, for the search of neighbours.
+
+    Attributes
+    ----------
+    smiles : list of str
+    fingerprints : ndarray of uint8, shape (molecules, bits)
+    values : ndarray of float64, shape (molecules, targets)
+    """
+
+    smiles: list[str]
+    fingerprints: NDArray[np.uint8]
+    values: Values
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of molecules.
+
+    Attributes
+    ----------
+    estimates : Estimates
+    low, high : ndarray, shape (molecules, targets)
+        The conformal interval.
+    similarity : ndarray of float32, shape (molecules,)
+        To the nearest training molecule.
+    nearest : list of str
+        SMILES of that molecule.
+    """
+
+    estimates: Estimates
+    low: Values
+    high: Values
+    similarity: NDArray[np.float32]
+    nearest: list[str]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network and what is needed to use it.
+
+    Attributes
+    ----------
+    network : MoleculeNetwork
+    targets : list of Target
+    factor : ndarray, shape (targets,)
+        Deviations that an interval reaches: see
+        :func:`~matexapps.apps.molecules.uncertainty.conformal_factor`.
+    training : TrainingMolecules
+    facts : dict
+        Plain values on how it was trained and how well it does.
+    """
+
+    network: MoleculeNetwork
+    targets: list[Target]
+    factor: Values
+    training: TrainingMolecules
+    facts: dict[str, Any]
+
+    def predict(self, smiles: Sequence[str]) -> Predictions:
+        """Predict molecules, given as the SMILES of their standard forms, in this process."""
+        names = {*self.network.architecture.features, "fingerprint"}
+        features = featurise(smiles, smiles, sorted(names), SingleProcess())
+        self.network.hold(features, len(smiles))
+        self.network.eval()
+        device = self.network.target_mean.device
+        with torch.inference_mode():
+            rows = torch.arange(len(smiles), device=device, dtype=torch.float32)[:, None]
+            outputs = self.network(rows).cpu().numpy()
+        estimates = self.estimates(outputs)
+        reach = self.factor * estimates.deviation
+        places, similarity = nearest(features["fingerprint"], self.training.fingerprints, 1)
+        return Predictions(
+            estimates=estimates,
+            low=estimates.mean - reach,
+            high=estimates.mean + reach,
+            similarity=similarity[:, 0],
+            nearest=[self.training.smiles[place] for place in places[:, 0]],
+        )
+
+    def estimates(self, outputs: NDArray[np.float32]) -> Estimates:
+        """Return outputs of the network in the targets' units."""
+        mean, scale = self.network.target_mean, self.network.target_scale
+        return Estimates.from_outputs(
+            outputs, mean.double().cpu().numpy(), scale.double().cpu().numpy()
+        )
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model; a model that is there already is replaced when all is written.
+
+        Raises
+        ------
+        DataError
+            If the folder cannot be written, or holds something else.
+        """
+        folder = Path(folder)
+        if folder.exists() and not (folder / _FACTS).is_file() and any(folder.iterdir()):
+            raise DataError(f"{folder} holds something else than a model: give a new folder")
+        partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+        facts = {
+            "format": _FORMAT,
+            "architecture": asdict(self.network.architecture),
+            "targets": [asdict(target) for target in self.targets],
+            "interval_factor": [None if np.isnan(f) else float(f) for f in self.factor],
+            "versions": _versions(self.network.architecture),
+            "rdkit": rdkit.__version__,
+            **self.facts,
+            "training_smiles": self.training.smiles,
+        }
+        try:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            save_file(self.network.state_dict(), partial / _WEIGHTS)
+            fingerprints = np.packbits(self.training.fingerprints > 0, axis=1)
+            tables: Arrays = {"fingerprints": fingerprints, "values": self.training.values}
+            save_arrays(tables, partial / _TRAINING)
+            (partial / _FACTS).write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n")
+            if folder.exists():
+                shutil.rmtree(folder)
+            os.replace(partial, folder)
+        except OSError as error:
+            raise DataError(f"cannot write the model to {folder}: {error}") from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def load_model(folder: str | Path) -> Model:
+    """Read a model's folder.
+
+    Raises
+    ------
+    DataError
+        If it is no whole model, or this version computes other features than it was trained with.
+    """
+    folder = Path(folder)
+    try:
+        facts = json.loads((folder / _FACTS).read_text())
+        if facts.pop("format") != _FORMAT:
+            raise DataError(f"{folder} was written by another version of matexapps: train again")
+        architecture = Architecture(**facts.pop("architecture"))
+        _check_versions(folder, facts.pop("versions"), architecture)
+        if facts["rdkit"] != rdkit.__version__:
+            warnings.warn(
+                f"{folder} was trained with RDKit {facts['rdkit']}, this is {rdkit.__version__}: "
+                "features may differ",
+                stacklevel=2,
+            )
+        network = MoleculeNetwork(architecture)
+        network.load_state_dict(load_file(folder / _WEIGHTS))
+        tables = load_arrays(folder / _TRAINING)
+        return Model(
+            network=network,
+            targets=[Target(**target) for target in facts.pop("targets")],
+            factor=np.array(facts.pop("interval_factor"), float),
+            training=TrainingMolecules(
+                smiles=facts.pop("training_smiles"),
+                fingerprints=np.unpackbits(tables["fingerprints"], axis=1),
+                values=tables["values"],
+            ),
+            facts=facts,
+        )
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{folder} is not a model: there is no {error.filename}; "
+            "`matexapps train molecules --out` makes one"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise DataError(f"the model {folder} cannot be read: {error}") from None
+
+
+def _versions(architecture: Architecture) -> dict[str, int]:
+    own = {name: FEATURISERS[name].version for name in architecture.features}
+    return {"standardise": standardise.VERSION, **own}
+
+
+def _check_versions(folder: Path, written: dict[str, int], architecture: Architecture) -> None:
+    for name, version in _versions(architecture).items():
+        if written.get(name) != version:
+            raise DataError(
+                f"{folder} was trained with version {written.get(name)} of {name!r}, and this is "
+                f"version {version}: train again"
+            )

@@ -1,0 +1,58 @@
+"""What a network is made of, as plain values that go into a model's folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from matexapps.errors import TrainingError, did_you_mean
+
+NETWORKS: dict[str, tuple[str, ...]] = {
+    "combined": ("graph", "descriptors"),
+    "graph": ("graph",),
+    "fingerprint": ("fingerprint", "descriptors"),
+    "smiles": ("tokens",),
+    "image": ("image",),
+}
+"""Names of the networks, and the features that each reads."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes of a network.
+
+    Attributes
+    ----------
+    network : str
+        One of :data:`NETWORKS`.
+    targets : int
+    members : int
+        Networks of the ensemble; they differ in their initial weights.
+    width : int
+        Of a message between atoms.
+    depth : int
+        Bonds that messages travel.
+    head : int
+        Hidden width of what maps a molecule's vector to values.
+    """
+
+    network: str = "combined"
+    targets: int = 1
+    members: int = 4
+    width: int = 128
+    depth: int = 3
+    head: int = 256
+
+    def __post_init__(self) -> None:
+        if self.network not in NETWORKS:
+            raise TrainingError(
+                f"unknown network {self.network!r}{did_you_mean(self.network, NETWORKS)}; use one "
+                f"of {', '.join(NETWORKS)}"
+            )
+        for name in ("targets", "members", "width", "depth", "head"):
+            if getattr(self, name) < 1:
+                raise TrainingError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The featurisers that the network needs."""
+        return NETWORKS[self.network]

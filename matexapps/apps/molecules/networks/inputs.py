@@ -1,0 +1,135 @@
+"""From numbers of molecules to the inputs of a batch.
+
+What a row of a data set holds is the number of its molecule; the packed features of all molecules
+lie in buffers beside the network. So the rows stay small, and batches of graphs, which have no
+fixed shape, need no way of their own through the loader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from matexapps.apps.molecules.featurisers import Arrays
+from matexapps.apps.molecules.featurisers.descriptors import DESCRIPTORS
+from matexapps.apps.molecules.networks.batch_graph import BatchGraph, PackedGraphs
+from matexapps.errors import TrainingError
+
+Inputs = dict[str, Tensor | BatchGraph]
+
+_LARGEST_DEVIATION = 5.0
+LARGEST_NUMBER = 2**24
+"""Rows are float32, which counts no further."""
+
+
+_TABLES = ("descriptors", "fingerprint", "tokens", "token_count", "token_start", "image")
+
+
+class ScaledDescriptors(nn.Module):
+    """Descriptors in units of their spread among training molecules, outliers drawn in.
+
+    Where RDKit has no value, the median of the training molecules stands.
+    """
+
+    median: Tensor
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("median", "mean"):
+            self.register_buffer(name, torch.zeros(len(DESCRIPTORS)))
+        self.register_buffer("scale", torch.ones(len(DESCRIPTORS)))
+
+    def adapt(self, descriptors: Tensor) -> None:
+        """Take the numbers from the training molecules, shape (molecules, descriptors)."""
+        values = descriptors.double()
+        median = values.nanmedian(0).values.nan_to_num(0.0)
+        filled = torch.where(values.isnan(), median, values)
+        spread = filled.std(0, correction=0)
+        varies = spread > 1e-6 * filled.abs().amax(0)
+        self.median.copy_(median)
+        self.mean.copy_(filled.mean(0))
+        self.scale.copy_(torch.where(varies, 1 / spread, 0.0))
+
+    def forward(self, descriptors: Tensor) -> Tensor:
+        """Return scaled descriptors of the same shape."""
+        known = torch.where(descriptors.isnan(), self.median, descriptors)
+        scaled = (known - self.mean) * self.scale
+        return scaled.clamp(-_LARGEST_DEVIATION, _LARGEST_DEVIATION)
+
+
+class MoleculeInputs(nn.Module):
+    """The features of all molecules, and batches of them.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Featurisers.
+    """
+
+    descriptors: Tensor
+    fingerprint: Tensor
+    tokens: Tensor
+    token_count: Tensor
+    token_start: Tensor
+    image: Tensor
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__()
+        self.names = tuple(names)
+        if "descriptors" in names:
+            self.scaled = ScaledDescriptors()
+
+    def hold(self, features: Arrays, molecules: int) -> None:
+        """Take the features of these molecules in place of those held before.
+
+        They are no part of the network's state: a checkpoint does not have them.
+        """
+        if molecules > LARGEST_NUMBER:
+            raise TrainingError(
+                f"a network holds up to {LARGEST_NUMBER:,} molecules at once, got {molecules:,}: "
+                "use fewer"
+            )
+        tensors = {name: torch.from_numpy(array) for name, array in features.items()}
+        if "graph" in self.names:
+            self.graphs = PackedGraphs(tensors)
+        if "tokens" in self.names:
+            tensors["token_count"] = tensors["token_count"].long()
+            tensors["token_start"] = tensors["token_count"].cumsum(0) - tensors["token_count"]
+        for name in _TABLES:
+            if name in tensors:
+                self.register_buffer(name, tensors[name], persistent=False)
+
+    def adapt(self, train: NDArray[np.int64]) -> None:
+        """Scale descriptors by the molecules with these numbers."""
+        if "descriptors" in self.names:
+            self.scaled.adapt(self.descriptors[torch.from_numpy(train)])
+
+    def forward(self, numbers: Tensor) -> Inputs:
+        """Return the inputs of these molecules, by the featurisers' names."""
+        inputs: Inputs = {}
+        if "graph" in self.names:
+            inputs["graph"] = self.graphs(numbers)
+        if "descriptors" in self.names:
+            inputs["descriptors"] = self.scaled(self.descriptors[numbers])
+        if "fingerprint" in self.names:
+            inputs["fingerprint"] = self.fingerprint[numbers].float().log1p()
+        if "tokens" in self.names:
+            inputs["tokens"] = self._padded_tokens(numbers)
+        if "image" in self.names:
+            inputs["image"] = self.image[numbers].float() / 100
+        return inputs
+
+    def _padded_tokens(self, numbers: Tensor) -> Tensor:
+        """Return characters counted from 1, behind them 0, shape (molecules, longest)."""
+        count = self.token_count[numbers]
+        longest = int(count.max()) if len(numbers) else 0
+        place = torch.arange(longest, device=numbers.device)
+        inside = place < count[:, None]
+        where = (self.token_start[numbers][:, None] + place).where(inside, 0)
+        return (self.tokens[where].long() + 1).where(inside, 0)

@@ -1,0 +1,112 @@
+"""An ensemble that reads molecules by their numbers and gives means and variances."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from matexapps.apps.molecules.featurisers import Arrays
+from matexapps.apps.molecules.networks.architecture import Architecture
+from matexapps.apps.molecules.networks.encoders import ENCODERS
+from matexapps.apps.molecules.networks.inputs import Inputs, MoleculeInputs
+from matexapps.errors import TrainingError
+
+_LOG_VARIANCE = (-8.0, 4.0)
+_ROWS_AT_ONCE = 512
+
+
+class Member(nn.Module):
+    """One network of the ensemble: encoders side by side, and a head.
+
+    The variance is read from hidden values that its loss does not change, so that learning it costs
+    the mean nothing (Stirn et al., Faithful heteroscedastic regression, AISTATS 2023).
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        encoders = {name: ENCODERS[name](architecture) for name in architecture.features}
+        self.encoders = nn.ModuleDict(encoders)
+        width = sum(one.outputs for one in encoders.values())
+        self.hidden = nn.Sequential(nn.Linear(width, architecture.head), nn.ReLU())
+        self.mean = nn.Linear(architecture.head, architecture.targets)
+        self.log_variance = nn.Linear(architecture.head, architecture.targets)
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Return mean and log variance of each target, shape (molecules, targets, 2)."""
+        encoded = [encoder(inputs[name]) for name, encoder in self.encoders.items()]
+        hidden = self.hidden(torch.cat(encoded, 1))
+        log_variance = self.log_variance(hidden.detach()).clamp(*_LOG_VARIANCE)
+        return torch.stack([self.mean(hidden), log_variance], 2)
+
+
+class MoleculeNetwork(nn.Module):
+    """Numbers of molecules in; means and log variances of standardised targets out.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    seed : int
+        Of the initial weights.
+    """
+
+    target_mean: Tensor
+    target_scale: Tensor
+
+    def __init__(self, architecture: Architecture, seed: int = 0) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.inputs = MoleculeInputs(architecture.features)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.members = nn.ModuleList(Member(architecture) for _ in range(architecture.members))
+        self.register_buffer("target_mean", torch.zeros(architecture.targets))
+        self.register_buffer("target_scale", torch.ones(architecture.targets))
+
+    def adapt(self, train: NDArray[np.int64], values: NDArray[np.float64]) -> None:
+        """Scale descriptors and targets by the training molecules.
+
+        Parameters
+        ----------
+        train : ndarray of int64
+            Numbers of the training molecules.
+        values : ndarray of float64, shape (molecules, targets)
+            NaN is missing.
+
+        Raises
+        ------
+        TrainingError
+            If a target has no training value.
+        """
+        known = np.isfinite(values[train])
+        if not known.any(0).all():
+            place = int(np.argmin(known.any(0)))
+            raise TrainingError(
+                f"target {place + 1} of {values.shape[1]} has no value among the "
+                f"{len(train):,} training molecules: leave it out, or split in another way"
+            )
+        self.inputs.adapt(train)
+        spread = np.nanstd(values[train], 0)
+        self.target_mean.copy_(torch.from_numpy(np.nanmean(values[train], 0)))
+        self.target_scale.copy_(torch.from_numpy(np.where(spread > 0, spread, 1.0)))
+
+    def hold(self, features: Arrays, molecules: int) -> None:
+        """Take the features of the molecules that will be asked for."""
+        self.inputs.hold(features, molecules)
+        self.inputs.to(self.target_mean.device)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Map numbers of molecules, shape (rows, 1), to (rows, members, targets, 2).
+
+        The last axis is mean and log variance, of targets in units of their training spread from
+        their training mean.
+        """
+        numbers = rows[:, 0].long()
+        if self.training:
+            return self._outputs(numbers)
+        return torch.cat([self._outputs(part) for part in numbers.split(_ROWS_AT_ONCE)])
+
+    def _outputs(self, numbers: Tensor) -> Tensor:
+        inputs = self.inputs(numbers)
+        return torch.stack([member(inputs) for member in self.members], 1)

@@ -1,0 +1,45 @@
+"""How well anything could do: the scatter of repeated measurements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from matexapps.apps.molecules.molecule_set import MoleculeSet
+from matexapps.apps.molecules.records import Records
+
+
+@dataclass(frozen=True)
+class NoiseFloor:
+    """The scatter of one molecule's values about their mean.
+
+    Attributes
+    ----------
+    deviation : float
+        Pooled standard deviation, in the target's unit. A test error below it is luck, or the
+        repeats were copies of one measurement.
+    molecules : int
+        Molecules with two rows or more.
+    """
+
+    deviation: float
+    molecules: int
+
+
+def noise_floors(records: Records, molecules: MoleculeSet) -> list[NoiseFloor | None]:
+    """Return each target's noise floor, None where no molecule has two values."""
+    floors: list[NoiseFloor | None] = []
+    for column in records.values.T:
+        squares, spare, repeated = 0.0, 0, 0
+        for rows in molecules.rows:
+            if len(rows) == 1:
+                continue
+            values = column[np.array(rows) - 1]
+            values = values[np.isfinite(values)]
+            if len(values) > 1:
+                squares += float(((values - values.mean()) ** 2).sum())
+                spare += len(values) - 1
+                repeated += 1
+        floors.append(NoiseFloor(float(np.sqrt(squares / spare)), repeated) if spare else None)
+    return floors

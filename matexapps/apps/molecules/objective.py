@@ -1,0 +1,85 @@
+"""What training minimises and is judged by: losses and errors of known values only.
+
+A row's label is the number of its molecule; the values lie in a table here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from matexapps.train.metrics import Metric
+
+
+class GaussianLoss(nn.Module):
+    """Squared error of the mean, and the likelihood of a normal distribution for the variance.
+
+    The mean over a row's known targets and over the members; a row counts by the number of its
+    known targets, which its weight must say. The likelihood leaves the mean alone.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (molecules, targets)
+        NaN is missing.
+    mean, scale : Tensor, shape (targets,)
+        What the network's outputs are relative to.
+    """
+
+    standard: Tensor
+
+    def __init__(self, values: NDArray[np.float64], mean: Tensor, scale: Tensor) -> None:
+        super().__init__()
+        table = (torch.from_numpy(values) - mean.cpu()) / scale.cpu()
+        self.register_buffer("standard", table.float())
+
+    def forward(self, prediction: Tensor, label: Tensor) -> Tensor:
+        """Return the loss of each row.
+
+        Parameters
+        ----------
+        prediction : Tensor, shape (rows, members, targets, 2)
+            Mean and log variance.
+        label : Tensor of int64, shape (rows,)
+        """
+        value = self.standard[label][:, None, :]
+        known = ~value.isnan()
+        mean, log_variance = prediction.float().unbind(-1)
+        squared = (mean - value.nan_to_num(0.0)).square() * known
+        likelihood = (log_variance + squared.detach() * (-log_variance).exp()) * known / 2
+        count = known.sum((1, 2)).clamp_min(1)
+        return (squared + likelihood).mean(1).sum(1) / count
+
+
+class TargetRmse(Metric):
+    """Root mean squared error of the ensemble's mean.
+
+    ``rmse``, in the target's unit, where there is one target; ``relative_rmse`` always: the mean
+    over targets of the error in units of the spread of the training values.
+
+    Parameters are those of :class:`GaussianLoss`.
+    """
+
+    def __init__(self, values: NDArray[np.float64], mean: Tensor, scale: Tensor) -> None:
+        self.name = "rmse"
+        self._values = torch.from_numpy(values)
+        self._mean, self._scale = mean.cpu().double(), scale.cpu().double()
+        self.sums = np.zeros(2 * values.shape[1])
+
+    def update(self, prediction: Tensor, label: Tensor, weight: Tensor | None) -> None:
+        predicted = prediction[..., 0].mean(1).cpu().double() * self._scale + self._mean
+        error = predicted - self._values[label.cpu()]
+        known = ~error.isnan()
+        squared = error.nan_to_num(0.0).square().sum(0)
+        self.sums += torch.cat([squared, known.sum(0).double()]).numpy()
+
+    def values(self) -> dict[str, float]:
+        squared, count = np.split(self.sums, 2)
+        known = count > 0
+        rmse = np.sqrt(squared[known] / count[known])
+        relative = rmse / self._scale.numpy()[known]
+        found = {"relative_rmse": float(relative.mean()) if known.any() else float("nan")}
+        if len(count) == 1 and known.any():
+            found["rmse"] = float(rmse[0])
+        return found

@@ -1,0 +1,93 @@
+"""Errors of predictions with bootstrap intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from matexapps.errors import DataError
+
+_RESAMPLES = 1000
+_LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % percentile bootstrap interval over molecules."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+
+def rmse(value: ArrayLike, predicted: ArrayLike, *, seed: int = 0) -> Estimate:
+    """Return the root mean squared error.
+
+    Parameters
+    ----------
+    value : array-like, shape (molecules,)
+        Missing ones (NaN) are left out.
+    predicted : array-like, shape (molecules,) or (trainings, molecules)
+        Of several trainings, the mean of their errors is estimated.
+    seed : int
+        Of the resampling.
+    """
+    squared = _squared(value, predicted)
+    return _bootstrap(lambda rows: float(_rmse(squared[:, rows])), squared.shape[1], seed)
+
+
+def rmse_difference(
+    value: ArrayLike, predicted: ArrayLike, other: ArrayLike, *, seed: int = 0
+) -> Estimate:
+    """Return by how much the error of ``other`` is larger, both on the same resampled molecules.
+
+    Parameters are those of :func:`rmse`.
+    """
+    one, two = _squared(value, predicted), _squared(value, other)
+    return _bootstrap(
+        lambda rows: float(_rmse(two[:, rows]) - _rmse(one[:, rows])), one.shape[1], seed
+    )
+
+
+def mean_absolute_error(value: ArrayLike, predicted: ArrayLike) -> float:
+    """Return the mean absolute error, over trainings too where there are several."""
+    return float(np.sqrt(_squared(value, predicted)).mean())
+
+
+def r_squared(value: ArrayLike, predicted: ArrayLike) -> float:
+    """Return the share of the values' variance that is explained, the mean over trainings."""
+    known = np.asarray(value, float)[np.isfinite(np.asarray(value, float))]
+    return float(1 - _squared(value, predicted).mean() / max(float(known.var()), 1e-300))
+
+
+def _squared(value: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:
+    """Return squared errors of known values, shape (trainings, molecules)."""
+    values, found = np.asarray(value, float), np.atleast_2d(np.asarray(predicted, float))
+    if values.ndim != 1 or found.shape[1:] != values.shape:
+        raise DataError(
+            f"values {values.shape} and predictions {np.shape(predicted)} do not fit: give one "
+            "prediction for each molecule"
+        )
+    known = np.isfinite(values)
+    if not known.any():
+        raise DataError("no molecule has a known value, so there is no error to speak of")
+    return np.asarray((found[:, known] - values[known]) ** 2)
+
+
+def _rmse(squared: NDArray[np.float64]) -> np.floating:
+    return np.sqrt(squared.mean(1)).mean()
+
+
+def _bootstrap(
+    statistic: Callable[[NDArray[np.int64] | slice], float], molecules: int, seed: int
+) -> Estimate:
+    rng = np.random.default_rng(seed)
+    drawn = [statistic(rng.integers(molecules, size=molecules)) for _ in range(_RESAMPLES)]
+    low, high = np.quantile(drawn, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    return Estimate(statistic(slice(None)), float(low), float(high))

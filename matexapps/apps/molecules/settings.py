@@ -1,0 +1,115 @@
+"""What an experiment is to learn from which molecules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from matexapps.apps.molecules.networks.architecture import Architecture
+from matexapps.apps.molecules.splits import check_split
+from matexapps.errors import TrainingError, did_you_mean
+from matexapps.train.recovery import known_recovery
+
+DEFAULT_DATA = "chemicals"
+"""The catalogue's name of the molecules that come with the project."""
+
+
+@dataclass(frozen=True)
+class ExperimentSettings:
+    """Settings of an experiment.
+
+    Attributes
+    ----------
+    data : str
+        A file of molecules, or a name of the catalogue.
+    smiles_columns : str or None
+        The column of structures; None takes the one called "smiles".
+    target_columns : list of str or None
+        None takes every column of numbers.
+    split : {"scaffold", "cluster", "random", "time", "column"}
+    split_column : str or None
+        For the splits by time and column.
+    validation, test : float
+        Shares of the molecules.
+    compare_random : bool
+        Train and judge on a random split too, so that both errors stand side by side.
+    network : {"combined", "graph", "fingerprint", "smiles", "image"}
+    members : int
+        Networks of the ensemble.
+    epochs, batch_size : int or None
+        None takes the usual. The batch is that of all ranks together.
+    seeds : int
+        How many trainings; they differ in initial weights and in the order of molecules.
+    seed : int
+        Seed of the split and of the first training.
+    out : str or None
+        Folder for the model of the first seed.
+    cache : str or None
+        Folder in which features are kept; None keeps none.
+    recovery : str or None
+        As for :class:`~matexapps.train.trainer.Trainer`.
+    checkpoints : str or None
+        Folder in which each training has a folder of checkpoints, from which it goes on.
+
+    Raises
+    ------
+    TrainingError, DataError
+        If a value cannot be used.
+    """
+
+    data: str = DEFAULT_DATA
+    smiles_columns: str | None = None
+    target_columns: list[str] | None = None
+    split: str = "scaffold"
+    split_column: str | None = None
+    validation: float = 0.1
+    test: float = 0.1
+    compare_random: bool = True
+    network: str = "combined"
+    members: int = Architecture.members
+    epochs: int | None = None
+    batch_size: int | None = None
+    seeds: int = 1
+    seed: int = 0
+    out: str | None = None
+    cache: str | None = None
+    recovery: str | None = None
+    checkpoints: str | None = None
+
+    def __post_init__(self) -> None:
+        check_split(self.split, self.validation, self.test)
+        Architecture(network=self.network, members=self.members)
+        if (self.split in ("time", "column")) != (self.split_column is not None):
+            raise TrainingError(
+                f"split={self.split!r} with split_column={self.split_column!r}: splits by time and "
+                "by column need a column, and only these"
+            )
+        for name, least in (("epochs", 1), ("batch_size", 1), ("seeds", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise TrainingError(f"{name} must be at least {least}, got {value}")
+        if self.recovery is not None:
+            known = known_recovery(self.recovery)
+            if known == "checkpoint" and self.checkpoints is None:
+                raise TrainingError(
+                    "recovery='checkpoint' needs a folder for checkpoints: give checkpoints, as in "
+                    "--checkpoints runs/molecules"
+                )
+
+    @classmethod
+    def from_dict(cls, given: dict[str, Any]) -> ExperimentSettings:
+        """Make settings of plain values.
+
+        Raises
+        ------
+        TrainingError
+            If a name is unknown or a value cannot be used.
+        """
+        known = [item.name for item in fields(cls)]
+        for name in given:
+            if name not in known:
+                raise TrainingError(
+                    f"unknown setting {name!r}{did_you_mean(name, known)}; there are "
+                    f"{', '.join(known)}"
+                )
+        return cls(**given)

@@ -1,0 +1,94 @@
+"""From an ensemble's outputs to values, deviations and intervals that keep what they promise."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEVEL = 0.9
+"""Share of new molecules whose value an interval is to hold."""
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """What an ensemble says of molecules, in the targets' units.
+
+    Attributes
+    ----------
+    mean : ndarray, shape (molecules, targets)
+    noise : ndarray, shape (molecules, targets)
+        Standard deviation that the members expect of the measurement.
+    disagreement : ndarray, shape (molecules, targets)
+        Standard deviation of the members' means.
+    """
+
+    mean: Values
+    noise: Values
+    disagreement: Values
+
+    @classmethod
+    def from_outputs(cls, outputs: NDArray[np.float32], mean: Values, scale: Values) -> Estimates:
+        """Make them of outputs, shape (molecules, members, targets, 2), that are standardised."""
+        means, log_variances = np.moveaxis(outputs.astype(np.float64), -1, 0)
+        return cls(
+            mean=means.mean(1) * scale + mean,
+            noise=np.sqrt(np.exp(log_variances).mean(1)) * scale,
+            disagreement=means.std(1) * scale,
+        )
+
+    @property
+    def deviation(self) -> Values:
+        """Standard deviation of both kinds together, as of a mixture of normal distributions.
+
+        Lakshminarayanan, Pritzel, Blundell, Deep ensembles, NeurIPS 2017.
+        """
+        return np.hypot(self.noise, self.disagreement)
+
+
+def conformal_factor(estimates: Estimates, values: Values, level: float = LEVEL) -> Values:
+    """Return how many deviations an interval must reach to either side, for each target.
+
+    Split conformal prediction with residuals in units of the deviation: of molecules like those
+    given, the interval holds at least ``level`` (Lei et al., J. Am. Stat. Assoc. 113 (2018) 1094).
+    With too few values it reaches as far as the largest residual.
+
+    Parameters
+    ----------
+    estimates : Estimates
+        Of molecules that were not trained on.
+    values : ndarray, shape (molecules, targets)
+        NaN is missing.
+    level : float
+
+    Returns
+    -------
+    ndarray, shape (targets,)
+        NaN for a target without values.
+    """
+    residual = np.abs(values - estimates.mean) / estimates.deviation
+    return np.array([_quantile(column[np.isfinite(column)], level) for column in residual.T])
+
+
+def _quantile(residual: Values, level: float) -> float:
+    count = len(residual)
+    if count == 0:
+        return math.nan
+    place = min(count, math.ceil((count + 1) * level))
+    return float(np.sort(residual)[place - 1])
+
+
+def coverage(estimates: Estimates, factor: Values, values: Values) -> Values:
+    """Return the share of known values inside the intervals, for each target."""
+    inside = np.abs(values - estimates.mean) <= factor * estimates.deviation
+    known = np.isfinite(values)
+    return np.array(
+        [
+            one[has].mean() if has.any() else math.nan
+            for one, has in zip(inside.T, known.T, strict=True)
+        ]
+    )

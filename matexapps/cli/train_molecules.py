@@ -1,0 +1,106 @@
+"""``matexapps train molecules``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from matexapps.cli.options import RESTARTS, Ranks, on_ranks
+
+
+def train_molecules(
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="CSV, TSV, SDF, Parquet, or a name of the catalogue; melting and boiling points "
+            "and logP of organic molecules without.",
+        ),
+    ] = None,
+    smiles_columns: Annotated[
+        str | None, typer.Option(help="The column of SMILES; the one called smiles without.")
+    ] = None,
+    target_columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B", help="Columns to learn, commas between; all columns of numbers without."
+        ),
+    ] = None,
+    n: Ranks = 2,
+    split: Annotated[
+        str | None,
+        typer.Option(help="scaffold (without), cluster, random, time, or column."),
+    ] = None,
+    split_column: Annotated[
+        str | None, typer.Option(help="The column of times, or of train, validation and test.")
+    ] = None,
+    validation: Annotated[
+        float | None, typer.Option(help="Share of the molecules; 0.1 if not given.")
+    ] = None,
+    test: Annotated[
+        float | None, typer.Option(help="Share of the molecules; 0.1 if not given.")
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option(help="combined (without), graph, fingerprint, smiles, or image.")
+    ] = None,
+    members: Annotated[int | None, typer.Option(min=1, help="Networks of the ensemble.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the molecules.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Molecules a step, of all ranks together.")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="How many trainings; 1 if not given.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of the split and of the first training.")
+    ] = None,
+    compare_random: Annotated[
+        bool, typer.Option(help="Judge on a random split as well, to see how much it flatters.")
+    ] = True,
+    out: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Keep the model there, for predict.")
+    ] = None,
+    cache: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Keep features there for the next time.")
+    ] = None,
+    recovery: Annotated[
+        str | None,
+        typer.Option(
+            help="When ranks die: shrink (the others go on; the default where MPI can do it), "
+            f"checkpoint (all start again, up to {RESTARTS} times), or abort."
+        ),
+    ] = None,
+    checkpoints: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER", help="Keep checkpoints there; run again, the command goes on."
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the results as one line of JSON, last.")
+    ] = False,
+) -> None:
+    """Learn properties of molecules, and compare with simpler methods on the same molecules."""
+    given = {
+        "data": data,
+        "smiles_columns": smiles_columns,
+        "target_columns": None if target_columns is None else target_columns.split(","),
+        "split": split,
+        "split_column": split_column,
+        "validation": validation,
+        "test": test,
+        "network": network,
+        "members": members,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "seeds": seeds,
+        "seed": seed,
+        "compare_random": compare_random,
+        "out": out,
+        "cache": cache,
+        "recovery": recovery,
+        "checkpoints": checkpoints,
+    }
+    settings = {name: value for name, value in given.items() if value is not None}
+    on_ranks("matexapps.apps.molecules", {**settings, "json": as_json}, n)
