@@ -1,0 +1,102 @@
+"""``python -m matexapps.apps.molecules.chemicals_table TABLE.csv``: organics of ``chemicals``.
+
+Writes measured melting points, boiling points and octanol-water partition coefficients of organic
+molecules that the package ``chemicals`` (extra ``molecules-data``) collects.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rdkit.Chem import GetFormalCharge, GetMolFrags, Mol
+
+from matexapps.apps.molecules.standardise import Rejected, parse
+from matexapps.errors import DataError, MissingExtraError
+
+COLUMNS = ("cas", "smiles", "melting point (K)", "boiling point (K)", "logP")
+"""The columns of the table."""
+
+_ELEMENTS = {"H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Br", "I"}
+_MOST_ATOMS = 60
+_SOURCES = (("Tm", ("CRC_ORG", "OPEN_NTBKM")), ("Tb", ("CRC_ORG",)), ("logP", ("SYRRES", "CRC")))
+
+
+def main(arguments: list[str]) -> int:
+    """Write the table and return the exit status."""
+    if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
+        print(__doc__)
+        return 0 if arguments in (["-h"], ["--help"]) else 2
+    path = Path(arguments[0])
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with open(partial, "w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            rows = list(organic_rows())
+            writer.writerows(rows)
+        os.replace(partial, path)
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    print(f"{len(rows):,} molecules in {path}")
+    return 0
+
+
+def organic_rows() -> Iterator[tuple[object, ...]]:
+    """Yield a row for each organic molecule with at least one measured value, by CAS number.
+
+    Values that the package takes from estimates, or from tables that mix them with measurements,
+    are left out.
+    """
+    try:
+        from chemicals import environment, phase_change
+        from chemicals.identifiers import search_chemical
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            "this table is made of the package 'chemicals', which is not installed; install it "
+            "with: pip install 'matexapps[molecules-data]'"
+        ) from error
+    modules = {"Tm": phase_change, "Tb": phase_change, "logP": environment}
+    columns = [_column(modules[name], name, keys) for name, keys in _SOURCES]
+    everything = {cas for column in columns for cas in column}
+    for cas in sorted(everything, key=lambda text: [int(part) for part in text.split("-")]):
+        try:
+            smiles = search_chemical(cas).smiles
+            if smiles and is_organic(parse(smiles)):
+                values = (column.get(cas) for column in columns)
+                yield (cas, smiles, *("" if one is None else f"{one:g}" for one in values))
+        except (ValueError, Rejected):  # unknown to the package, or no SMILES
+            continue
+
+
+def is_organic(molecule: Mol) -> bool:
+    """Whether a molecule is one fragment of common elements, with a carbon and no charge."""
+    elements = [atom.GetSymbol() for atom in molecule.GetAtoms()]
+    return (
+        "C" in elements
+        and 2 <= len(elements) <= _MOST_ATOMS
+        and set(elements) <= _ELEMENTS
+        and len(GetMolFrags(molecule)) == 1
+        and GetFormalCharge(molecule) == 0
+    )
+
+
+def _column(module: Any, name: str, keys: tuple[str, ...]) -> dict[str, float]:
+    """Return the values of the first source that has each substance, by CAS number."""
+    getattr(module, name)("64-17-5")  # the package reads its tables when they are first asked for
+    sources = getattr(module, f"{name}_sources")
+    found: dict[str, float] = {}
+    for key in keys:
+        for cas, value in sources[key][name].dropna().items():
+            found.setdefault(str(cas), float(value))
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
