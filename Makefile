@@ -41,7 +41,7 @@ test: $(READY) test-mpich  ## run the tests
 	$(BIN)/pytest -m "not slow"
 
 test-mpich: $(MPICH_READY)  ## run those tests with MPICH that are most about MPI
-	$(MPICH)/bin/python -m pytest -m "mpich and not slow"
+	$(MPICH)/bin/python -m pytest -m "mpich and not slow" $(OF_MPI)
 
 test-slow: $(READY) $(MPICH_READY)  ## run the longer proofs, and all that is about MPI with MPICH
 	$(BIN)/pytest -m slow

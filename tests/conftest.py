@@ -21,6 +21,12 @@ def _logs_of_ranks_go_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Non
     os.environ["MATEXAPPS_LOGS"] = str(tmp_path_factory.mktemp("logs"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _lines_of_ranks_stay_whole() -> None:
+    # Unbuffered, Python writes a line and its end apart, and MPICH puts other ranks' in between.
+    os.environ.pop("PYTHONUNBUFFERED", None)
+
+
 @pytest.fixture
 def run_ranks(tmp_path: Path) -> RunRanks:
     """Run a script, given as text, on n ranks: ``run_ranks(n, script, *args, timeout=120)``.

@@ -31,7 +31,7 @@ LONGEST_S = 60.0
 
 def run_script(script: Path, results: Path, shared: bool) -> None:
     """Run one script in a fresh folder, inside ``distributed()`` if ``shared``."""
-    rank = os.environ.get("OMPI_COMM_WORLD_RANK", "0")
+    rank = os.environ.get("OMPI_COMM_WORLD_RANK") or os.environ.get("PMI_RANK", "0")
     folder = results / "folder"
     folder.mkdir(parents=True, exist_ok=True)
     (results / "started").touch()

@@ -24,7 +24,7 @@ def run(
     name: str, words: Sequence[str], weak: bool, recorded: bool, variables: Mapping[str, str]
 ) -> None:
     """Run ``NAME.py`` and leave ``NAME.out.RANK``, ``NAME.err.RANK``, ``NAME.status``."""
-    rank = os.environ["OMPI_COMM_WORLD_RANK"]
+    rank = os.environ.get("OMPI_COMM_WORLD_RANK") or os.environ["PMI_RANK"]
     recording = Recording(Path(f"{name}.record"), 5) if recorded else None
     with (
         mock.patch.dict(os.environ, variables),

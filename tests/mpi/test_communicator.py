@@ -44,6 +44,7 @@ COLLECTIVES = """
 """
 
 
+@pytest.mark.mpich
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_collectives_give_known_results_on_every_rank(run_ranks, n):
     result = run_ranks(n, COLLECTIVES)
@@ -98,6 +99,7 @@ def means(request, run_ranks_once):
     return request.param, json.loads(result.stdout)
 
 
+@pytest.mark.mpich
 @pytest.mark.parametrize("path", ["own", "messages"])
 @pytest.mark.parametrize("kind", ["float32", "float64"])
 def test_weighted_means_are_exact_and_the_same_bits_everywhere(means, kind, path):
@@ -111,6 +113,7 @@ def test_weighted_means_are_exact_and_the_same_bits_everywhere(means, kind, path
     assert seen["same"]
 
 
+@pytest.mark.mpich
 @pytest.mark.parametrize("n", SEVERAL)
 def test_an_exception_on_one_rank_frees_the_others(run_ranks, n):
     result = run_ranks(
@@ -134,6 +137,7 @@ def test_an_exception_on_one_rank_frees_the_others(run_ranks, n):
     assert result.stdout.count("ValueError: the third row is odd") == n - 1
 
 
+@pytest.mark.mpich
 @pytest.mark.parametrize("n", SEVERAL)
 def test_a_rank_that_stays_away_is_an_error_not_a_hang(run_ranks, n):
     result = run_ranks(
@@ -158,6 +162,7 @@ def test_a_rank_that_stays_away_is_an_error_not_a_hang(run_ranks, n):
     assert "barrier" in result.stdout
 
 
+@pytest.mark.mpich
 @pytest.mark.parametrize("n", SEVERAL)
 def test_an_interrupt_ends_a_wait_and_a_new_world_works(run_ranks, n):
     result = run_ranks(

@@ -115,6 +115,7 @@ print("stopped", flush=True)
 """
 
 
+@pytest.mark.mpich
 @pytest.mark.parametrize("n", [2, 3])
 def test_every_method_gives_what_mpi4py_gives(run_ranks, n):
     done = run_ranks(n, SAME)
@@ -122,6 +123,7 @@ def test_every_method_gives_what_mpi4py_gives(run_ranks, n):
     assert done.stdout.split() == ["same"] * n
 
 
+@pytest.mark.mpich
 @pytest.mark.parametrize("n", [2, 3])
 def test_waits_are_stopped_and_the_same_name_works_again(run_ranks, n):
     done = run_ranks(n, STOPPED)

@@ -39,6 +39,7 @@ print(rank, kept.renewals, untouched.renewals, flush=True)
 """
 
 
+@pytest.mark.mpich
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_broken_communicators_work_again_and_others_are_left_alone(run_ranks, n):
     done = run_ranks(n, PROGRAM)

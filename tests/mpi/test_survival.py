@@ -105,6 +105,7 @@ def require_each_row_once(folder):
         assert sorted(learned.row[learned.epoch == epoch]) == sorted(rows)
 
 
+@pytest.mark.open_mpi
 def test_ranks_die_one_after_another_down_to_one(run_ranks, tmp_path, undisturbed):
     plan = [{"0": 5}, {"2": 60}, {"3": 101}]
     seen = trained(run_ranks, 4, plan, tmp_path)
@@ -118,6 +119,7 @@ def test_ranks_die_one_after_another_down_to_one(run_ranks, tmp_path, undisturbe
         require_each_row_once(tmp_path / str(number))
 
 
+@pytest.mark.open_mpi
 def test_two_ranks_die_at_once(run_ranks, tmp_path, undisturbed):
     (result,) = trained(run_ranks, 3, [{"0": 40, "2": 40}], tmp_path)
     assert result["ranks"] == 1
@@ -126,6 +128,7 @@ def test_two_ranks_die_at_once(run_ranks, tmp_path, undisturbed):
     require_each_row_once(tmp_path / "0")
 
 
+@pytest.mark.open_mpi
 def test_a_rank_that_hangs_is_ended_at_the_deadline(run_ranks, tmp_path, undisturbed):
     (result,) = trained(run_ranks, 3, [{"1": 45}], tmp_path, how="SIGSTOP", timeout_s=2.0)
     assert result["ranks"] == 2
@@ -161,6 +164,7 @@ def test_a_command_starts_again_and_goes_on_from_its_checkpoint(tmp_path):
     assert ours["epochs"] == theirs["epochs"] == [8]
 
 
+@pytest.mark.mpich
 def test_what_cannot_be_done_here_is_said(run_ranks):
     program = """
     import torch
@@ -179,6 +183,7 @@ def test_what_cannot_be_done_here_is_said(run_ranks):
     assert "did you mean 'shrink'?" in misspelt
 
 
+@pytest.mark.open_mpi
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("rank", [0, 2])

@@ -116,6 +116,7 @@ def test_connection_files_are_for_this_user_only(pair):
     assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in files)
 
 
+@pytest.mark.open_mpi
 def test_ranks_listen_on_loopback_only(pair):
     own = psutil.Process(pair._engines._guard.pid).children(recursive=True)
     listening = [
@@ -190,6 +191,7 @@ def test_singletons_are_refused_and_leave_nothing(tmp_path, monkeypatch, nothing
         Cluster(2).start()
 
 
+@pytest.mark.open_mpi
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused")
 def test_a_refused_start_is_explained(monkeypatch, nothing_left):
     for name in ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"):

@@ -17,6 +17,7 @@ import matexapps as mx
 from matexapps.cluster.cluster import Cluster
 from matexapps.errors import ClusterError
 
+pytestmark = pytest.mark.open_mpi
 HOST = socket.gethostname()
 
 

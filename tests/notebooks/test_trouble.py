@@ -44,6 +44,7 @@ def total(notebook: Notebook) -> float:
     return float(value)
 
 
+@pytest.mark.mpich
 @pytest.mark.parametrize("failing", [0, 1])
 def test_the_root_cause_comes_first_and_the_others_are_folded(lives, failing):
     shown = lives.cell(
@@ -106,6 +107,7 @@ def test_silence_is_looked_into_and_work_that_goes_on_is_let_be(lives):
     assert "done" in shown.text
 
 
+@pytest.mark.mpich
 @pytest.mark.parametrize(
     "work",
     [

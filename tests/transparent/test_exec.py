@@ -26,8 +26,8 @@ import torch
 from torch import nn
 
 torch.manual_seed(0)
-rank = int(os.environ.get("OMPI_COMM_WORLD_RANK", 0))
-several = os.environ.get("OMPI_COMM_WORLD_SIZE", "1") != "1"
+rank = int(os.environ.get("OMPI_COMM_WORLD_RANK") or os.environ.get("PMI_RANK", 0))
+several = (os.environ.get("OMPI_COMM_WORLD_SIZE") or os.environ.get("PMI_SIZE", "1")) != "1"
 model = nn.Linear(4, 1)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 rows = torch.randn(12, 4)
@@ -129,6 +129,7 @@ def test_what_cannot_run_is_said_at_once(run: Exec, tmp_path: Path) -> None:
     assert "is a notebook; run it with: matexapps run study.ipynb" in run("study.ipynb").stderr
 
 
+@pytest.mark.mpich
 def test_an_error_on_one_rank_ends_all_with_a_status(run: Exec) -> None:
     done = run("program.py", "-n", "2", inside=ON_ONE_RANK)
     assert done.returncode == 1

@@ -67,6 +67,7 @@ def test_fewer_than_one_rank_is_refused(n):
         launch.mpiexec_command(n, [])
 
 
+@pytest.mark.mpich
 @pytest.mark.parametrize("n", [1, 3])
 def test_arguments_reach_every_rank_and_output_comes_back(program, capfd, n):
     module = program(
@@ -78,6 +79,7 @@ def test_arguments_reach_every_rank_and_output_comes_back(program, capfd, n):
     assert lines == [f"rank {rank} of {n} ['a b', '{{}}']" for rank in range(n)]
 
 
+@pytest.mark.mpich
 def test_the_exit_status_comes_back_with_the_ranks_own_words_alone(program, capsys):
     # One rank speaks: mpiexec may end the other before its words are out.
     module = program(
@@ -88,6 +90,7 @@ def test_the_exit_status_comes_back_with_the_ranks_own_words_alone(program, caps
     assert capsys.readouterr().err == "no data: µ\n"
 
 
+@pytest.mark.mpich
 def test_ranks_start_again_after_a_death_a_bounded_number_of_times(program, tmp_path, capsys):
     module = program(
         "import os, pathlib, signal, sys\nfrom mpi4py import MPI\n"
@@ -106,6 +109,7 @@ def test_ranks_start_again_after_a_death_a_bounded_number_of_times(program, tmp_
     assert (tmp_path / "starts").read_text() == "xx"
 
 
+@pytest.mark.mpich
 def test_interrupt_stops_every_rank(program, tmp_path):
     module = program(
         "import os, pathlib, time\n"

@@ -36,6 +36,7 @@ def only_failure(findings):
     return failure
 
 
+@pytest.mark.open_mpi
 def test_all_is_well_here():
     findings = preflight.check(2)
     assert [finding.name for finding in findings] == [
@@ -84,6 +85,7 @@ def without(*names: str) -> dict[str, str]:
     return {name: value for name, value in variables.items() if name not in names}
 
 
+@pytest.mark.open_mpi
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused")
 def test_root_without_leave():
     environment = without("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM")
@@ -92,6 +94,7 @@ def test_root_without_leave():
     assert "OMPI_ALLOW_RUN_AS_ROOT=1" in failure.cure
 
 
+@pytest.mark.open_mpi
 def test_too_few_slots():
     environment = without("PRTE_MCA_rmaps_default_mapping_policy")
     failure = preflight.trial(len(os.sched_getaffinity(0)) + 40, environment)

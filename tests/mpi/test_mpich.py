@@ -1,0 +1,128 @@
+"""What is other with MPICH: one death ends all ranks, so they start again from a checkpoint."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import rank_functions
+
+from matexapps.cluster.cluster import Cluster
+from matexapps.comm import launch
+from matexapps.errors import ClusterError
+
+pytestmark = [
+    pytest.mark.mpich,
+    pytest.mark.skipif(
+        "HYDRA" not in launch._version_text(launch.find_mpiexec()),
+        reason="needs MPICH: make test-mpich",
+    ),
+]
+
+# The first time, a rank dies in the middle of training.
+TRAINING = """
+import json, os, signal, sys
+import numpy as np
+import torch
+from torch import nn
+import matexapps as mx
+
+folder, mortal = sys.argv[1:]
+
+class Death(mx.Callback):
+    def on_step_end(self, trainer):
+        begun = os.path.join(folder, "begun")
+        if trainer.position.epoch == 2 and mortal == str(comm.rank) and not os.path.exists(begun):
+            open(begun, "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+comm = mx.open_world()
+torch.manual_seed(0)
+net = nn.Sequential(mx.Standardize(8), nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
+features = np.random.default_rng(0).normal(size=(301, 8)).astype(np.float32)
+label = (features[:, 0] + features[:, 1] > 0).astype(np.float32)
+trainer = mx.Trainer(
+    net,
+    batch_size=64,
+    callbacks=[mx.Checkpointing(folder), Death()],
+    recovery="checkpoint",
+    comm=comm,
+    device="cpu",
+)
+history = trainer.fit(mx.DataSet.from_arrays(features, label), 4)
+if comm.rank == 0:
+    print(json.dumps([row["loss"] for row in history.rows]), flush=True)
+"""
+
+EARLY = """
+import os, signal
+if os.environ["PMI_RANK"] == "1":
+    os.kill(os.getpid(), signal.SIGKILL)
+from mpi4py import MPI
+"""
+
+
+def started(script, *args, n=2, restarts=0):
+    """Start a script on ranks as commands do, and return exit status, output and errors."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c"),
+            "import sys\nfrom matexapps.comm.launch import run_on_ranks\n"
+            f"sys.exit(run_on_ranks('script', sys.argv[1:], {n}, restarts={restarts}))",
+            *map(str, args),
+        ],
+        env={**os.environ, "PYTHONPATH": str(script.parent), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def script(tmp_path):
+    return tmp_path / "script.py"
+
+
+def test_after_a_death_ranks_start_again_from_the_last_checkpoint(script, tmp_path):
+    script.write_text(TRAINING)
+    status, whole, said = started(script, tmp_path / "whole", "nobody", n=1)
+    assert status == 0, said
+    (tmp_path / "disturbed").mkdir()
+    status, disturbed, said = started(script, tmp_path / "disturbed", 1, restarts=1)
+    assert status == 0, said
+    who, again = [line for line in said.splitlines() if "rank" in line]
+    assert who.startswith("rank 1 on ")
+    assert who.endswith("was ended by signal 9 (Killed)")
+    assert again == "a rank died; all start again in 1 s (restart 1 of 1)"
+    expected = json.loads(whole.splitlines()[-1])
+    assert json.loads(disturbed.splitlines()[-1]) == pytest.approx(expected, rel=1e-5)
+    assert len(expected) == 4
+
+
+def test_a_death_before_mpi_starts_frees_the_others(script):
+    script.write_text(EARLY)
+    status, _, said = started(script)
+    assert status == 128 + 9
+    assert said.startswith("rank 1 on ")
+    assert said.count("\n") == 1
+
+
+def test_behind_a_notebook_a_death_is_named_and_new_ranks_come():
+    with Cluster(2) as cluster:
+        before = cluster.run(os.getpid)
+        with pytest.raises(ClusterError, match=r"rank 1 on .*was ended by signal 9 \(SIGKILL: "):
+            cluster.run(rank_functions.die_on, 1)
+        assert set(cluster.run(os.getpid)).isdisjoint(before)
+
+
+def test_shrink_is_refused_in_one_sentence_before_anything_starts():
+    command = [sys.executable, "-m", "matexapps.cli", "train", "higgs", "-n", "2"]
+    done = subprocess.run([*command, "--recovery", "shrink"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert f"but {launch.find_mpiexec()} is of MPICH; choose recovery='checkpoint'" in done.stderr
