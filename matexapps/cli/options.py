@@ -42,7 +42,7 @@ def on_ranks(module: str, settings: dict[str, Any], n: int) -> None:
         module,
         [json.dumps(settings)],
         n,
-        outlive=recovery in (None, "shrink"),
+        outlive=recovery in (None, "shrink", "reinit"),
         restarts=RESTARTS if recovery == "checkpoint" else 0,
     )
     if status:

@@ -51,7 +51,8 @@ def train_higgs(
         str | None,
         typer.Option(
             help="When ranks die: shrink (the others go on; the default where MPI can do it), "
-            f"checkpoint (all start again, up to {RESTARTS} times), or abort."
+            "reinit (new ranks take their place, and all go on from memory), "
+            f"checkpoint (all start again from files, up to {RESTARTS} times), or abort."
         ),
     ] = None,
     checkpoints: Annotated[

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from matexapps.errors import RankLost
 
 # A launcher that was asked for fault tolerance tells the ranks so.
 _SWITCH = "OMPI_MCA_mpi_ft_enable"
+# What a rank that was started in place of a lost one finds on its command line, after -X.
+_REPLACEMENT = "matexapps_replacement"
 _LONGEST_START_S = 300
 if os.environ.get(_SWITCH):
     # Where ranks are gone, MPI_Finalize may wait for them for ever, unless told not to wait.
@@ -30,6 +33,12 @@ if os.environ.get(_SWITCH):
     signal.alarm(_LONGEST_START_S)
 
 from mpi4py import MPI  # noqa: E402
+
+# Not the world that matexapps.comm.interruptible may put in its place.
+_first = MPI.COMM_WORLD
+if _REPLACEMENT in sys._xoptions:
+    _first = MPI.Comm.Get_parent().Merge(high=True)
+    _first.Set_errhandler(MPI.ERRORS_RETURN)
 
 if os.environ.get(_SWITCH):
     signal.alarm(0)
@@ -71,12 +80,15 @@ class Base:
         Empty until the first communicator was opened.
     roll : MPI.Intracomm or None
         Carries calls of the roll and answers, and nothing else.
+    generation : int
+        How often ranks have been started in place of lost ones.
     """
 
     def __init__(self, comm: MPI.Intracomm) -> None:
         self.comm = comm
         self.members: list[Member] = []
         self.roll: MPI.Intracomm | None = None
+        self.generation = 0
 
     @property
     def revoked(self) -> bool:
@@ -135,8 +147,6 @@ def fault_tolerant() -> bool:
     return os.environ.get(_SWITCH, "").lower() in ("1", "true", "yes")
 
 
-# Not the world that matexapps.comm.interruptible may put in its place.
-_first = MPI.COMM_WORLD
 _base = Base(_first)
 
 
@@ -180,5 +190,29 @@ def shrink(waiting: Waiting) -> list[Member]:
     kept = old.comm.group.Translate_ranks(numbers, shrunk.group)
     lost = [rank for rank, now in zip(numbers, kept, strict=True) if now == MPI.UNDEFINED]
     _base = Base(shrunk)
+    _base.generation = old.generation
     known = old.members or [Member(rank, "an unknown host", 0) for rank in numbers]
     return [known[rank] for rank in lost]
+
+
+def replace(count: int) -> None:
+    """Start ranks in place of ``count`` lost ones, with this rank's command line. Collective.
+
+    They come after the others, and begin the program from its first line.
+
+    Raises
+    ------
+    RankLost
+        If another one dies meanwhile.
+    """
+    global _base
+    arguments = [argument for argument in sys.orig_argv[1:] if argument != f"-X{_REPLACEMENT}"]
+    try:
+        new = _base.comm.Spawn(sys.executable, [f"-X{_REPLACEMENT}", *arguments], maxprocs=count)
+        merged = new.Merge(high=False)
+    except MPI.Exception as error:
+        raise RankLost("a rank was lost while others were started anew") from error
+    merged.Set_errhandler(MPI.ERRORS_RETURN)
+    generation = _base.generation + 1
+    _base = Base(merged)
+    _base.generation = generation

@@ -52,6 +52,7 @@ class MpiCommunicator(Communicator):
         self._all: list[MPI.Intracomm] = []
         if opened:
             self._open()
+            self.renewals = self._base.generation
         else:
             self._stand_in()
 
@@ -86,15 +87,17 @@ class MpiCommunicator(Communicator):
 
     def _introduce(self) -> None:
         """Learn who the others are, and which of them share this rank's memory."""
-        me = (self.hostname, _memory_namespace()), os.getpid(), self._base.roll is None
+        known = self._base.roll is None, self._base.generation
+        me = (self.hostname, _memory_namespace()), os.getpid(), *known
         everybody = [pickle.loads(packed) for packed in self._all_gather(_pack(me))]
+        self._base.generation = max(generation for *_, generation in everybody)
         here = [rank for rank, (place, *_) in enumerate(everybody) if place == me[0]]
         self.local_rank, self.local_size = here.index(self.rank), len(here)
         if self.local_size > (os.cpu_count() or 1):
             self._waiting.yield_at_once()
-        if fault_tolerant() and any(unknown for *_, unknown in everybody):
+        if fault_tolerant() and any(unknown for *_, unknown, _ in everybody):
             self._base.members = [
-                Member(rank, host, pid) for rank, ((host, _), pid, _) in enumerate(everybody)
+                Member(rank, host, pid) for rank, ((host, _), pid, *_) in enumerate(everybody)
             ]
             self._base.roll = self._waiting.duplicate(self._base.comm)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from matexapps.comm.communicator import Communicator
+from matexapps.comm.restarts import restarts
 from matexapps.comm.world import go_on_without_the_lost, prepared_for_losses
 from matexapps.errors import RankLost
 
@@ -47,6 +48,11 @@ def survive(comm: Communicator, work: Callable[[Loss | None], T]) -> T:
         Takes what was lost since it was last called, None at first. It must be fit to be begun
         anew after it was broken off by a RankLost in any of its collectives.
 
+    Raises
+    ------
+    RankLost
+        Where a loss makes all ranks start again: see :mod:`matexapps.comm.reinit`.
+
     Returns
     -------
     What ``work`` returns.
@@ -61,5 +67,7 @@ def survive(comm: Communicator, work: Callable[[Loss | None], T]) -> T:
                     comm.agree_that_all_is_well()
                 return result
             except RankLost:
+                if restarts():
+                    raise
                 lost = go_on_without_the_lost(comm.timeout_s)
                 loss = Loss(tuple((member.rank, member.host) for member in lost), before)

@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from matexapps.comm.communicator import Communicator
+from matexapps.comm.restarts import restarts
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import RankLost
 from matexapps.progress import report
@@ -78,6 +79,8 @@ def _open_with_those_left(timeout_s: float, check: bool) -> MpiCommunicator:
                 world.agree_that_all_is_well()
                 return world
             except RankLost:
+                if restarts():
+                    raise
                 go_on_without_the_lost(timeout_s)
 
 
@@ -177,6 +180,42 @@ def come_together() -> tuple[int, int]:
     """
     with open_world(_RENEWAL_TIMEOUT_S, check=False) as comm:
         return comm.rank, comm.world_size
+
+
+def replace_the_lost(timeout_s: float) -> tuple[list[Member], int]:
+    """Start ranks in place of those that are gone. Collective over those that are left.
+
+    All communicators are given up. The new ranks run the program from its first line, and come
+    after the others.
+
+    Parameters
+    ----------
+    timeout_s : float
+        The longest that the others may take to notice.
+
+    Returns
+    -------
+    list of Member
+        Who was lost, by the numbers they had.
+    int
+        How many ranks there were, and are again.
+    """
+    global _numbers
+    from matexapps.comm.base import base, replace, shrink, started_with
+    from matexapps.comm.waiting import Waiting
+
+    lost: list[Member] = []
+    for world in list(_worlds.values()):
+        world.revoke()
+    _worlds.clear()
+    _numbers = itertools.count()
+    while True:
+        try:
+            lost += shrink(Waiting(timeout_s, base(), after_loss=True))
+            replace(started_with() - base().comm.size)
+        except RankLost:
+            continue
+        return lost, started_with()
 
 
 def go_on_without_the_lost(timeout_s: float) -> list[Member]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from matexapps.comm.communicator import Communicator
+from matexapps.comm.restarts import restarts
 from matexapps.comm.survival import Loss
 from matexapps.data.dataset import DataSet
 from matexapps.data.partition import share
@@ -16,7 +17,7 @@ from matexapps.errors import TrainingError, did_you_mean
 from matexapps.train.callbacks import Callback, Checkpointing
 from matexapps.train.training import Training
 
-RecoveryName = Literal["shrink", "checkpoint", "abort"]
+RecoveryName = Literal["shrink", "reinit", "checkpoint", "abort"]
 
 
 class Stage(IntEnum):
@@ -41,6 +42,8 @@ class Fit:
     stage : Stage
     losses : list of Loss
         Those that are not in the history yet.
+    kept : dict or None
+        The state that this rank kept when all started again.
     """
 
     data: DataSet
@@ -49,6 +52,7 @@ class Fit:
     interrupted: bool
     stage: Stage = Stage.CALLED
     losses: list[Loss] = field(default_factory=list)
+    kept: dict[str, Any] | None = None
 
 
 def choose_recovery(
@@ -69,9 +73,21 @@ def choose_recovery(
     TrainingError
         If it is unknown, or not to be had here.
     """
+    if restarts() and name in (None, "reinit"):
+        return "reinit"
     if name is None:
         return "shrink" if comm.outlives_ranks else "abort"
     known = known_recovery(name)
+    if known == "reinit":
+        raise TrainingError(
+            "recovery='reinit' starts all ranks again from an entry: give your main function to "
+            "mx.reinit(main), or use `matexapps train` or a notebook's cluster.fit"
+        )
+    if known == "shrink" and restarts():
+        raise TrainingError(
+            "recovery='shrink' cannot be had inside mx.reinit, which starts all ranks again; leave "
+            "recovery= out, or call the function without mx.reinit"
+        )
     if known == "shrink" and comm.world_size > 1 and not comm.outlives_ranks:
         raise TrainingError(
             "recovery='shrink' needs ranks that outlive the death of one, as Open MPI 5 lets them "
@@ -113,13 +129,35 @@ def event_of(loss: Loss, world_size: int, when: str) -> dict[str, Any]:
     dict
         ``event``, a sentence; ``lost``, the numbers of the ranks; ``ranks`` that go on.
     """
-    who = " and ".join(f"rank {rank} on {host}" for rank, host in loss.ranks)
     go_on = "1 rank goes on" if world_size == 1 else f"{world_size} ranks go on"
-    return {
-        "event": f"{who} lost {when}; {go_on}",
-        "lost": [rank for rank, _ in loss.ranks],
-        "ranks": world_size,
-    }
+    return _event(loss, f"{_who(loss)} lost {when}; {go_on}", world_size)
+
+
+def _who(loss: Loss) -> str:
+    return " and ".join(f"rank {rank} on {host}" for rank, host in loss.ranks)
+
+
+def _event(loss: Loss, sentence: str, world_size: int) -> dict[str, Any]:
+    return {"event": sentence, "lost": [rank for rank, _ in loss.ranks], "ranks": world_size}
+
+
+def event_of_restart(loss: Loss, trainer: Training) -> dict[str, Any]:
+    """Return a loss after which all ranks started again, as the history keeps it.
+
+    Parameters
+    ----------
+    loss : Loss
+    trainer : Training
+        Already at the step at which it goes on.
+
+    Returns
+    -------
+    dict
+        As for :func:`event_of`, and ``epoch`` and ``step`` under way, from 1.
+    """
+    epoch, step, n = trainer.position.epoch + 1, trainer.position.step + 1, trainer.comm.world_size
+    sentence = f"{_who(loss)} lost; {n} ranks start again from epoch {epoch}, step {step}"
+    return {**_event(loss, sentence, n), "epoch": epoch, "step": step}
 
 
 def event_in_step(loss: Loss, trainer: Training, rows: int) -> dict[str, Any]:

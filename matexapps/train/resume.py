@@ -87,18 +87,47 @@ def synchronise(trainer: Training, fit: Fit) -> None:
     if trainer.comm.rank == furthest:
         try:
             trainer.position.settle()
-            state = {**_state(trainer), "at": trainer.position, "stop": trainer.stop}
+            state = {
+                **_state(trainer),
+                "at": trainer.position,
+                "stop": trainer.stop,
+                "events": trainer.history.events,
+                "losses": fit.losses,
+            }
         except TrainingError as caught:
             error = caught
     trainer.comm.agree(error)
     state = trainer.comm.broadcast_object(state, furthest)
     _apply(trainer, state)
     trainer.position, trainer.stop = state["at"], state["stop"]
+    trainer.history.events[:] = state["events"]
+    fit.losses[:] = state["losses"]
     fit.stage = everybody[furthest][0]
     if mine == everybody[furthest] and trainer.random_before_step is not None:
         # The step that was broken off here is taken again.
         set_random_state(trainer.random_before_step)
     trainer.random_before_step = None
+
+
+def kept_state(trainer: Training, fit: Fit) -> dict[str, Any]:
+    """Return what this rank keeps in memory of a fit that was broken off. Not collective."""
+    return {
+        **_state(trainer),
+        "at": trainer.position,
+        "stop": trainer.stop,
+        "events": trainer.history.events,
+        "stage": fit.stage,
+        "random": trainer.random_before_step or random_state(),
+    }
+
+
+def take_back(trainer: Training, fit: Fit, state: dict[str, Any]) -> None:
+    """Bring a new trainer to a state that this rank kept. Not collective."""
+    _apply(trainer, state)
+    trainer.position, trainer.stop = state["at"], state["stop"]
+    trainer.history.events[:] = state["events"]
+    trainer.random_before_step = state["random"]
+    fit.stage = state["stage"]
 
 
 def _state(trainer: Training) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from matexapps.data.matex_names import Part
 from matexapps.devices import choose_device
 from matexapps.errors import TrainingError
 from matexapps.progress import report
+from matexapps.train import memory
 from matexapps.train.callbacks import Callback, Checkpointing
 from matexapps.train.evaluation import evaluate, predict
 from matexapps.train.gradients import GradientAverage, global_gradient, gradient_average
@@ -33,14 +34,21 @@ from matexapps.train.own_sharing import shares_rows
 from matexapps.train.pace import Pace
 from matexapps.train.position import Position
 from matexapps.train.precision import Precision, PrecisionName
-from matexapps.train.recovery import Fit, Stage, choose_recovery, event_in_step, event_of
+from matexapps.train.recovery import (
+    Fit,
+    Stage,
+    choose_recovery,
+    event_in_step,
+    event_of,
+    event_of_restart,
+)
 from matexapps.train.replicas import (
     check_replicas,
     refuse_what_cannot_be_shared,
     seed_rank,
     share_initial_weights,
 )
-from matexapps.train.resume import random_state, restore, synchronise, take_snapshot
+from matexapps.train.resume import random_state, restore, synchronise, take_back, take_snapshot
 from matexapps.train.standardize import fit_standardize
 from matexapps.train.training import RandomState
 from matexapps.train.whereabouts import Whereabouts, add_place, ids_of_step, shown
@@ -94,12 +102,13 @@ class Trainer:
     device : {"auto", "cpu", "cuda"}
     comm : Communicator or None
         The ranks to train on; default: all of them.
-    recovery : {"shrink", "checkpoint", "abort"} or None
+    recovery : {"shrink", "reinit", "checkpoint", "abort"} or None
         What is done when ranks die. ``"shrink"``: those that are left share out the rows and go on
-        from the step under way. ``"checkpoint"``: the job ends, and ``fit`` in the job that is
-        started next goes on from the newest checkpoint of its ``Checkpointing``; `matexapps train`
-        starts it by itself. ``"abort"``: training ends. Default: shrink, where MPI lets ranks
-        outlive others.
+        from the step under way. ``"reinit"``: others are started in place of the lost, and all
+        begin again and go on from that step; inside :func:`matexapps.reinit`. ``"checkpoint"``:
+        the job ends, and ``fit`` in the job that is started next goes on from the newest
+        checkpoint of its ``Checkpointing``; `matexapps train` starts it by itself. ``"abort"``:
+        training ends. Default: shrink, where MPI lets ranks outlive others.
 
     Raises
     ------
@@ -192,6 +201,9 @@ class Trainer:
         if resume is None and self.recovery == "checkpoint":
             resume = next(c.folder for c in self.callbacks if isinstance(c, Checkpointing))
         under_way = Fit(data, epochs, resume, interrupted)
+        if self.recovery == "reinit":
+            under_way.kept = memory.begin(self, under_way)
+            under_way.interrupted |= self.comm.renewals > 0
         try:
             self._survive(lambda loss: self._fit(under_way, loss))
         except BaseException as error:
@@ -205,6 +217,8 @@ class Trainer:
             fit.losses.append(loss)
         data = fit.data.load(self.comm)
         self._prepare(data, fit.epochs)
+        if fit.kept is not None:
+            take_back(self, fit, fit.kept)
         if fit.interrupted or loss is not None:
             synchronise(self, fit)
         else:
@@ -213,11 +227,16 @@ class Trainer:
             restore(self, fit.resume)
         fit.stage = max(fit.stage, Stage.RESTORED)
         for loss in fit.losses:
-            self._tell(event_in_step(loss, self, len(data.train)))
+            restart = self.recovery == "reinit"
+            rows = len(data.train)
+            self._tell(event_of_restart(loss, self) if restart else event_in_step(loss, self, rows))
         fit.losses.clear()
         if fit.stage < Stage.BEGUN:
             self.stop = False
             self.position.reach("on_fit_start")
+        elif self.recovery == "reinit":
+            for callback in self.callbacks:
+                callback.on_fit_start(self)
         fit.stage = Stage.BEGUN
         average = gradient_average(self.comm, self.parameters, self.rank_device)
         self._run(data, fit.epochs, average)
@@ -225,7 +244,7 @@ class Trainer:
             average.close()
 
     def _survive(self, work: Callable[[Loss | None], T]) -> T:
-        if self.recovery == "shrink":
+        if self.recovery in ("shrink", "reinit"):
             return survive(self.comm, work)
         return work(None)
 

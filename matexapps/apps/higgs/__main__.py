@@ -19,6 +19,7 @@ from matexapps.comm.single import SingleProcess
 from matexapps.comm.survival import survive
 from matexapps.comm.world import open_world
 from matexapps.errors import MatexError
+from matexapps.train.memory import reinit
 
 
 def as_table(summary: dict[str, Any]) -> str:
@@ -75,13 +76,19 @@ def main(arguments: list[str]) -> int:
         return 2
     show_json = settings.pop("json", True)
     comm: Communicator = SingleProcess()
-    try:
-        with progress.reporting_to(_print_news), open_world(LONGEST_WAIT_S) as comm:
+
+    def train() -> dict[str, Any]:
+        nonlocal comm
+        with open_world(LONGEST_WAIT_S) as comm:
             ExperimentSettings.from_dict(settings)  # an error in them comes before anything else
             placed = devices.summary(survive(comm, lambda _: devices.describe(comm)))
             if comm.rank == 0:
                 print(placed, file=sys.stderr, flush=True)
-            summary = run(settings, comm)
+            return run(settings, comm)
+
+    try:
+        with progress.reporting_to(_print_news):
+            summary = reinit(train) if settings.get("recovery") == "reinit" else train()
     except MatexError as error:
         if comm.rank == 0:
             print(f"{type(error).__name__}: {error}", file=sys.stderr)

@@ -1,0 +1,46 @@
+"""Starting again in place: after a loss all ranks run an entry anew, with new ranks for the lost.
+
+This is Reinit (Laguna et al., "Evaluating and extending user-level fault tolerance in MPI
+applications", IJHPCA 30(3), 2016), with MPI_Comm_spawn for the runtime's part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from matexapps.comm.restarts import restarting
+from matexapps.comm.survival import Loss
+from matexapps.comm.world import open_world, replace_the_lost
+from matexapps.errors import RankLost
+
+T = TypeVar("T")
+
+
+def run_again_after_losses(
+    entry: Callable[[], T], timeout_s: float, before_restart: Callable[[Loss], object]
+) -> T:
+    """Run ``entry`` on all ranks, and again on all when some are lost. Collective.
+
+    Parameters
+    ----------
+    entry : callable
+        What the program does, from the opening of its communicators on.
+    timeout_s : float
+        The longest that ranks may take to notice a loss, in seconds.
+    before_restart : callable
+        Is told of each loss on the ranks that are left.
+
+    Returns
+    -------
+    What ``entry`` returns.
+    """
+    with restarting():
+        while True:
+            try:
+                result = entry()
+                open_world(timeout_s).close()
+                return result
+            except RankLost:
+                lost, size = replace_the_lost(timeout_s)
+                before_restart(Loss(tuple((member.rank, member.host) for member in lost), size))

@@ -1,0 +1,75 @@
+"""What trainings leave in memory for a restart in place: see :func:`reinit`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from matexapps.comm.reinit import run_again_after_losses
+from matexapps.comm.survival import Loss
+from matexapps.train.recovery import Fit
+from matexapps.train.resume import kept_state
+from matexapps.train.training import Training
+
+T = TypeVar("T")
+
+_LONGEST_WAIT_S = 86_400.0
+
+# By the order in which they were begun, which is the same in each run of the entry.
+_kept: list[dict[str, Any]] = []
+_begun: list[tuple[Training, Fit]] = []
+_losses: list[Loss] = []
+
+
+def reinit(main: Callable[[], T]) -> T:
+    """Run ``main`` on all ranks; when ranks die, start others and run it again on all of them.
+
+    Each fit in it that had begun goes on from the last step that any of the ranks that are left
+    has finished, which is kept in memory. What ``main`` does outside of fits is done again. Open
+    communicators inside ``main``.
+
+    Parameters
+    ----------
+    main : callable
+        Takes nothing. It must begin the same fits in the same order each time, and the program
+        must come to it by itself when it is started once more.
+
+    Returns
+    -------
+    What ``main`` returns.
+
+    Examples
+    --------
+    >>> import matexapps as mx
+    >>> mx.reinit(lambda: print(mx.open_world().world_size))
+    1
+    """
+    try:
+        return run_again_after_losses(main, _LONGEST_WAIT_S, keep)
+    finally:
+        forget()
+
+
+def keep(loss: Loss) -> None:
+    """Keep the states of the fits that have begun, before all ranks start again."""
+    states = [kept_state(trainer, fit) for trainer, fit in _begun]
+    _kept[: len(states)] = states
+    _begun.clear()
+    _losses.append(loss)
+
+
+def forget() -> None:
+    """Keep nothing any more."""
+    for of in (_kept, _begun, _losses):
+        of.clear()
+
+
+def begin(trainer: Training, fit: Fit) -> dict[str, Any] | None:
+    """Note that a fit begins; return the state that it had before ranks started again."""
+    number = len(_begun)
+    _begun.append((trainer, fit))
+    if number >= len(_kept) - 1:
+        # The fit that was under way, or the next one, tells of it.
+        fit.losses += _losses
+        _losses.clear()
+    return _kept[number] if number < len(_kept) else None
