@@ -6,7 +6,7 @@ A message says what went wrong, the value that was met, and what to do about it.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class MatexError(Exception):
@@ -51,6 +51,21 @@ class CheckpointError(MatexError):
 
 class ClusterError(MatexError):
     """The engines behind a notebook cannot be started, reached or used."""
+
+
+class RanksDied(ClusterError):
+    """Ranks of a cluster have died, and their work with them.
+
+    Parameters
+    ----------
+    message : str
+    ranks : sequence of int, optional
+        Which, where others are left.
+    """
+
+    def __init__(self, message: str, ranks: Sequence[int] = ()) -> None:
+        super().__init__(message)
+        self.ranks = list(ranks)
 
 
 class BatchError(MatexError):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
+import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -22,9 +24,11 @@ from matexapps.cluster.results import FitResult
 from matexapps.cluster.status import status
 from matexapps.engine import cells
 from matexapps.engine.rank_log import log_name
-from matexapps.errors import ClusterError
+from matexapps.errors import ClusterError, RanksDied
 
 RANKS = "MATEXAPPS_RANKS"
+_RESTARTING = ("reinit", "checkpoint")
+_MOST_RESTARTS = 3
 
 
 class Cluster:
@@ -152,19 +156,21 @@ class Cluster:
         wanted = self._wanted if n is None else n
         if not isinstance(wanted, int) or wanted < engines.n:
             raise ClusterError(f"there are {engines.n} ranks, which cannot grow to {wanted!r}")
-        if wanted == engines.n:
-            return self
-        legacy, more = Legacy.of(engines), self._started(wanted)
+        if wanted > engines.n:
+            print(self._replace(engines, wanted), file=sys.stderr)
+        return self
+
+    def _replace(self, engines: Engines, n: int) -> str:
+        legacy, new = Legacy.of(engines), self._started(n)
         try:
-            told = legacy.leave_to(more)
+            told = legacy.leave_to(new)
         except BaseException:
-            more.stop()
+            new.stop()
             raise
         self.stop()
-        self._wanted = wanted
-        self._adopt(more)
-        print(told, file=sys.stderr)
-        return self
+        self._wanted = n
+        self._adopt(new)
+        return told
 
     def status(self) -> pd.DataFrame:
         """Return a row for each rank: host, pid, device, threads, memory in GiB, what it runs."""
@@ -282,7 +288,10 @@ class Cluster:
             As for :class:`matexapps.Trainer`: ``loss``, ``optimizer``, ``batch_size`` (of all ranks
             together), ``metrics``, ``callbacks``, ``seed`` and so on. With
             ``callbacks=[Checkpointing(folder)]`` and ``resume=folder``, the same cell run again
-            after a crash, or a Stop, goes on from the last checkpoint.
+            after a crash, or a Stop, goes on from the last checkpoint. With ``recovery="reinit"``
+            or ``"checkpoint"`` new ranks are started when some die, and the fit is begun again, up
+            to 3 times: from the state in the memory of the ranks that are left, or from the newest
+            checkpoint.
 
         Raises
         ------
@@ -290,9 +299,33 @@ class Cluster:
             As for :meth:`run`.
         """
         session = "matexapps.train.session:fit"
-        outcome = self.run(session, model, data, epochs=epochs, **trainer_settings)[0]
+        recovery, restarts = trainer_settings.get("recovery"), 0
+        while True:
+            size = self.n
+            try:
+                outcome = self.run(session, model, data, epochs=epochs, **trainer_settings)[0]
+                break
+            except RanksDied as died:
+                if recovery not in _RESTARTING or restarts == _MOST_RESTARTS:
+                    raise
+                restarts += 1
+                self._start_again(recovery, died, size, restarts)
         history = pd.DataFrame(outcome["history"])
         return FitResult(history, outcome["metrics"], outcome["model"], outcome["events"])
+
+    def _start_again(self, recovery: str, died: RanksDied, size: int, number: int) -> None:
+        why, _, _ = str(died).partition("\n")
+        print(f"{why}; all ranks start again (restart {number} of {_MOST_RESTARTS})", flush=True)
+        if recovery == "checkpoint" or not died.ranks:
+            self.stop()
+            time.sleep(2 ** (number - 1))
+            return
+        kept = self._call("reinit", "matexapps.train.memory:hand_over", (), {})
+        self._replace(self._running_engines(), size)
+        lost = [(rank, socket.gethostname()) for rank in died.ranks]
+        for rank in range(size):
+            arguments = kept.get(rank, []), lost, size
+            self._call("reinit", "matexapps.train.memory:take_over", arguments, {}, rank)
 
     def _call(
         self,

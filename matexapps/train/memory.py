@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from matexapps.comm.reinit import run_again_after_losses
@@ -19,6 +19,7 @@ _LONGEST_WAIT_S = 86_400.0
 _kept: list[dict[str, Any]] = []
 _begun: list[tuple[Training, Fit]] = []
 _losses: list[Loss] = []
+_restarted = False
 
 
 def reinit(main: Callable[[], T]) -> T:
@@ -50,26 +51,50 @@ def reinit(main: Callable[[], T]) -> T:
         forget()
 
 
-def keep(loss: Loss) -> None:
+def keep(*losses: Loss) -> None:
     """Keep the states of the fits that have begun, before all ranks start again."""
     states = [kept_state(trainer, fit) for trainer, fit in _begun]
     _kept[: len(states)] = states
     _begun.clear()
-    _losses.append(loss)
+    _losses.extend(losses)
+
+
+def hand_over() -> list[dict[str, Any]]:
+    """Return what this rank keeps, for the process that is started in its place."""
+    return _kept
+
+
+def take_over(kept: list[dict[str, Any]], ranks: Sequence[tuple[int, str]], size: int) -> None:
+    """Keep what an earlier process kept.
+
+    Parameters
+    ----------
+    kept : list of dict
+        What :func:`hand_over` returned there, none for a new rank.
+    ranks, size : sequence of (int, str), int
+        The loss that was the reason, as :class:`~matexapps.comm.survival.Loss` has it.
+    """
+    global _restarted
+    _restarted = True
+    _kept[:] = kept
+    _losses.append(Loss(tuple(ranks), size))
 
 
 def forget() -> None:
     """Keep nothing any more."""
+    global _restarted
+    _restarted = False
     for of in (_kept, _begun, _losses):
         of.clear()
 
 
-def begin(trainer: Training, fit: Fit) -> dict[str, Any] | None:
-    """Note that a fit begins; return the state that it had before ranks started again."""
+def begin(trainer: Training, fit: Fit) -> None:
+    """Note that a fit begins, and give it the state that it had before ranks started again."""
     number = len(_begun)
     _begun.append((trainer, fit))
     if number >= len(_kept) - 1:
         # The fit that was under way, or the next one, tells of it.
         fit.losses += _losses
         _losses.clear()
-    return _kept[number] if number < len(_kept) else None
+    fit.kept = _kept[number] if number < len(_kept) else None
+    fit.interrupted |= _restarted or trainer.comm.renewals > 0

@@ -6,10 +6,13 @@ from typing import Any
 
 from torch import nn
 
+from matexapps.comm.restarts import restarting
 from matexapps.comm.survival import survive
 from matexapps.comm.world import open_world, prepared_for_losses
 from matexapps.data.dataset import DataSet
 from matexapps.devices import describe, summary
+from matexapps.errors import RankLost
+from matexapps.train import memory
 from matexapps.train.trainer import Trainer
 
 
@@ -32,6 +35,21 @@ def fit(model: nn.Module, data: DataSet, epochs: int, **settings: Any) -> dict[s
         them; ``metrics``, the results on the test rows, or on the validation rows where there are
         no test rows; ``model``, trained, on the CPU. None on the other ranks.
     """
+    if settings.get("recovery") != "reinit":
+        return _fit(model, data, epochs, settings)
+    with restarting():
+        try:
+            outcome = _fit(model, data, epochs, settings)
+        except RankLost:
+            memory.keep()
+            raise
+        memory.forget()
+        return outcome
+
+
+def _fit(
+    model: nn.Module, data: DataSet, epochs: int, settings: dict[str, Any]
+) -> dict[str, Any] | None:
     resume = settings.pop("resume", None)
     with prepared_for_losses(), open_world() as comm:
         device = settings.get("device", "auto")

@@ -202,8 +202,7 @@ class Trainer:
             resume = next(c.folder for c in self.callbacks if isinstance(c, Checkpointing))
         under_way = Fit(data, epochs, resume, interrupted)
         if self.recovery == "reinit":
-            under_way.kept = memory.begin(self, under_way)
-            under_way.interrupted |= self.comm.renewals > 0
+            memory.begin(self, under_way)
         try:
             self._survive(lambda loss: self._fit(under_way, loss))
         except BaseException as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import matexapps as mx
@@ -18,10 +19,12 @@ class Dies(mx.Callback):
         The number it has when the fit begins.
     epoch, step : int
         How many are complete then.
+    once : Path, optional
+        A file that says that it is done, for work that starts again.
     """
 
-    def __init__(self, rank: int, epoch: int, step: int) -> None:
-        self._rank, self._place = rank, (epoch, step)
+    def __init__(self, rank: int, epoch: int, step: int, once: Path | None = None) -> None:
+        self._rank, self._place, self._once = rank, (epoch, step), once
         self._born = -1
 
     def on_fit_start(self, trainer: Any) -> None:
@@ -29,5 +32,8 @@ class Dies(mx.Callback):
 
     def on_step_end(self, trainer: Any) -> None:
         place = trainer.position.epoch, trainer.position.step
-        if self._born == self._rank and place == self._place:
+        done = self._once is not None and self._once.exists()
+        if self._born == self._rank and place == self._place and not done:
+            if self._once is not None:
+                self._once.touch()
             os.kill(os.getpid(), signal.SIGKILL)

@@ -128,3 +128,23 @@ def test_the_lost_are_replaced_and_the_model_lives(nothing_left, capsys):
         np.testing.assert_allclose([row[2] for row in values], [losses] * 3, rtol=1e-5)
         with pytest.raises(ClusterError, match="cannot grow to 2"):
             cluster.grow(2)
+
+
+@pytest.mark.parametrize("recovery", ["reinit", "checkpoint"])
+def test_all_start_again_with_new_ranks(nothing_left, tmp_path, capsys, recovery):
+    network, data, settings = training([])
+    epochs = settings.pop("epochs")
+    alone = mx.Trainer(network, **settings).fit(data, epochs).frame
+    with Cluster(3) as cluster:
+        first = cluster.run(os.getpid)
+        once = tmp_path / "died"
+        dying = [Dies(1, epoch=1, step=2, once=once), mx.Checkpointing(tmp_path / "checkpoints")]
+        network, data, settings = training(dying)
+        result = cluster.fit(network, data, **settings, recovery=recovery)
+        columns = ["loss", "validation_loss", "accuracy"]
+        np.testing.assert_allclose(result.history[columns], alone[columns], rtol=1e-5)
+        assert f"rank 1 on {HOST} was ended by signal 9" in capsys.readouterr().out
+        said = [event["event"] for event in result.events]
+        if recovery == "reinit":
+            assert said == [f"rank 1 on {HOST} lost; 3 ranks start again from epoch 2, step 3"]
+        assert len(set(cluster.run(os.getpid)) - set(first)) == 3

@@ -25,7 +25,7 @@ from matexapps.cluster.output.rich import show_rich
 from matexapps.cluster.ranks.engines import Engines
 from matexapps.cluster.view.progress_view import HEADLESS, MergedProgress, view_for_here
 from matexapps.engine import calls
-from matexapps.errors import ClusterError
+from matexapps.errors import ClusterError, RanksDied
 
 _LOOK_EVERY_S = 0.02
 _LOOK_AT_MEMORY_S = 1.0
@@ -136,7 +136,7 @@ class Call:
         died = self._engines.gather()
         failures = self._failures()
         if died and not self._losses.survived and not any(_is_cause(f) for f in failures):
-            raise ClusterError("\n".join([*died.values(), self._engines.left]))
+            raise RanksDied("\n".join([*died.values(), self._engines.left]), sorted(died))
         if failures:
             if story := others_story(failures):
                 after_the_cell(partial(Folded().show, "What the other ranks were doing", story))

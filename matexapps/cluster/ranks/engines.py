@@ -31,7 +31,7 @@ from matexapps.comm import preflight
 from matexapps.comm.launch import mpi_environment, mpiexec_command
 from matexapps.engine import calls
 from matexapps.engine.rank_log import STACKS_SIGNAL, stacks_name
-from matexapps.errors import ClusterError
+from matexapps.errors import ClusterError, RanksDied
 
 CHECK_COLLECTIVES = "MATEXAPPS_CHECK_COLLECTIVES"
 HANG_AFTER = "MATEXAPPS_HANG_AFTER_S"
@@ -241,7 +241,7 @@ class Engines:
         why = deaths.explain(name, status, self.run_folder, self._circumstances)
         if name == "engines" and self._deaths:
             why = self._why_it_began()
-        raise ClusterError(f"{why}\n{_NEW_RANKS}")
+        raise RanksDied(f"{why}\n{_NEW_RANKS}")
 
     def dead(self) -> list[int]:
         """Return the ranks that have died since the others were gathered last."""
