@@ -36,8 +36,8 @@ def on_ranks(module: str, settings: dict[str, Any], n: int) -> None:
     from matexapps.comm.launch import require_outliving, run_on_ranks
 
     recovery = settings.get("recovery")
-    if recovery == "shrink" and n > 1:
-        require_outliving()
+    if recovery in ("shrink", "reinit") and n > 1:
+        require_outliving(recovery)
     status = run_on_ranks(
         module,
         [json.dumps(settings)],

