@@ -14,8 +14,8 @@ from rdkit import Chem, rdBase
 from matexapps.apps.molecules.records import Records, Target, chosen_column, numbers
 from matexapps.errors import DataError
 
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
-_LISTS = (".smi", ".smiles")
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+LISTS = (".smi", ".smiles")
 _USUAL_NAMES = ("smiles", "canonical_smiles", "isosmiles", "structure")
 _STRUCTURE = "structure"
 
@@ -48,11 +48,11 @@ def read_records(
         If the file cannot be read, a column is missing, or a cell of a target is no number.
     """
     path = Path(path)
-    kind = _kind(path)
+    kind = file_kind(path)
     table = _sdf(path) if kind == ".sdf" else _table(path, kind)
     names = [str(name) for name in table.columns]
     table.columns = pd.Index(names)
-    smiles = _STRUCTURE if kind == ".sdf" else _smiles_column(smiles_columns, names, str(path))
+    smiles = _STRUCTURE if kind == ".sdf" else smiles_column(smiles_columns, names, str(path))
     if target_columns is None:
         others = [name for name in names if name not in (smiles, part_column)]
         chosen = [name for name in others if _is_target(name, table[name])]
@@ -83,9 +83,16 @@ def first_word(line: str) -> str:
     return next(iter(line.split()), "")
 
 
-def _kind(path: Path) -> str:
+def file_kind(path: Path) -> str:
+    """Return the ending that says what the file holds, without that of compression.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or molecules are not read from its kind.
+    """
     ending = path.suffixes[-2] if path.suffix == ".gz" and len(path.suffixes) > 1 else path.suffix
-    if ending.lower() not in (*_SEPARATORS, *_LISTS, ".sdf", ".parquet"):
+    if ending.lower() not in (*SEPARATORS, *LISTS, ".sdf", ".parquet"):
         raise DataError(
             f"{path}: molecules are read from .csv, .tsv, .smi, .parquet and .sdf files, not from "
             f"{ending or 'a file without an ending'!r}"
@@ -99,11 +106,11 @@ def _table(path: Path, kind: str) -> pd.DataFrame:
     try:
         if kind == ".parquet":
             return pd.read_parquet(path)
-        if kind in _LISTS:
+        if kind in LISTS:
             with open_text(path) as lines:
                 return pd.DataFrame({"smiles": [first_word(line) for line in lines]}, dtype=str)
         return pd.read_csv(
-            path, sep=_SEPARATORS[kind], dtype=str, keep_default_na=False, skip_blank_lines=False
+            path, sep=SEPARATORS[kind], dtype=str, keep_default_na=False, skip_blank_lines=False
         )
     except (OSError, ValueError, pd.errors.ParserError) as error:
         raise DataError(f"{path} cannot be read as {kind[1:].upper()}: {error}") from None
@@ -124,7 +131,14 @@ def _sdf(path: Path) -> pd.DataFrame:
     return pd.DataFrame(entries)
 
 
-def _smiles_column(given: str | Sequence[str] | None, names: list[str], source: str) -> str:
+def smiles_column(given: str | Sequence[str] | None, names: list[str], source: str) -> str:
+    """Return the column of structures.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
     if given is not None:
         wanted = [given] if isinstance(given, str) else list(given)
         if len(wanted) != 1:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from matexapps.errors import TrainingError, did_you_mean
 
 NETWORKS: dict[str, tuple[str, ...]] = {
-    "combined": ("graph", "descriptors"),
+    "combined": ("graph", "properties"),
     "graph": ("graph",),
-    "fingerprint": ("fingerprint", "descriptors"),
+    "fingerprint": ("fingerprint", "properties"),
     "smiles": ("tokens",),
     "image": ("image",),
 }

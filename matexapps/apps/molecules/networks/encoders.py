@@ -8,9 +8,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from matexapps.apps.molecules.featurisers.descriptors import DESCRIPTORS
 from matexapps.apps.molecules.featurisers.fingerprints import BITS
 from matexapps.apps.molecules.featurisers.image import CHANNELS
+from matexapps.apps.molecules.featurisers.properties import PROPERTIES
 from matexapps.apps.molecules.featurisers.tokens import TOKENS
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.batch_graph import BatchGraph
@@ -28,7 +28,7 @@ class Encoder(nn.Module):
 
 
 class GraphEncoder(Encoder):
-    """Message passing on bonds, then the mean over atoms."""
+    """Message passing on bonds, then the sum over atoms."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__(architecture.width)
@@ -38,14 +38,14 @@ class GraphEncoder(Encoder):
         return read_out(self.passing(graph), graph)
 
 
-class DescriptorEncoder(Encoder):
-    """Scaled descriptors as they are."""
+class PropertyEncoder(Encoder):
+    """Scaled properties as they are."""
 
     def __init__(self, _: Architecture) -> None:
-        super().__init__(len(DESCRIPTORS))
+        super().__init__(len(PROPERTIES))
 
-    def forward(self, descriptors: Tensor) -> Tensor:
-        return descriptors
+    def forward(self, properties: Tensor) -> Tensor:
+        return properties
 
 
 class FingerprintEncoder(Encoder):
@@ -102,7 +102,7 @@ class ImageEncoder(Encoder):
 
 ENCODERS: dict[str, Callable[[Architecture], Encoder]] = {
     "graph": GraphEncoder,
-    "descriptors": DescriptorEncoder,
+    "properties": PropertyEncoder,
     "fingerprint": FingerprintEncoder,
     "tokens": SmilesEncoder,
     "image": ImageEncoder,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from matexapps.apps.molecules.featurisers import Arrays
-from matexapps.apps.molecules.featurisers.descriptors import DESCRIPTORS
+from matexapps.apps.molecules.featurisers.properties import PROPERTIES
 from matexapps.apps.molecules.networks.batch_graph import BatchGraph, PackedGraphs
 from matexapps.errors import TrainingError
 
@@ -26,11 +26,11 @@ LARGEST_NUMBER = 2**24
 """Rows are float32, which counts no further."""
 
 
-_TABLES = ("descriptors", "fingerprint", "tokens", "token_count", "token_start", "image")
+_TABLES = ("properties", "fingerprint", "tokens", "token_count", "token_start", "image")
 
 
-class ScaledDescriptors(nn.Module):
-    """Descriptors in units of their spread among training molecules, outliers drawn in.
+class ScaledProperties(nn.Module):
+    """Properties in units of their spread among training molecules, outliers drawn in.
 
     Where RDKit has no value, the median of the training molecules stands.
     """
@@ -42,12 +42,12 @@ class ScaledDescriptors(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         for name in ("median", "mean"):
-            self.register_buffer(name, torch.zeros(len(DESCRIPTORS)))
-        self.register_buffer("scale", torch.ones(len(DESCRIPTORS)))
+            self.register_buffer(name, torch.zeros(len(PROPERTIES)))
+        self.register_buffer("scale", torch.ones(len(PROPERTIES)))
 
-    def adapt(self, descriptors: Tensor) -> None:
-        """Take the numbers from the training molecules, shape (molecules, descriptors)."""
-        values = descriptors.double()
+    def adapt(self, properties: Tensor) -> None:
+        """Take the numbers from the training molecules, shape (molecules, properties)."""
+        values = properties.double()
         median = values.nanmedian(0).values.nan_to_num(0.0)
         filled = torch.where(values.isnan(), median, values)
         spread = filled.std(0, correction=0)
@@ -56,9 +56,9 @@ class ScaledDescriptors(nn.Module):
         self.mean.copy_(filled.mean(0))
         self.scale.copy_(torch.where(varies, 1 / spread, 0.0))
 
-    def forward(self, descriptors: Tensor) -> Tensor:
-        """Return scaled descriptors of the same shape."""
-        known = torch.where(descriptors.isnan(), self.median, descriptors)
+    def forward(self, properties: Tensor) -> Tensor:
+        """Return scaled properties of the same shape."""
+        known = torch.where(properties.isnan(), self.median, properties)
         scaled = (known - self.mean) * self.scale
         return scaled.clamp(-_LARGEST_DEVIATION, _LARGEST_DEVIATION)
 
@@ -72,7 +72,7 @@ class MoleculeInputs(nn.Module):
         Featurisers.
     """
 
-    descriptors: Tensor
+    properties: Tensor
     fingerprint: Tensor
     tokens: Tensor
     token_count: Tensor
@@ -82,8 +82,8 @@ class MoleculeInputs(nn.Module):
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__()
         self.names = tuple(names)
-        if "descriptors" in names:
-            self.scaled = ScaledDescriptors()
+        if "properties" in names:
+            self.scaled = ScaledProperties()
 
     def hold(self, features: Arrays, molecules: int) -> None:
         """Take the features of these molecules in place of those held before.
@@ -106,17 +106,17 @@ class MoleculeInputs(nn.Module):
                 self.register_buffer(name, tensors[name], persistent=False)
 
     def adapt(self, train: NDArray[np.int64]) -> None:
-        """Scale descriptors by the molecules with these numbers."""
-        if "descriptors" in self.names:
-            self.scaled.adapt(self.descriptors[torch.from_numpy(train)])
+        """Scale properties by the molecules with these numbers."""
+        if "properties" in self.names:
+            self.scaled.adapt(self.properties[torch.from_numpy(train)])
 
     def forward(self, numbers: Tensor) -> Inputs:
         """Return the inputs of these molecules, by the featurisers' names."""
         inputs: Inputs = {}
         if "graph" in self.names:
             inputs["graph"] = self.graphs(numbers)
-        if "descriptors" in self.names:
-            inputs["descriptors"] = self.scaled(self.descriptors[numbers])
+        if "properties" in self.names:
+            inputs["properties"] = self.scaled(self.properties[numbers])
         if "fingerprint" in self.names:
             inputs["fingerprint"] = self.fingerprint[numbers].float().log1p()
         if "tokens" in self.names:

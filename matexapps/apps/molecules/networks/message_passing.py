@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from matexapps.apps.molecules.featurisers.graph import ATOM_CODES, BOND_CODES
 from matexapps.apps.molecules.networks.batch_graph import BatchGraph
+
+_USUAL_ATOMS = 20
 
 
 class DirectedMessagePassing(nn.Module):
@@ -51,7 +52,10 @@ class DirectedMessagePassing(nn.Module):
 
 
 def read_out(atoms: Tensor, graph: BatchGraph) -> Tensor:
-    """Return the mean over each molecule's atoms, shape (molecules, width)."""
+    """Return the sum over each molecule's atoms, shape (molecules, width).
+
+    A sum, not a mean: solubility and free energies grow with the molecule. It is divided by a
+    usual number of atoms, so that it starts near one.
+    """
     sums = atoms.new_zeros(graph.molecules, atoms.shape[1]).index_add(0, graph.molecule, atoms)
-    count = torch.bincount(graph.molecule, minlength=graph.molecules)
-    return sums / count[:, None]
+    return sums / _USUAL_ATOMS

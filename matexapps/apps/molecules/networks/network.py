@@ -65,7 +65,7 @@ class MoleculeNetwork(nn.Module):
         self.register_buffer("target_scale", torch.ones(architecture.targets))
 
     def adapt(self, train: NDArray[np.int64], values: NDArray[np.float64]) -> None:
-        """Scale descriptors and targets by the training molecules.
+        """Scale properties and targets by the training molecules.
 
         Parameters
         ----------

@@ -1,0 +1,120 @@
+"""Prediction of a library on all ranks."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from matexapps import progress
+from matexapps.apps.molecules.model import Model, load_model
+from matexapps.apps.molecules.prediction.library import pieces
+from matexapps.apps.molecules.prediction.table import GrowingFile, header, lines
+from matexapps.apps.molecules.standardise import Standard, standardise_all
+from matexapps.comm.communicator import Communicator
+from matexapps.comm.survival import Loss, survive
+from matexapps.data.partition import share
+from matexapps.errors import DataError, did_you_mean
+
+PIECE = 4096
+"""Rows that ranks share out at a time, and the most that are held in memory."""
+
+WHAT = "predicting molecules"
+_KEYS = ("model", "library", "out", "smiles_columns")
+
+
+def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
+    """Predict each row of a library once and write the table, in the library's order. Collective.
+
+    Parameters
+    ----------
+    settings : dict
+        ``model`` (a folder), ``library`` (a file), optionally ``out`` (a .csv path; the library's
+        name with ``_predicted.csv`` if not given) and ``smiles_columns``.
+    comm : Communicator
+
+    Returns
+    -------
+    dict
+        On every rank, what was done and how fast.
+
+    Raises
+    ------
+    DataError
+        If model or library cannot be read, or the table cannot be written.
+    """
+    for key in settings:
+        if key not in _KEYS:
+            raise DataError(f"unknown setting {key!r}{did_you_mean(key, _KEYS)}")
+    library = Path(settings["library"])
+    name = library.name.split(".")[0]
+    out = Path(settings.get("out") or library.with_name(f"{name}_predicted.csv"))
+    began = time.monotonic()
+    model = _loaded(settings["model"], comm)
+    table = GrowingFile(out)
+    try:
+        rows, bad = _write_all(table, model, library, settings.get("smiles_columns"), comm)
+    except DataError:
+        if comm.rank == 0:
+            table.discard()
+        raise
+    seconds = time.monotonic() - began
+    return {
+        "out": str(out),
+        "rows": rows,
+        "bad": bad,
+        "ranks": comm.world_size,
+        "seconds": round(seconds, 2),
+        "rows_per_s": round(rows / seconds, 1),
+    }
+
+
+def _write_all(
+    table: GrowingFile, model: Model, library: Path, smiles_columns: str | None, comm: Communicator
+) -> tuple[int, int]:
+    """Write header and lines; return how many rows there are, and how many are bad. Collective."""
+    rows = bad = 0
+    at = _append(table, 0, header(model.targets), comm)
+    for smiles in pieces(library, smiles_columns, PIECE):
+        text, rejected = survive(comm, partial(_predict, rows, smiles, model, comm))
+        at = _append(table, at, text, comm)
+        rows, bad = rows + len(smiles), bad + rejected
+        progress.report_work(WHAT, rows, None, "molecules", comm.rank, comm.world_size)
+    survive(comm, lambda _: comm.on_root(table.finish))
+    return rows, bad
+
+
+def _loaded(folder: str, comm: Communicator) -> Model:
+    model, error = None, None
+    try:
+        model = load_model(folder)
+    except DataError as caught:
+        error = caught
+    comm.agree(error)
+    assert model is not None
+    return model
+
+
+def _predict(
+    before: int, smiles: list[str], model: Model, comm: Communicator, _: Loss | None
+) -> tuple[str, int]:
+    """Return the lines of a piece, in order, and how many rows are bad. Collective."""
+    part = share(len(smiles), comm.rank, comm.world_size)
+    text, bad, error = "", 0, None
+    try:
+        standards = standardise_all(smiles[part])
+        text = lines(before + part.start + 1, smiles[part], standards, model)
+        bad = sum(not isinstance(one, Standard) for one in standards)
+    except Exception as caught:
+        error = caught
+    comm.agree(error)
+    found = comm.all_gather_object((text, bad))
+    return "".join(text for text, _ in found), sum(bad for _, bad in found)
+
+
+def _append(table: GrowingFile, at: int, text: str, comm: Communicator) -> int:
+    """Write behind what is there, on rank 0, and return where it ends. Collective."""
+    content = text.encode()
+    survive(comm, lambda _: comm.on_root(lambda: table.write(at, content)))
+    return at + len(content)

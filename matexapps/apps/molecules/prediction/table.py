@@ -1,0 +1,107 @@
+"""The table of predictions: a row for each row of the library, in its order."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from matexapps.apps.molecules.model import Model, Predictions
+from matexapps.apps.molecules.records import Target
+from matexapps.apps.molecules.standardise import Standard
+from matexapps.errors import DataError
+
+
+def header(targets: Sequence[Target]) -> str:
+    """Return the first line: for each target the value, its deviation and its interval."""
+    names = ["row", "smiles"]
+    for target in targets:
+        names += [str(target), *(f"{target.name} {what}" for what in ("deviation", "low", "high"))]
+    return _line([*names, "similarity", "nearest", "error"])
+
+
+def lines(
+    first_row: int, smiles: Sequence[str], standards: Sequence[Standard | str], model: Model
+) -> str:
+    """Return a line for each structure; one that is rejected has its reason instead of values.
+
+    Parameters
+    ----------
+    first_row : int
+        Number of the first structure, counted from 1.
+    smiles : sequence of str
+        As the library has them.
+    standards : sequence of Standard or str
+        Their standard forms, or reasons of rejection.
+    model : Model
+    """
+    good = [one.smiles for one in standards if isinstance(one, Standard)]
+    cells = iter(_cells(model.predict(good)) if good else ())
+    blank = [""] * (4 * len(model.targets) + 2)
+    found = []
+    for row, (given, standard) in enumerate(zip(smiles, standards, strict=True), start=first_row):
+        if isinstance(standard, Standard):
+            found.append(_line([row, given, *next(cells), ""]))
+        else:
+            found.append(_line([row, given, *blank, standard]))
+    return "".join(found)
+
+
+def _cells(predictions: Predictions) -> list[list[object]]:
+    mean, deviation = predictions.estimates.mean, predictions.estimates.deviation
+    values = np.stack([mean, deviation, predictions.low, predictions.high], 2)
+    texts = [
+        ["" if np.isnan(v) else f"{v:.6g}" for v in row] for row in values.reshape(len(mean), -1)
+    ]
+    similarity = (f"{value:.3f}" for value in predictions.similarity)
+    return [
+        [*row, near, nearest]
+        for row, near, nearest in zip(texts, similarity, predictions.nearest, strict=True)
+    ]
+
+
+def _line(cells: Sequence[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
+
+
+class GrowingFile:
+    """A file that grows under another name and gets its own when it is whole.
+
+    What is written says where it belongs, so that writing again what was written before a rank was
+    lost does no harm.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._partial = path.with_name(f".{path.name}.partial")
+
+    def write(self, at: int, text: bytes) -> None:
+        """Write ``text`` behind the first ``at`` bytes, which stay.
+
+        Raises
+        ------
+        DataError
+            If it cannot be written.
+        """
+        try:
+            with open(self._partial, "r+b" if at else "wb") as file:
+                file.truncate(at)
+                file.seek(at)
+                file.write(text)
+        except OSError as error:
+            raise DataError(f"cannot write {self.path}: {error}") from error
+
+    def finish(self) -> None:
+        """Give the file its name."""
+        if self._partial.exists():
+            os.replace(self._partial, self.path)
+
+    def discard(self) -> None:
+        """Remove what has been written."""
+        self._partial.unlink(missing_ok=True)

@@ -1,0 +1,29 @@
+"""``matexapps predict``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from matexapps.cli.options import Ranks, on_ranks
+
+
+def predict(
+    model: Annotated[str, typer.Argument(help="Folder that train molecules --out has written.")],
+    library: Annotated[
+        str, typer.Argument(help="SMILES, CSV, TSV, SDF or Parquet file; .gz where it is text.")
+    ],
+    n: Ranks = 2,
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Table to write; LIBRARY_predicted.csv if not given."),
+    ] = None,
+    smiles_columns: Annotated[
+        str | None, typer.Option(help="The column of SMILES; the one called smiles without.")
+    ] = None,
+) -> None:
+    """Predict each molecule of a library, in its order; rows that are none are marked."""
+    given = {"model": model, "library": library, "out": out, "smiles_columns": smiles_columns}
+    settings = {name: value for name, value in given.items() if value is not None}
+    on_ranks("matexapps.apps.molecules.prediction", settings, n)

@@ -1,0 +1,141 @@
+"""``matexapps predict``: each row of a library once, in its order, bad ones marked."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from matexapps.apps.molecules.experiment import run_study
+from matexapps.apps.molecules.prediction.run import PIECE
+from matexapps.apps.molecules.settings import ExperimentSettings
+from matexapps.comm.single import SingleProcess
+
+GOOD = ["CCO", "C", "c1ccccc1", "C" * 200, "CC(=O)[O-].[Na+]", "[2H]C", "C[C@H](N)O", "OCC"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A model's folder."""
+    folder = tmp_path_factory.mktemp("model")
+    table = folder / "table.csv"
+    rows = [f"{'C' * i}{end},{i},{300 + i}" for i in range(1, 9) for end in ("O", "N", "Cl")]
+    table.write_text("smiles,size,boiling point (K)\n" + "\n".join(rows) + "\n")
+    settings = ExperimentSettings(
+        data=str(table), split="random", network="graph", members=2, epochs=2
+    )
+    _, found = run_study(settings, SingleProcess())
+    found.save(folder / "kept")
+    return folder / "kept"
+
+
+def predict(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "matexapps.cli", "predict", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+
+
+def rows_of(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("ranks", [pytest.param(1, marks=pytest.mark.slow), 2])
+def test_rows_keep_their_order_and_bad_ones_are_marked(model, tmp_path, ranks):
+    library = tmp_path / "library.smi.gz"
+    lines = [text for one in GOOD for text in ("bad(", f"{one} name of it")] + ["", "C1CC"]
+    with gzip.open(library, "wt") as file:
+        file.write("\n".join(lines) + "\n")
+    done = predict(model, library, "-n", ranks, "--out", tmp_path / "out.csv")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout.splitlines()[-1])
+    assert (summary["rows"], summary["bad"], summary["ranks"]) == (18, 10, ranks)
+    found = rows_of(tmp_path / "out.csv")
+    assert [int(row["row"]) for row in found] == list(range(1, 19))
+    assert [row["smiles"] for row in found] == [(line.split() or [""])[0] for line in lines]
+    assert [row["error"] for row in found[::2]] == ["not a SMILES"] * 8 + ["blank"]
+    assert found[-1]["error"] == "not a SMILES"
+    for row in found[1:-1:2]:
+        low, value, high = (float(row[f"size{end}"]) for end in (" low", "", " high"))
+        assert low < value < high
+        assert float(row["boiling point deviation"]) > 0
+        assert row["error"] == ""
+    assert found[1]["size"] == found[15]["size"]  # CCO and OCC
+    assert (found[1]["nearest"], float(found[1]["similarity"])) == ("CCO", 1.0)
+    assert all(row["size"] == "" for row in found[::2])
+
+
+def test_what_cannot_be_predicted_is_said_once_and_leaves_the_table_as_it_was(model, tmp_path):
+    (tmp_path / "library.csv").write_text("structure_,a\nCCO,1\n")
+    (tmp_path / "out.csv").write_text("before")
+    done = predict(model, tmp_path / "library.csv", "-n", 2, "--out", tmp_path / "out.csv")
+    assert done.returncode == 1
+    assert done.stderr.count("DataError") == 1
+    assert "no column called 'smiles'" in done.stderr
+    assert (tmp_path / "out.csv").read_text() == "before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["library.csv", "out.csv"]
+
+
+SCRIPT = """
+    import json, os, signal, sys
+    from matexapps.apps.molecules.prediction import run as prediction
+    from matexapps.comm.world import open_world
+    victim, settings = int(sys.argv[1]), json.loads(sys.argv[2])
+    pieces = prediction.pieces
+
+    def with_a_death(*arguments):
+        for number, piece in enumerate(pieces(*arguments)):
+            if number == 2 and comm.rank == victim:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield piece
+
+    prediction.pieces = with_a_death
+    prediction.PIECE = 10
+    with open_world() as comm:
+        summary = prediction.run(settings, comm)
+        if comm.rank == 0:
+            print(json.dumps(summary))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_rank_s_death_loses_and_doubles_no_row(model, tmp_path, run_ranks, victim):
+    library = tmp_path / "library.smi"
+    library.write_text("\n".join("C" * (1 + i % 30) + "O" for i in range(57)) + "\n")
+    for ranks, dies, name in ((1, -1, "one.csv"), (3, victim, "out.csv")):
+        settings = {"model": str(model), "library": str(library), "out": str(tmp_path / name)}
+        done = run_ranks(ranks, SCRIPT, dies, json.dumps(settings), outlive=ranks > 1)
+        assert '"rows": 57' in done.stdout, done.stderr
+    one, out = rows_of(tmp_path / "one.csv"), rows_of(tmp_path / "out.csv")
+    assert [row["smiles"] for row in out] == [row["smiles"] for row in one]
+    np.testing.assert_allclose(
+        [float(row["size"]) for row in out], [float(row["size"]) for row in one], rtol=1e-4
+    )
+
+
+@pytest.mark.slow
+def test_many_pieces_on_three_ranks_are_as_on_one(model, tmp_path):
+    library = tmp_path / "library.csv"
+    rows = 2 * PIECE + 17
+    library.write_text("id,smiles\n" + "".join(f"{i},{'C' * (i % 7)}O\n" for i in range(rows)))
+    tables = []
+    for ranks in (1, 3):
+        out = tmp_path / f"{ranks}.csv"
+        assert predict(model, library, "-n", ranks, "--out", out).returncode == 0
+        tables.append(rows_of(out))
+    one, three = tables
+    assert len(one) == len(three) == rows
+    assert [row["smiles"] for row in one] == [row["smiles"] for row in three]
+    np.testing.assert_allclose(
+        [float(row["size"]) for row in one], [float(row["size"]) for row in three], rtol=1e-4
+    )

@@ -1,0 +1,143 @@
+"""A whole experiment on a few molecules, its model's folder, and what intervals promise."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from matexapps.apps.molecules.experiment import run_study
+from matexapps.apps.molecules.model import load_model
+from matexapps.apps.molecules.molecule_set import merge
+from matexapps.apps.molecules.noise import noise_floors
+from matexapps.apps.molecules.records import Records, Target
+from matexapps.apps.molecules.report.errors import rmse, rmse_difference
+from matexapps.apps.molecules.settings import ExperimentSettings
+from matexapps.apps.molecules.standardise import Standard
+from matexapps.apps.molecules.uncertainty import Estimates, conformal_factor, coverage
+from matexapps.comm.single import SingleProcess
+from matexapps.errors import DataError, TrainingError
+
+
+def test_the_network_beats_the_mean_and_the_summary_is_plain(study):
+    found, _ = study
+    summary = json.loads(json.dumps(found.summary()))
+    (split,) = summary["splits"].values()
+    assert split["rows"] == {"train": 42, "validation": 14, "test": 14}
+    logp = split["targets"]["logP"]
+    assert logp["rmse"] < 0.7 * logp["baselines"]["mean"]["rmse"]
+    low, high = logp["baselines"]["mean"]["network_gain_interval"]
+    assert low < logp["baselines"]["mean"]["network_gain"] < high
+    assert split["targets"]["size"]["unit"] == "atoms"
+    assert summary["molecules"] == 70
+    assert summary["noise_floor"] == {"logP": None, "size": None}
+
+
+def test_a_model_says_the_same_after_it_was_kept(study, tmp_path):
+    found, model = study
+    numbers = found.splits[0].split.test
+    smiles = [found.molecules.smiles[i] for i in numbers]
+    model.save(tmp_path / "model")
+    model.save(tmp_path / "model")  # again, in place of the first
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    again = load_model(tmp_path / "model")
+    assert again.targets == [Target("logP"), Target("size", "atoms")]
+    one, two = model.predict(smiles), again.predict(smiles)
+    for name in ("mean", "noise", "disagreement"):
+        np.testing.assert_array_equal(getattr(one.estimates, name), getattr(two.estimates, name))
+    np.testing.assert_allclose(one.estimates.mean, found.splits[0].trainings[0].test.mean, 1e-4)
+    np.testing.assert_array_equal(one.low, two.low)
+    assert two.nearest == one.nearest
+    assert (one.low[:, 0] < one.estimates.mean[:, 0]).all()
+    learned = model.training.smiles[3]
+    assert again.predict([learned]).nearest == [learned]
+    assert again.predict([learned]).similarity[0] == 1.0
+
+
+def test_folders_that_are_no_models_are_refused(study, tmp_path):
+    _, model = study
+    with pytest.raises(DataError, match="is not a model"):
+        load_model(tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(DataError, match="something else than a model"):
+        model.save(tmp_path)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    folder = tmp_path / "model"
+    model.save(folder)
+    facts = json.loads((folder / "model.json").read_text())
+    facts["versions"]["graph"] = 0
+    (folder / "model.json").write_text(json.dumps(facts))
+    with pytest.raises(DataError, match="version 0 of 'graph'"):
+        load_model(folder)
+    (folder / "model.json").write_text("{")
+    with pytest.raises(DataError, match="cannot be read"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_conformal_intervals_hold_what_they_promise_on_new_values(seed):
+    rng = np.random.default_rng(seed)
+
+    def draw(count):
+        deviation = rng.uniform(0.5, 2, (count, 1))
+        estimates = Estimates(rng.normal(0, 3, (count, 1)), 0.6 * deviation, 0.8 * deviation)
+        np.testing.assert_allclose(estimates.deviation, deviation)
+        # Twice as far off as the estimates say, with heavy tails.
+        return estimates, estimates.mean + 2 * deviation * rng.standard_t(3, (count, 1))
+
+    known, known_values = draw(400)
+    known_values[::10] = np.nan
+    factor = conformal_factor(known, known_values)
+    new, new_values = draw(20_000)
+    assert 0.86 < coverage(new, factor, new_values)[0] < 0.94
+    assert coverage(new, np.ones(1), new_values)[0] < 0.6
+
+
+def test_errors_and_their_differences():
+    rng = np.random.default_rng(0)
+    value = rng.normal(size=400)
+    near, far = value + rng.normal(0, 1, 400), value + rng.normal(0, 2, 400)
+    value[0] = np.nan
+    error = rmse(value, np.stack([near, near]))
+    assert error.value == pytest.approx(np.sqrt(np.nanmean((near - value) ** 2)))
+    assert error.low < 1 < error.high
+    assert error.high - error.low == pytest.approx(2 * 1.96 / np.sqrt(2 * 400), rel=0.25)
+    gain = rmse_difference(value, near, far)
+    assert gain.value == pytest.approx(rmse(value, far).value - error.value)
+    assert 0 < gain.low < gain.value < gain.high
+    with pytest.raises(DataError, match="one prediction for each molecule"):
+        rmse(value, near[:5])
+
+
+def test_the_noise_floor_is_the_pooled_deviation_of_repeats():
+    values = np.array([[1.0], [3.0], [5.0], [6.0], [np.nan], [9.0]])
+    keys = ["a", "a", "b", "b", "b", "c"]
+    standards = [Standard("C", key, 1) for key in keys]
+    records = Records("here", ["C"] * 6, values, [Target("y")])
+    (floor,) = noise_floors(records, merge(records, standards))
+    assert floor.molecules == 2
+    assert floor.deviation == pytest.approx(np.sqrt((1 + 1 + 0.25 + 0.25) / 2))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"network": "combind"}, "did you mean 'combined'"),
+        ({"epochs": 0}, "epochs must be at least 1, got 0"),
+        ({"epoch": 3}, "did you mean 'epochs'"),
+        ({"split": "time"}, "need a column"),
+        ({"split_column": "year"}, "need a column"),
+        ({"recovery": "checkpoint"}, "--checkpoints"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_refused(given, said):
+    with pytest.raises(TrainingError, match=said):
+        ExperimentSettings.from_dict(given)
+
+
+def test_a_table_without_numbers_is_refused(tmp_path):
+    path = tmp_path / "names.csv"
+    path.write_text("smiles,name\nCCO,ethanol\n")
+    with pytest.raises(DataError, match="no column of numbers"):
+        run_study(ExperimentSettings(data=str(path)), SingleProcess())
