@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
-import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -15,6 +13,7 @@ import pandas as pd
 
 from matexapps.cluster.call.call import Call
 from matexapps.cluster.cell import Cell
+from matexapps.cluster.fitting import fit
 from matexapps.cluster.legacy import Legacy
 from matexapps.cluster.names import table_of_names
 from matexapps.cluster.output.rich import show_rich
@@ -24,11 +23,9 @@ from matexapps.cluster.results import FitResult
 from matexapps.cluster.status import status
 from matexapps.engine import cells
 from matexapps.engine.rank_log import log_name
-from matexapps.errors import ClusterError, RanksDied
+from matexapps.errors import ClusterError
 
 RANKS = "MATEXAPPS_RANKS"
-_RESTARTING = ("reinit", "checkpoint")
-_MOST_RESTARTS = 3
 
 
 class Cluster:
@@ -298,34 +295,7 @@ class Cluster:
         MatexError
             As for :meth:`run`.
         """
-        session = "matexapps.train.session:fit"
-        recovery, restarts = trainer_settings.get("recovery"), 0
-        while True:
-            size = self.n
-            try:
-                outcome = self.run(session, model, data, epochs=epochs, **trainer_settings)[0]
-                break
-            except RanksDied as died:
-                if recovery not in _RESTARTING or restarts == _MOST_RESTARTS:
-                    raise
-                restarts += 1
-                self._start_again(recovery, died, size, restarts)
-        history = pd.DataFrame(outcome["history"])
-        return FitResult(history, outcome["metrics"], outcome["model"], outcome["events"])
-
-    def _start_again(self, recovery: str, died: RanksDied, size: int, number: int) -> None:
-        why, _, _ = str(died).partition("\n")
-        print(f"{why}; all ranks start again (restart {number} of {_MOST_RESTARTS})", flush=True)
-        if recovery == "checkpoint" or not died.ranks:
-            self.stop()
-            time.sleep(2 ** (number - 1))
-            return
-        kept = self._call("reinit", "matexapps.train.memory:hand_over", (), {})
-        self._replace(self._running_engines(), size)
-        lost = [(rank, socket.gethostname()) for rank in died.ranks]
-        for rank in range(size):
-            arguments = kept.get(rank, []), lost, size
-            self._call("reinit", "matexapps.train.memory:take_over", arguments, {}, rank)
+        return fit(self, model, data, epochs, trainer_settings)
 
     def _call(
         self,

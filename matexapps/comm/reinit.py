@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from matexapps.comm.restarts import restarting
 from matexapps.comm.survival import Loss
-from matexapps.comm.world import open_world, replace_the_lost
-from matexapps.errors import RankLost
+from matexapps.comm.world import open_world, replace_the_lost, several_ranks
+from matexapps.errors import PreflightError, RankLost
 
 T = TypeVar("T")
 
@@ -34,7 +34,14 @@ def run_again_after_losses(
     Returns
     -------
     What ``entry`` returns.
+
+    Raises
+    ------
+    PreflightError
+        If ranks of this MPI, or started in this way, do not outlive each other.
     """
+    if several_ranks():
+        _refuse_where_one_death_ends_all()
     with restarting():
         while True:
             try:
@@ -44,3 +51,13 @@ def run_again_after_losses(
             except RankLost:
                 lost, size = replace_the_lost(timeout_s)
                 before_restart(Loss(tuple((member.rank, member.host) for member in lost), size))
+
+
+def _refuse_where_one_death_ends_all() -> None:
+    from matexapps.comm.base import fault_tolerant
+
+    if not fault_tolerant():
+        raise PreflightError(
+            "a restart in place needs ranks that outlive the death of one: start them with Open "
+            "MPI's `mpiexec --with-ft ulfm`, or go on from checkpoints with recovery='checkpoint'"
+        )

@@ -54,7 +54,7 @@ def open_world(timeout_s: float = 600.0, check: bool | None = None) -> Communica
         Over MPI when a launcher started this process with more than one rank; otherwise the
         one-rank twin, which does not touch MPI.
     """
-    if not _several_ranks():
+    if not several_ranks():
         return SingleProcess()
     from matexapps.comm.base import fault_tolerant
     from matexapps.comm.mpi import MpiCommunicator
@@ -110,7 +110,7 @@ def pack_world(world: MpiCommunicator) -> tuple[Any, ...]:
 
 def _unpack_world(number: int, timeout_s: float, check: bool) -> Communicator:
     global _numbers
-    if not _several_ranks():
+    if not several_ranks():
         return SingleProcess()
     from matexapps.comm.mpi import MpiCommunicator
 
@@ -128,13 +128,14 @@ def watch_user_world() -> None:
 
     For interactive work; :func:`renew_worlds` then looks after that world too.
     """
-    if _several_ranks():
+    if several_ranks():
         from matexapps.comm.interruptible import make_world_interruptible
 
         _worlds[next(_numbers)] = make_world_interruptible()
 
 
-def _several_ranks() -> bool:
+def several_ranks() -> bool:
+    """Whether a launcher started this process with others."""
     if not under_mpiexec():
         return False
     from matexapps.comm.base import started_with
@@ -149,7 +150,7 @@ def renew_worlds() -> None:
     Collective over all ranks, at a moment when none of them is in another collective. What not
     every rank holds any more stays broken.
     """
-    if _several_ranks():
+    if several_ranks():
         _renew(everything=False)
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import cloudpickle
 
-from matexapps.comm.single import SingleProcess
 from matexapps.engine.cells import push, users_names
 from matexapps.engine.interrupts import imports_finish
 
@@ -56,7 +55,8 @@ def _pickled(value: Any, pickler: type[cloudpickle.Pickler]) -> bytes:
 
 class _Pickler(cloudpickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
-        if isinstance(obj, SingleProcess):
+        single = sys.modules.get("matexapps.comm.single")
+        if single is not None and isinstance(obj, single.SingleProcess):
             # It would be one process still, and never meet the ranks beside it.
             raise pickle.PicklingError("a communicator of one process")
         return super().reducer_override(obj)

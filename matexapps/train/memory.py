@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from matexapps.comm.reinit import run_again_after_losses
 from matexapps.comm.survival import Loss
+from matexapps.comm.world import open_world
 from matexapps.train.recovery import Fit
 from matexapps.train.resume import kept_state
 from matexapps.train.training import Training
@@ -59,9 +60,12 @@ def keep(*losses: Loss) -> None:
     _losses.extend(losses)
 
 
-def hand_over() -> list[dict[str, Any]]:
-    """Return what this rank keeps, for the process that is started in its place."""
-    return _kept
+def hand_over() -> list[dict[str, Any]] | None:
+    """Return what is kept, on the rank that came furthest; None on others. Collective."""
+    at = (_kept[-1]["stage"], *_kept[-1]["at"].order) if _kept else ()
+    with open_world() as comm:
+        everybody = comm.all_gather_object((len(_kept), at))
+        return _kept if comm.rank == everybody.index(max(everybody)) else None
 
 
 def take_over(kept: list[dict[str, Any]], ranks: Sequence[tuple[int, str]], size: int) -> None:
@@ -70,7 +74,7 @@ def take_over(kept: list[dict[str, Any]], ranks: Sequence[tuple[int, str]], size
     Parameters
     ----------
     kept : list of dict
-        What :func:`hand_over` returned there, none for a new rank.
+        What :func:`hand_over` returned there.
     ranks, size : sequence of (int, str), int
         The loss that was the reason, as :class:`~matexapps.comm.survival.Loss` has it.
     """

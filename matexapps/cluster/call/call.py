@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 import os
 import sys
 import time
@@ -16,6 +15,7 @@ from matexapps.cluster.call.failures import Failure, as_error, others_story
 from matexapps.cluster.call.freeing import ENDED_AFTER_S, Freeing
 from matexapps.cluster.call.hang import HangWatch, report
 from matexapps.cluster.call.losses import Losses
+from matexapps.cluster.call.request import pack
 from matexapps.cluster.output.cut_short import without_cut_short
 from matexapps.cluster.output.grouped import GroupedOutput
 from matexapps.cluster.output.lines import LineOutput
@@ -71,16 +71,8 @@ class Call:
     ) -> None:
         if engines.doing:
             raise ClusterError(f"the ranks are busy with {engines.doing}; wait for it, or stop it")
-        packed = cloudpickle.dumps(
-            {
-                "label": label,
-                "folder": os.getcwd(),
-                "path": sys.path,
-                "sources": _cell_sources(),
-                "renew": engines.cut_short and len(ranks) == engines.n,
-                "content": _pack((function, args, kwargs)),
-            }
-        )
+        renew = engines.cut_short and len(ranks) == engines.n
+        packed = pack(label, renew, function, args, kwargs)
         if len(ranks) == engines.n:
             engines.cut_short = False
         self._engines, self._ranks, self._label = engines, list(ranks), label
@@ -301,23 +293,3 @@ class Call:
 
 def _is_cause(failure: Failure) -> bool:
     return not failure.is_consequence
-
-
-def _pack(content: tuple[Any, ...]) -> bytes:
-    try:
-        packed: bytes = cloudpickle.dumps(content)
-    except Exception as error:
-        raise ClusterError(
-            f"the function or an argument cannot be sent to the ranks ({error}); "
-            "send file names and settings, and open files or connections on the ranks"
-        ) from error
-    return packed
-
-
-def _cell_sources() -> dict[str, list[str]]:
-    # The code of cells is in no file; a rank's traceback shall show its lines all the same.
-    return {
-        name: entry[2]
-        for name, entry in linecache.cache.items()
-        if len(entry) == 4 and entry[1] is None and ("ipykernel" in name or name.startswith("Cell"))
-    }

@@ -1,78 +1,29 @@
-"""The processes behind a cluster: one controller and N engines, started and ended as one.
-
-Engines are ipyparallel's, started by ``mpiexec`` so that they are ranks of one MPI world. They
-listen on this machine's loopback only, every message is signed with a key, and connection files
-lie in a folder that nobody else can read. A guard process (:mod:`matexapps.cluster.ranks.guard`)
-owns them all. Logs go to the run's folder, which stays.
-"""
+"""The ranks of a cluster: who they are, how to reach them, and which have died."""
 
 from __future__ import annotations
 
-import json
-import os
-import select
-import shutil
 import socket
-import subprocess
-import sys
-import tempfile
 import time
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psutil
 
 from matexapps.cluster.ranks import deaths
+from matexapps.cluster.ranks.engine import Engine
+from matexapps.cluster.ranks.launched import Launched
 from matexapps.cluster.ranks.run_folder import last_lines, new_run_folder
 from matexapps.cluster.ranks.stacks import Stack, ask
 from matexapps.comm import preflight
-from matexapps.comm.launch import mpi_environment, mpiexec_command
 from matexapps.engine import calls
 from matexapps.engine.rank_log import STACKS_SIGNAL, stacks_name
 from matexapps.errors import ClusterError, RanksDied
 
-CHECK_COLLECTIVES = "MATEXAPPS_CHECK_COLLECTIVES"
-HANG_AFTER = "MATEXAPPS_HANG_AFTER_S"
-
-_GUARD = Path(__file__).with_name("guard.py")
 _LOOK_EVERY_S = 0.02
-_STOP_TIMEOUT_S = 15.0
 _NEWS_TIMEOUT_S = 5.0
 _REASON_TIMEOUT_S = 1.0
 _GATHERING_TIMEOUT_S = 40.0
 _NEW_RANKS = "The next use of the cluster starts new ranks, without their names"
-# The controller takes an engine in at its second heartbeat, so a short period starts faster; an
-# engine is given up after the same 60 s as at ipyparallel's own slower pace.
-_HEARTBEAT_MS = 250
-_HEARTBEAT_MISSES = 240
-
-
-@dataclass(frozen=True)
-class Engine:
-    """One rank's process.
-
-    Attributes
-    ----------
-    born : int
-        The number it started with, which its log bears; its rank is its place in the list.
-    view : ipyparallel.DirectView
-    process : psutil.Process
-    """
-
-    born: int
-    view: Any
-    process: psutil.Process
-
-    @property
-    def alive(self) -> bool:
-        """Whether the process is there; its launcher takes it away when it has ended."""
-        try:
-            os.kill(self.process.pid, 0)
-        except ProcessLookupError:
-            return False
-        return True
 
 
 class Engines:
@@ -123,10 +74,9 @@ class Engines:
         self._deaths: dict[int, deaths.Ending | None] = {}
         self._oom_kills = deaths.out_of_memory_kills()
         self._ended: dict[str, Any] | None = None
-        self._folder = Path(tempfile.mkdtemp(prefix="matexapps-"))
-        self._guard: subprocess.Popen[bytes] | None = None
+        self._launched = Launched(n, self.run_folder, hang_after_s)
         try:
-            self._start(n, time.monotonic() + timeout_s, timeout_s)
+            self._connect(n, time.monotonic() + timeout_s, timeout_s)
         except BaseException:
             self.stop()
             raise
@@ -136,13 +86,11 @@ class Engines:
         """How many ranks there are."""
         return len(self.ranks)
 
-    def _start(self, n: int, deadline: float, timeout_s: float) -> None:
-        self._guard = self._start_guard(n)
+    def _connect(self, n: int, deadline: float, timeout_s: float) -> None:
         # Imported while controller and engines come up in processes of their own.
         import ipyparallel
 
-        connection = self._folder / "profile_default" / "security" / "ipcontroller-client.json"
-        while not _complete_json(connection):
+        while (connection := self._launched.connection) is None:
             self._pause(deadline, f"no controller answered within {timeout_s:.0f} s")
         self.client = ipyparallel.Client(
             str(connection), timeout=max(1.0, deadline - time.monotonic())
@@ -151,50 +99,6 @@ class Engines:
             present = len(self.client.ids)
             self._pause(deadline, f"{present} of {n} engines answered within {timeout_s:.0f} s")
         self.ranks = self._in_rank_order(n)
-
-    def _start_guard(self, n: int) -> subprocess.Popen[bytes]:
-        python = sys.executable
-        quiet = "--log-level=WARN"
-        commands = {
-            "controller": [
-                *(python, "-m", "ipyparallel.controller", quiet),
-                *("--ip=127.0.0.1", "--usethreads", "--nodb"),
-                f"--HeartMonitor.period={_HEARTBEAT_MS}",
-                f"--HeartMonitor.max_heartmonitor_misses={_HEARTBEAT_MISSES}",
-            ],
-            "engines": mpiexec_command(
-                n,
-                [
-                    *("-m", "matexapps.engine", str(self.run_folder), str(self._folder)),
-                    *("--mpi", quiet),
-                    *("--IPEngine.wait_for_url_file=60", "--IPEngine.timeout=60"),
-                    f"--IPEngine.max_heartbeat_misses={_HEARTBEAT_MISSES}",
-                ],
-                outlive=True,
-            ),
-        }
-        guard = subprocess.Popen(
-            [python, str(_GUARD), str(self._folder), str(self.run_folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            # All ranks are on this machine: shared memory serves, and no rank listens to others.
-            env={
-                "OMPI_MCA_btl": "self,sm",
-                "UCX_TLS": "self,sm",
-                CHECK_COLLECTIVES: "1",
-                **os.environ,
-                **mpi_environment(),
-                **deaths.TALKATIVE,
-                **({} if self.hang_after_s is None else {HANG_AFTER: str(self.hang_after_s)}),
-                "IPYTHONDIR": str(self._folder),
-            },
-            start_new_session=True,
-        )
-        assert guard.stdin is not None
-        guard.stdin.write(json.dumps(commands).encode() + b"\n")
-        guard.stdin.flush()
-        return guard
 
     def _in_rank_order(self, n: int) -> list[Engine]:
         ids = list(self.client.ids)
@@ -225,7 +129,7 @@ class Engines:
     def running(self) -> bool:
         """Whether controller and engines are there."""
         if self._ended is None:
-            self._ended = self._news_from_guard()
+            self._ended = self._launched.ended()
         return self._ended is None
 
     def check_alive(self) -> None:
@@ -326,18 +230,6 @@ class Engines:
         self.stop()
         raise ClusterError(f"rank {rank} gave no answer ({error})\n{_NEW_RANKS}")
 
-    def _news_from_guard(self) -> dict[str, Any] | None:
-        guard = self._guard
-        if guard is None or guard.stdout is None:
-            return {"ended": "engines", "status": 0}
-        if guard.poll() is None and not select.select([guard.stdout], [], [], 0)[0]:
-            return None
-        line = guard.stdout.readline()
-        news: dict[str, Any] = (
-            json.loads(line) if line else {"ended": "guard", "status": guard.wait()}
-        )
-        return news
-
     def _last_words(self) -> str:
         return " / ".join(line.strip() for line in last_lines(self.run_folder / "engines.log", 6))
 
@@ -347,7 +239,7 @@ class Engines:
 
     def stacks(self, ranks: list[int], timeout_s: float) -> dict[int, Stack]:
         """Return where each of ``ranks`` is, of those that answer within ``timeout_s`` seconds."""
-        files = [self._folder / stacks_name(born) for born in self.born]
+        files = [self._launched.folder / stacks_name(born) for born in self.born]
         return ask(files, lambda some: self._send(STACKS_SIGNAL.name, some), ranks, timeout_s)
 
     def _send(self, signal_name: str, ranks: list[int]) -> None:
@@ -380,27 +272,8 @@ class Engines:
         return [engine.process.pid for engine in self.ranks]
 
     def stop(self) -> None:
-        """End all processes and remove their folder; harmless when done twice."""
+        """End all processes; harmless when done twice."""
         if self.client is not None:
             self.client.close()
             self.client = None
-        guard, self._guard = self._guard, None
-        if guard is not None:
-            assert guard.stdin is not None
-            assert guard.stdout is not None
-            guard.stdin.close()
-            try:
-                guard.wait(_STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                guard.kill()
-                guard.wait()
-            guard.stdout.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _complete_json(path: Path) -> bool:
-    try:
-        json.loads(path.read_text())
-    except (OSError, json.JSONDecodeError):
-        return False
-    return True
+        self._launched.stop()
