@@ -28,6 +28,9 @@ def train_molecules(
         ),
     ] = None,
     n: Ranks = 2,
+    molecules: Annotated[
+        int | None, typer.Option(min=1, help="Use so many rows, drawn by the seed; all without.")
+    ] = None,
     split: Annotated[
         str | None,
         typer.Option(help="scaffold (without), cluster, random, time, or column."),
@@ -86,6 +89,7 @@ def train_molecules(
         "data": data,
         "smiles_columns": smiles_columns,
         "target_columns": None if target_columns is None else target_columns.split(","),
+        "molecules": molecules,
         "split": split,
         "split_column": split_column,
         "validation": validation,

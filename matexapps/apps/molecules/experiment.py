@@ -43,7 +43,6 @@ from matexapps.apps.molecules.uncertainty import conformal_factor
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.survival import Loss, survive
 from matexapps.data.rows import Rows
-from matexapps.errors import DataError
 from matexapps.train.callbacks import Checkpointing
 from matexapps.train.trainer import Trainer
 
@@ -123,10 +122,6 @@ def run_study(settings: ExperimentSettings, comm: Communicator) -> tuple[Study, 
 def prepare(settings: ExperimentSettings, comm: Communicator) -> Prepared:
     """Read, standardise, merge and featurise the molecules. Collective."""
     records = comm.on_root(lambda: load_records(settings))
-    if not records.targets:
-        raise DataError(
-            f"{records.source} has no column of numbers to learn: name one with target_columns"
-        )
     molecules = merge(records, standardise_records(records, comm))
     architecture = Architecture(network=settings.network, members=settings.members)
     features = featurise(
@@ -184,7 +179,7 @@ def train_one(
     validation = model.estimates(outputs(split.validation))
     model.factor[:] = conformal_factor(validation, molecules.values[split.validation])
     test = model.estimates(outputs(split.test))
-    return model, Training(test=test, factor=model.factor, history=trainer.history.rows)
+    return model, Training(validation, test, model.factor, trainer.history.rows)
 
 
 def _on_root(comm: Communicator, work: Callable[[], T], _: Loss | None) -> T:

@@ -67,6 +67,7 @@ def read_records(
         smiles=["" if text is None or text != text else str(text) for text in table[smiles]],
         values=np.stack(columns, 1) if columns else np.empty((len(table), 0)),
         targets=[Target.from_header(name) for name in chosen],
+        rows=np.arange(1, len(table) + 1),
         part_key=part,
     )
 

@@ -121,6 +121,11 @@ class Model:
             nearest=[self.training.smiles[place] for place in places[:, 0]],
         )
 
+    def to(self, device: str) -> Model:
+        """Move the network to a device, and return this model."""
+        self.network.to(device)
+        return self
+
     def estimates(self, outputs: NDArray[np.float32]) -> Estimates:
         """Return outputs of the network in the targets' units."""
         mean, scale = self.network.target_mean, self.network.target_scale

@@ -107,7 +107,7 @@ def merge(records: Records, standards: Sequence[Standard | str]) -> MoleculeSet:
     smiles: list[str] = []
     for place, standard in enumerate(standards):
         if isinstance(standard, str):
-            rejected.append(RejectedRow(place + 1, records.smiles[place], standard))
+            rejected.append(RejectedRow(int(records.rows[place]), records.smiles[place], standard))
         elif standard.inchikey in places:
             places[standard.inchikey].append(place)
         else:
@@ -121,7 +121,7 @@ def merge(records: Records, standards: Sequence[Standard | str]) -> MoleculeSet:
         inchikeys=list(places),
         values=np.stack([_medians(records.values[rows]) for rows in places.values()]),
         targets=records.targets,
-        rows=[tuple(place + 1 for place in rows) for rows in places.values()],
+        rows=[tuple(records.rows[rows].tolist()) for rows in places.values()],
         rejected=rejected,
         conflicts=_conflicts(records, places),
         part_key=None
@@ -154,7 +154,7 @@ def _conflicts(records: Records, places: dict[str, list[int]]) -> list[Conflict]
                     Conflict(
                         inchikey,
                         target,
-                        tuple(row + 1 for row in known),
+                        tuple(records.rows[known].tolist()),
                         tuple(float(column[row]) for row in known),
                     )
                 )

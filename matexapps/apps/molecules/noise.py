@@ -29,13 +29,14 @@ class NoiseFloor:
 
 def noise_floors(records: Records, molecules: MoleculeSet) -> list[NoiseFloor | None]:
     """Return each target's noise floor, None where no molecule has two values."""
+    place = {row: place for place, row in enumerate(records.rows.tolist())}
     floors: list[NoiseFloor | None] = []
     for column in records.values.T:
         squares, spare, repeated = 0.0, 0, 0
         for rows in molecules.rows:
             if len(rows) == 1:
                 continue
-            values = column[np.array(rows) - 1]
+            values = column[[place[row] for row in rows]]
             values = values[np.isfinite(values)]
             if len(values) > 1:
                 squares += float(((values - values.mean()) ** 2).sum())

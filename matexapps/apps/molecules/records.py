@@ -51,6 +51,8 @@ class Records:
     values : ndarray of float64, shape (rows, targets)
         NaN is missing.
     targets : list of Target
+    rows : ndarray of int64, shape (rows,)
+        Numbers of the rows in the file, from 1, without the header.
     part_key : ndarray of object, shape (rows,), or None
         The column that a split goes by.
     """
@@ -59,10 +61,22 @@ class Records:
     smiles: list[str]
     values: NDArray[np.float64]
     targets: list[Target]
+    rows: NDArray[np.int64]
     part_key: NDArray[np.object_] | None = None
 
     def __len__(self) -> int:
         return len(self.smiles)
+
+    def take(self, places: NDArray[np.int64]) -> Records:
+        """Return the rows at these places, in this order."""
+        return Records(
+            source=self.source,
+            smiles=[self.smiles[place] for place in places],
+            values=self.values[places],
+            targets=self.targets,
+            rows=self.rows[places],
+            part_key=None if self.part_key is None else self.part_key[places],
+        )
 
 
 def numbers(

@@ -26,6 +26,8 @@ class ExperimentSettings:
         The column of structures; None takes the one called "smiles".
     target_columns : list of str or None
         None takes every column of numbers.
+    molecules : int or None
+        Use so many rows, drawn by the seed; None uses all that have a value.
     split : {"scaffold", "cluster", "random", "time", "column"}
     split_column : str or None
         For the splits by time and column.
@@ -60,6 +62,7 @@ class ExperimentSettings:
     data: str = DEFAULT_DATA
     smiles_columns: str | None = None
     target_columns: list[str] | None = None
+    molecules: int | None = None
     split: str = "scaffold"
     split_column: str | None = None
     validation: float = 0.1
@@ -84,7 +87,10 @@ class ExperimentSettings:
                 f"split={self.split!r} with split_column={self.split_column!r}: splits by time and "
                 "by column need a column, and only these"
             )
-        for name, least in (("epochs", 1), ("batch_size", 1), ("seeds", 1), ("seed", 0)):
+        for name, least in (
+            *(("molecules", 1), ("epochs", 1), ("batch_size", 1)),
+            *(("seeds", 1), ("seed", 0)),
+        ):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise TrainingError(f"{name} must be at least {least}, got {value}")

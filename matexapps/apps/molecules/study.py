@@ -25,17 +25,18 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class Training:
-    """One training: what it says of the test molecules, and its course.
+    """One training: what it says of molecules that it has not learned, and its course.
 
     Attributes
     ----------
-    test : Estimates
+    validation, test : Estimates
     factor : ndarray, shape (targets,)
         Deviations that the intervals reach, from the validation molecules.
     history : list of dict
         One row an epoch.
     """
 
+    validation: Estimates
     test: Estimates
     factor: Values
     history: list[dict[str, Any]]

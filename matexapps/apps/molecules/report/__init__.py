@@ -1,0 +1,28 @@
+"""What predictions are worth: errors, intervals, pictures."""
+
+from matexapps.apps.molecules.report.drawings import draw_contributions, draw_molecules
+from matexapps.apps.molecules.report.errors import (
+    mean_absolute_error,
+    r_squared,
+    rmse,
+    rmse_difference,
+)
+from matexapps.apps.molecules.report.figures import (
+    plot_calibration,
+    plot_domain,
+    plot_learning,
+    plot_parity,
+)
+
+__all__ = [
+    "draw_contributions",
+    "draw_molecules",
+    "mean_absolute_error",
+    "plot_calibration",
+    "plot_domain",
+    "plot_learning",
+    "plot_parity",
+    "r_squared",
+    "rmse",
+    "rmse_difference",
+]

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from matexapps.apps.molecules.data import load_records
 from matexapps.apps.molecules.experiment import run_study
 from matexapps.apps.molecules.model import load_model
 from matexapps.apps.molecules.molecule_set import merge
@@ -114,7 +115,7 @@ def test_the_noise_floor_is_the_pooled_deviation_of_repeats():
     values = np.array([[1.0], [3.0], [5.0], [6.0], [np.nan], [9.0]])
     keys = ["a", "a", "b", "b", "b", "c"]
     standards = [Standard("C", key, 1) for key in keys]
-    records = Records("here", ["C"] * 6, values, [Target("y")])
+    records = Records("here", ["C"] * 6, values, [Target("y")], np.arange(1, 7))
     (floor,) = noise_floors(records, merge(records, standards))
     assert floor.molecules == 2
     assert floor.deviation == pytest.approx(np.sqrt((1 + 1 + 0.25 + 0.25) / 2))
@@ -141,3 +142,17 @@ def test_a_table_without_numbers_is_refused(tmp_path):
     path.write_text("smiles,name\nCCO,ethanol\n")
     with pytest.raises(DataError, match="no column of numbers"):
         run_study(ExperimentSettings(data=str(path)), SingleProcess())
+
+
+def test_rows_without_a_value_are_left_out_and_a_draw_keeps_its_row_numbers(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text(
+        "smiles,a,b\n" + "".join(f"C{'C' * i},{i if i % 2 else ''},9\n" for i in range(40))
+    )
+    settings = ExperimentSettings(data=str(path), target_columns=["a"], molecules=8, seed=4)
+    records = load_records(settings)
+    assert len(records) == 8
+    assert all(row % 2 == 0 for row in records.rows)  # the second row is the first with a value
+    assert records.rows.tolist() == sorted(records.rows.tolist())
+    np.testing.assert_array_equal(records.values[:, 0] + 1, records.rows)
+    assert records.smiles == ["C" * row for row in records.rows]

@@ -1,0 +1,293 @@
+"""How well molecular properties are predicted on fixed scaffold splits, and how fast.
+
+    MATEXAPPS_DATA=... python benchmarks/molecules.py --json
+
+MATEXAPPS_DATA, or --data, names a folder with molecules/{esol,freesolv,lipo}/{train,valid,test}.csv
+(columns smiles and labels): MoleculeNet sets in the scaffold split of Uni-Mol and MUBen.
+
+- Errors on the test molecules: the default ensemble, from several seeds, beside a random forest on
+  Morgan counts with descriptors and, where the program is there, chemprop 2 with its defaults.
+  Every model learns the training molecules, and chooses its epoch by the validation molecules.
+- Times: from SMILES to trained weights, on the same cores, start of the programs left out.
+- Coverage of 90 % intervals, on random splits and on the scaffold split.
+- Features and predictions of many molecules on one rank and on two, with the memory that it took.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from matexapps.apps.molecules.baselines import FEATURES, fit_baselines
+from matexapps.apps.molecules.experiment import Prepared, train_one
+from matexapps.apps.molecules.featurise import featurise
+from matexapps.apps.molecules.model import Model
+from matexapps.apps.molecules.molecule_set import MoleculeSet
+from matexapps.apps.molecules.networks.architecture import Architecture
+from matexapps.apps.molecules.records import Target
+from matexapps.apps.molecules.report.errors import rmse
+from matexapps.apps.molecules.settings import ExperimentSettings
+from matexapps.apps.molecules.splits import Split, random_split
+from matexapps.apps.molecules.standardise import Standard, standardise_all
+from matexapps.apps.molecules.study import Training
+from matexapps.apps.molecules.uncertainty import coverage
+from matexapps.comm.launch import mpi_environment, mpiexec_command
+from matexapps.comm.single import SingleProcess
+
+SETS = {
+    "esol": Target("log solubility", "log mol/L"),
+    "freesolv": Target("hydration free energy", "kcal/mol"),
+    "lipo": Target("logD at pH 7.4"),
+}
+PARTS = {"train": "train", "valid": "val", "test": "test"}
+
+ON_RANKS = """
+import json, sys, time
+from matexapps.apps.molecules.featurise import featurise
+from matexapps.apps.molecules.molecule_set import merge, standardise_records
+from matexapps.apps.molecules.files import read_records
+from matexapps.comm.world import open_world
+with open_world(3600) as comm:
+    records = comm.on_root(lambda: read_records(sys.argv[1]))
+    comm.barrier()
+    began = time.monotonic()
+    standards = standardise_records(records, comm)
+    smiles = [one.smiles for one in standards]
+    featurise(smiles, smiles, ["graph", "properties", "fingerprint"], comm)
+    comm.barrier()
+    if comm.rank == 0:
+        print(time.monotonic() - began)
+"""
+
+PREDICT = """
+import json, resource, sys
+from matexapps.apps.molecules.prediction.run import run
+from matexapps.comm.world import open_world
+with open_world(3600) as comm:
+    done = run(json.loads(sys.argv[1]), comm)
+    mine = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    done["peak_mb"] = max(comm.all_gather_object(mine))
+    if comm.rank == 0:
+        print(json.dumps(done))
+"""
+
+
+def main() -> None:
+    """Measure everything and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON object last")
+    parser.add_argument("--data", help="folder of data sets; default: MATEXAPPS_DATA")
+    parser.add_argument("--seeds", type=int, default=3, help="trainings of each network")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--chemprop", default=shutil.which("chemprop"), help="chemprop's program")
+    parser.add_argument(
+        "--library", type=int, default=200_000, help="molecules to predict; 0: leave that out"
+    )
+    options = parser.parse_args()
+    folder = Path(options.data or os.environ.get("MATEXAPPS_DATA", "")) / "molecules"
+    if not folder.is_dir():
+        parser.error(f"there is no {folder}: give --data, or set MATEXAPPS_DATA")
+    began = time.monotonic()
+    figures: dict[str, Any] = {"cores": len(os.sched_getaffinity(0))}
+    models: list[Model] = []
+    for name in options.sets:
+        found, model = judge(name, folder / name, options.seeds, options.chemprop)
+        figures |= found
+        models.append(model)
+    times = [figures[key] for key in figures if key.endswith("_time_over_chemprop")]
+    if times:
+        figures["time_over_chemprop"] = round(max(times), 3)
+    if options.library:
+        smiles = [row["smiles"] for name in options.sets for row in rows_of(folder / name)]
+        figures |= library_figures(smiles, models[0], options.library)
+    figures["seconds"] = round(time.monotonic() - began, 1)
+    print(json.dumps(figures) if options.json else figures)
+
+
+def judge(name: str, folder: Path, seeds: int, chemprop: str | None) -> tuple[dict, Model]:
+    """Train every model on one set; return the figures, and a model of ours."""
+    rows = rows_of(folder)
+    values = np.array([row["value"] for row in rows])
+    split = Split(*(numbers(rows, part) for part in PARTS))
+    settings = ExperimentSettings(split="column", split_column="part")
+    trainings: list[Training] = []
+    seconds = []
+    for seed in range(seeds):
+        start = time.monotonic()
+        prepared = prepare(rows, SETS[name])
+        model, training = train_one(settings, prepared, split, name, seed, SingleProcess())
+        seconds.append(time.monotonic() - start)
+        trainings.append(training)
+        show(name, f"combined, seed {seed}", values[split.test], training.test.mean[:, 0])
+    predicted = np.stack([one.test.mean[:, 0] for one in trainings])
+    figures = error_figures(f"{name}_rmse", values[split.test], predicted)
+    figures[f"{name}_seconds"] = round(float(np.mean(seconds)), 1)
+    figures[f"{name}_scaffold_coverage"] = mean_coverage(trainings, values[split.test])
+    figures |= random_figures(name, prepared, settings, seeds)
+    features = featurise(
+        prepared.molecules.smiles, prepared.molecules.inchikeys, FEATURES, SingleProcess()
+    )
+    baselines = fit_baselines(features, values[:, None], split.train, split.test, seed=0)
+    for baseline, found in baselines.items():
+        show(name, baseline, values[split.test], found[:, 0])
+        figures |= error_figures(f"{name}_rmse_{baseline}", values[split.test], found.T)
+    if chemprop is not None:
+        found, taken = chemprop_predictions(chemprop, rows, seeds)
+        show(name, "chemprop", values[split.test], found)
+        figures |= error_figures(f"{name}_rmse_chemprop", values[split.test], found)
+        figures[f"{name}_seconds_chemprop"] = round(taken, 1)
+        figures[f"{name}_time_over_chemprop"] = round(float(np.mean(seconds)) / taken, 3)
+    return figures, model
+
+
+def random_figures(
+    name: str, prepared: Prepared, settings: ExperimentSettings, seeds: int
+) -> dict[str, Any]:
+    """Train on random splits, one a seed: errors and coverage."""
+    molecules = prepared.molecules
+    errors, shares = [], []
+    for seed in range(seeds):
+        split = random_split(len(molecules), 0.1, 0.1, seed)
+        _, training = train_one(settings, prepared, split, "random", seed, SingleProcess())
+        values = molecules.values[split.test, 0]
+        errors.append(rmse(values, training.test.mean[:, 0]).value)
+        shares.append(mean_coverage([training], values))
+    print(f"{name:9s} random splits: RMSE {np.mean(errors):.3f}, coverage {shares}", flush=True)
+    return {
+        f"{name}_rmse_random_split": round(float(np.mean(errors)), 4),
+        f"{name}_random_coverage": round(float(np.mean(shares)), 4),
+    }
+
+
+def rows_of(folder: Path) -> list[dict[str, Any]]:
+    """Return all rows of a set: SMILES, value and part."""
+    rows = []
+    for part in PARTS:
+        with open(folder / f"{part}.csv", newline="") as file:
+            for row in csv.DictReader(file):
+                value = float(ast.literal_eval(row["labels"])[0])
+                rows.append({"smiles": row["smiles"], "value": value, "part": part})
+    return rows
+
+
+def numbers(rows: list[dict[str, Any]], part: str) -> np.ndarray:
+    """Return the numbers of the rows of a part."""
+    return np.array([i for i, row in enumerate(rows) if row["part"] == part])
+
+
+def prepare(rows: list[dict[str, Any]], target: Target) -> Prepared:
+    """Standardise and featurise the rows; each stays a row, so that all models judge the same."""
+    standards = standardise_all([row["smiles"] for row in rows])
+    good = [one for one in standards if isinstance(one, Standard)]
+    if len(good) != len(rows):
+        raise ValueError(f"{len(rows) - len(good)} rows give no molecule")
+    molecules = MoleculeSet(
+        smiles=[one.smiles for one in good],
+        inchikeys=[one.inchikey for one in good],
+        values=np.array([[row["value"]] for row in rows]),
+        targets=[target],
+        rows=[(i + 1,) for i in range(len(rows))],
+        rejected=[],
+        conflicts=[],
+    )
+    names = (*Architecture().features, "fingerprint")
+    features = featurise(molecules.smiles, molecules.inchikeys, names, SingleProcess())
+    return Prepared(molecules, features, [None])
+
+
+def chemprop_predictions(
+    program: str, rows: list[dict[str, Any]], seeds: int
+) -> tuple[np.ndarray, float]:
+    """Train chemprop with its defaults; return test predictions, shape (seeds, rows), and seconds.
+
+    The seconds are the mean over seeds, less what the program takes to say its version.
+    """
+    found, seconds = [], []
+    start = time.monotonic()
+    subprocess.run([program, "--help"], capture_output=True, check=True)
+    loading = time.monotonic() - start
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "table.csv"
+        with open(table, "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(("smiles", "value", "split"))
+            writer.writerows((r["smiles"], r["value"], PARTS[r["part"]]) for r in rows)
+        for seed in range(seeds):
+            out = Path(folder) / str(seed)
+            words = ["train", "-i", table, "--splits-column", "split", "-o", out]
+            words += ["--accelerator", "cpu", "--pytorch-seed", seed]
+            start = time.monotonic()
+            subprocess.run([program, *map(str, words)], capture_output=True, check=True)
+            seconds.append(time.monotonic() - start - loading)
+            with open(out / "model_0" / "test_predictions.csv", newline="") as file:
+                found.append([float(row["value"]) for row in csv.DictReader(file)])
+    return np.array(found), float(np.mean(seconds))
+
+
+def library_figures(smiles: list[str], model: Model, molecules: int) -> dict[str, Any]:
+    """Featurise and predict many molecules on one rank and on two."""
+    figures: dict[str, Any] = {"library": molecules}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        library, program, predict = (folder / n for n in ("all.smi", "ranks.py", "predict.py"))
+        with open(library, "w") as file:
+            file.writelines(f"{smiles[i % len(smiles)]}\n" for i in range(molecules))
+        program.write_text(ON_RANKS)
+        predict.write_text(PREDICT)
+        model.save(folder / "model")
+        taken = {n: float(on_ranks(n, [program, library])) for n in (1, 2)}
+        figures["featurise_speedup_2_ranks"] = round(taken[1] / taken[2], 3)
+        figures["featurise_molecules_per_s"] = round(molecules / taken[2], 1)
+        settings = {"model": str(folder / "model"), "library": str(library)}
+        done = json.loads(on_ranks(2, [predict, json.dumps(settings)]))
+        figures["predict_rows"] = done["rows"]
+        figures["predict_rows_per_s"] = done["rows_per_s"]
+        figures["predict_peak_mb_a_rank"] = round(done["peak_mb"], 1)
+    return figures
+
+
+def on_ranks(n: int, words: list[Any]) -> str:
+    """Run Python on n ranks, one thread each, and return what it prints."""
+    command = [sys.executable, *map(str, words)]
+    if n > 1:
+        command = mpiexec_command(n, list(map(str, words)))
+    environment = {**os.environ, **mpi_environment(), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def mean_coverage(trainings: list[Training], values: np.ndarray) -> float:
+    """Return the share of values inside the intervals, over trainings."""
+    shares = [coverage(one.test, one.factor, values[:, None])[0] for one in trainings]
+    return round(float(np.mean(shares)), 4)
+
+
+def error_figures(key: str, values: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
+    """Return the mean error over seeds, each seed's, and the interval over molecules."""
+    error = rmse(values, predicted)
+    return {
+        key: round(error.value, 4),
+        f"{key}_by_seed": [round(rmse(values, one).value, 4) for one in np.atleast_2d(predicted)],
+        f"{key}_95": [round(error.low, 4), round(error.high, 4)],
+    }
+
+
+def show(name: str, model: str, values: np.ndarray, predicted: np.ndarray) -> None:
+    """Print a model's error."""
+    print(f"{name:9s} {model:24s} RMSE {rmse(values, predicted)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

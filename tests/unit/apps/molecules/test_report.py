@@ -1,0 +1,92 @@
+"""Contributions of atoms, cliffs, and pictures."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import matplotlib
+import numpy as np
+import pytest
+from rdkit import Chem
+from rdkit.Chem import Descriptors
+
+from matexapps.apps.molecules import report
+from matexapps.apps.molecules.attribution import atom_contributions
+from matexapps.apps.molecules.cliffs import activity_cliffs
+from matexapps.apps.molecules.featurise import featurise
+from matexapps.comm.single import SingleProcess
+
+matplotlib.use("Agg")
+
+
+class MassModel:
+    """Knows a molecule's mass exactly, as a model of it."""
+
+    targets = ("mass",)
+
+    def predict(self, smiles):
+        mass = [[Descriptors.MolWt(Chem.MolFromSmiles(one))] for one in smiles]
+        return SimpleNamespace(estimates=SimpleNamespace(mean=np.array(mass)))
+
+
+def test_an_atom_contributes_what_is_lost_without_it():
+    found = atom_contributions(MassModel(), "OCCc1ccccc1Cl")[:, 0]
+    hydrogen = 1.008
+    assert found[0] == pytest.approx(16.0 + hydrogen - hydrogen, abs=0.01)  # OH goes, H comes
+    assert found[-1] == pytest.approx(35.45 - hydrogen, abs=0.01)
+    assert found[4] == pytest.approx(12.011 + hydrogen - 2 * 1.5 * hydrogen, abs=0.01)  # aromatic
+    assert atom_contributions(MassModel(), "C").tolist() == [[0.0]]
+
+
+@pytest.mark.parametrize("smiles", ["C[C@H](N)c1ccc[nH]1", "C[N+](C)(C)C", "C1CC1=O", "C/C=C/Cl"])
+def test_every_atom_of_a_real_model_s_molecule_gets_a_number(study, smiles):
+    _, model = study
+    found = atom_contributions(model, smiles)
+    assert found.shape == (Chem.MolFromSmiles(smiles).GetNumAtoms(), 2)
+    assert np.isfinite(found).all()
+    assert (found != 0).any()
+
+
+def test_cliffs_are_pairs_that_are_alike_with_values_that_are_not():
+    smiles = ["CCCCCCO", "CCCCCCCO", "c1ccccc1", "CCCCCCCCO", "OCCCCCCCCO"]
+    bits = featurise(smiles, smiles, ["fingerprint"], SingleProcess())["fingerprint"]
+    values = np.array([1.0, 5.0, 100.0, 1.5, np.nan])
+    found = activity_cliffs(smiles, bits, values)
+    assert (found["similarity"] >= 0.6).all()
+    assert {found["one"][0], found["other"][0]} == {"CCCCCCO", "CCCCCCCO"}
+    assert found["difference"].tolist() == sorted(found["difference"], reverse=True)
+    assert "c1ccccc1" not in {*found["one"], *found["other"]}
+    assert "OCCCCCCCCO" not in {*found["one"], *found["other"]}
+    expected = found["difference"] / (1 - found["similarity"])
+    np.testing.assert_allclose(found["steepness"], expected, rtol=1e-5)
+
+
+def test_pictures_say_what_they_show(study):
+    import matplotlib.pyplot as plt
+
+    found, model = study
+    (judged,) = found.splits
+    (training,) = judged.trainings
+    values = found.molecules.values[judged.split.test]
+    chosen = (training.validation, found.molecules.values[judged.split.validation])
+    figure, axes = plt.subplots(2, 2)
+    target = model.targets[1]
+    report.plot_parity(axes[0, 0], values, training.test, training.factor, target, place=1)
+    assert axes[0, 0].get_xlabel() == "measured size (atoms)"
+    assert "RMSE" in axes[0, 0].get_title()
+    report.plot_learning(axes[0, 1], training.history)
+    assert len(axes[0, 1].lines[0].get_xdata()) == len(training.history)
+    report.plot_calibration(axes[1, 0], chosen, (training.test, values))
+    held = axes[1, 0].lines[0].get_ydata()
+    assert 0 <= held.min() <= held.max() <= 1
+    report.plot_domain(axes[1, 1], np.linspace(0, 1, 14), training.test.mean[:, 0], target)
+    plt.close(figure)
+
+
+def test_drawings_have_a_place_for_each_molecule():
+    grid = report.draw_molecules(["CCO", "c1ccccc1", "C"], ["one", "two", "three"], columns=2)
+    assert grid.size == (500, 400)
+    coloured = report.draw_contributions(["CCO"], [np.array([1.0, 0.0, -1.0])], ["ethanol"])
+    colours = {colour for _, colour in coloured.convert("RGB").getcolors(10**6)}
+    assert (216, 63, 51) in colours or any(r > 200 and b < 80 for r, _, b in colours)
+    assert any(b > 200 and r < 80 for r, _, b in colours)
