@@ -10,7 +10,7 @@ import pandas as pd
 from matexapps.apps.molecules.similarity import Fingerprints, similarities
 from matexapps.apps.molecules.uncertainty import Values
 
-SIMILAR = 0.6
+SIMILAR = 0.7
 """Similarity from which on a pair is looked at."""
 
 

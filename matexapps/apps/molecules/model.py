@@ -159,8 +159,8 @@ class Model:
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
             save_file(self.network.state_dict(), partial / _WEIGHTS)
-            fingerprints = np.packbits(self.training.fingerprints > 0, axis=1)
-            tables: Arrays = {"fingerprints": fingerprints, "values": self.training.values}
+            learned = self.training
+            tables: Arrays = {"fingerprints": learned.fingerprints, "values": learned.values}
             save_arrays(tables, partial / _TRAINING)
             (partial / _FACTS).write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n")
             if folder.exists():
@@ -202,7 +202,7 @@ def load_model(folder: str | Path) -> Model:
             factor=np.array(facts.pop("interval_factor"), float),
             training=TrainingMolecules(
                 smiles=facts.pop("training_smiles"),
-                fingerprints=np.unpackbits(tables["fingerprints"], axis=1),
+                fingerprints=tables["fingerprints"],
                 values=tables["values"],
             ),
             facts=facts,

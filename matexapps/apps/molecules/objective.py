@@ -12,12 +12,16 @@ from torch import Tensor, nn
 
 from matexapps.train.metrics import Metric
 
+FREEDOM = 4.0
+"""Degrees of freedom of the distribution that residuals are taken to have."""
 
-class GaussianLoss(nn.Module):
-    """Squared error of the mean, and the likelihood of a normal distribution for the variance.
+
+class MeanVarianceLoss(nn.Module):
+    """Squared error of the mean, and a likelihood that the variance is learned by.
 
     The mean over a row's known targets and over the members; a row counts by the number of its
-    known targets, which its weight must say. The likelihood leaves the mean alone.
+    known targets, which its weight must say. The likelihood leaves the mean alone. It is that of
+    Student's t distribution, because under a normal one a single outlier would outweigh a batch.
 
     Parameters
     ----------
@@ -40,14 +44,15 @@ class GaussianLoss(nn.Module):
         Parameters
         ----------
         prediction : Tensor, shape (rows, members, targets, 2)
-            Mean and log variance.
+            Mean and logarithm of the squared scale.
         label : Tensor of int64, shape (rows,)
         """
         value = self.standard[label][:, None, :]
         known = ~value.isnan()
-        mean, log_variance = prediction.float().unbind(-1)
+        mean, log_scale = prediction.float().unbind(-1)
         squared = (mean - value.nan_to_num(0.0)).square() * known
-        likelihood = (log_variance + squared.detach() * (-log_variance).exp()) * known / 2
+        relative = squared.detach() * (-log_scale).exp() / FREEDOM
+        likelihood = (log_scale + (FREEDOM + 1) * relative.log1p()) * known / 2
         count = known.sum((1, 2)).clamp_min(1)
         return (squared + likelihood).mean(1).sum(1) / count
 
@@ -58,7 +63,7 @@ class TargetRmse(Metric):
     ``rmse``, in the target's unit, where there is one target; ``relative_rmse`` always: the mean
     over targets of the error in units of the spread of the training values.
 
-    Parameters are those of :class:`GaussianLoss`.
+    Parameters are those of :class:`MeanVarianceLoss`.
     """
 
     def __init__(self, values: NDArray[np.float64], mean: Tensor, scale: Tensor) -> None:

@@ -1,4 +1,7 @@
-"""How alike molecules are: Tanimoto similarity of Morgan fingerprints."""
+"""How alike molecules are: Tanimoto similarity of counted Morgan fingerprints.
+
+Counts matter: hexane and a wax have the same environments, only not as many.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from numpy.typing import NDArray
 Fingerprints = NDArray[np.uint8]
 
 _AT_ONCE = 512
+_LEVELS = (1, 2, 4, 8, 16)
 
 
 def similarities(
@@ -17,20 +21,28 @@ def similarities(
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Yield similarities of some molecules of ``one`` to all of ``other``, and the first's place.
 
-    The share of bits that two fingerprints have in common among those that either has.
+    An environment stands for five features: that it is there, twice, four, eight and 16 times. The
+    similarity is the share of features that two molecules have in common among those that either
+    has.
 
     Parameters
     ----------
     one, other : ndarray of uint8, shape (molecules, bits)
-        Counts; a place counts as set where it is not zero.
+        Counts.
     """
-    reference = (other > 0).astype(np.float32)
+    features = _features(other)
+    used = features.any(0)
+    reference = features[:, used].astype(np.float32)
     sizes = reference.sum(1)
     for first in range(0, len(one), _AT_ONCE):
-        bits = (one[first : first + _AT_ONCE] > 0).astype(np.float32)
-        common = bits @ reference.T
-        either = bits.sum(1)[:, None] + sizes - common
+        features = _features(one[first : first + _AT_ONCE])
+        common = features[:, used].astype(np.float32) @ reference.T
+        either = features.sum(1, dtype=np.float32)[:, None] + sizes - common
         yield first, np.divide(common, either, out=np.zeros_like(common), where=either > 0)
+
+
+def _features(counts: Fingerprints) -> NDArray[np.bool_]:
+    return np.concatenate([counts >= level for level in _LEVELS], axis=1)
 
 
 def nearest(

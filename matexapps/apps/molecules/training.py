@@ -13,13 +13,13 @@ from torch import nn
 
 from matexapps.apps.molecules.molecule_set import MoleculeSet
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
-from matexapps.apps.molecules.objective import GaussianLoss, TargetRmse
+from matexapps.apps.molecules.objective import MeanVarianceLoss, TargetRmse
 from matexapps.apps.molecules.splits import Split
 from matexapps.data.dataset import DataSet
 from matexapps.data.rows import Rows
 from matexapps.train.callbacks import EarlyStopping
 
-EPOCHS = 30
+EPOCHS = 25
 BATCH_SIZE = 64
 LEARNING_RATE = 1e-3
 _WARM_UP = 0.1
@@ -60,7 +60,7 @@ def training_settings(network: MoleculeNetwork, molecules: MoleculeSet) -> dict[
     """
     table = (molecules.values, network.target_mean, network.target_scale)
     return {
-        "loss": GaussianLoss(*table),
+        "loss": MeanVarianceLoss(*table),
         "metrics": [TargetRmse(*table)],
         "optimizer": partial(adamw, learning_rate=LEARNING_RATE),
         "scheduler": warm_up_and_cosine,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from matexapps.apps.molecules.objective import FREEDOM
+
 LEVEL = 0.9
 """Share of new molecules whose value an interval is to hold."""
 
@@ -34,10 +36,11 @@ class Estimates:
     @classmethod
     def from_outputs(cls, outputs: NDArray[np.float32], mean: Values, scale: Values) -> Estimates:
         """Make them of outputs, shape (molecules, members, targets, 2), that are standardised."""
-        means, log_variances = np.moveaxis(outputs.astype(np.float64), -1, 0)
+        means, log_scales = np.moveaxis(outputs.astype(np.float64), -1, 0)
+        variances = np.exp(log_scales) * FREEDOM / (FREEDOM - 2)
         return cls(
             mean=means.mean(1) * scale + mean,
-            noise=np.sqrt(np.exp(log_variances).mean(1)) * scale,
+            noise=np.sqrt(variances.mean(1)) * scale,
             disagreement=means.std(1) * scale,
         )
 

@@ -37,8 +37,8 @@ class Architecture:
 
     network: str = "combined"
     targets: int = 1
-    members: int = 4
-    width: int = 128
+    members: int = 3
+    width: int = 224
     depth: int = 3
     head: int = 256
 

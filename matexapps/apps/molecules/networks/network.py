@@ -1,4 +1,4 @@
-"""An ensemble that reads molecules by their numbers and gives means and variances."""
+"""An ensemble that reads molecules by their numbers and gives means and scales."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from matexapps.apps.molecules.networks.encoders import ENCODERS
 from matexapps.apps.molecules.networks.inputs import Inputs, MoleculeInputs
 from matexapps.errors import TrainingError
 
-_LOG_VARIANCE = (-8.0, 4.0)
+_LOG_SCALE = (-8.0, 4.0)
 _ROWS_AT_ONCE = 512
 
 
 class Member(nn.Module):
     """One network of the ensemble: encoders side by side, and a head.
 
-    The variance is read from hidden values that its loss does not change, so that learning it costs
+    The scale is read from hidden values that its loss does not change, so that learning it costs
     the mean nothing (Stirn et al., Faithful heteroscedastic regression, AISTATS 2023).
     """
 
@@ -31,18 +31,18 @@ class Member(nn.Module):
         width = sum(one.outputs for one in encoders.values())
         self.hidden = nn.Sequential(nn.Linear(width, architecture.head), nn.ReLU())
         self.mean = nn.Linear(architecture.head, architecture.targets)
-        self.log_variance = nn.Linear(architecture.head, architecture.targets)
+        self.log_scale = nn.Linear(architecture.head, architecture.targets)
 
     def forward(self, inputs: Inputs) -> Tensor:
-        """Return mean and log variance of each target, shape (molecules, targets, 2)."""
+        """Return mean and log of the squared scale, shape (molecules, targets, 2)."""
         encoded = [encoder(inputs[name]) for name, encoder in self.encoders.items()]
         hidden = self.hidden(torch.cat(encoded, 1))
-        log_variance = self.log_variance(hidden.detach()).clamp(*_LOG_VARIANCE)
-        return torch.stack([self.mean(hidden), log_variance], 2)
+        log_scale = self.log_scale(hidden.detach()).clamp(*_LOG_SCALE)
+        return torch.stack([self.mean(hidden), log_scale], 2)
 
 
 class MoleculeNetwork(nn.Module):
-    """Numbers of molecules in; means and log variances of standardised targets out.
+    """Numbers of molecules in; means and log squared scales of standardised targets out.
 
     Parameters
     ----------
@@ -99,8 +99,8 @@ class MoleculeNetwork(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """Map numbers of molecules, shape (rows, 1), to (rows, members, targets, 2).
 
-        The last axis is mean and log variance, of targets in units of their training spread from
-        their training mean.
+        The last axis is the mean, and the log of the squared scale of the noise, of targets in
+        units of their training spread from their training mean.
         """
         numbers = rows[:, 0].long()
         if self.training:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from matexapps.apps.molecules.featurise import featurise
 from matexapps.apps.molecules.networks.architecture import NETWORKS, Architecture
@@ -12,8 +13,9 @@ from matexapps.apps.molecules.networks.batch_graph import PackedGraphs
 from matexapps.apps.molecules.networks.inputs import ScaledProperties
 from matexapps.apps.molecules.networks.message_passing import DirectedMessagePassing
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
-from matexapps.apps.molecules.objective import GaussianLoss, TargetRmse
+from matexapps.apps.molecules.objective import FREEDOM, MeanVarianceLoss, TargetRmse
 from matexapps.apps.molecules.training import warm_up_and_cosine
+from matexapps.apps.molecules.uncertainty import Estimates
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import TrainingError
 from matexapps.train.losses import RowLoss
@@ -110,19 +112,42 @@ def test_properties_are_scaled_by_the_training_molecules_alone():
 
 def test_the_loss_counts_known_values_only_and_leaves_the_mean_to_the_squared_error():
     values = np.array([[1.0, np.nan], [np.nan, np.nan], [2.0, 4.0]])
-    loss = GaussianLoss(values, torch.zeros(2), torch.ones(2))
+    loss = MeanVarianceLoss(values, torch.zeros(2), torch.ones(2))
     prediction = torch.zeros(3, 1, 2, 2, requires_grad=True)
     found = loss(prediction, torch.tensor([0, 1, 2]))
-    torch.testing.assert_close(found, torch.tensor([1.5, 0.0, 1.5 * (4 + 16) / 2]))
+
+    def of(value):  # the squared error, and -log of Student's t at scale 1, up to a constant
+        constant = -stats.t.logpdf(0, FREEDOM)
+        return value**2 - stats.t.logpdf(value, FREEDOM) - constant
+
+    expected = torch.tensor([of(1.0), 0.0, (of(2.0) + of(4.0)) / 2]).float()
+    torch.testing.assert_close(found, expected)
     (gradient,) = torch.autograd.grad(found.sum(), prediction)
-    expected = [[-2.0, 0.0], [0.0, 0.0], [-4 / 2, -8 / 2]]
-    torch.testing.assert_close(gradient[:, 0, :, 0], torch.tensor(expected))
+    of_means = [[-2.0, 0.0], [0.0, 0.0], [-4 / 2, -8 / 2]]
+    torch.testing.assert_close(gradient[:, 0, :, 0], torch.tensor(of_means))
+    assert (gradient[..., 1].abs() <= FREEDOM / 2).all()  # however far off a value is
     # Weighted by known values, the mean over rows is the mean over values.
     weight = torch.tensor([1.0, 0.0, 2.0])
     mean, _ = RowLoss(loss)(prediction, torch.tensor([0, 1, 2]), weight, 3.0)
-    assert float(mean) == pytest.approx(1.5 * (1 + 4 + 16) / 3)
+    assert float(mean) == pytest.approx((of(1.0) + of(2.0) + of(4.0)) / 3, rel=1e-5)
     nothing, _ = RowLoss(loss)(prediction[1:2], torch.tensor([1]), torch.zeros(1), 0.0)
     assert float(nothing) == 0.0
+
+
+def test_the_scale_that_is_learned_is_that_of_the_residuals():
+    torch.manual_seed(0)
+    residual = torch.from_numpy(stats.t.rvs(FREEDOM, scale=0.3, size=4000, random_state=1))
+    loss = MeanVarianceLoss(residual[:, None].numpy(), torch.zeros(1), torch.ones(1))
+    log_scale = torch.zeros(1, requires_grad=True)
+    optimizer = torch.optim.Adam([log_scale], lr=0.1)
+    for _ in range(100):
+        both = torch.stack([torch.zeros(4000), log_scale.expand(4000)], 1)[:, None, None, :]
+        optimizer.zero_grad()
+        loss(both, torch.arange(4000)).mean().backward()
+        optimizer.step()
+    outputs = np.array([[[[0.0, float(log_scale)]]]], np.float32)
+    noise = Estimates.from_outputs(outputs, np.zeros(1), np.ones(1)).noise[0, 0]
+    assert noise == pytest.approx(0.3 * np.sqrt(FREEDOM / (FREEDOM - 2)), rel=0.05)
 
 
 def test_the_error_is_in_the_target_s_unit():
