@@ -37,8 +37,11 @@ from mpi4py import MPI  # noqa: E402
 # Not the world that matexapps.comm.interruptible may put in its place.
 _first = MPI.COMM_WORLD
 if _REPLACEMENT in sys._xoptions:
-    _first = MPI.Comm.Get_parent().Merge(high=True)
+    _parent = MPI.Comm.Get_parent()
+    _first = _parent.Merge(high=True)
     _first.Set_errhandler(MPI.ERRORS_RETURN)
+    # At its end MPI would wait for all that it is still connected with, the dead too.
+    _parent.Disconnect()
 
 if os.environ.get(_SWITCH):
     signal.alarm(0)
@@ -189,6 +192,10 @@ def shrink(waiting: Waiting) -> list[Member]:
     numbers = list(range(old.comm.size))
     kept = old.comm.group.Translate_ranks(numbers, shrunk.group)
     lost = [rank for rank, now in zip(numbers, kept, strict=True) if now == MPI.UNDEFINED]
+    if old.roll is not None:
+        old.roll.Free()
+    if old.comm is not _first:
+        old.comm.Free()
     _base = Base(shrunk)
     _base.generation = old.generation
     known = old.members or [Member(rank, "an unknown host", 0) for rank in numbers]
@@ -210,9 +217,11 @@ def replace(count: int) -> None:
     try:
         new = _base.comm.Spawn(sys.executable, [f"-X{_REPLACEMENT}", *arguments], maxprocs=count)
         merged = new.Merge(high=False)
+        new.Disconnect()
     except MPI.Exception as error:
         raise RankLost("a rank was lost while others were started anew") from error
     merged.Set_errhandler(MPI.ERRORS_RETURN)
     generation = _base.generation + 1
+    _base.comm.Free()
     _base = Base(merged)
     _base.generation = generation

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -17,6 +18,7 @@ from matexapps.comm import watched_rank
 from matexapps.comm.launcher_banner import read_chunks, without_banner
 from matexapps.errors import PreflightError
 
+FINISHED = "MATEXAPPS_FINISHED"
 _STOP_GRACE_S = 5.0
 _FIRST_WITH_ULFM = 5
 _FAULT_TOLERANT = ["--with-ft", "ulfm"]
@@ -167,7 +169,7 @@ def run_on_ranks(
     command = mpiexec_command(n, ["-m", module, *args], outlive)
     variables = {**os.environ, **mpi_environment(), **(environment or {})}
     for number in range(restarts + 1):
-        status = _run(command, variables)
+        status = _status_of(command, variables)
         if number == restarts or status <= 128:
             break
         pause = 2**number
@@ -178,6 +180,15 @@ def run_on_ranks(
         )
         time.sleep(pause)
     return status
+
+
+def _status_of(command: list[str], environment: dict[str, str]) -> int:
+    with tempfile.TemporaryDirectory(prefix="matexapps-") as folder:
+        finished = Path(folder) / "finished"
+        status = _run(command, {**environment, FINISHED: str(finished)})
+        # For a rank that was started in place of a lost one and is lost too, Open MPI's launcher
+        # reports a failure, although the others went on.
+        return 0 if status > 128 and finished.exists() else status
 
 
 def _run(command: list[str], environment: dict[str, str]) -> int:

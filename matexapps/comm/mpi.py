@@ -120,6 +120,12 @@ class MpiCommunicator(Communicator):
             if comm != MPI.COMM_NULL:
                 comm.Revoke()
 
+    def free(self) -> None:
+        """Give everything back after :meth:`revoke`, so that MPI's end does not wait for it."""
+        for comm in self._all:
+            if comm != MPI.COMM_NULL:
+                comm.Free()
+
     @contextmanager
     def losses_expected(self) -> Iterator[None]:
         """Inside, ranks that give no sign of life at the deadline are ended, and count as lost."""

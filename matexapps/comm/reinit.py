@@ -6,9 +6,12 @@ applications", IJHPCA 30(3), 2016), with MPI_Comm_spawn for the runtime's part.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
+from matexapps.comm.launch import FINISHED
 from matexapps.comm.restarts import restarting
 from matexapps.comm.survival import Loss
 from matexapps.comm.world import open_world, replace_the_lost, several_ranks
@@ -47,6 +50,8 @@ def run_again_after_losses(
             try:
                 result = entry()
                 open_world(timeout_s).close()
+                if path := os.environ.get(FINISHED):
+                    Path(path).touch()
                 return result
             except RankLost:
                 lost, size = replace_the_lost(timeout_s)

@@ -208,6 +208,7 @@ def replace_the_lost(timeout_s: float) -> tuple[list[Member], int]:
     lost: list[Member] = []
     for world in list(_worlds.values()):
         world.revoke()
+        world.free()
     _worlds.clear()
     _numbers = itertools.count()
     while True:
