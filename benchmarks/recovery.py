@@ -1,4 +1,4 @@
-"""What the death of a rank costs, and what it costs to be ready for it.
+"""What the death of a rank costs under each policy, and what it costs to be ready for it.
 
     python benchmarks/recovery.py --json
     python benchmarks/recovery.py --proof 200
@@ -6,13 +6,13 @@
 Trains a small network on simulated rows on 4 ranks, one of which ends itself at a random moment
 (seeded), and compares with a training that nothing disturbs.
 
-- shrink: seconds from the death to the next finished step on the survivors, the median over 20
-  deaths; rows that were computed twice; seconds lost in all; and how far losses and weights are
-  from the undisturbed ones.
+- For each policy, medians: seconds from the death to the next finished step; rows that were
+  computed twice; seconds lost in all; and how far losses and weights are from the undisturbed ones.
+  `abort` ends the job: what had been done is lost, and nothing follows.
 - when nothing fails: a step's time with ranks that outlive others over its time without, the
   median over pairs of jobs that run one after the other.
-- `--proof N`: N jobs with one to three deaths each, at random moments. All must finish, their
-  ledgers must hold each row once an epoch, and nothing may be left running.
+- `--proof N`: N jobs with one to three deaths each, at random moments, under shrink. All must
+  finish, their ledgers must hold each row once an epoch, and nothing may be left running.
 """
 
 from __future__ import annotations
@@ -33,34 +33,57 @@ from pathlib import Path
 from typing import Any
 
 RANKS = 4
-DEATHS = 20
+DEATHS = {"shrink": 20, "reinit": 5, "checkpoint": 5, "abort": 5}
 PAIRS = 10
 EPOCHS = 6
 ROWS = 20_000
 BATCH = 512
+STEP_S = 0.02
 TIMEOUT_S = 120.0
 
 
 def main() -> None:
-    """Run the jobs, or be a rank of one."""
+    """Run the jobs, launch one, or be a rank of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     parser.add_argument("--proof", type=int, default=0, metavar="N", help="N jobs with deaths")
-    parser.add_argument("--deaths", type=int, default=DEATHS, help="deaths to measure")
     parser.add_argument("--pairs", type=int, default=PAIRS, help="pairs of undisturbed jobs")
+    parser.add_argument("--launch", metavar="PLAN", help=argparse.SUPPRESS)
     parser.add_argument("--rank-of", metavar="PLAN", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.rank_of:
         be_a_rank(json.loads(options.rank_of))
+    elif options.launch:
+        launch(options.launch)
     elif options.proof:
         prove(options.proof)
     else:
-        figures = measure(options.deaths, options.pairs)
+        figures = measure(options.pairs)
         print(json.dumps(figures) if options.json else figures)
+
+
+def launch(plan: str) -> None:
+    """Start the ranks as `matexapps train` does."""
+    from matexapps.comm.launch import run_on_ranks
+
+    here = {"PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
+    policy = json.loads(plan)["policy"]
+    outlive, restarts = policy in ("shrink", "reinit"), 3 if policy == "checkpoint" else 0
+    sys.exit(run_on_ranks("recovery", ["--rank-of", plan], RANKS, here, outlive, restarts))
 
 
 def be_a_rank(plan: dict[str, Any]) -> None:
     """Train; end this rank when the plan says so; write what happened into the plan's folder."""
+    import matexapps as mx
+
+    if plan["policy"] == "reinit":
+        mx.reinit(lambda: train(plan))
+    else:
+        train(plan)
+
+
+def train(plan: dict[str, Any]) -> None:
+    """Train as one rank."""
     import numpy as np
     import torch
     from torch import nn
@@ -72,19 +95,21 @@ def be_a_rank(plan: dict[str, Any]) -> None:
     folder = Path(plan["folder"])
     comm = mx.open_world(timeout_s=TIMEOUT_S)
     born = comm.rank
-    stamps: list[float] = []
+    death, done = folder / f"died-{born}", 0
+    written = open(folder / f"steps-{os.getpid()}", "a", buffering=1)  # noqa: SIM115
 
     class Stamps(mx.Callback):
-        def on_fit_start(self, trainer: Any) -> None:
-            if str(born) in plan["deaths"]:
-                threading.Thread(target=die, args=[plan["deaths"][str(born)]], daemon=True).start()
-
         def on_step_end(self, trainer: Any) -> None:
-            stamps.append(time.time())
+            nonlocal done
+            done = trainer.position.epoch * trainer.steps_per_epoch + trainer.position.step
+            written.write(f"{done} {time.time()!r}\n")
+            after, moment = divmod(plan["deaths"].get(str(born), -1.0), 1.0)
+            if done == after and not death.exists():
+                threading.Thread(target=die, args=[moment * STEP_S], daemon=True).start()
 
     def die(after_s: float) -> None:
         time.sleep(after_s)
-        (folder / f"died-{born}").write_text(repr(time.time()))
+        death.write_text(f"{done} {time.time()!r}")
         os.kill(os.getpid(), signal.SIGKILL)
 
     rng = np.random.default_rng(0)
@@ -96,6 +121,8 @@ def be_a_rank(plan: dict[str, Any]) -> None:
     callbacks: list[mx.Callback] = [Stamps()]
     if plan["ledger"]:
         callbacks.insert(0, Ledger(folder / "ledger"))
+    if plan["policy"] == "checkpoint":
+        callbacks.append(mx.Checkpointing(folder / "checkpoints"))
     trainer = mx.Trainer(
         model,
         optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.05, momentum=0.9),
@@ -104,82 +131,112 @@ def be_a_rank(plan: dict[str, Any]) -> None:
         comm=comm,
         device="cpu",
         metrics=["roc_auc"],
+        recovery=plan["policy"],
     )
     history = trainer.fit(mx.DataSet.from_arrays(features, label), EPOCHS)
     result = {
-        "stamps": stamps,
         "ranks": comm.world_size,
         "loss": [row["loss"] for row in history.rows],
         "roc_auc": history.rows[-1]["roc_auc"],
         "weights": float(sum(p.detach().double().abs().sum() for p in model.parameters())),
     }
-    (folder / f"rank-{born}.json").write_text(json.dumps(result))
+    (folder / f"rank-{comm.rank}.json").write_text(json.dumps(result))
     comm.close()
 
 
 def job(
-    folder: Path, deaths: dict[int, float], outlive: bool = True, ledger: bool = True
-) -> list[dict[str, Any]]:
-    """Run one training and return what each rank wrote that came to its end."""
-    from matexapps.comm.launch import mpi_environment, mpiexec_command
+    folder: Path, deaths: dict[int, float], policy: str = "shrink", ledger: bool = True
+) -> dict[str, Any]:
+    """Run one training; return what its rank 0 wrote, and ``stamps``, when ranks ended steps.
 
+    ``deaths`` has for each rank that dies the step after which it does, and the moment in the next.
+    """
     folder.mkdir(parents=True)
-    plan = {"folder": str(folder), "deaths": deaths, "ledger": ledger}
-    command = mpiexec_command(RANKS, [__file__, "--rank-of", json.dumps(plan)], outlive)
-    environment = {**os.environ, **mpi_environment(), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-    )
+    plan = {"folder": str(folder), "deaths": deaths, "policy": policy, "ledger": ledger}
+    command = [sys.executable, __file__, "--launch", json.dumps(plan)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    lines = [line for path in folder.glob("steps-*") for line in path.read_text().splitlines()]
+    stamps = sorted((float(at), int(step)) for step, at in map(str.split, lines))
+    if policy == "abort" and deaths:
+        return {"stamps": stamps}
     results = [json.loads(path.read_text()) for path in sorted(folder.glob("rank-*.json"))]
-    if len(results) != RANKS - len(list(folder.glob("died-*"))):
+    if not results or done.returncode or len(results) != results[0]["ranks"]:
         raise SystemExit(f"a job failed, {folder} is kept:\n{done.stdout}\n{done.stderr[-5000:]}")
-    return results
+    return {**results[0], "stamps": stamps}
 
 
-def measure(deaths: int, pairs: int) -> dict[str, Any]:
+def measure(pairs: int) -> dict[str, Any]:
     """Return the figures."""
     with tempfile.TemporaryDirectory() as name:
         folder, rng = Path(name), random.Random(0)
         whole = job(folder / "whole", {})
-        length = whole[0]["stamps"][-1] - whole[0]["stamps"][0]
-        gaps, twice, lost_s, apart = [], [], [], []
-        for number in range(deaths):
-            here = folder / str(number)
-            rank, moment = rng.randrange(RANKS), length * rng.uniform(0.1, 0.9)
-            results = job(here, {rank: moment})
-            died = float((here / f"died-{rank}").read_text())
-            stamps = results[0]["stamps"]
-            gaps.append(min(t for t in stamps if t > died + 1e-4) - died)
-            twice.append(rows_computed_twice(here))
-            lost_s.append(stamps[-1] - stamps[0] - length)
-            apart.append(furthest(results[0], whole[0]))
-            print(f"death {number + 1}: rank {rank}, {gaps[-1]:.3f} s", file=sys.stderr)
-        ratios = [step_time(folder, k, True) / step_time(folder, k, False) for k in range(pairs)]
+        policies = {
+            policy: cost(policy, folder / policy, count, whole, rng)
+            for policy, count in DEATHS.items()
+        }
+        ratios = [
+            step_time(folder, k, "shrink") / step_time(folder, k, "abort") for k in range(pairs)
+        ]
     return {
-        "shrink_s_median": round(statistics.median(gaps), 4),
-        "shrink_s_max": round(max(gaps), 4),
-        "shrink_rows_twice_median": statistics.median(twice),
-        "shrink_seconds_lost_median": round(statistics.median(lost_s), 2),
-        "shrink_largest_difference": max(apart),
+        "shrink_s_median": policies["shrink"]["seconds_to_next_step"],
+        "shrink_s_max": policies["shrink"]["seconds_to_next_step_max"],
         "no_failure_time_ratio": round(statistics.median(ratios), 4),
         "no_failure_time_ratios": [round(ratio, 3) for ratio in sorted(ratios)],
+        "policies": policies,
         "ranks": RANKS,
-        "deaths": deaths,
     }
 
 
-def step_time(folder: Path, number: int, outlive: bool) -> float:
+def cost(
+    policy: str, folder: Path, count: int, whole: dict[str, Any], rng: random.Random
+) -> dict[str, Any]:
+    """Return what deaths cost under a policy."""
+    length = whole["stamps"][-1][0] - whole["stamps"][0][0]
+    gaps, twice, lost_s, apart = [], [], [], []
+    for number in range(count):
+        here = folder / str(number)
+        rank, moment = rng.randrange(RANKS), rng.uniform(0.1, 0.9) * steps(whole)
+        result = job(here, {rank: moment}, policy)
+        stamps = result["stamps"]
+        last_step, died = map(float, (here / f"died-{rank}").read_text().split())
+        if policy == "abort":
+            lost_s.append(died - stamps[0][0])
+            continue
+        gaps.append(min(at for at, step in stamps if at > died and step > last_step) - died)
+        twice.append(rows_computed_twice(here))
+        lost_s.append(stamps[-1][0] - stamps[0][0] - length)
+        apart.append(furthest(result, whole))
+        print(f"{policy}, death {number + 1}: rank {rank}, {gaps[-1]:.3f} s", file=sys.stderr)
+    figures = {"seconds_lost": round(statistics.median(lost_s), 2), "deaths": count}
+    if gaps:
+        figures |= {
+            "seconds_to_next_step": round(statistics.median(gaps), 3),
+            "seconds_to_next_step_max": round(max(gaps), 3),
+            "rows_twice": statistics.median(twice),
+            "largest_difference": max(apart),
+        }
+    return figures
+
+
+def steps(whole: dict[str, Any]) -> int:
+    """Return how many steps an undisturbed training has."""
+    return len(whole["stamps"]) // RANKS
+
+
+def step_time(folder: Path, number: int, policy: str) -> float:
     """Return the median time of a step of an undisturbed job, in seconds."""
-    here = folder / f"undisturbed-{number}-{outlive}"
-    stamps = job(here, {}, outlive, ledger=False)[0]["stamps"]
-    return statistics.median(b - a for a, b in pairwise(stamps))
+    here = folder / f"undisturbed-{number}-{policy}"
+    job(here, {}, policy, ledger=False)
+    lines = next(here.glob("steps-*")).read_text().splitlines()
+    ends = [float(line.split()[1]) for line in lines]
+    return statistics.median(b - a for a, b in pairwise(ends))
 
 
 def rows_computed_twice(folder: Path) -> int:
-    """Return how many rows were computed for a step that was broken off."""
+    """Return how many rows were computed for a step that was taken again."""
     from matexapps.train.ledger import read_ledger
 
-    return int((~read_ledger(folder / "ledger").counts).sum())
+    return int(read_ledger(folder / "ledger").duplicated(["epoch", "row"]).sum())
 
 
 def furthest(one: dict[str, Any], other: dict[str, Any]) -> float:
@@ -196,21 +253,20 @@ def prove(jobs: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         whole = job(folder / "whole", {})
-        length = whole[0]["stamps"][-1] - whole[0]["stamps"][0]
         rows = set(read_ledger(folder / "whole" / "ledger").row)
         died = 0
         for number in range(jobs):
             rng = random.Random(number)
             ranks = rng.sample(range(RANKS), rng.choice([1, 1, 2, 3]))
-            deaths = {rank: length * rng.uniform(0, 1.3) for rank in ranks}
+            deaths = {rank: rng.uniform(0, 1) * steps(whole) for rank in ranks}
             here = folder / str(number)
-            results = job(here, deaths)
+            result = job(here, deaths)
             learned = read_ledger(here / "ledger")
             learned = learned[learned.counts]
             for epoch in range(1, EPOCHS + 1):
                 if sorted(learned.row[learned.epoch == epoch]) != sorted(rows):
                     raise SystemExit(f"job {number}: epoch {epoch} is not each row once")
-            if (apart := furthest(results[0], whole[0])) > 1e-5:
+            if (apart := furthest(result, whole)) > 1e-5:
                 raise SystemExit(f"job {number}: {apart} from the undisturbed result")
             left = subprocess.run(["pgrep", "-f", str(here)], capture_output=True, check=False)
             if left.stdout:
