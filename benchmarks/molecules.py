@@ -139,7 +139,9 @@ def judge(name: str, folder: Path, seeds: int, chemprop: str | None) -> tuple[di
     features = featurise(
         prepared.molecules.smiles, prepared.molecules.inchikeys, FEATURES, SingleProcess()
     )
-    baselines = fit_baselines(features, values[:, None], split.train, split.test, seed=0)
+    baselines = fit_baselines(
+        features, values[:, None], split.train, split.test, seed=0, comm=SingleProcess()
+    )
     for baseline, found in baselines.items():
         show(name, baseline, values[split.test], found[:, 0])
         figures |= error_figures(f"{name}_rmse_{baseline}", values[split.test], found.T)

@@ -91,6 +91,7 @@ def test_every_network_learns_31_molecules_on_ranks_as_on_one(table, network):
     np.testing.assert_allclose(errors[0], errors[1], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_used_ends_every_rank_with_one_sentence(tmp_path):
     path = tmp_path / "bad.csv"
     path.write_text("smiles,logS\nCCO,1\nCCN,much\n")

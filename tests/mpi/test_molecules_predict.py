@@ -74,6 +74,7 @@ def test_rows_keep_their_order_and_bad_ones_are_marked(model, tmp_path, ranks):
     assert all(row["size"] == "" for row in found[::2])
 
 
+@pytest.mark.slow
 def test_what_cannot_be_predicted_is_said_once_and_leaves_the_table_as_it_was(model, tmp_path):
     (tmp_path / "library.csv").write_text("structure_,a\nCCO,1\n")
     (tmp_path / "out.csv").write_text("before")

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestRegressor
 
 from matexapps.apps.molecules.featurisers import Arrays
 from matexapps.apps.molecules.uncertainty import Values
+from matexapps.comm.communicator import Communicator
+from matexapps.data.partition import share
 
 FEATURES = ("fingerprint", "descriptors")
 """What the forest reads."""
 
-_TREES = 300
+_FORESTS, _TREES = 12, 25
 _COLUMNS_OF_A_SPLIT = 1 / 3
 
 
@@ -24,8 +25,9 @@ def fit_baselines(
     train: NDArray[np.int64],
     judged: NDArray[np.int64],
     seed: int,
+    comm: Communicator,
 ) -> dict[str, Values]:
-    """Fit the baselines to the training molecules and predict others.
+    """Fit the baselines to the training molecules and predict others. Collective.
 
     Parameters
     ----------
@@ -36,27 +38,39 @@ def fit_baselines(
     train, judged : ndarray of int64
         Numbers of molecules.
     seed : int
+    comm : Communicator
+        Its ranks share out the trees, whose seeds do not depend on how many ranks there are.
 
     Returns
     -------
     dict of str to ndarray of float64, shape (judged molecules, targets)
-        By name: ``"random_forest"`` on Morgan counts with descriptors, ``"mean"``.
+        By name, on every rank: ``"random_forest"``, 300 trees on Morgan counts with descriptors;
+        ``"mean"``.
     """
     table = _table(features, train)
-    forest = np.empty((len(judged), values.shape[1]))
-    mean = np.empty_like(forest)
-    for target, column in enumerate(values.T):
-        known = train[np.isfinite(column[train])]
-        model = RandomForestRegressor(
-            n_estimators=_TREES,
-            max_features=_COLUMNS_OF_A_SPLIT,
-            random_state=seed,
-            n_jobs=len(os.sched_getaffinity(0)),
-        )
-        model.fit(table[known], column[known])
-        forest[:, target] = model.predict(table[judged])
-        mean[:, target] = column[known].mean()
-    return {"random_forest": forest, "mean": mean}
+    work = [(target, part) for target in range(values.shape[1]) for part in range(_FORESTS)]
+    mine, error = [], None
+    try:
+        for target, part in work[share(len(work), comm.rank, comm.world_size)]:
+            column = values[:, target]
+            known = train[np.isfinite(column[train])]
+            forest = RandomForestRegressor(
+                n_estimators=_TREES,
+                max_features=_COLUMNS_OF_A_SPLIT,
+                random_state=_FORESTS * seed + part,
+                n_jobs=torch.get_num_threads(),
+            )
+            mine.append(forest.fit(table[known], column[known]).predict(table[judged]))
+    except Exception as caught:
+        error = caught
+    comm.agree(error)
+    predicted = [one for some in comm.all_gather_object(mine) for one in some]
+    forests = np.array(predicted).reshape(values.shape[1], _FORESTS, len(judged))
+    mean = np.nanmean(values[train], 0)
+    return {
+        "random_forest": forests.mean(1).T.copy(),
+        "mean": np.tile(mean, (len(judged), 1)),
+    }
 
 
 def _table(features: Arrays, train: NDArray[np.int64]) -> NDArray[np.float32]:

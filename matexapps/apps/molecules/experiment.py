@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,10 +45,8 @@ from matexapps.data.rows import Rows
 from matexapps.train.callbacks import Checkpointing
 from matexapps.train.trainer import Trainer
 
-T = TypeVar("T")
-
 LONGEST_WAIT_S = 86_400.0
-"""How long ranks wait for rank 0, which alone fits the baselines, in seconds."""
+"""How long ranks wait for each other, in seconds: rank 0 alone reads files and makes splits."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +102,8 @@ def run_study(settings: ExperimentSettings, comm: Communicator) -> tuple[Study, 
             model, training = train_one(settings, prepared, split, kind, seed, comm)
             kept = kept or model
             trainings.append(training)
-        judge = partial(_judge, kind, settings.seed, prepared, split, trainings)
-        judged.append(survive(comm, partial(_on_root, comm, judge)))
+        judge = partial(_judge, kind, settings.seed, prepared, split, trainings, comm)
+        judged.append(survive(comm, judge))
     assert kept is not None
     study = Study(
         settings=settings,
@@ -182,10 +179,6 @@ def train_one(
     return model, Training(validation, test, model.factor, trainer.history.rows)
 
 
-def _on_root(comm: Communicator, work: Callable[[], T], _: Loss | None) -> T:
-    return comm.on_root(work)
-
-
 def _split(
     kind: str, settings: ExperimentSettings, prepared: Prepared, comm: Communicator, _: Loss | None
 ) -> Split:
@@ -208,14 +201,21 @@ def _split(
 
 
 def _judge(
-    kind: str, seed: int, prepared: Prepared, split: Split, trainings: list[Training]
+    kind: str,
+    seed: int,
+    prepared: Prepared,
+    split: Split,
+    trainings: list[Training],
+    comm: Communicator,
+    _: Loss | None,
 ) -> Judged:
+    """Fit the baselines and audit the split. Collective."""
     molecules, features = prepared.molecules, prepared.features
     learned = np.concatenate([split.train, split.validation])
     return Judged(
         kind=kind,
         split=split,
         trainings=trainings,
-        baselines=fit_baselines(features, molecules.values, split.train, split.test, seed),
+        baselines=fit_baselines(features, molecules.values, split.train, split.test, seed, comm),
         leakage=audit(molecules.inchikeys, features["fingerprint"], learned, split.test),
     )

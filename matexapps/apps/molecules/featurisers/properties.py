@@ -37,6 +37,8 @@ _RDKIT_NAMES = {
     "kappa 1": "Kappa1",
     "kappa 2": "Kappa2",
     "kappa 3": "Kappa3",
+    **{f"surface by logP, bin {i}": f"SlogP_VSA{i}" for i in range(1, 13)},
+    **{f"surface by refractivity, bin {i}": f"SMR_VSA{i}" for i in range(1, 11)},
 }
 _ALL: dict[str, Callable[[Mol], float]] = dict(Descriptors.descList)
 _FUNCTIONS = {name: _ALL[rdkit_name] for name, rdkit_name in _RDKIT_NAMES.items()}
@@ -48,12 +50,13 @@ PROPERTIES: tuple[str, ...] = tuple(_FUNCTIONS)
 class Properties(Featuriser):
     """Lipophilicity, polarity, size, shape and rings, as RDKit computes them.
 
-    Array: ``properties`` float32 (1, columns).
+    Array: ``properties`` float32 (1, columns); NaN where there is no finite value.
     """
 
     name = "properties"
     version = 1
 
     def compute(self, molecule: Mol) -> Arrays:
-        values = [function(molecule) for function in _FUNCTIONS.values()]
-        return {"properties": np.array(values, np.float32)[None]}
+        values = np.array([function(molecule) for function in _FUNCTIONS.values()])
+        known = np.where(np.isfinite(values), values, np.nan)
+        return {"properties": known.astype(np.float32)[None]}

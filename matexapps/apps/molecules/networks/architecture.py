@@ -37,8 +37,8 @@ class Architecture:
 
     network: str = "combined"
     targets: int = 1
-    members: int = 3
-    width: int = 224
+    members: int = 2
+    width: int = 256
     depth: int = 3
     head: int = 256
 

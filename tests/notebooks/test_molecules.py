@@ -1,0 +1,27 @@
+"""The molecules notebook: as committed, and executed anew on a few molecules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from executed import assert_one_whole_run, printed
+
+from matexapps.batch.run import run_notebook
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "molecules.ipynb"
+
+
+def test_it_is_committed_with_the_outputs_of_one_run_from_top_to_bottom():
+    assert_one_whole_run(NOTEBOOK)
+    assert "90 % intervals hold" in printed(NOTEBOOK)
+    assert NOTEBOOK.stat().st_size < 500_000
+
+
+def test_it_runs_on_two_ranks_with_every_picture(tmp_path):
+    run = run_notebook(NOTEBOOK, tmp_path, n=2, parameters={"molecules": 120, "epochs": 2})
+    text = printed(run.notebook)
+    assert "120 rows drawn" in text
+    assert "epoch 2/2" in text
+    assert "random_forest" in text
+    assert run.notebook.read_text().count('"image/png"') == 4
+    assert run.page.read_text().count("data:image/png;base64") >= 4
