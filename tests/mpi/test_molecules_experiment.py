@@ -100,3 +100,38 @@ def test_a_file_that_cannot_be_used_ends_every_rank_with_one_sentence(tmp_path):
     assert "bad.csv, row 2, column 'logS': 'much' is not a finite number" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.count("DataError") == 1
+
+
+SCRIPT = """
+    import json, os, signal, sys
+    from matexapps import progress
+    from matexapps.apps.molecules.experiment import run
+    from matexapps.comm.world import open_world
+    victim, settings = int(sys.argv[1]), json.loads(sys.argv[2])
+
+    def die_in_the_second_epoch(event):
+        if event["kind"] == "train" and event["epoch"] == 2 and comm.rank == victim:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with progress.reporting_to(die_in_the_second_epoch), open_world() as comm:
+        summary = run(settings, comm)
+        if comm.rank == 0:
+            print(json.dumps(summary))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 2])
+def test_a_rank_s_death_in_training_changes_no_result(table, run_ranks, victim):
+    found = []
+    for ranks, dies in ((1, -1), (3, victim)):
+        settings = {"data": str(table), "epochs": 3, "members": 1, "batch_size": 8}
+        settings |= {"split": "random", "validation": 0.2, "test": 0.2}
+        done = run_ranks(ranks, SCRIPT, dies, json.dumps(settings), outlive=ranks > 1, timeout=200)
+        assert done.stdout, done.stderr
+        found.append(json.loads(done.stdout.splitlines()[-1]))
+    one, two = found
+    assert (one["ranks"], two["ranks"]) == (1, 2)
+    for name, target in two["splits"]["random"]["targets"].items():
+        before = one["splits"]["random"]["targets"][name]
+        assert target["rmse"] == pytest.approx(before["rmse"], rel=1e-4)
