@@ -149,17 +149,20 @@ def _draw(axes: Any, chart: Chart) -> None:
         )
     if values and min(values) > 0 and max(values) > _LOGARITHMIC_FROM * min(values):
         axes.set_yscale("log")
+    # Beside where the curve is not: a loss falls, a metric most often rises.
+    height, align = (0.0, "bottom") if chart.lines[0].label == "metric" else (1.0, "top")
     for mark in chart.marks:
         axes.axvline(mark.epoch, color=_MARK, linewidth=1.0, linestyle="--", zorder=1)
-        beside = {"xytext": (3, -3), "textcoords": "offset points", "rotation": 90}
         axes.annotate(
             mark.label,
-            (mark.epoch, 1.0),
+            (mark.epoch, height),
             xycoords=axes.get_xaxis_transform(),
+            xytext=(3, 3 if align == "bottom" else -3),
+            textcoords="offset points",
+            rotation=90,
+            va=align,
             fontsize=8,
             color=_MARK,
-            va="top",
-            **beside,
         )
     if chart.best is not None:
         colour = _STYLES[chart.lines[-1].label]["color"]

@@ -92,9 +92,9 @@ class TrainingCurves:
         self._metrics: dict[str, Curve] = {}
         self._marks: list[Mark] = []
 
-    def mark(self, label: str) -> None:
-        """Mark the place that training has reached."""
-        self._marks.append(Mark(self._epoch, label))
+    def mark(self, label: str, epochs: float) -> None:
+        """Mark the place that training has reached, after at least so many epochs."""
+        self._marks.append(Mark(max(self._epoch, epochs), label))
 
     def add(self, event: dict[str, Any]) -> None:
         """Take in an event of kind "train" (see :mod:`matexapps.train.pace`)."""

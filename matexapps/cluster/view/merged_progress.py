@@ -81,7 +81,8 @@ class MergedProgress:
             self.notices.append(event["event"])
             self._world_size = event["ranks"]
             self._latest = {r: e for r, e in self._latest.items() if r < event["ranks"]}
-            self.curves.mark(" and ".join(f"rank {rank}" for rank in event["lost"]) + " lost")
+            who = " and ".join(f"rank {rank}" for rank in event["lost"])
+            self.curves.mark(f"{who} lost", event.get("epoch", 1) - 1)
 
     @property
     def started(self) -> bool:
