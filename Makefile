@@ -66,6 +66,7 @@ bench: $(READY)  ## measure the figures of the README
 	$(BIN)/python benchmarks/read_csv.py --json
 	$(BIN)/python benchmarks/shuffle.py --json
 	$(BIN)/python benchmarks/higgs.py --json
+	$(BIN)/python benchmarks/recovery.py --json
 
 clean:  ## remove the environment and everything built
 	rm -rf $(VENV) $(MPICH) build notebooks/build
