@@ -1,0 +1,1 @@
+"""Networks that read molecules: message passing on bonds, and encoders of other features."""
