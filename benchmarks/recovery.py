@@ -11,8 +11,9 @@ Trains a small network on simulated rows on 4 ranks, one of which ends itself at
   `abort` ends the job: what had been done is lost, and nothing follows.
 - when nothing fails: a step's time with ranks that outlive others over its time without, the
   median over pairs of jobs that run one after the other.
-- `--proof N`: N jobs with one to three deaths each, at random moments, under shrink. All must
-  finish, their ledgers must hold each row once an epoch, and nothing may be left running.
+- `--proof N`: at least N deaths at random moments under shrink. Jobs of 6 ranks train again and
+  again, and one or two ranks die in each training, until one is left. All must finish, their
+  ledgers must hold each row once an epoch, and nothing may be left running.
 """
 
 from __future__ import annotations
@@ -28,14 +29,15 @@ import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-RANKS = 4
+RANKS, RANKS_OF_PROOF = 4, 6
 DEATHS = {"shrink": 20, "reinit": 5, "checkpoint": 5, "abort": 5}
 PAIRS = 10
-EPOCHS = 6
+EPOCHS, EPOCHS_OF_PROOF = 6, 3
 ROWS = 20_000
 BATCH = 512
 STEP_S = 0.02
@@ -46,7 +48,7 @@ def main() -> None:
     """Run the jobs, launch one, or be a rank of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
-    parser.add_argument("--proof", type=int, default=0, metavar="N", help="N jobs with deaths")
+    parser.add_argument("--proof", type=int, default=0, metavar="N", help="N random deaths")
     parser.add_argument("--pairs", type=int, default=PAIRS, help="pairs of undisturbed jobs")
     parser.add_argument("--launch", metavar="PLAN", help=argparse.SUPPRESS)
     parser.add_argument("--rank-of", metavar="PLAN", help=argparse.SUPPRESS)
@@ -67,23 +69,26 @@ def launch(plan: str) -> None:
     from matexapps.comm.launch import run_on_ranks
 
     here = {"PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
-    policy = json.loads(plan)["policy"]
+    given = json.loads(plan)
+    policy, n = given["policy"], given["ranks"]
     outlive, restarts = policy in ("shrink", "reinit"), 3 if policy == "checkpoint" else 0
-    sys.exit(run_on_ranks("recovery", ["--rank-of", plan], RANKS, here, outlive, restarts))
+    sys.exit(run_on_ranks("recovery", ["--rank-of", plan], n, here, outlive, restarts))
 
 
 def be_a_rank(plan: dict[str, Any]) -> None:
-    """Train; end this rank when the plan says so; write what happened into the plan's folder."""
+    """Do the plan's trainings, one after the other."""
     import matexapps as mx
 
-    if plan["policy"] == "reinit":
-        mx.reinit(lambda: train(plan))
-    else:
-        train(plan)
+    for number, deaths in enumerate(plan["trainings"]):
+        once = partial(train, plan, Path(plan["folder"]) / str(number), deaths)
+        if plan["policy"] == "reinit":
+            mx.reinit(once)
+        else:
+            once()
 
 
-def train(plan: dict[str, Any]) -> None:
-    """Train as one rank."""
+def train(plan: dict[str, Any], folder: Path, deaths: dict[str, float]) -> None:
+    """Train; end this rank when ``deaths`` say so; write what happened into ``folder``."""
     import numpy as np
     import torch
     from torch import nn
@@ -92,7 +97,7 @@ def train(plan: dict[str, Any]) -> None:
     from matexapps.train.ledger import Ledger
 
     torch.set_num_threads(1)
-    folder = Path(plan["folder"])
+    folder.mkdir(parents=True, exist_ok=True)
     comm = mx.open_world(timeout_s=TIMEOUT_S)
     born = comm.rank
     death, done = folder / f"died-{born}", 0
@@ -103,7 +108,7 @@ def train(plan: dict[str, Any]) -> None:
             nonlocal done
             done = trainer.position.epoch * trainer.steps_per_epoch + trainer.position.step
             written.write(f"{done} {time.time()!r}\n")
-            after, moment = divmod(plan["deaths"].get(str(born), -1.0), 1.0)
+            after, moment = divmod(deaths.get(str(born), -1.0), 1.0)
             if done == after and not death.exists():
                 threading.Thread(target=die, args=[moment * STEP_S], daemon=True).start()
 
@@ -133,7 +138,7 @@ def train(plan: dict[str, Any]) -> None:
         metrics=["roc_auc"],
         recovery=plan["policy"],
     )
-    history = trainer.fit(mx.DataSet.from_arrays(features, label), EPOCHS)
+    history = trainer.fit(mx.DataSet.from_arrays(features, label), plan["epochs"])
     result = {
         "ranks": comm.world_size,
         "loss": [row["loss"] for row in history.rows],
@@ -145,31 +150,61 @@ def train(plan: dict[str, Any]) -> None:
 
 
 def job(
-    folder: Path, deaths: dict[int, float], policy: str = "shrink", ledger: bool = True
-) -> dict[str, Any]:
-    """Run one training; return what its rank 0 wrote, and ``stamps``, when ranks ended steps.
+    folder: Path,
+    trainings: list[dict[int, float]],
+    policy: str = "shrink",
+    *,
+    ranks: int = RANKS,
+    epochs: int = EPOCHS,
+    ledger: bool = True,
+) -> list[dict[str, Any]]:
+    """Run trainings in one job.
 
-    ``deaths`` has for each rank that dies the step after which it does, and the moment in the next.
+    Parameters
+    ----------
+    folder : Path
+        Gets a folder for each training.
+    trainings : list of dict
+        For each rank that dies, by its number when the training begins: the step after which it
+        does, and the moment in the next step.
+    policy, ranks, epochs, ledger
+        As in a plan.
+
+    Returns
+    -------
+    list of dict
+        What rank 0 wrote of each training, and ``stamps``, when ranks ended which step.
     """
     folder.mkdir(parents=True)
-    plan = {"folder": str(folder), "deaths": deaths, "policy": policy, "ledger": ledger}
+    plan = {
+        "folder": str(folder),
+        "trainings": trainings,
+        "policy": policy,
+        "ranks": ranks,
+        "epochs": epochs,
+        "ledger": ledger,
+    }
     command = [sys.executable, __file__, "--launch", json.dumps(plan)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-    lines = [line for path in folder.glob("steps-*") for line in path.read_text().splitlines()]
-    stamps = sorted((float(at), int(step)) for step, at in map(str.split, lines))
-    if policy == "abort" and deaths:
-        return {"stamps": stamps}
-    results = [json.loads(path.read_text()) for path in sorted(folder.glob("rank-*.json"))]
-    if not results or done.returncode or len(results) != results[0]["ranks"]:
-        raise SystemExit(f"a job failed, {folder} is kept:\n{done.stdout}\n{done.stderr[-5000:]}")
-    return {**results[0], "stamps": stamps}
+    outcomes = []
+    for number, deaths in enumerate(trainings):
+        here = folder / str(number)
+        lines = [line for path in here.glob("steps-*") for line in path.read_text().splitlines()]
+        stamps = sorted((float(at), int(step)) for step, at in map(str.split, lines))
+        results = [json.loads(path.read_text()) for path in sorted(here.glob("rank-*.json"))]
+        unfinished = not results or len(results) != results[0]["ranks"]
+        if (unfinished or done.returncode) and not (policy == "abort" and deaths):
+            said = f"{done.stdout}\n{done.stderr[-5000:]}"
+            raise SystemExit(f"a job failed, {here}, status {done.returncode}:\n{said}")
+        outcomes.append({**(results[0] if results else {}), "stamps": stamps})
+    return outcomes
 
 
 def measure(pairs: int) -> dict[str, Any]:
     """Return the figures."""
     with tempfile.TemporaryDirectory() as name:
         folder, rng = Path(name), random.Random(0)
-        whole = job(folder / "whole", {})
+        (whole,) = job(folder / "whole", [{}])
         policies = {
             policy: cost(policy, folder / policy, count, whole, rng)
             for policy, count in DEATHS.items()
@@ -194,9 +229,9 @@ def cost(
     length = whole["stamps"][-1][0] - whole["stamps"][0][0]
     gaps, twice, lost_s, apart = [], [], [], []
     for number in range(count):
-        here = folder / str(number)
         rank, moment = rng.randrange(RANKS), rng.uniform(0.1, 0.9) * steps(whole)
-        result = job(here, {rank: moment}, policy)
+        (result,) = job(folder / str(number), [{rank: moment}], policy)
+        here = folder / str(number) / "0"
         stamps = result["stamps"]
         last_step, died = map(float, (here / f"died-{rank}").read_text().split())
         if policy == "abort":
@@ -220,14 +255,14 @@ def cost(
 
 def steps(whole: dict[str, Any]) -> int:
     """Return how many steps an undisturbed training has."""
-    return len(whole["stamps"]) // RANKS
+    return max(step for _, step in whole["stamps"])
 
 
 def step_time(folder: Path, number: int, policy: str) -> float:
     """Return the median time of a step of an undisturbed job, in seconds."""
     here = folder / f"undisturbed-{number}-{policy}"
-    job(here, {}, policy, ledger=False)
-    lines = next(here.glob("steps-*")).read_text().splitlines()
+    job(here, [{}], policy, ledger=False)
+    lines = next(here.glob("0/steps-*")).read_text().splitlines()
     ends = [float(line.split()[1]) for line in lines]
     return statistics.median(b - a for a, b in pairwise(ends))
 
@@ -246,34 +281,45 @@ def furthest(one: dict[str, Any], other: dict[str, Any]) -> float:
     return max(abs(a - b) / abs(b) for a, b in zip(ours, theirs, strict=True))
 
 
-def prove(jobs: int) -> None:
+def prove(deaths: int) -> None:
     """Run jobs with random deaths and look at what they leave."""
     from matexapps.train.ledger import read_ledger
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        whole = job(folder / "whole", {})
-        rows = set(read_ledger(folder / "whole" / "ledger").row)
-        died = 0
-        for number in range(jobs):
-            rng = random.Random(number)
-            ranks = rng.sample(range(RANKS), rng.choice([1, 1, 2, 3]))
-            deaths = {rank: rng.uniform(0, 1) * steps(whole) for rank in ranks}
-            here = folder / str(number)
-            result = job(here, deaths)
-            learned = read_ledger(here / "ledger")
-            learned = learned[learned.counts]
-            for epoch in range(1, EPOCHS + 1):
-                if sorted(learned.row[learned.epoch == epoch]) != sorted(rows):
-                    raise SystemExit(f"job {number}: epoch {epoch} is not each row once")
-            if (apart := furthest(result, whole)) > 1e-5:
-                raise SystemExit(f"job {number}: {apart} from the undisturbed result")
+        many = {"ranks": RANKS_OF_PROOF, "epochs": EPOCHS_OF_PROOF}
+        (whole,) = job(folder / "whole", [{}], **many)
+        rows = sorted(set(read_ledger(folder / "whole" / "0" / "ledger").row))
+        died, jobs, trainings = 0, 0, 0
+        while died < deaths:
+            here = folder / str(jobs)
+            plan = until_one_is_left(random.Random(jobs), steps(whole))
+            for number, result in enumerate(job(here, plan, **many)):
+                learned = read_ledger(here / str(number) / "ledger")
+                learned = learned[learned.counts]
+                for epoch in range(1, EPOCHS_OF_PROOF + 1):
+                    if sorted(learned.row[learned.epoch == epoch]) != rows:
+                        raise SystemExit(f"{here}, {number}: epoch {epoch} is not each row once")
+                if (apart := furthest(result, whole)) > 1e-5:
+                    raise SystemExit(f"{here}, {number}: {apart} from the undisturbed result")
+                died += len(list((here / str(number)).glob("died-*")))
+                trainings += 1
             left = subprocess.run(["pgrep", "-f", str(here)], capture_output=True, check=False)
             if left.stdout:
-                raise SystemExit(f"job {number} left processes: {left.stdout.decode()}")
-            died += len(list(here.glob("died-*")))
-            print(f"job {number + 1} of {jobs}: {died} deaths so far", file=sys.stderr)
-    print(json.dumps({"jobs": jobs, "deaths": died, "ledgers_exact": jobs}))
+                raise SystemExit(f"job {jobs} left processes: {left.stdout.decode()}")
+            jobs += 1
+            print(f"{jobs} jobs, {trainings} trainings, {died} deaths", file=sys.stderr)
+    print(json.dumps({"deaths": died, "trainings": trainings, "jobs": jobs}))
+
+
+def until_one_is_left(rng: random.Random, steps: int) -> list[dict[int, float]]:
+    """Return the deaths of one training after the other."""
+    trainings, left = [], RANKS_OF_PROOF
+    while left > 1:
+        dying = rng.sample(range(left), min(left - 1, rng.choice([1, 1, 2])))
+        trainings.append({rank: rng.uniform(0, 0.95) * steps for rank in dying})
+        left -= len(dying)
+    return trainings
 
 
 if __name__ == "__main__":
