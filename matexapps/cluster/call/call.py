@@ -135,8 +135,10 @@ class Call:
             raise as_error(failures, before)
         if self._losses.dead:
             self._engines.check_alive()
-        for why in died.values():
-            print(f"{why.splitlines()[0]}; {self._engines.left}", file=sys.stderr)
+        if died:
+            print(
+                "\n".join([*map(_first_line, died.values()), self._engines.left]), file=sys.stderr
+            )
         left = [rank for rank in range(before) if rank not in died]
         return {
             left.index(rank): self._outcomes[rank]["value"] for rank in self._ranks if rank in left
@@ -176,6 +178,8 @@ class Call:
                 f"; not all reacted within {ENDED_AFTER_S:.0f} s, so they were ended; the next use "
                 "of the cluster starts new ones, without their names"
             )
+        else:
+            text += "".join(f"; {_first_line(why)}" for why in self._engines.gather().values())
         stop = KeyboardInterrupt(text)
         shown = [f"\x1b[1;31mKeyboardInterrupt\x1b[0m: {text}"]
         # IPython asks an exception for this, and shows it in place of the frames of this package.
@@ -289,6 +293,10 @@ class Call:
                 f"importlib.reload({here[0]})"
             )
         print(text, file=sys.stderr)
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
 
 
 def _is_cause(failure: Failure) -> bool:
