@@ -92,7 +92,9 @@ def main() -> None:
     parser.add_argument("--data", help="folder of data sets; default: MATEXAPPS_DATA")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each network")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--chemprop", default=shutil.which("chemprop"), help="chemprop's program")
+    parser.add_argument(
+        "--chemprop", default=shutil.which("chemprop"), help="its program; empty: leave it out"
+    )
     parser.add_argument(
         "--library", type=int, default=200_000, help="molecules to predict; 0: leave that out"
     )
@@ -144,7 +146,7 @@ def judge(name: str, folder: Path, seeds: int, chemprop: str | None) -> dict[str
     for baseline, found in baselines.items():
         show(name, baseline, values[split.test], found[:, 0])
         figures |= error_figures(f"{name}_rmse_{baseline}", values[split.test], found.T)
-    if chemprop is not None:
+    if chemprop:
         found, taken = chemprop_predictions(chemprop, rows, seeds)
         show(name, "chemprop", values[split.test], found)
         figures |= error_figures(f"{name}_rmse_chemprop", values[split.test], found)
