@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -27,6 +26,7 @@ from matexapps.train.callbacks import Callback, Checkpointing
 from matexapps.train.evaluation import evaluate, predict
 from matexapps.train.gradients import GradientAverage, global_gradient, gradient_average
 from matexapps.train.history import History
+from matexapps.train.hooks import call_hook, finish_hook, overrides
 from matexapps.train.losses import RowLoss, RowLossFunction
 from matexapps.train.metrics import Metric, as_metric
 from matexapps.train.optimizers import OptimizerFactory, make_optimizer
@@ -54,14 +54,6 @@ from matexapps.train.training import RandomState
 from matexapps.train.whereabouts import Whereabouts, add_place, ids_of_step, shown
 
 T = TypeVar("T")
-
-# Steps have their place noted with their batch.
-_WHEN = {
-    "on_fit_start": "before the first epoch",
-    "on_epoch_start": "at the start of epoch {1}",
-    "on_epoch_end": "at the end of epoch {0}",
-    "on_fit_end": "after the last epoch",
-}
 
 SchedulerFactory = Callable[[torch.optim.Optimizer, int], Any]
 
@@ -303,12 +295,12 @@ class Trainer:
             data.train, self.batch_size, self.comm, self.rank_device.device, self.seed
         )
         pace = Pace(self.comm, epochs, self.steps_per_epoch, len(data.train))
-        self._finish_hook()
+        finish_hook(self)
         self.model.train()
         while self.position.epoch < epochs and not self.stop:
             self._epoch(data, loader, average, pace)
         if self.position.hook != "on_fit_end":
-            self._call("on_fit_end")
+            call_hook(self, "on_fit_end")
 
     def _epoch(
         self, data: DataSet, loader: Loader, average: GradientAverage | None, pace: Pace
@@ -316,7 +308,7 @@ class Trainer:
         position, epoch = self.position, self.position.epoch
         if position.step == 0 and position.hook != "on_epoch_start":
             seed_rank(self.seed, epoch, self.comm.rank)
-            self._call("on_epoch_start")
+            call_hook(self, "on_epoch_start")
         pace.start_epoch(epoch, position.step * self.batch_size, position.seconds)
         place = Whereabouts(f"in training, epoch {epoch + 1}", self.steps_per_epoch, position.step)
         try:
@@ -329,8 +321,8 @@ class Trainer:
 
     def _steps(self, batches: Iterator[Batch], average: GradientAverage | None, pace: Pace) -> None:
         position = self.position
-        hooked = any(_overrides(c, "on_step_end") for c in self.callbacks)
-        shown = [c for c in self.callbacks if _overrides(c, "on_batch")]
+        hooked = any(overrides(c, "on_step_end") for c in self.callbacks)
+        shown = [c for c in self.callbacks if overrides(c, "on_batch")]
         for batch in batches:
             for callback in shown:
                 callback.on_batch(self, batch)
@@ -342,7 +334,7 @@ class Trainer:
             if pace.due(batch.global_rows):
                 pace.report(position.step, float(loss))
             if hooked:
-                self._finish_hook()
+                finish_hook(self)
 
     def _step(
         self, batch: Batch, average: GradientAverage | None
@@ -385,7 +377,7 @@ class Trainer:
                 self.scheduler.step()
         self.position = Position(epoch=position.epoch + 1)
         pace.report_epoch(row)
-        self._finish_hook()
+        finish_hook(self)
 
     def _evaluate(self, rows: Part, doing: str) -> dict[str, float]:
         return evaluate(self.model, rows, self.loss, self.metrics, self.precision, self.comm, doing)
@@ -400,21 +392,3 @@ class Trainer:
                 ids = ids_of_step(self._rows, self.batch_size, self.seed, *step)
                 add_place(error, "in training, " + shown("all ranks'", ids))
             raise
-
-    def _call(self, hook: str) -> None:
-        self.position.reach(hook)
-        self._finish_hook()
-
-    def _finish_hook(self) -> None:
-        """Tell those callbacks of the hook reached last that have not been told yet."""
-        position = self.position
-        row = self.history.rows[-1:] if position.hook == "on_epoch_end" else []
-        when = _WHEN.get(position.hook, "").format(position.epoch, position.epoch + 1)
-        with Whereabouts(f"in training, {when}") if when else nullcontext():
-            for callback in self.callbacks[position.told :]:
-                getattr(callback, position.hook)(self, *row)
-                position.told += 1
-
-
-def _overrides(callback: Callback, hook: str) -> bool:
-    return getattr(type(callback), hook) is not getattr(Callback, hook)

@@ -127,11 +127,13 @@ def state(epoch):
     values = torch.full((200_000,), float(epoch))
     return {"model": {"weight": values}, "epoch": epoch, "step": 0, "optimizer": [values]}
 
+began = time.monotonic()
 if (first := os.fork()) == 0:
     save_checkpoint(folder, state(0), keep=2)
     finish_checkpoints(folder)
     os._exit(0)
 os.waitpid(first, 0)
+one_takes = time.monotonic() - began
 newest, broken = 0, 0
 for _ in range(50):
     child = os.fork()
@@ -140,7 +142,7 @@ for _ in range(50):
         while True:
             epoch += 1
             save_checkpoint(folder, state(epoch), keep=2)
-    time.sleep(rng.uniform(0.001, 0.06))
+    time.sleep(rng.uniform(0.0, 4.0) * one_takes)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     broken += any(folder.glob(".*.partial"))
@@ -157,5 +159,5 @@ def test_a_good_checkpoint_is_there_whenever_the_writer_is_killed(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     newest, broken = map(int, done.stdout.split())
-    assert newest > 10
-    assert broken > 10
+    assert newest > 5
+    assert broken > 5
