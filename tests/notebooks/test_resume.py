@@ -63,7 +63,8 @@ def test_the_same_call_after_a_crash_gives_the_undisturbed_result(data, tmp_path
         )
 
     def disturbed(cluster):
-        return fit(cluster, mx.Checkpointing(folder), KilledOnce(marker), resume=folder)
+        callbacks = mx.Checkpointing(folder), KilledOnce(marker)
+        return fit(cluster, *callbacks, resume=folder, recovery="abort")
 
     with mx.Cluster(2) as cluster:
         calm = fit(cluster)
@@ -71,6 +72,7 @@ def test_the_same_call_after_a_crash_gives_the_undisturbed_result(data, tmp_path
         with pytest.raises(ClusterError, match=r"rank 1 .*signal 9"):
             disturbed(cluster)
         assert marker.exists()
+        cluster.restart()
         result = disturbed(cluster)
         assert set(cluster.run(os.getpid)).isdisjoint(before)
     assert list(result.history["epoch"]) == list(range(1, EPOCHS + 1))

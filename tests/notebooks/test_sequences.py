@@ -118,13 +118,17 @@ class Ranks:
 
     def ended(self) -> None:
         """Expect no ranks; the next use starts new ones, which know no names."""
-        self.running, self.kept = False, None
+        self.running, self.left = False, self.n
+        self.kept: list[list[int] | None] = [None] * self.n
         self.pids: list[int] | None = None
 
     def start(self) -> None:
         said = self.notebook.good(f"%mpi start -n {self.n}")
-        wanted = f"{self.n} ranks run already" if self.running else f"{self.n} ranks started"
-        assert wanted in said
+        if self.running and self.left == self.n:
+            assert f"{self.n} ranks run already" in said
+        else:
+            assert f"{self.n} ranks started" in said
+            self.ended()
         self.running = True
 
     def run(self) -> None:
@@ -132,8 +136,8 @@ class Ranks:
         assert "under way" not in shown
         seen = json.loads(self.notebook.good("print(json.dumps(seen))"))
         totals, pids, kept = map(list, zip(*seen, strict=True))
-        assert totals == [self.n * (self.n + 1) / 2] * self.n
-        assert kept == [self.kept and [self.kept, rank] for rank in range(self.n)]
+        assert totals == [self.left * (self.left + 1) / 2] * self.left
+        assert kept == self.kept
         if self.pids is None:
             assert set(pids).isdisjoint(self.pids_before)
         else:
@@ -142,23 +146,24 @@ class Ranks:
         self.running = True
 
     def keep(self) -> None:
-        self.kept = self.chance.randrange(1, 10**6)
+        value = self.chance.randrange(1, 10**6)
         self.notebook.good(
             "%%mpi\nfrom matexapps import open_world\n"
-            f"with open_world() as comm:\n    kept = ({self.kept}, comm.rank)"
+            f"with open_world() as comm:\n    kept = ({value}, comm.rank)"
         )
+        self.kept = [[value, rank] for rank in range(self.left)]
         self.running = True
 
     def fail(self) -> None:
-        rank = self.chance.randrange(self.n)
+        rank = self.chance.randrange(self.left)
         ways = [FAIL_IN_BLOCK, *(FAIL.replace("{others}", o) for o in (COLLECTIVE, COMPUTING))]
         shown = self.notebook.cell(self.chance.choice(ways).format(rank=rank))
         assert shown.error == "ClusterError", shown.text
-        assert f"ValueError on rank {rank} of {self.n}" in shown.text
+        assert f"ValueError on rank {rank} of {self.left}" in shown.text
         self.running = True
 
     def interrupt(self) -> None:
-        rank, others = self.chance.randrange(self.n), self.chance.choice([COLLECTIVE, COMPUTING])
+        rank, others = self.chance.randrange(self.left), self.chance.choice([COLLECTIVE, COMPUTING])
         self._stopped(INTERRUPTED.format(rank=rank, others=others))
 
     def interrupt_training(self) -> None:
@@ -177,12 +182,18 @@ class Ranks:
         self.running = True
 
     def kill(self) -> None:
-        rank = self.chance.randrange(self.n)
+        rank = self.chance.randrange(self.left)
         shown = self.notebook.cell(KILL.format(rank=rank))
-        assert shown.error == "ClusterError", shown.text
+        assert shown.error == "RanksDied", shown.text
         assert f"rank {rank} on " in shown.text
         assert "was ended by signal 9" in shown.text
-        self.ended()
+        if "with its names" not in shown.text and "with their names" not in shown.text:
+            self.ended()
+            return
+        self.running, self.left = True, self.left - 1
+        del self.kept[rank]
+        if self.pids is not None:
+            del self.pids[rank]
 
     def restart(self) -> None:
         self.ended()

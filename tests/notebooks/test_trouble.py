@@ -152,7 +152,7 @@ def test_a_rank_that_ends_is_named_and_new_ranks_come_with_one_call(notebook, ac
     shown = notebook.cell(
         f"%%mpi\nif rank == 1:\n    print('last words')\n    {act}\ncomm.barrier()"
     )
-    assert shown.error == "ClusterError"
+    assert shown.error == "RanksDied"
     assert "rank 1" in shown.text
     assert words in shown.text
     assert "The last lines of its log, " in shown.text

@@ -149,9 +149,7 @@ class Call:
         while not self._collect(_LOOK_EVERY_S):
             self._look()
             self._engines.check_alive()
-            for rank in self._losses.look([r for r in self._ranks if not self._outcomes.get(r)]):
-                self._outcomes[rank] = {}
-                self._hang.lost(rank)
+            self._note_deaths()
             self._hang.look(self._unanswered())
             failed = any(_is_cause(failure) for failure in self._failures())
             if freeing is None and (failed or self._losses.fatal):
@@ -162,6 +160,12 @@ class Call:
                 return
             if self._timeout_s is not None and time.monotonic() - self._began > self._timeout_s:
                 raise self._timed_out(self._timeout_s)
+        self._note_deaths()
+
+    def _note_deaths(self) -> None:
+        for rank in self._losses.look([r for r in self._ranks if not self._outcomes.get(r)]):
+            self._outcomes[rank] = {}
+            self._hang.lost(rank)
 
     def _stopped(self) -> KeyboardInterrupt:
         """Interrupt the ranks, and return what to raise once they have stopped."""

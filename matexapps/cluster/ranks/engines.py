@@ -211,7 +211,7 @@ class Engines:
             time.sleep(_LOOK_EVERY_S)
         why = self._why_it_began()
         self.stop()
-        raise ClusterError(f"{why}\n{_NEW_RANKS}")
+        raise RanksDied(f"{why}\n{_NEW_RANKS}")
 
     def explain_silence(self, rank: int, error: Exception) -> None:
         """Return if a rank that gave no answer died alone; otherwise raise with the reason.
