@@ -22,7 +22,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV): 2 GB from the package registry, a few minutes the first time."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -qq --upgrade pip
-	$(BIN)/pip install -qq --prefer-binary -c constraints.txt -e ".[dev,keras,lightgbm,higgs-sim]"
+	$(BIN)/pip install -qq --prefer-binary -c constraints.txt -e ".[dev,keras,lightgbm,higgs-sim,molecules-data]"
 	touch $(READY)
 
 # Everything of the first environment, but MPICH in the place of Open MPI.
@@ -67,6 +67,7 @@ bench: $(READY)  ## measure the figures of the README
 	$(BIN)/python benchmarks/shuffle.py --json
 	$(BIN)/python benchmarks/higgs.py --json
 	$(BIN)/python benchmarks/recovery.py --json
+	$(BIN)/python benchmarks/molecules.py --json
 
 clean:  ## remove the environment and everything built
 	rm -rf $(VENV) $(MPICH) build notebooks/build
