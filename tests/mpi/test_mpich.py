@@ -87,6 +87,7 @@ def script(tmp_path):
     return tmp_path / "script.py"
 
 
+@pytest.mark.slow
 def test_after_a_death_ranks_start_again_from_the_last_checkpoint(script, tmp_path):
     script.write_text(TRAINING)
     status, whole, said = started(script, tmp_path / "whole", "nobody", n=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from executed import assert_one_whole_run, printed
 
 from matexapps.batch.run import run_notebook
@@ -17,6 +18,7 @@ def test_it_is_committed_with_the_outputs_of_one_run_from_top_to_bottom():
     assert NOTEBOOK.stat().st_size < 500_000
 
 
+@pytest.mark.slow
 def test_it_runs_on_two_ranks_with_every_picture(tmp_path):
     run = run_notebook(NOTEBOOK, tmp_path, n=2, parameters={"molecules": 120, "epochs": 2})
     text = printed(run.notebook)
