@@ -7,18 +7,13 @@ the results as one JSON object on its last line (true unless it is set to false)
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
-from matexapps import devices, progress
+from matexapps.apps.command import epoch_lines, run_command, tell_where_ranks_are
 from matexapps.apps.molecules.experiment import LONGEST_WAIT_S, run
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.comm.communicator import Communicator
-from matexapps.comm.single import SingleProcess
-from matexapps.comm.survival import survive
-from matexapps.comm.world import open_world
-from matexapps.errors import MatexError
 
 _REJECTED_SHOWN = 10
 
@@ -67,48 +62,16 @@ def _line(kind: str, target: str, model: str, found: dict[str, Any]) -> str:
     return f"{kind:<10}{target:<20}{model:<15}{error:<30}"
 
 
-def _print_news(event: dict[str, Any]) -> None:
-    """Write a line on standard error, from rank 0, at each epoch's end and when ranks are lost."""
-    if event["kind"] == "loss" and event["rank"] == 0:
-        print(event["event"], file=sys.stderr, flush=True)
-    if event["kind"] != "train" or event["rank"] != 0 or event["step"] != event["steps"]:
-        return
-    figures = "  ".join(f"{name} {value:.4f}" for name, value in event["metrics"].items())
-    if figures:
-        print(
-            f"epoch {event['epoch']}/{event['epochs']}  loss {event['loss']:.4f}  {figures}  "
-            f"{event['rows_per_s']:,.0f} molecules/s",
-            file=sys.stderr,
-            flush=True,
-        )
+def _work(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
+    ExperimentSettings.from_dict(settings)  # an error in them comes before anything else
+    tell_where_ranks_are(comm)
+    return run(settings, comm)
 
 
 def main(arguments: list[str]) -> int:
     """Run from the command line and return the exit status."""
-    if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
-        print(__doc__)
-        return 0 if arguments in (["-h"], ["--help"]) else 2
-    try:
-        settings = json.loads(arguments[0])
-    except json.JSONDecodeError as error:
-        print(f"the settings are not JSON ({error}): {arguments[0]}", file=sys.stderr)
-        return 2
-    show_json = settings.pop("json", True)
-    comm: Communicator = SingleProcess()
-    try:
-        with progress.reporting_to(_print_news), open_world(LONGEST_WAIT_S) as comm:
-            ExperimentSettings.from_dict(settings)  # an error in them comes before anything else
-            placed = devices.summary(survive(comm, lambda _: devices.describe(comm)))
-            if comm.rank == 0:
-                print(placed, file=sys.stderr, flush=True)
-            summary = run(settings, comm)
-    except MatexError as error:
-        if comm.rank == 0:
-            print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    if comm.rank == 0:
-        print(json.dumps(summary) if show_json else as_table(summary), flush=True)
-    return 0
+    news = epoch_lines("molecules")
+    return run_command(arguments, __doc__, _work, news, LONGEST_WAIT_S, as_table=as_table)
 
 
 if __name__ == "__main__":

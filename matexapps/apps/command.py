@@ -1,0 +1,114 @@
+"""The command line of a module that runs on ranks: settings as JSON, results from rank 0."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from matexapps import devices, progress
+from matexapps.comm.communicator import Communicator
+from matexapps.comm.single import SingleProcess
+from matexapps.comm.survival import survive
+from matexapps.comm.world import open_world
+from matexapps.errors import MatexError
+from matexapps.train.memory import reinit
+
+Result = dict[str, Any]
+
+
+def run_command(
+    arguments: list[str],
+    usage: str | None,
+    work: Callable[[dict[str, Any], Communicator], Result],
+    news: progress.Sink,
+    wait_s: float,
+    *,
+    as_table: Callable[[Result], str] | None = None,
+    restarts: bool = False,
+) -> int:
+    """Run ``work`` on all ranks, print what it returns, and return the exit status.
+
+    Parameters
+    ----------
+    arguments : list of str
+        The settings as JSON, or a wish for help.
+    usage : str or None
+    work : callable
+        Takes the settings and the ranks.
+    news : callable
+        Is told of progress.
+    wait_s : float
+        The longest that ranks may wait for each other, in seconds.
+    as_table : callable, optional
+        Writes results for a person where the setting ``json`` is false. Without it they are JSON,
+        and there is no such setting.
+    restarts : bool
+        Whether the setting ``recovery`` may be "reinit".
+    """
+    if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
+        print(usage)
+        return 0 if arguments in (["-h"], ["--help"]) else 2
+    try:
+        settings = json.loads(arguments[0])
+    except json.JSONDecodeError as error:
+        print(f"the settings are not JSON ({error}): {arguments[0]}", file=sys.stderr)
+        return 2
+    show_json = settings.pop("json", True) if as_table else True
+    comm: Communicator = SingleProcess()
+
+    def entry() -> Result:
+        nonlocal comm
+        with open_world(wait_s) as comm:
+            return work(settings, comm)
+
+    starts_again = restarts and settings.get("recovery") == "reinit"
+    try:
+        with progress.reporting_to(news):
+            result = reinit(entry) if starts_again else entry()
+    except MatexError as error:
+        if comm.rank == 0:
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    if comm.rank == 0:
+        print(as_table(result) if as_table and not show_json else json.dumps(result), flush=True)
+    return 0
+
+
+def tell_where_ranks_are(comm: Communicator) -> None:
+    """Write a line on standard error about hosts, devices and threads. Collective."""
+    placed = devices.summary(survive(comm, lambda _: devices.describe(comm)))
+    if comm.rank == 0:
+        print(placed, file=sys.stderr, flush=True)
+
+
+def epoch_lines(unit: str) -> progress.Sink:
+    """Return what writes a line on standard error at each epoch's end and when ranks are lost.
+
+    Parameters
+    ----------
+    unit : str
+        What is learned from, as in "rows".
+    """
+
+    def write(event: dict[str, Any]) -> None:
+        tell_of_loss(event)
+        if event["kind"] != "train" or event["rank"] != 0 or event["step"] != event["steps"]:
+            return
+        figures = "  ".join(f"{name} {value:.4f}" for name, value in event["metrics"].items())
+        if figures:
+            print(
+                f"epoch {event['epoch']}/{event['epochs']}  loss {event['loss']:.4f}  {figures}  "
+                f"{event['rows_per_s']:,.0f} {unit}/s",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    return write
+
+
+def tell_of_loss(event: dict[str, Any]) -> None:
+    """Write on standard error, from rank 0, that ranks were lost, if the event says so."""
+    if event["kind"] == "loss" and event["rank"] == 0:
+        print(event["event"], file=sys.stderr, flush=True)
