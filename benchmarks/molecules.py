@@ -37,12 +37,13 @@ from matexapps.apps.molecules.featurise import featurise
 from matexapps.apps.molecules.model import Model
 from matexapps.apps.molecules.molecule_set import MoleculeSet
 from matexapps.apps.molecules.networks.architecture import Architecture
+from matexapps.apps.molecules.outcome import Training
 from matexapps.apps.molecules.records import Target
 from matexapps.apps.molecules.report.errors import rmse
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.apps.molecules.splits import Split, random_split
 from matexapps.apps.molecules.standardise import Standard, standardise_all
-from matexapps.apps.molecules.study import Training
+from matexapps.apps.molecules.tasks import TASKS
 from matexapps.apps.molecules.uncertainty import coverage
 from matexapps.comm.launch import mpi_environment, mpiexec_command
 from matexapps.comm.single import SingleProcess
@@ -141,7 +142,13 @@ def judge(name: str, folder: Path, seeds: int, chemprop: str | None) -> dict[str
         prepared.molecules.smiles, prepared.molecules.inchikeys, FEATURES, SingleProcess()
     )
     baselines = fit_baselines(
-        features, values[:, None], split.train, split.test, seed=0, comm=SingleProcess()
+        TASKS["regression"],
+        features,
+        values[:, None],
+        split.train,
+        split.test,
+        seed=0,
+        comm=SingleProcess(),
     )
     for baseline, found in baselines.items():
         show(name, baseline, values[split.test], found[:, 0])
@@ -284,7 +291,7 @@ def on_ranks(n: int, words: list[Any]) -> str:
 
 def mean_coverage(trainings: list[Training], values: np.ndarray) -> float:
     """Return the share of values inside the intervals, over trainings."""
-    shares = [coverage(one.test, one.factor, values[:, None])[0] for one in trainings]
+    shares = [coverage(one.test, one.calibration, values[:, None])[0] for one in trainings]
     return round(float(np.mean(shares)), 4)
 
 

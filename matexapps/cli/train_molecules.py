@@ -27,6 +27,13 @@ def train_molecules(
             metavar="A,B", help="Columns to learn, commas between; all columns of numbers without."
         ),
     ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NO,YES",
+            help="The two texts that targets hold; targets that are all 0 or 1 need none.",
+        ),
+    ] = None,
     n: Ranks = 2,
     molecules: Annotated[
         int | None, typer.Option(min=1, help="Use so many rows, drawn by the seed; all without.")
@@ -89,6 +96,7 @@ def train_molecules(
         "data": data,
         "smiles_columns": smiles_columns,
         "target_columns": None if target_columns is None else target_columns.split(","),
+        "classes": None if classes is None else classes.split(","),
         "molecules": molecules,
         "split": split,
         "split_column": split_column,

@@ -13,6 +13,7 @@ from typing import Any
 from matexapps.apps.command import epoch_lines, run_command, tell_where_ranks_are
 from matexapps.apps.molecules.experiment import LONGEST_WAIT_S, run
 from matexapps.apps.molecules.settings import ExperimentSettings
+from matexapps.apps.molecules.tasks import TASKS
 from matexapps.comm.communicator import Communicator
 
 _REJECTED_SHOWN = 10
@@ -20,6 +21,7 @@ _REJECTED_SHOWN = 10
 
 def as_table(summary: dict[str, Any]) -> str:
     """Return the results for a person."""
+    task = TASKS[summary["task"]]
     lines = [
         f"{summary['data']}: {summary['molecules']:,} molecules, {summary['rejected']:,} rows "
         f"rejected, {summary['merged_rows']:,} merged, {len(summary['conflicts']):,} conflicts; "
@@ -29,24 +31,12 @@ def as_table(summary: dict[str, Any]) -> str:
         lines.append(f"  rejected: row {row['row']}: {row['smiles']!r}: {row['reason']}")
     for name, floor in summary["noise_floor"].items():
         if floor is not None:
-            lines.append(
-                f"noise floor of {name}: {floor['deviation']:.3g}, from {floor['molecules']:,} "
-                "molecules measured more than once"
-            )
-    lines.append(f"{'split':<10}{'target':<20}{'model':<15}{'test RMSE (95 % interval)':<30}gain")
+            lines.append(task.noise_line(name, floor))
+    lines.append(task.heading)
     for kind, split in summary["splits"].items():
         for name, found in split["targets"].items():
             named = f"{name} ({found['unit']})" if found["unit"] else name
-            lines.append(_line(kind, named, summary["network"], found))
-            for baseline, other in found["baselines"].items():
-                worst, best = other["network_gain_interval"]
-                gain = f"{other['network_gain']:+.3f} ({worst:+.3f} to {best:+.3f})"
-                lines.append(_line(kind, named, baseline, other) + gain)
-            if found["interval_coverage"] is not None:
-                lines.append(
-                    f"{'':<30}90 % intervals, {found['interval_width']:.2f} wide on average, hold "
-                    f"{100 * found['interval_coverage']:.1f} % of the test values"
-                )
+            lines += task.lines(kind, named, summary["network"], found)
         leakage = split["leakage"]
         lines.append(
             f"{'':<10}{leakage['test']:,} test molecules: {len(leakage['identical'])} identical, "
@@ -54,12 +44,6 @@ def as_table(summary: dict[str, Any]) -> str:
             f"learned from; median similarity {leakage['median_similarity']:.2f}"
         )
     return "\n".join(lines)
-
-
-def _line(kind: str, target: str, model: str, found: dict[str, Any]) -> str:
-    low, high = found["rmse_interval"]
-    error = f"{found['rmse']:.3f} ({low:.3f} to {high:.3f})"
-    return f"{kind:<10}{target:<20}{model:<15}{error:<30}"
 
 
 def _work(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:

@@ -1,13 +1,15 @@
-"""Simple models to stand beside every network: a random forest, and the mean."""
+"""Simple models to stand beside every network: a random forest, and what is usual."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.ensemble import RandomForestRegressor
 
 from matexapps.apps.molecules.featurisers import Arrays
+from matexapps.apps.molecules.tasks import Task
 from matexapps.apps.molecules.uncertainty import Values
 from matexapps.comm.communicator import Communicator
 from matexapps.data.partition import share
@@ -16,10 +18,10 @@ FEATURES = ("fingerprint", "descriptors")
 """What the forest reads."""
 
 _FORESTS, _TREES = 12, 25
-_COLUMNS_OF_A_SPLIT = 1 / 3
 
 
 def fit_baselines(
+    task: Task[Any],
     features: Arrays,
     values: Values,
     train: NDArray[np.int64],
@@ -31,6 +33,7 @@ def fit_baselines(
 
     Parameters
     ----------
+    task : Task
     features : dict of str to ndarray
         :data:`FEATURES` of all molecules.
     values : ndarray of float64, shape (molecules, targets)
@@ -45,7 +48,7 @@ def fit_baselines(
     -------
     dict of str to ndarray of float64, shape (judged molecules, targets)
         By name, on every rank: ``"random_forest"``, 300 trees on Morgan counts with descriptors;
-        ``"mean"``.
+        the task's constant, which is the mean of the training values.
     """
     table = _table(features, train)
     work = [(target, part) for target in range(values.shape[1]) for part in range(_FORESTS)]
@@ -54,13 +57,13 @@ def fit_baselines(
         for target, part in work[share(len(work), comm.rank, comm.world_size)]:
             column = values[:, target]
             known = train[np.isfinite(column[train])]
-            forest = RandomForestRegressor(
+            forest = task.forest(
                 n_estimators=_TREES,
-                max_features=_COLUMNS_OF_A_SPLIT,
                 random_state=_FORESTS * seed + part,
                 n_jobs=torch.get_num_threads(),
             )
-            mine.append(forest.fit(table[known], column[known]).predict(table[judged]))
+            forest.fit(table[known], column[known])
+            mine.append(task.forest_says(forest, table[judged]))
     except Exception as caught:
         error = caught
     comm.agree(error)
@@ -69,7 +72,7 @@ def fit_baselines(
     mean = np.nanmean(values[train], 0)
     return {
         "random_forest": forests.mean(1).T.copy(),
-        "mean": np.tile(mean, (len(judged), 1)),
+        task.constant: np.tile(mean, (len(judged), 1)),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import numpy as np
 from matexapps.apps.molecules.files import read_records
 from matexapps.apps.molecules.records import Records
 from matexapps.apps.molecules.settings import ExperimentSettings
+from matexapps.apps.molecules.tasks import task_of
 from matexapps.data import catalog
+from matexapps.data.schema import Column, Schema
 from matexapps.errors import DataError
 
 
@@ -23,16 +26,22 @@ def load_records(settings: ExperimentSettings) -> Records:
     """
     given = Path(settings.data)
     named = not given.suffix and not given.exists()
+    schema = catalog.entry(settings.data).schema if named else Schema()
+    classes = settings.classes or schema.classes
     records = read_records(
         catalog.get(settings.data) if named else given,
-        smiles_columns=settings.smiles_columns,
-        target_columns=settings.target_columns,
+        smiles_columns=settings.smiles_columns or _names(schema.features),
+        target_columns=settings.target_columns
+        or _names(None if schema.label is None else str(schema.label)),
         part_column=settings.split_column,
+        classes=None if classes is None else (classes[0], classes[1]),
     )
     if not records.targets:
+        kind = "numbers" if classes is None else " or ".join(map(repr, classes))
         raise DataError(
-            f"{records.source} has no column of numbers to learn: name one with target_columns"
+            f"{records.source} has no column of {kind} to learn: name one with target_columns"
         )
+    task_of(records.targets)
     known = np.flatnonzero(np.isfinite(records.values).any(1))
     if len(known) == 0:
         raise DataError(f"{records.source} has no value in {', '.join(map(str, records.targets))}")
@@ -40,3 +49,10 @@ def load_records(settings: ExperimentSettings) -> Records:
         drawn = np.random.default_rng(settings.seed).permutation(known)[: settings.molecules]
         known = np.sort(drawn)
     return records.take(known)
+
+
+def _names(columns: Sequence[Column] | str | None) -> list[str] | None:
+    """Return the names that a catalogue's entry gives to structures or targets."""
+    if columns is None:
+        return None
+    return [columns] if isinstance(columns, str) else [str(one) for one in columns]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from matexapps.apps.molecules.molecule_set import MoleculeSet, merge, standardis
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
 from matexapps.apps.molecules.noise import NoiseFloor, noise_floors
+from matexapps.apps.molecules.outcome import Judged, Training
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.apps.molecules.splits import (
     Split,
@@ -31,14 +32,14 @@ from matexapps.apps.molecules.splits import (
     scaffold_split,
     time_split,
 )
-from matexapps.apps.molecules.study import Judged, Study, Training
+from matexapps.apps.molecules.study import Study
+from matexapps.apps.molecules.tasks import task_of
 from matexapps.apps.molecules.training import (
     EPOCHS,
     molecule_rows,
     training_data,
     training_settings,
 )
-from matexapps.apps.molecules.uncertainty import conformal_factor
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.survival import Loss, survive
 from matexapps.data.rows import Rows
@@ -142,7 +143,10 @@ def train_one(
     """Train one ensemble; the weights of the best epoch stay. Collective."""
     molecules = prepared.molecules
     architecture = Architecture(
-        network=settings.network, members=settings.members, targets=len(molecules.targets)
+        network=settings.network,
+        task=task_of(molecules.targets).name,
+        members=settings.members,
+        targets=len(molecules.targets),
     )
     network = MoleculeNetwork(architecture, seed=seed)
     network.hold(prepared.features, len(molecules))
@@ -160,7 +164,7 @@ def train_one(
     model = Model(
         network=network,
         targets=molecules.targets,
-        factor=np.ones(len(molecules.targets)),
+        calibration=np.empty(0),
         training=TrainingMolecules(
             smiles=[molecules.smiles[i] for i in data.train.ids],
             fingerprints=prepared.features["fingerprint"][data.train.ids],
@@ -174,9 +178,10 @@ def train_one(
         return trainer.predict(rows)
 
     validation = model.estimates(outputs(split.validation))
-    model.factor[:] = conformal_factor(validation, molecules.values[split.validation])
+    calibration = model.task.calibrate(validation, molecules.values[split.validation])
     test = model.estimates(outputs(split.test))
-    return model, Training(validation, test, model.factor, trainer.history.rows)
+    training = Training(validation, test, calibration, trainer.history.rows)
+    return replace(model, calibration=calibration), training
 
 
 def _split(
@@ -216,6 +221,14 @@ def _judge(
         kind=kind,
         split=split,
         trainings=trainings,
-        baselines=fit_baselines(features, molecules.values, split.train, split.test, seed, comm),
+        baselines=fit_baselines(
+            task_of(molecules.targets),
+            features,
+            molecules.values,
+            split.train,
+            split.test,
+            seed,
+            comm,
+        ),
         leakage=audit(molecules.inchikeys, features["fingerprint"], learned, split.test),
     )

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 
-from matexapps.apps.molecules.records import Records, Target, chosen_column, numbers
+from matexapps.apps.molecules.records import (
+    Records,
+    Target,
+    chosen_column,
+    codes,
+    is_blank,
+    numbers,
+)
 from matexapps.errors import DataError
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
@@ -26,6 +35,7 @@ def read_records(
     smiles_columns: str | Sequence[str] | None = None,
     target_columns: Sequence[str] | None = None,
     part_column: str | None = None,
+    classes: tuple[str, str] | None = None,
 ) -> Records:
     """Read structures and values.
 
@@ -41,11 +51,15 @@ def read_records(
         or "id". A unit in the header, as in ``"logS (log mol/L)"``, may be left out here.
     part_column : str or None
         A column that a split goes by.
+    classes : tuple of two str, or None
+        Targets are these two texts, the first of which counts as 0; None takes targets whose
+        values are all 0 or 1 as classes, and others as numbers.
 
     Raises
     ------
     DataError
-        If the file cannot be read, a column is missing, or a cell of a target is no number.
+        If the file cannot be read, a column is missing, or a cell of a target is no number or
+        none of the classes.
     """
     path = Path(path)
     kind = file_kind(path)
@@ -55,18 +69,18 @@ def read_records(
     smiles = _STRUCTURE if kind == ".sdf" else smiles_column(smiles_columns, names, str(path))
     if target_columns is None:
         others = [name for name in names if name not in (smiles, part_column)]
-        chosen = [name for name in others if _is_target(name, table[name])]
+        chosen = [name for name in others if _is_target(name, table[name], classes)]
     else:
         chosen = [chosen_column(one, names, str(path), "a target") for one in target_columns]
     part = None
     if part_column is not None:
         part = table[chosen_column(part_column, names, str(path), "the split")].to_numpy(object)
-    columns = [numbers(table[name].tolist(), name, str(path)) for name in chosen]
+    targets = [_target(name, table[name].tolist(), str(path), classes) for name in chosen]
     return Records(
         source=str(path),
         smiles=["" if text is None or text != text else str(text) for text in table[smiles]],
-        values=np.stack(columns, 1) if columns else np.empty((len(table), 0)),
-        targets=[Target.from_header(name) for name in chosen],
+        values=np.stack([v for _, v in targets], 1) if targets else np.empty((len(table), 0)),
+        targets=[target for target, _ in targets],
         rows=np.arange(1, len(table) + 1),
         part_key=part,
     )
@@ -156,7 +170,24 @@ def smiles_column(given: str | Sequence[str] | None, names: list[str], source: s
     )
 
 
-def _is_target(name: str, cells: pd.Series[Any]) -> bool:
+def _target(
+    name: str, cells: list[object], source: str, classes: tuple[str, str] | None
+) -> tuple[Target, NDArray[np.float64]]:
+    """Return a target with its values, which are 0 and 1 where they are classes."""
+    target = Target.from_header(name)
+    if classes is not None:
+        return replace(target, classes=classes), codes(cells, classes, name, source)
+    values = numbers(cells, name, source)
+    known = values[np.isfinite(values)]
+    if len(known) and np.isin(known, (0, 1)).all():
+        target = replace(target, classes=("0", "1"))
+    return target, values
+
+
+def _is_target(name: str, cells: pd.Series[Any], classes: tuple[str, str] | None) -> bool:
+    if classes is not None:
+        found = {str(cell).strip() for cell in cells if not is_blank(cell)}
+        return bool(found) and found <= set(classes)
     if name.strip().lower() in ("", "index", "id") or name.startswith("Unnamed:"):
         return False
     values = pd.to_numeric(cells.replace(r"^\s*$", None, regex=True), errors="coerce")

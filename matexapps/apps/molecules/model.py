@@ -32,11 +32,12 @@ from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
 from matexapps.apps.molecules.records import Target
 from matexapps.apps.molecules.similarity import nearest
-from matexapps.apps.molecules.uncertainty import Estimates, Values
+from matexapps.apps.molecules.tasks import TASKS, Task
+from matexapps.apps.molecules.uncertainty import Values
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError
 
-_FORMAT = 1
+_FORMAT = 2
 _WEIGHTS, _FACTS, _TRAINING = "model.safetensors", "model.json", "training.safetensors"
 
 
@@ -62,18 +63,19 @@ class Predictions:
 
     Attributes
     ----------
-    estimates : Estimates
-    low, high : ndarray, shape (molecules, targets)
-        The conformal interval.
+    estimates : Estimates or Probabilities
+        Whatever the task's kind of targets asks for.
+    regions : Intervals or ndarray
+        Where the value is expected: see
+        :meth:`~matexapps.apps.molecules.tasks.task.Task.regions`.
     similarity : ndarray of float32, shape (molecules,)
         To the nearest training molecule.
     nearest : list of str
         SMILES of that molecule.
     """
 
-    estimates: Estimates
-    low: Values
-    high: Values
+    estimates: Any
+    regions: Any
     similarity: NDArray[np.float32]
     nearest: list[str]
 
@@ -86,9 +88,8 @@ class Model:
     ----------
     network : MoleculeNetwork
     targets : list of Target
-    factor : ndarray, shape (targets,)
-        Deviations that an interval reaches: see
-        :func:`~matexapps.apps.molecules.uncertainty.conformal_factor`.
+    calibration : ndarray, first axis targets
+        See :meth:`~matexapps.apps.molecules.tasks.task.Task.calibrate`.
     training : TrainingMolecules
     facts : dict
         Plain values on how it was trained and how well it does.
@@ -96,7 +97,7 @@ class Model:
 
     network: MoleculeNetwork
     targets: list[Target]
-    factor: Values
+    calibration: Values
     training: TrainingMolecules
     facts: dict[str, Any]
 
@@ -111,27 +112,28 @@ class Model:
             rows = torch.arange(len(smiles), device=device, dtype=torch.float32)[:, None]
             outputs = self.network(rows).cpu().numpy()
         estimates = self.estimates(outputs)
-        reach = self.factor * estimates.deviation
         places, similarity = nearest(features["fingerprint"], self.training.fingerprints, 1)
         return Predictions(
             estimates=estimates,
-            low=estimates.mean - reach,
-            high=estimates.mean + reach,
+            regions=self.task.regions(estimates, self.calibration),
             similarity=similarity[:, 0],
             nearest=[self.training.smiles[place] for place in places[:, 0]],
         )
+
+    @property
+    def task(self) -> Task[Any]:
+        """What kind of targets it has."""
+        return TASKS[self.network.architecture.task]
 
     def to(self, device: str) -> Model:
         """Move the network to a device, and return this model."""
         self.network.to(device)
         return self
 
-    def estimates(self, outputs: NDArray[np.float32]) -> Estimates:
-        """Return outputs of the network in the targets' units."""
+    def estimates(self, outputs: NDArray[np.float32]) -> Any:
+        """Return what outputs of the network say of the targets."""
         mean, scale = self.network.target_mean, self.network.target_scale
-        return Estimates.from_outputs(
-            outputs, mean.double().cpu().numpy(), scale.double().cpu().numpy()
-        )
+        return self.task.said(outputs, mean.double().cpu().numpy(), scale.double().cpu().numpy())
 
     def save(self, folder: str | Path) -> None:
         """Write the model; a model that is there already is replaced when all is written.
@@ -149,7 +151,7 @@ class Model:
             "format": _FORMAT,
             "architecture": asdict(self.network.architecture),
             "targets": [asdict(target) for target in self.targets],
-            "interval_factor": [None if np.isnan(f) else float(f) for f in self.factor],
+            "calibration": _plain(self.calibration),
             "versions": _versions(self.network.architecture),
             "rdkit": rdkit.__version__,
             **self.facts,
@@ -198,8 +200,8 @@ def load_model(folder: str | Path) -> Model:
         tables = load_arrays(folder / _TRAINING)
         return Model(
             network=network,
-            targets=[Target(**target) for target in facts.pop("targets")],
-            factor=np.array(facts.pop("interval_factor"), float),
+            targets=[Target.from_plain(target) for target in facts.pop("targets")],
+            calibration=np.array(facts.pop("calibration"), float),
             training=TrainingMolecules(
                 smiles=facts.pop("training_smiles"),
                 fingerprints=tables["fingerprints"],
@@ -214,6 +216,13 @@ def load_model(folder: str | Path) -> Model:
         ) from None
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise DataError(f"the model {folder} cannot be read: {error}") from None
+
+
+def _plain(numbers: Values) -> Any:
+    """Return an array as lists, in which None stands for NaN."""
+    table = numbers.astype(object)
+    table[np.isnan(numbers)] = None
+    return table.tolist()
 
 
 def _versions(architecture: Architecture) -> dict[str, int]:

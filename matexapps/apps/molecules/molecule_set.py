@@ -16,6 +16,7 @@ from matexapps.data.partition import share
 from matexapps.errors import DataError
 
 _CONFLICT = 0.1
+_TIE = 0.5
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Conflict:
 
     def __str__(self) -> str:
         pairs = ", ".join(
-            f"{value:g} (row {row})" for row, value in zip(self.rows, self.values, strict=True)
+            f"{self.target.text(value)} (row {row})"
+            for row, value in zip(self.rows, self.values, strict=True)
         )
         return f"{self.inchikey}, {self.target}: {pairs}"
 
@@ -55,7 +57,8 @@ class MoleculeSet:
     smiles, inchikeys : list of str
         Of the standard form.
     values : ndarray of float64, shape (molecules, targets)
-        The median of the rows of a molecule; NaN is missing.
+        The median of the rows of a molecule, of classes the more frequent one; NaN is missing,
+        or a tie of classes.
     targets : list of Target
     rows : list of tuple of int
         The rows of each molecule, counted from 1.
@@ -119,7 +122,7 @@ def merge(records: Records, standards: Sequence[Standard | str]) -> MoleculeSet:
     return MoleculeSet(
         smiles=smiles,
         inchikeys=list(places),
-        values=np.stack([_medians(records.values[rows]) for rows in places.values()]),
+        values=_merged(records, places),
         targets=records.targets,
         rows=[tuple(records.rows[rows].tolist()) for rows in places.values()],
         rejected=rejected,
@@ -128,6 +131,13 @@ def merge(records: Records, standards: Sequence[Standard | str]) -> MoleculeSet:
         if records.part_key is None
         else records.part_key[[rows[0] for rows in places.values()]],
     )
+
+
+def _merged(records: Records, places: dict[str, list[int]]) -> NDArray[np.float64]:
+    values = np.stack([_medians(records.values[rows]) for rows in places.values()])
+    classes = [target.classes is not None for target in records.targets]
+    values[(values == _TIE) & classes] = np.nan
+    return values
 
 
 def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:

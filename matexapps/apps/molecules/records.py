@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +22,13 @@ class Target:
     name : str
     unit : str
         Empty for pure numbers, or where the file does not say.
+    classes : tuple of two str, or None
+        What the values 0 and 1 stand for, where they are classes.
     """
 
     name: str
     unit: str = ""
+    classes: tuple[str, str] | None = None
 
     @classmethod
     def from_header(cls, text: str) -> Target:
@@ -34,8 +38,19 @@ class Target:
             return cls(text.strip())
         return cls(found[1], (found[2] or found[3] or "").strip())
 
+    @classmethod
+    def from_plain(cls, given: dict[str, Any]) -> Target:
+        """Make it of what :func:`dataclasses.asdict` and JSON have made of one."""
+        first_and_second = given["classes"]
+        classes = None if first_and_second is None else tuple(first_and_second)
+        return cls(**{**given, "classes": classes})
+
     def __str__(self) -> str:
         return f"{self.name} ({self.unit})" if self.unit else self.name
+
+    def text(self, value: float) -> str:
+        """Return a value as a person would write it."""
+        return f"{value:g}" if self.classes is None else self.classes[int(value)]
 
 
 @dataclass(frozen=True)
@@ -91,7 +106,7 @@ def numbers(
     """
     values = np.full(len(texts), np.nan)
     for place, text in enumerate(texts):
-        if text is None or text != text or (isinstance(text, str) and not text.strip()):
+        if is_blank(text):
             continue
         try:
             values[place] = float(text)  # type: ignore[arg-type]  # what cannot be read is refused
@@ -100,9 +115,38 @@ def numbers(
         if np.isinf(values[place]):
             raise DataError(
                 f"{source}, row {first_row + place}, column {column!r}: {text!r} is not a finite "
-                "number; leave the cell blank where the value is missing"
+                "number; leave the cell blank where the value is missing, or name both classes "
+                "with classes if it is one of two"
             )
     return values
+
+
+def codes(
+    texts: Sequence[object], classes: tuple[str, str], column: str, source: str
+) -> NDArray[np.float64]:
+    """Return a column's classes as 0 and 1; blank cells and None are missing.
+
+    Raises
+    ------
+    DataError
+        If a cell holds something else.
+    """
+    values = np.full(len(texts), np.nan)
+    for place, text in enumerate(texts):
+        if is_blank(text):
+            continue
+        if str(text).strip() not in classes:
+            raise DataError(
+                f"{source}, row {1 + place}, column {column!r}: {text!r} is neither "
+                f"{classes[0]!r} nor {classes[1]!r}; leave the cell blank where it is not known"
+            )
+        values[place] = classes.index(str(text).strip())
+    return values
+
+
+def is_blank(cell: object) -> bool:
+    """Whether a cell has no value: None, NaN, or nothing but spaces."""
+    return cell is None or cell != cell or (isinstance(cell, str) and not cell.strip())
 
 
 def chosen_column(wanted: str, names: Sequence[str], source: str, what: str) -> str:

@@ -26,6 +26,9 @@ class ExperimentSettings:
         The column of structures; None takes the one called "smiles".
     target_columns : list of str or None
         None takes every column of numbers.
+    classes : list of two str, or None
+        The texts that targets hold where they are classes, the less interesting one first; None
+        takes targets whose values are all 0 or 1 as classes.
     molecules : int or None
         Use so many rows, drawn by the seed; None uses all that have a value.
     split : {"scaffold", "cluster", "random", "time", "column"}
@@ -62,6 +65,7 @@ class ExperimentSettings:
     data: str = DEFAULT_DATA
     smiles_columns: str | None = None
     target_columns: list[str] | None = None
+    classes: list[str] | None = None
     molecules: int | None = None
     split: str = "scaffold"
     split_column: str | None = None

@@ -7,61 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from matexapps.apps.molecules.leakage import Leakage
 from matexapps.apps.molecules.molecule_set import MoleculeSet
 from matexapps.apps.molecules.noise import NoiseFloor
-from matexapps.apps.molecules.report.errors import (
-    mean_absolute_error,
-    r_squared,
-    rmse,
-    rmse_difference,
-)
+from matexapps.apps.molecules.outcome import Judged
 from matexapps.apps.molecules.settings import ExperimentSettings
-from matexapps.apps.molecules.splits import Split
-from matexapps.apps.molecules.uncertainty import LEVEL, Estimates, Values, coverage
+from matexapps.apps.molecules.tasks import task_of
 
 _SHOWN = 20
-
-
-@dataclass(frozen=True)
-class Training:
-    """One training: what it says of molecules that it has not learned, and its course.
-
-    Attributes
-    ----------
-    validation, test : Estimates
-    factor : ndarray, shape (targets,)
-        Deviations that the intervals reach, from the validation molecules.
-    history : list of dict
-        One row an epoch.
-    """
-
-    validation: Estimates
-    test: Estimates
-    factor: Values
-    history: list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One split, and how well the models do on its test molecules.
-
-    Attributes
-    ----------
-    kind : str
-        Of split.
-    split : Split
-    trainings : list of Training
-        One for each seed.
-    baselines : dict of str to ndarray, shape (test molecules, targets)
-    leakage : Leakage
-    """
-
-    kind: str
-    split: Split
-    trainings: list[Training]
-    baselines: dict[str, Values]
-    leakage: Leakage
 
 
 @dataclass(frozen=True)
@@ -93,6 +45,7 @@ class Study:
         molecules = self.molecules
         return {
             "data": self.settings.data,
+            "task": task_of(molecules.targets).name,
             "network": self.settings.network,
             "molecules": len(molecules),
             "rejected": len(molecules.rejected),
@@ -112,56 +65,20 @@ class Study:
     def _of_split(self, judged: Judged) -> dict[str, Any]:
         parts = ("train", "validation", "test")
         leakage = {**asdict(judged.leakage), "identical": judged.leakage.identical[:_SHOWN]}
+        task, values = task_of(self.molecules.targets), self.molecules.values[judged.split.test]
         rate = [row["rows_per_s"] for one in judged.trainings for row in one.history]
         return {
             "rows": {part: len(getattr(judged.split, part)) for part in parts},
             "leakage": leakage,
             "targets": {
-                target.name: {"unit": target.unit, **self._of_target(judged, place)}
+                target.name: {
+                    "unit": target.unit,
+                    "classes": target.classes,
+                    **task.figures(values, judged, place),
+                }
                 for place, target in enumerate(self.molecules.targets)
-                if np.isfinite(self.molecules.values[judged.split.test, place]).any()
+                if np.isfinite(values[:, place]).any()
             },
             "epochs": [len(one.history) for one in judged.trainings],
             "rows_per_s": round(float(np.mean(rate)), 1),
         }
-
-    def _of_target(self, judged: Judged, place: int) -> dict[str, Any]:
-        value = self.molecules.values[judged.split.test, place]
-        predicted = np.stack([one.test.mean[:, place] for one in judged.trainings])
-        error = rmse(value, predicted)
-        inside = [
-            coverage(one.test, one.factor, self.molecules.values[judged.split.test])[place]
-            for one in judged.trainings
-        ]
-        width = [
-            float(np.mean(2 * one.factor[place] * one.test.deviation[:, place]))
-            for one in judged.trainings
-        ]
-        return {
-            "rmse": error.value,
-            "rmse_interval": [error.low, error.high],
-            "rmse_by_seed": [rmse(value, one).value for one in predicted],
-            "mae": mean_absolute_error(value, predicted),
-            "r2": r_squared(value, predicted),
-            "interval_level": LEVEL,
-            "interval_coverage": _finite(np.mean(inside)),
-            "interval_width": _finite(np.mean(width)),
-            "baselines": {
-                name: _beside(value, predicted, found[:, place])
-                for name, found in judged.baselines.items()
-            },
-        }
-
-
-def _beside(value: Values, predicted: Values, other: Values) -> dict[str, Any]:
-    error, gain = rmse(value, other), rmse_difference(value, predicted, other)
-    return {
-        "rmse": error.value,
-        "rmse_interval": [error.low, error.high],
-        "network_gain": gain.value,
-        "network_gain_interval": [gain.low, gain.high],
-    }
-
-
-def _finite(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None

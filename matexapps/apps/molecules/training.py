@@ -13,8 +13,8 @@ from torch import nn
 
 from matexapps.apps.molecules.molecule_set import MoleculeSet
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
-from matexapps.apps.molecules.objective import MeanVarianceLoss, TargetRmse
 from matexapps.apps.molecules.splits import Split
+from matexapps.apps.molecules.tasks import task_of
 from matexapps.data.dataset import DataSet
 from matexapps.data.rows import Rows
 from matexapps.train.callbacks import EarlyStopping
@@ -58,16 +58,17 @@ def training_settings(network: MoleculeNetwork, molecules: MoleculeSet) -> dict[
 
     The weights of the epoch with the least error on the validation molecules stay.
     """
-    table = (molecules.values, network.target_mean, network.target_scale)
+    task = task_of(molecules.targets)
+    loss, metric = task.objective(molecules.values, network.target_mean, network.target_scale)
     return {
-        "loss": MeanVarianceLoss(*table),
-        "metrics": [TargetRmse(*table)],
+        "loss": loss,
+        "metrics": [metric],
         "optimizer": partial(adamw, learning_rate=LEARNING_RATE),
         "scheduler": warm_up_and_cosine,
         "schedule_every": "batch",
         "batch_size": BATCH_SIZE,
         "clip_norm": 1.0,
-        "callbacks": [EarlyStopping("relative_rmse", patience=10**6)],
+        "callbacks": [EarlyStopping(task.monitor, patience=10**6)],
     }
 
 

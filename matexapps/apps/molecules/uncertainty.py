@@ -77,6 +77,25 @@ def conformal_factor(estimates: Estimates, values: Values, level: float = LEVEL)
     return np.array([_quantile(column[np.isfinite(column)], level) for column in residual.T])
 
 
+@dataclass(frozen=True)
+class Intervals:
+    """Where values are expected, in the targets' units.
+
+    Attributes
+    ----------
+    low, high : ndarray, shape (molecules, targets)
+    """
+
+    low: Values
+    high: Values
+
+
+def intervals(estimates: Estimates, factor: Values) -> Intervals:
+    """Return intervals that reach so many deviations to either side."""
+    reach = factor * estimates.deviation
+    return Intervals(estimates.mean - reach, estimates.mean + reach)
+
+
 def _quantile(residual: Values, level: float) -> float:
     count = len(residual)
     if count == 0:

@@ -15,6 +15,9 @@ NETWORKS: dict[str, tuple[str, ...]] = {
 }
 """Names of the networks, and the features that each reads."""
 
+TASKS = ("regression", "classification")
+"""What kinds of targets a network may have."""
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -24,6 +27,8 @@ class Architecture:
     ----------
     network : str
         One of :data:`NETWORKS`.
+    task : str
+        One of :data:`TASKS`.
     targets : int
     members : int
         Networks of the ensemble; they differ in their initial weights.
@@ -36,6 +41,7 @@ class Architecture:
     """
 
     network: str = "combined"
+    task: str = "regression"
     targets: int = 1
     members: int = 2
     width: int = 256
@@ -47,6 +53,11 @@ class Architecture:
             raise TrainingError(
                 f"unknown network {self.network!r}{did_you_mean(self.network, NETWORKS)}; use one "
                 f"of {', '.join(NETWORKS)}"
+            )
+        if self.task not in TASKS:
+            raise TrainingError(
+                f"unknown task {self.task!r}{did_you_mean(self.task, TASKS)}; use one of "
+                f"{', '.join(TASKS)}"
             )
         for name in ("targets", "members", "width", "depth", "head"):
             if getattr(self, name) < 1:

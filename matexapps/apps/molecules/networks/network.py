@@ -1,4 +1,4 @@
-"""An ensemble that reads molecules by their numbers and gives means and scales."""
+"""An ensemble that reads molecules by their numbers and says what their targets may be."""
 
 from __future__ import annotations
 
@@ -10,19 +10,15 @@ from torch import Tensor, nn
 from matexapps.apps.molecules.featurisers import Arrays
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.encoders import ENCODERS
+from matexapps.apps.molecules.networks.heads import HEADS
 from matexapps.apps.molecules.networks.inputs import Inputs, MoleculeInputs
 from matexapps.errors import TrainingError
 
-_LOG_SCALE = (-8.0, 4.0)
 _ROWS_AT_ONCE = 512
 
 
 class Member(nn.Module):
-    """One network of the ensemble: encoders side by side, and a head.
-
-    The scale is read from hidden values that its loss does not change, so that learning it costs
-    the mean nothing (Stirn et al., Faithful heteroscedastic regression, AISTATS 2023).
-    """
+    """One network of the ensemble: encoders side by side, and a head."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -30,19 +26,17 @@ class Member(nn.Module):
         self.encoders = nn.ModuleDict(encoders)
         width = sum(one.outputs for one in encoders.values())
         self.hidden = nn.Sequential(nn.Linear(width, architecture.head), nn.ReLU())
-        self.mean = nn.Linear(architecture.head, architecture.targets)
-        self.log_scale = nn.Linear(architecture.head, architecture.targets)
+        self.head = HEADS[architecture.task](architecture)
 
     def forward(self, inputs: Inputs) -> Tensor:
-        """Return mean and log of the squared scale, shape (molecules, targets, 2)."""
+        """Return the head's outputs, shape (molecules, targets, outputs of a target)."""
         encoded = [encoder(inputs[name]) for name, encoder in self.encoders.items()]
-        hidden = self.hidden(torch.cat(encoded, 1))
-        log_scale = self.log_scale(hidden.detach()).clamp(*_LOG_SCALE)
-        return torch.stack([self.mean(hidden), log_scale], 2)
+        outputs: Tensor = self.head(self.hidden(torch.cat(encoded, 1)))
+        return outputs
 
 
 class MoleculeNetwork(nn.Module):
-    """Numbers of molecules in; means and log squared scales of standardised targets out.
+    """Numbers of molecules in; outputs of every member's head out.
 
     Parameters
     ----------
@@ -65,7 +59,7 @@ class MoleculeNetwork(nn.Module):
         self.register_buffer("target_scale", torch.ones(architecture.targets))
 
     def adapt(self, train: NDArray[np.int64], values: NDArray[np.float64]) -> None:
-        """Scale properties and targets by the training molecules.
+        """Scale properties, and set what outputs are relative to, by the training molecules.
 
         Parameters
         ----------
@@ -87,9 +81,9 @@ class MoleculeNetwork(nn.Module):
                 f"{len(train):,} training molecules: leave it out, or split in another way"
             )
         self.inputs.adapt(train)
-        spread = np.nanstd(values[train], 0)
-        self.target_mean.copy_(torch.from_numpy(np.nanmean(values[train], 0)))
-        self.target_scale.copy_(torch.from_numpy(np.where(spread > 0, spread, 1.0)))
+        mean, scale = HEADS[self.architecture.task].reference(values[train])
+        self.target_mean.copy_(torch.from_numpy(mean))
+        self.target_scale.copy_(torch.from_numpy(scale))
 
     def hold(self, features: Arrays, molecules: int) -> None:
         """Take the features of the molecules that will be asked for."""
@@ -97,10 +91,10 @@ class MoleculeNetwork(nn.Module):
         self.inputs.to(self.target_mean.device)
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Map numbers of molecules, shape (rows, 1), to (rows, members, targets, 2).
+        """Map numbers of molecules, shape (rows, 1), to (rows, members, targets, outputs).
 
-        The last axis is the mean, and the log of the squared scale of the noise, of targets in
-        units of their training spread from their training mean.
+        Outputs are relative to ``target_mean`` and ``target_scale``: see
+        :mod:`~matexapps.apps.molecules.networks.heads`.
         """
         numbers = rows[:, 0].long()
         if self.training:

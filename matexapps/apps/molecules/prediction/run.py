@@ -75,7 +75,7 @@ def _write_all(
 ) -> tuple[int, int]:
     """Write header and lines; return how many rows there are, and how many are bad. Collective."""
     rows = bad = 0
-    at = _append(table, 0, header(model.targets), comm)
+    at = _append(table, 0, header(model), comm)
     for smiles in pieces(library, smiles_columns, PIECE):
         text, rejected = survive(comm, partial(_predict, rows, smiles, model, comm))
         at = _append(table, at, text, comm)

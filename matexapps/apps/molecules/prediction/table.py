@@ -8,19 +8,16 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from matexapps.apps.molecules.model import Model, Predictions
-from matexapps.apps.molecules.records import Target
 from matexapps.apps.molecules.standardise import Standard
 from matexapps.errors import DataError
 
 
-def header(targets: Sequence[Target]) -> str:
-    """Return the first line: for each target the value, its deviation and its interval."""
+def header(model: Model) -> str:
+    """Return the first line: for each target what its task says of it."""
     names = ["row", "smiles"]
-    for target in targets:
-        names += [str(target), *(f"{target.name} {what}" for what in ("deviation", "low", "high"))]
+    for target in model.targets:
+        names += model.task.columns(target)
     return _line([*names, "similarity", "nearest", "error"])
 
 
@@ -40,8 +37,8 @@ def lines(
     model : Model
     """
     good = [one.smiles for one in standards if isinstance(one, Standard)]
-    cells = iter(_cells(model.predict(good)) if good else ())
-    blank = [""] * (4 * len(model.targets) + 2)
+    cells = iter(_cells(model, model.predict(good)) if good else ())
+    blank = [""] * (sum(len(model.task.columns(target)) for target in model.targets) + 2)
     found = []
     for row, (given, standard) in enumerate(zip(smiles, standards, strict=True), start=first_row):
         if isinstance(standard, Standard):
@@ -51,12 +48,8 @@ def lines(
     return "".join(found)
 
 
-def _cells(predictions: Predictions) -> list[list[object]]:
-    mean, deviation = predictions.estimates.mean, predictions.estimates.deviation
-    values = np.stack([mean, deviation, predictions.low, predictions.high], 2)
-    texts = [
-        ["" if np.isnan(v) else f"{v:.6g}" for v in row] for row in values.reshape(len(mean), -1)
-    ]
+def _cells(model: Model, predictions: Predictions) -> list[list[object]]:
+    texts = model.task.cells(predictions.estimates, predictions.regions, model.targets)
     similarity = (f"{value:.3f}" for value in predictions.similarity)
     return [
         [*row, near, nearest]

@@ -1,5 +1,11 @@
 """What predictions are worth: errors, intervals, pictures."""
 
+from matexapps.apps.molecules.classification.scores import score, score_gain
+from matexapps.apps.molecules.report.class_figures import (
+    plot_precision,
+    plot_reliability,
+    plot_roc,
+)
 from matexapps.apps.molecules.report.drawings import draw_contributions, draw_molecules
 from matexapps.apps.molecules.report.errors import (
     mean_absolute_error,
@@ -22,7 +28,12 @@ __all__ = [
     "plot_domain",
     "plot_learning",
     "plot_parity",
+    "plot_precision",
+    "plot_reliability",
+    "plot_roc",
     "r_squared",
     "rmse",
     "rmse_difference",
+    "score",
+    "score_gain",
 ]

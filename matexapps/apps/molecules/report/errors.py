@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from matexapps.errors import DataError
-
-_RESAMPLES = 1000
-_LEVEL = 0.95
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its 95 % percentile bootstrap interval over molecules."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+from matexapps.apps.molecules.resampling import RESAMPLES, Estimate, estimate, known_pairs
 
 
 def rmse(value: ArrayLike, predicted: ArrayLike, *, seed: int = 0) -> Estimate:
@@ -68,16 +52,8 @@ def r_squared(value: ArrayLike, predicted: ArrayLike) -> float:
 
 def _squared(value: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:
     """Return squared errors of known values, shape (trainings, molecules)."""
-    values, found = np.asarray(value, float), np.atleast_2d(np.asarray(predicted, float))
-    if values.ndim != 1 or found.shape[1:] != values.shape:
-        raise DataError(
-            f"values {values.shape} and predictions {np.shape(predicted)} do not fit: give one "
-            "prediction for each molecule"
-        )
-    known = np.isfinite(values)
-    if not known.any():
-        raise DataError("no molecule has a known value, so there is no error to speak of")
-    return np.asarray((found[:, known] - values[known]) ** 2)
+    values, found = known_pairs(value, predicted)
+    return np.asarray((found - values) ** 2)
 
 
 def _rmse(squared: NDArray[np.float64]) -> np.floating:
@@ -88,6 +64,5 @@ def _bootstrap(
     statistic: Callable[[NDArray[np.int64] | slice], float], molecules: int, seed: int
 ) -> Estimate:
     rng = np.random.default_rng(seed)
-    drawn = [statistic(rng.integers(molecules, size=molecules)) for _ in range(_RESAMPLES)]
-    low, high = np.quantile(drawn, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
-    return Estimate(statistic(slice(None)), float(low), float(high))
+    drawn = [statistic(rng.integers(molecules, size=molecules)) for _ in range(RESAMPLES)]
+    return estimate(statistic(slice(None)), drawn)

@@ -15,6 +15,11 @@ from matexapps.apps.molecules.uncertainty import Estimates, Values, conformal_fa
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_MONITORS = {
+    "relative_rmse": "validation RMSE (spread of the training values)",
+    "log_loss": "validation log loss (nats a molecule)",
+}
+
 
 def plot_parity(
     axes: Axes, values: Values, estimates: Estimates, factor: Values, target: Target, place: int = 0
@@ -53,14 +58,15 @@ def plot_parity(
 
 def plot_learning(axes: Axes, history: Sequence[Mapping[str, Any]]) -> Axes:
     """Draw the validation error of each epoch, with the best marked."""
+    monitor = next(name for name in _MONITORS if name in history[0])
     epochs = [row["epoch"] for row in history]
-    errors = [row["relative_rmse"] for row in history]
+    errors = [row[monitor] for row in history]
     best = int(np.argmin(errors))
     axes.plot(epochs, errors, marker="o", ms=3)
     axes.axvline(epochs[best], color="gray", linestyle=":", label="the weights that stay")
     axes.set(
         xlabel="epoch",
-        ylabel="validation RMSE (spread of the training values)",
+        ylabel=_MONITORS[monitor],
         ylim=(0, None),
     )
     axes.legend()

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from molecule_family import FAMILY
 from rdkit import Chem
 from rdkit.Chem import Crippen
 
 from matexapps.apps.molecules.experiment import run_study
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.comm.single import SingleProcess
-
-CHAINS = ("C", "CC", "CCC", "OCC", "NCC", "FCC", "CC(C)C", "N#CC", "ClCC", "COCC")
-CORES = ("c1ccccc1", "C1CCCCC1", "c1ccncc1", "C1CCOCC1", "c1ccsc1", "c1ccc2ccccc2c1", "C1CC1")
-FAMILY = [chain + core for core in CORES for chain in CHAINS]
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,7 @@ def test_pictures_say_what_they_show(study):
     chosen = (training.validation, found.molecules.values[judged.split.validation])
     figure, axes = plt.subplots(2, 2)
     target = model.targets[1]
-    report.plot_parity(axes[0, 0], values, training.test, training.factor, target, place=1)
+    report.plot_parity(axes[0, 0], values, training.test, training.calibration, target, place=1)
     assert axes[0, 0].get_xlabel() == "measured size (atoms)"
     assert "RMSE" in axes[0, 0].get_title()
     report.plot_learning(axes[0, 1], training.history)

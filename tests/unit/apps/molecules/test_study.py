@@ -48,9 +48,9 @@ def test_a_model_says_the_same_after_it_was_kept(study, tmp_path):
     for name in ("mean", "noise", "disagreement"):
         np.testing.assert_array_equal(getattr(one.estimates, name), getattr(two.estimates, name))
     np.testing.assert_allclose(one.estimates.mean, found.splits[0].trainings[0].test.mean, 1e-4)
-    np.testing.assert_array_equal(one.low, two.low)
+    np.testing.assert_array_equal(one.regions.low, two.regions.low)
     assert two.nearest == one.nearest
-    assert (one.low[:, 0] < one.estimates.mean[:, 0]).all()
+    assert (one.regions.low[:, 0] < one.estimates.mean[:, 0]).all()
     learned = model.training.smiles[3]
     assert again.predict([learned]).nearest == [learned]
     assert again.predict([learned]).similarity[0] == 1.0

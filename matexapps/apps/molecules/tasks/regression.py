@@ -1,0 +1,140 @@
+"""Targets that are numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import RandomForestRegressor
+from torch import Tensor, nn
+
+from matexapps.apps.molecules.objective import MeanVarianceLoss, TargetRmse
+from matexapps.apps.molecules.outcome import Judged
+from matexapps.apps.molecules.records import Target
+from matexapps.apps.molecules.report.errors import (
+    mean_absolute_error,
+    r_squared,
+    rmse,
+    rmse_difference,
+)
+from matexapps.apps.molecules.tasks.task import Task
+from matexapps.apps.molecules.uncertainty import (
+    LEVEL,
+    Estimates,
+    Intervals,
+    Values,
+    conformal_factor,
+    coverage,
+    intervals,
+)
+from matexapps.train.metrics import Metric
+
+_COLUMNS_OF_A_SPLIT = 1 / 3
+
+
+class Regression(Task[Estimates]):
+    """Means and intervals, judged by their errors."""
+
+    name = "regression"
+    monitor = "relative_rmse"
+    constant = "mean"
+    score = "rmse"
+
+    def objective(self, values: Values, mean: Tensor, scale: Tensor) -> tuple[nn.Module, Metric]:
+        return MeanVarianceLoss(values, mean, scale), TargetRmse(values, mean, scale)
+
+    def said(self, outputs: NDArray[Any], mean: Values, scale: Values) -> Estimates:
+        return Estimates.from_outputs(outputs, mean, scale)
+
+    def calibrate(self, said: Estimates, values: Values) -> Values:
+        return conformal_factor(said, values)
+
+    def regions(self, said: Estimates, calibration: Values) -> Intervals:
+        return intervals(said, calibration)
+
+    def forest(self, **settings: Any) -> RandomForestRegressor:
+        return RandomForestRegressor(max_features=_COLUMNS_OF_A_SPLIT, **settings)
+
+    def forest_says(self, forest: RandomForestRegressor, table: NDArray[Any]) -> Values:
+        return np.asarray(forest.predict(table))
+
+    def figures(self, values: Values, judged: Judged, place: int) -> dict[str, Any]:
+        value = values[:, place]
+        predicted = np.stack([one.test.mean[:, place] for one in judged.trainings])
+        error = rmse(value, predicted)
+        inside = [coverage(one.test, one.calibration, values)[place] for one in judged.trainings]
+        width = [
+            float(np.mean(2 * one.calibration[place] * one.test.deviation[:, place]))
+            for one in judged.trainings
+        ]
+        return {
+            "rmse": error.value,
+            "rmse_interval": [error.low, error.high],
+            "rmse_by_seed": [rmse(value, one).value for one in predicted],
+            "mae": mean_absolute_error(value, predicted),
+            "r2": r_squared(value, predicted),
+            "interval_level": LEVEL,
+            "interval_coverage": _finite(np.mean(inside)),
+            "interval_width": _finite(np.mean(width)),
+            "baselines": {
+                name: _beside(value, predicted, found[:, place])
+                for name, found in judged.baselines.items()
+            },
+        }
+
+    @property
+    def heading(self) -> str:
+        return f"{'split':<10}{'target':<20}{'model':<15}{'test RMSE (95 % interval)':<30}gain"
+
+    def lines(self, kind: str, name: str, network: str, found: dict[str, Any]) -> list[str]:
+        lines = [_line(kind, name, network, found)]
+        for baseline, other in found["baselines"].items():
+            worst, best = other["network_gain_interval"]
+            gain = f"{other['network_gain']:+.3f} ({worst:+.3f} to {best:+.3f})"
+            lines.append(_line(kind, name, baseline, other) + gain)
+        if found["interval_coverage"] is not None:
+            lines.append(
+                f"{'':<30}90 % intervals, {found['interval_width']:.2f} wide on average, hold "
+                f"{100 * found['interval_coverage']:.1f} % of the test values"
+            )
+        return lines
+
+    def noise_line(self, name: str, floor: dict[str, Any]) -> str:
+        return (
+            f"noise floor of {name}: {floor['deviation']:.3g}, from {floor['molecules']:,} "
+            "molecules measured more than once"
+        )
+
+    def columns(self, target: Target) -> list[str]:
+        return [str(target), *(f"{target.name} {what}" for what in ("deviation", "low", "high"))]
+
+    def cells(
+        self, said: Estimates, regions: Intervals, targets: Sequence[Target]
+    ) -> list[list[str]]:
+        values = np.stack([said.mean, said.deviation, regions.low, regions.high], 2)
+        return [
+            ["" if np.isnan(v) else f"{v:.6g}" for v in row]
+            for row in values.reshape(len(said.mean), -1)
+        ]
+
+
+def _line(kind: str, target: str, model: str, found: dict[str, Any]) -> str:
+    low, high = found["rmse_interval"]
+    error = f"{found['rmse']:.3f} ({low:.3f} to {high:.3f})"
+    return f"{kind:<10}{target:<20}{model:<15}{error:<30}"
+
+
+def _beside(value: Values, predicted: Values, other: Values) -> dict[str, Any]:
+    error, gain = rmse(value, other), rmse_difference(value, predicted, other)
+    return {
+        "rmse": error.value,
+        "rmse_interval": [error.low, error.high],
+        "network_gain": gain.value,
+        "network_gain_interval": [gain.low, gain.high],
+    }
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None
