@@ -14,6 +14,21 @@ RESTARTS = 3
 SETTINGS = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
 
 Ranks = Annotated[int, typer.Option("-n", "--ranks", min=1, help="Number of MPI ranks.")]
+Recovery = Annotated[
+    str | None,
+    typer.Option(
+        help="When ranks die: shrink (the others go on; the default where MPI can do it), "
+        "reinit (new ranks take their place, and all go on from memory), "
+        f"checkpoint (all start again from files, up to {RESTARTS} times), or abort."
+    ),
+]
+Checkpoints = Annotated[
+    str | None,
+    typer.Option(metavar="FOLDER", help="Keep checkpoints there; run again, the command goes on."),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the results as one line of JSON, last.")
+]
 
 
 def group(help_text: str) -> typer.Typer:

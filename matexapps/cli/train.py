@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from matexapps.cli.options import RESTARTS, Ranks, group, on_ranks
+from matexapps.cli.options import AsJson, Checkpoints, Ranks, Recovery, group, on_ranks
 from matexapps.cli.train_molecules import train_molecules
 
 train = group("Train one of the applications.")
@@ -47,23 +47,9 @@ def train_higgs(
         int | None, typer.Option(min=1, help="How many trainings; 3 if not given.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The first training's seed.")] = None,
-    recovery: Annotated[
-        str | None,
-        typer.Option(
-            help="When ranks die: shrink (the others go on; the default where MPI can do it), "
-            "reinit (new ranks take their place, and all go on from memory), "
-            f"checkpoint (all start again from files, up to {RESTARTS} times), or abort."
-        ),
-    ] = None,
-    checkpoints: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FOLDER", help="Keep checkpoints there; run again, the command goes on."
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the results as one line of JSON, last.")
-    ] = False,
+    recovery: Recovery = None,
+    checkpoints: Checkpoints = None,
+    as_json: AsJson = False,
 ) -> None:
     """Train the Higgs classifier, and compare it with simpler methods on the same rows."""
     given = {

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from matexapps.cli.options import RESTARTS, Ranks, on_ranks
+from matexapps.cli.options import AsJson, Checkpoints, Ranks, Recovery, on_ranks
 
 
 def train_molecules(
@@ -74,22 +74,9 @@ def train_molecules(
     cache: Annotated[
         str | None, typer.Option(metavar="FOLDER", help="Keep features there for the next time.")
     ] = None,
-    recovery: Annotated[
-        str | None,
-        typer.Option(
-            help="When ranks die: shrink (the others go on; the default where MPI can do it), "
-            f"checkpoint (all start again, up to {RESTARTS} times), or abort."
-        ),
-    ] = None,
-    checkpoints: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FOLDER", help="Keep checkpoints there; run again, the command goes on."
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the results as one line of JSON, last.")
-    ] = False,
+    recovery: Recovery = None,
+    checkpoints: Checkpoints = None,
+    as_json: AsJson = False,
 ) -> None:
     """Learn properties of molecules, and compare with simpler methods on the same molecules."""
     given = {

@@ -14,6 +14,7 @@ from matexapps.errors import RanksDied
 if TYPE_CHECKING:
     from matexapps.cluster.cluster import Cluster
 
+_SESSION = "matexapps.train.session"
 _MOST_RESTARTS = 3
 
 
@@ -25,10 +26,10 @@ def fit(
     while True:
         size = cluster.n
         try:
-            outcome = cluster.run(
-                "matexapps.train.session:fit", model, data, epochs=epochs, **settings
-            )[0]
+            outcome = cluster.run(f"{_SESSION}:fit", model, data, epochs=epochs, **settings)[0]
         except RanksDied as died:
+            if died.ranks and (outcome := cluster.run(f"{_SESSION}:finished")[0]):
+                break  # rank 0 died with the result in its hands, and the others have it too
             start_again = _WAYS.get(settings.get("recovery", ""))
             if start_again is None or restarts == _MOST_RESTARTS:
                 raise
@@ -36,9 +37,10 @@ def fit(
             why, _, _ = str(died).partition("\n")
             print(f"{why}; all ranks start again, {restarts} of {_MOST_RESTARTS} times", flush=True)
             start_again(cluster, died, size, restarts)
-            continue
-        history = pd.DataFrame(outcome["history"])
-        return FitResult(history, outcome["metrics"], outcome["model"], outcome["events"])
+        else:
+            break
+    history = pd.DataFrame(outcome["history"])
+    return FitResult(history, outcome["metrics"], outcome["model"], outcome["events"])
 
 
 def _from_checkpoints(cluster: Cluster, died: RanksDied, size: int, number: int) -> None:

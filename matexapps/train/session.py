@@ -15,6 +15,8 @@ from matexapps.errors import RankLost
 from matexapps.train import memory
 from matexapps.train.trainer import Trainer
 
+_finished: dict[str, Any] | None = None
+
 
 def fit(model: nn.Module, data: DataSet, epochs: int, **settings: Any) -> dict[str, Any] | None:
     """Train ``model`` on all ranks; rank 0 returns what a notebook wants back.
@@ -35,6 +37,8 @@ def fit(model: nn.Module, data: DataSet, epochs: int, **settings: Any) -> dict[s
         them; ``metrics``, the results on the test rows, or on the validation rows where there are
         no test rows; ``model``, trained, on the CPU. None on the other ranks.
     """
+    global _finished
+    _finished = None
     if settings.get("recovery") != "reinit":
         return _fit(model, data, epochs, settings)
     with restarting():
@@ -47,9 +51,15 @@ def fit(model: nn.Module, data: DataSet, epochs: int, **settings: Any) -> dict[s
         return outcome
 
 
+def finished() -> dict[str, Any] | None:
+    """Return what the last fit came to, on any rank; None if it did not come to its end."""
+    return _finished
+
+
 def _fit(
     model: nn.Module, data: DataSet, epochs: int, settings: dict[str, Any]
 ) -> dict[str, Any] | None:
+    global _finished
     resume = settings.pop("resume", None)
     with prepared_for_losses(), open_world() as comm:
         device = settings.get("device", "auto")
@@ -61,11 +71,10 @@ def _fit(
         history = trainer.fit(data, epochs, resume=resume)
         judged = data.test if len(data.test) else data.validation
         metrics = trainer.evaluate(judged) if len(judged) else {}
-        if comm.rank != 0:
-            return None
-        return {
+        _finished = {
             "history": history.rows,
             "events": history.events,
             "metrics": metrics,
             "model": trainer.model.cpu(),
         }
+        return _finished if comm.rank == 0 else None

@@ -10,14 +10,13 @@ import time
 import numpy as np
 import pytest
 import torch
-from dying import Dies
+from dying import Dies, DiesWhenSent
 from torch import nn
 
 import matexapps as mx
 from matexapps.cluster.cluster import Cluster
 from matexapps.errors import ClusterError
 
-pytestmark = pytest.mark.open_mpi
 pytestmark = pytest.mark.open_mpi
 
 HOST = socket.gethostname()
@@ -66,6 +65,14 @@ def test_training_goes_on_and_then_other_work(nothing_left, capsys):
         assert cluster.run(os.getpid) == list(cluster.status().pid)
         assert cluster.n == 1
         assert f"While nothing ran, rank 0 on {HOST} was ended by sig" in capsys.readouterr().err
+
+
+def test_a_result_outlives_the_rank_that_was_to_send_it(nothing_left):
+    _, data, settings = training([])
+    with Cluster(2) as cluster:
+        result = cluster.fit(DiesWhenSent(8, 1), data, **settings)
+        assert len(result.history) == settings["epochs"]
+        assert cluster.n == 1
 
 
 def test_work_that_is_not_prepared_fails_and_names_stay(nothing_left):

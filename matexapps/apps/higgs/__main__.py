@@ -13,6 +13,7 @@ from typing import Any
 from matexapps.apps.command import epoch_lines, run_command, tell_where_ranks_are
 from matexapps.apps.higgs.experiment import LONGEST_WAIT_S, run
 from matexapps.apps.higgs.settings import ExperimentSettings
+from matexapps.apps.settings import from_plain
 from matexapps.comm.communicator import Communicator
 
 
@@ -43,7 +44,7 @@ def as_table(summary: dict[str, Any]) -> str:
 
 
 def _work(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
-    ExperimentSettings.from_dict(settings)  # an error in them comes before anything else
+    from_plain(ExperimentSettings, settings)  # an error in them comes before anything else
     tell_where_ranks_are(comm)
     return run(settings, comm)
 

@@ -15,6 +15,7 @@ from matexapps.apps.higgs.model import build_network, default_training
 from matexapps.apps.higgs.report.significance import Yields
 from matexapps.apps.higgs.settings import ExperimentSettings
 from matexapps.apps.higgs.study import Scores, Study, Training
+from matexapps.apps.settings import from_plain
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.survival import Loss, survive
 from matexapps.data.batches.streamed import in_memory
@@ -41,7 +42,7 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     dict
         On every rank: :meth:`Study.summary`.
     """
-    study = run_study(ExperimentSettings.from_dict(settings), comm)
+    study = run_study(from_plain(ExperimentSettings, settings), comm)
     return survive(comm, lambda _: comm.on_root(study.summary))
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 from matexapps.apps.higgs.data import SIMULATED
 from matexapps.apps.higgs.model import NETWORKS
+from matexapps.apps.settings import check_least, check_recovery
 from matexapps.errors import TrainingError, did_you_mean
-from matexapps.train.recovery import known_recovery
 
 
 @dataclass(frozen=True)
@@ -59,32 +58,5 @@ class ExperimentSettings:
                 f"unknown network {self.network!r}{did_you_mean(self.network, NETWORKS)}; use one "
                 f"of {', '.join(NETWORKS)}"
             )
-        for name, least in (("epochs", 1), ("batch_size", 1), ("seeds", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise TrainingError(f"{name} must be at least {least}, got {value}")
-        if self.recovery is not None:
-            known = known_recovery(self.recovery)
-            if known == "checkpoint" and self.checkpoints is None:
-                raise TrainingError(
-                    "recovery='checkpoint' needs a folder for checkpoints: give checkpoints, as in "
-                    "--checkpoints runs/higgs"
-                )
-
-    @classmethod
-    def from_dict(cls, given: dict[str, Any]) -> ExperimentSettings:
-        """Make settings of plain values.
-
-        Raises
-        ------
-        TrainingError
-            If a name is unknown or a value cannot be used.
-        """
-        known = [item.name for item in fields(cls)]
-        for name in given:
-            if name not in known:
-                raise TrainingError(
-                    f"unknown setting {name!r}{did_you_mean(name, known)}; there are "
-                    f"{', '.join(known)}"
-                )
-        return cls(**given)
+        check_least(self, epochs=1, batch_size=1, seeds=1, seed=0)
+        check_recovery(self, "runs/higgs")

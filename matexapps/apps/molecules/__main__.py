@@ -14,6 +14,7 @@ from matexapps.apps.command import epoch_lines, run_command, tell_where_ranks_ar
 from matexapps.apps.molecules.experiment import LONGEST_WAIT_S, run
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.apps.molecules.tasks import TASKS
+from matexapps.apps.settings import from_plain
 from matexapps.comm.communicator import Communicator
 
 _REJECTED_SHOWN = 10
@@ -47,7 +48,7 @@ def as_table(summary: dict[str, Any]) -> str:
 
 
 def _work(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
-    ExperimentSettings.from_dict(settings)  # an error in them comes before anything else
+    from_plain(ExperimentSettings, settings)  # an error in them comes before anything else
     tell_where_ranks_are(comm)
     return run(settings, comm)
 
@@ -55,7 +56,9 @@ def _work(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
 def main(arguments: list[str]) -> int:
     """Run from the command line and return the exit status."""
     news = epoch_lines("molecules")
-    return run_command(arguments, __doc__, _work, news, LONGEST_WAIT_S, as_table=as_table)
+    return run_command(
+        arguments, __doc__, _work, news, LONGEST_WAIT_S, as_table=as_table, restarts=True
+    )
 
 
 if __name__ == "__main__":

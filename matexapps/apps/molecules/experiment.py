@@ -40,6 +40,7 @@ from matexapps.apps.molecules.training import (
     training_data,
     training_settings,
 )
+from matexapps.apps.settings import from_plain
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.survival import Loss, survive
 from matexapps.data.rows import Rows
@@ -73,7 +74,7 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     dict
         On every rank: :meth:`Study.summary`.
     """
-    study, model = run_study(ExperimentSettings.from_dict(settings), comm)
+    study, model = run_study(from_plain(ExperimentSettings, settings), comm)
 
     def finish() -> dict[str, Any]:
         summary = study.summary()

@@ -8,6 +8,7 @@ from matexapps.apps.molecules.experiment import LONGEST_WAIT_S, run_study
 from matexapps.apps.molecules.model import Model
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.apps.molecules.study import Study
+from matexapps.apps.settings import from_plain
 from matexapps.comm.world import open_world
 
 
@@ -21,5 +22,5 @@ def study(**settings: Any) -> tuple[Study, Model] | None:
         ``Model.save``.
     """
     with open_world(LONGEST_WAIT_S) as comm:
-        found, model = run_study(ExperimentSettings.from_dict(settings), comm)
+        found, model = run_study(from_plain(ExperimentSettings, settings), comm)
         return (found, model.to("cpu")) if comm.rank == 0 else None

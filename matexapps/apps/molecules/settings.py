@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.splits import check_split
-from matexapps.errors import TrainingError, did_you_mean
-from matexapps.train.recovery import known_recovery
+from matexapps.apps.settings import check_least, check_recovery
+from matexapps.errors import TrainingError
 
 DEFAULT_DATA = "chemicals"
 """The catalogue's name of the molecules that come with the project."""
@@ -91,35 +90,9 @@ class ExperimentSettings:
                 f"split={self.split!r} with split_column={self.split_column!r}: splits by time and "
                 "by column need a column, and only these"
             )
-        for name, least in (
-            *(("molecules", 1), ("epochs", 1), ("batch_size", 1)),
-            *(("seeds", 1), ("seed", 0)),
-        ):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise TrainingError(f"{name} must be at least {least}, got {value}")
-        if self.recovery is not None:
-            known = known_recovery(self.recovery)
-            if known == "checkpoint" and self.checkpoints is None:
-                raise TrainingError(
-                    "recovery='checkpoint' needs a folder for checkpoints: give checkpoints, as in "
-                    "--checkpoints runs/molecules"
-                )
-
-    @classmethod
-    def from_dict(cls, given: dict[str, Any]) -> ExperimentSettings:
-        """Make settings of plain values.
-
-        Raises
-        ------
-        TrainingError
-            If a name is unknown or a value cannot be used.
-        """
-        known = [item.name for item in fields(cls)]
-        for name in given:
-            if name not in known:
-                raise TrainingError(
-                    f"unknown setting {name!r}{did_you_mean(name, known)}; there are "
-                    f"{', '.join(known)}"
-                )
-        return cls(**given)
+        if self.classes is not None and len(set(self.classes)) != 2:
+            raise TrainingError(
+                f"classes={self.classes}: a target is one of two, so give two different texts"
+            )
+        check_least(self, molecules=1, epochs=1, batch_size=1, seeds=1, seed=0)
+        check_recovery(self, "runs/molecules")

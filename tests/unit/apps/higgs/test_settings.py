@@ -3,6 +3,7 @@
 import pytest
 
 from matexapps.apps.higgs.settings import ExperimentSettings
+from matexapps.apps.settings import from_plain
 from matexapps.errors import TrainingError
 
 
@@ -18,4 +19,4 @@ from matexapps.errors import TrainingError
 )
 def test_a_setting_that_cannot_be_used_is_refused(given, said):
     with pytest.raises(TrainingError, match=said):
-        ExperimentSettings.from_dict(given)
+        from_plain(ExperimentSettings, given)

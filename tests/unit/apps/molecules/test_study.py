@@ -17,6 +17,7 @@ from matexapps.apps.molecules.report.errors import rmse, rmse_difference
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.apps.molecules.standardise import Standard
 from matexapps.apps.molecules.uncertainty import Estimates, conformal_factor, coverage
+from matexapps.apps.settings import from_plain
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError, TrainingError
 
@@ -134,7 +135,7 @@ def test_the_noise_floor_is_the_pooled_deviation_of_repeats():
 )
 def test_a_setting_that_cannot_be_used_is_refused(given, said):
     with pytest.raises(TrainingError, match=said):
-        ExperimentSettings.from_dict(given)
+        from_plain(ExperimentSettings, given)
 
 
 def test_a_table_without_numbers_is_refused(tmp_path):
