@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from matexapps.data.entry import Entry
+from matexapps.data.public_molecules import MOLECULENET
 from matexapps.data.schema import Schema
 
 _JETS = (
@@ -113,4 +114,4 @@ ATLAS_HIGGS_CHALLENGE = Entry(
     checksum="sha1:639b1dbd97a709a739122a9a5dcd99b49d55d86c",
 )
 
-PUBLIC = (UCI_HIGGS, ATLAS_HIGGS_CHALLENGE)
+PUBLIC = (UCI_HIGGS, ATLAS_HIGGS_CHALLENGE, *MOLECULENET)

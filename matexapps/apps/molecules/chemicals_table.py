@@ -6,17 +6,15 @@ molecules that the package ``chemicals`` (extra ``molecules-data``) collects.
 
 from __future__ import annotations
 
-import csv
-import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from rdkit.Chem import GetFormalCharge, GetMolFrags, Mol
 
 from matexapps.apps.molecules.standardise import Rejected, parse
-from matexapps.errors import DataError, MissingExtraError
+from matexapps.apps.molecules.table_command import write_table
+from matexapps.errors import MissingExtraError
 
 COLUMNS = ("cas", "smiles", "melting point (K)", "boiling point (K)", "logP")
 """The columns of the table."""
@@ -28,24 +26,7 @@ _SOURCES = (("Tm", ("CRC_ORG", "OPEN_NTBKM")), ("Tb", ("CRC_ORG",)), ("logP", ("
 
 def main(arguments: list[str]) -> int:
     """Write the table and return the exit status."""
-    if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
-        print(__doc__)
-        return 0 if arguments in (["-h"], ["--help"]) else 2
-    path = Path(arguments[0])
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with open(partial, "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            rows = list(organic_rows())
-            writer.writerows(rows)
-        os.replace(partial, path)
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
-    print(f"{len(rows):,} molecules in {path}")
-    return 0
+    return write_table(arguments, __doc__, COLUMNS, organic_rows)
 
 
 def organic_rows() -> Iterator[tuple[object, ...]]:

@@ -27,12 +27,12 @@ def load_records(settings: ExperimentSettings) -> Records:
     given = Path(settings.data)
     named = not given.suffix and not given.exists()
     schema = catalog.entry(settings.data).schema if named else Schema()
-    classes = settings.classes or schema.classes
+    targets = settings.target_columns or _names(schema.label)
+    classes = settings.classes or (schema.classes if targets == _names(schema.label) else None)
     records = read_records(
         catalog.get(settings.data) if named else given,
         smiles_columns=settings.smiles_columns or _names(schema.features),
-        target_columns=settings.target_columns
-        or _names(None if schema.label is None else str(schema.label)),
+        target_columns=targets,
         part_column=settings.split_column,
         classes=None if classes is None else (classes[0], classes[1]),
     )
@@ -51,8 +51,8 @@ def load_records(settings: ExperimentSettings) -> Records:
     return records.take(known)
 
 
-def _names(columns: Sequence[Column] | str | None) -> list[str] | None:
+def _names(columns: Sequence[Column] | Column | None) -> list[str] | None:
     """Return the names that a catalogue's entry gives to structures or targets."""
     if columns is None:
         return None
-    return [columns] if isinstance(columns, str) else [str(one) for one in columns]
+    return [str(columns)] if isinstance(columns, Column) else [str(one) for one in columns]

@@ -1,4 +1,4 @@
-"""The table of organics that comes with the project."""
+"""Tables of molecules that come with the project, or that it makes or finds by name."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
+from matexapps.apps.molecules import b3db_table, qm9_table
 from matexapps.apps.molecules.chemicals_table import COLUMNS, is_organic
+from matexapps.apps.molecules.data import load_records
 from matexapps.apps.molecules.files import read_records
 from matexapps.apps.molecules.records import Target
+from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.data import catalog
+from matexapps.errors import DataError, MissingExtraError
 
 
 def test_the_table_is_what_its_card_says():
@@ -56,3 +60,55 @@ def test_the_table_can_be_made_anew():
         assert file.readline().rstrip("\n") == ",".join(COLUMNS)
         for _, expected in zip(range(20), file, strict=False):
             assert ",".join(map(str, next(rows))) == expected.rstrip("\n")
+
+
+def test_the_barrier_s_table_is_made_anew_and_found_by_name(tmp_path):
+    pytest.importorskip("B3DB", reason="needs the extra molecules-data")
+    made = tmp_path / "b3db.csv"
+    assert b3db_table.main([str(made)]) == 0
+    assert made.read_bytes() == catalog.get("b3db").read_bytes()
+    records = load_records(ExperimentSettings(data="b3db"))
+    assert records.targets == [Target("BBB", "", ("BBB-", "BBB+"))]
+    assert [int((records.values == one).sum()) for one in (0, 1)] == [2851, 4956]
+    (logbb,) = load_records(ExperimentSettings(data="b3db", target_columns=["logBB"])).targets
+    assert logbb == Target("logBB")
+
+
+def test_qm9_is_read_from_the_package_without_importing_it(tmp_path, monkeypatch):
+    """A package of the same name and layout, whose import fails as that of the real one does."""
+    monkeypatch.syspath_prepend(tmp_path)
+    package, record = tmp_path / "qm9pack", tmp_path / "qm9pack-9.9.dist-info"
+    (package / "data").mkdir(parents=True)
+    record.mkdir()
+    (package / "__init__.py").write_text("raise ImportError('no pkg_resources')")
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: qm9pack\nVersion: 9.9\n")
+    names = [f"qm9pack/data/qm9_part{part}.csv" for part in (1, 2, 3)]
+    (record / "RECORD").write_text("".join(f"{name},,\n" for name in names[:2]))
+    source = ["SMILES", "XYZ_Ang", *list(qm9_table._COLUMNS.values())[1:]]
+    for number, name in enumerate(names):
+        values = [f"{number}.{i}" for i in range(12)]
+        cells = ["C" * (number + 1), "[[0.0, 0.0], [1.0, 1.0]]", *values]
+        lines = [",".join(source), ",".join(f'"{cell}"' for cell in cells)]
+        (tmp_path / name).write_text("\n".join(lines) + "\n")
+    with pytest.raises(MissingExtraError, match=r"qm9_part3.csv .*matexapps\[qm9\]"):
+        qm9_table.main([str(tmp_path / "qm9.csv")])
+    assert not (tmp_path / "qm9.csv").exists()
+    (record / "RECORD").write_text("".join(f"{name},,\n" for name in names))
+    assert qm9_table.main([str(tmp_path / "qm9.csv")]) == 0
+    monkeypatch.setenv("MATEXAPPS_DATA", str(tmp_path))
+    records = load_records(ExperimentSettings(data="qm9"))
+    assert records.smiles == ["C", "CC", "CCC"]
+    assert records.targets == [Target("gap", "Hartree")]
+    np.testing.assert_allclose(records.values[:, 0], [0.4, 1.4, 2.4])
+
+
+def test_moleculenet_by_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("MATEXAPPS_DATA", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "bace.csv").write_text("mol,CID,Class,Model,pIC50,MW\nCCO,a,1,Train,9.1,46\n")
+    records = load_records(ExperimentSettings(data="bace"))
+    assert (records.smiles, records.targets) == (["CCO"], [Target("Class", "", ("0", "1"))])
+    (tmp_path / "tox21.csv").write_text("NR-AR,SR-p53,mol_id,smiles\n0,,T1,CCO\n,1,T2,CCN\n")
+    assert len(load_records(ExperimentSettings(data="tox21")).targets) == 2
+    with pytest.raises(DataError, match=r"freesolv is not on this machine.*MATEXAPPS_DATA.*SAMPL"):
+        load_records(ExperimentSettings(data="freesolv"))

@@ -1,0 +1,76 @@
+"""The command line of modules that make a table of molecules from an installed package."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, files
+from pathlib import Path
+
+from matexapps.errors import DataError, MissingExtraError
+
+
+def write_table(
+    arguments: Sequence[str],
+    usage: str | None,
+    columns: Sequence[str],
+    rows: Callable[[], Iterable[Sequence[object]]],
+) -> int:
+    """Write a CSV file to the path that the arguments name, and return the exit status.
+
+    Raises
+    ------
+    DataError
+        If it cannot be written.
+    """
+    if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
+        print(usage)
+        return 0 if list(arguments) in (["-h"], ["--help"]) else 2
+    path = Path(arguments[0])
+    partial = path.with_name(f".{path.name}.partial")
+    count = 0
+    try:
+        with open(partial, "w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(columns)
+            for row in rows():
+                writer.writerow(row)
+                count += 1
+        os.replace(partial, path)
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    print(f"{count:,} molecules in {path}")
+    return 0
+
+
+def installed_file(distribution: str, name: str, extra: str) -> Path:
+    """Return a file of an installed package, which need not be imported for it.
+
+    Parameters
+    ----------
+    distribution : str
+        What the package registry calls it.
+    name : str
+        The file's path inside of it.
+    extra : str
+        The extra of matexapps that installs it.
+
+    Raises
+    ------
+    MissingExtraError
+        If the package is not installed, or another version of it without such a file.
+    """
+    try:
+        found = [one for one in files(distribution) or () if str(one) == name]
+    except PackageNotFoundError:
+        found = []
+    path = None if not found else Path(str(found[0].locate()))
+    if path is None or not path.is_file():
+        raise MissingExtraError(
+            f"this table is made of {name} in the package {distribution!r}, which is not "
+            f"installed; install it with: pip install 'matexapps[{extra}]'"
+        )
+    return path
