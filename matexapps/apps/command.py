@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,8 @@ from matexapps.errors import MatexError
 from matexapps.train.memory import reinit
 
 Result = dict[str, Any]
+
+_LINE_EVERY_S = 5.0
 
 
 def run_command(
@@ -112,3 +115,34 @@ def tell_of_loss(event: dict[str, Any]) -> None:
     """Write on standard error, from rank 0, that ranks were lost, if the event says so."""
     if event["kind"] == "loss" and event["rank"] == 0:
         print(event["event"], file=sys.stderr, flush=True)
+
+
+def work_lines(what: str) -> progress.Sink:
+    """Return what writes a line on standard error every few seconds: how far work is, how fast.
+
+    Parameters
+    ----------
+    what : str
+        The work, as :func:`~matexapps.progress.report_work` is told. Where ranks have shares of
+        their own, the line is about rank 0's.
+    """
+    began = told = time.monotonic()
+
+    def write(event: dict[str, Any]) -> None:
+        nonlocal told
+        tell_of_loss(event)
+        now = time.monotonic()
+        if event.get("what") != what or event["rank"] != 0 or now - told < _LINE_EVERY_S:
+            return
+        told = now
+        done, total, ranks = event["done"], event["total"], event["world_size"]
+        who = f"rank 0 of {ranks}: " if total is not None and ranks > 1 else ""
+        of = "" if total is None else f" of {total:,}"
+        rate = done / (now - began)
+        print(
+            f"{who}{done:,}{of} {event['unit']}, {rate:,.{0 if rate >= 10 else 1}f} a second",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    return write

@@ -17,6 +17,7 @@ from matexapps.cli.execute import execute
 from matexapps.cli.notebooks import check, join_parameters, run
 from matexapps.cli.options import SETTINGS, console
 from matexapps.cli.predict import predict
+from matexapps.cli.quantum import quantum
 from matexapps.cli.train import train
 from matexapps.errors import MatexError
 
@@ -36,6 +37,7 @@ app.command(
 )(execute)
 app.add_typer(train, name="train", epilog="For example:  matexapps train higgs -n 2 --epochs 5")
 app.command(epilog="For example:  matexapps predict model library.smi -n 4")(predict)
+app.command(epilog="For example:  matexapps quantum library.smi --out labels.csv -n 4")(quantum)
 app.command(epilog="For example:  matexapps data runs.csv --label label -n 4")(data)
 app.command(epilog="For example:  matexapps convert runs.csv runs.h5 --dtype float32")(convert)
 app.add_typer(datasets, name="datasets", epilog="For example:  matexapps datasets list")

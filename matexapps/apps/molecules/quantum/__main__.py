@@ -1,0 +1,24 @@
+"""``python -m matexapps.apps.molecules.quantum '{"data": "library.smi", "out": "labels.csv"}'``.
+
+Alone or under ``mpiexec -n N``. The settings are those of
+:class:`matexapps.apps.molecules.quantum.settings.CampaignSettings`; the last line on standard
+output is one JSON object.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from matexapps.apps.command import run_command, work_lines
+from matexapps.apps.molecules.quantum.campaign import WHAT, run
+
+_WAIT_S = 86_400.0  # ranks finish apart by a molecule, but a machine may be busy or asleep
+
+
+def main(arguments: list[str]) -> int:
+    """Run from the command line and return the exit status."""
+    return run_command(arguments, __doc__, run, work_lines(WHAT), _WAIT_S)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

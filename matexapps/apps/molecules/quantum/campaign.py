@@ -1,0 +1,171 @@
+"""GFN2-xTB for a list of molecules, shared out among ranks, that can be cut off and go on."""
+
+from __future__ import annotations
+
+import time
+from importlib.metadata import version
+from typing import Any
+
+import rdkit
+
+from matexapps import progress
+from matexapps.apps.molecules import standardise
+from matexapps.apps.molecules.molecule_set import standardise_records
+from matexapps.apps.molecules.quantum.geometry import NotComputed
+from matexapps.apps.molecules.quantum.journal import Journal, Outcome, write
+from matexapps.apps.molecules.quantum.process import XtbProcess, check_installed
+from matexapps.apps.molecules.quantum.settings import CampaignSettings
+from matexapps.apps.molecules.quantum.single_point import COLUMNS, METHOD
+from matexapps.apps.molecules.quantum.tables import write_labels, write_rejected
+from matexapps.apps.molecules.records import Records
+from matexapps.apps.molecules.sources import read_structures
+from matexapps.apps.molecules.standardise import Standard
+from matexapps.apps.settings import from_plain
+from matexapps.comm.communicator import Communicator
+from matexapps.comm.survival import survive
+from matexapps.errors import DataError
+
+WHAT = "computing GFN2-xTB"
+
+
+def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
+    """Compute the labels of all molecules of a file that have none yet. Collective.
+
+    Each different molecule is computed once, in its standard form, which is what networks learn
+    from. What has been computed is written down at once: run again, after a crash, a Stop or with
+    more molecules, the campaign computes only what is missing. When ranks die, the others take
+    over their molecules.
+
+    Parameters
+    ----------
+    settings : dict
+        Of :class:`~matexapps.apps.molecules.quantum.settings.CampaignSettings`.
+    comm : Communicator
+
+    Returns
+    -------
+    dict
+        On every rank, what was done and how fast.
+
+    Raises
+    ------
+    DataError
+        If the molecules cannot be read, or the tables cannot be written.
+    MissingExtraError
+        If tblite is not installed.
+    """
+    for name in ("data", "out"):
+        if name not in settings:
+            raise DataError(f"the setting {name!r} is missing; give data and out")
+    chosen = from_plain(CampaignSettings, settings)
+    began = time.monotonic()
+    comm.on_root(check_installed)
+    found = survive(comm, lambda _: _compute_all(chosen, comm))
+    seconds = time.monotonic() - began
+    return {
+        **found,
+        "ranks": comm.world_size,
+        "seconds": round(seconds, 2),
+        "molecules_per_s": round(found["computed"] / seconds, 2),
+    }
+
+
+def _compute_all(settings: CampaignSettings, comm: Communicator) -> dict[str, Any]:
+    """Compute what is missing and write the tables; return how much there was. Collective."""
+    records = comm.on_root(lambda: read_structures(settings.data, settings.smiles_columns))
+    standards = standardise_records(records, comm)
+    different = {one.smiles: one for one in standards if isinstance(one, Standard)}
+    journal = Journal(settings.folder, _depends_on(settings))
+    number, known = comm.on_root(journal.begin)
+    missing = [smiles for smiles in different if not _is_done(known.get(smiles), settings)]
+    mine = missing[comm.rank :: comm.world_size]
+    error = None
+    try:
+        with XtbProcess() as process, journal.writing(number, comm.rank) as file:
+            monitor = _Monitor(comm, len(mine))
+            for smiles in mine:
+                write(file, _compute(smiles, process, settings))
+                monitor.add()
+    except Exception as caught:
+        error = caught
+    comm.agree(error)
+    rejected = comm.on_root(lambda: _write_tables(settings, journal, records, standards))
+    return {
+        "out": str(settings.table),
+        "rejected_out": str(settings.rejected),
+        "rows": len(records),
+        "molecules": len(different),
+        "computed": len(missing),
+        "known_before": len(different) - len(missing),
+        "rejected_rows": rejected,
+    }
+
+
+def _depends_on(settings: CampaignSettings) -> dict[str, Any]:
+    return {
+        "method": METHOD,
+        "columns": list(COLUMNS),
+        "seed": settings.seed,
+        "standardise": standardise.VERSION,
+        "tblite": version("tblite"),
+        "rdkit": rdkit.__version__,
+    }
+
+
+def _is_done(outcome: Outcome | None, settings: CampaignSettings) -> bool:
+    """Whether there is nothing left to try."""
+    if outcome is None or outcome.values is not None:
+        return outcome is not None
+    return outcome.tries >= settings.tries and outcome.time_limit_s >= settings.time_limit_s
+
+
+def _compute(smiles: str, process: XtbProcess, settings: CampaignSettings) -> Outcome:
+    """Try one conformer after the other until there are values, or the time is over."""
+    began, reason = time.monotonic(), ""
+    for attempt in range(settings.tries):
+        left = settings.time_limit_s - (time.monotonic() - began)
+        if left <= 0:
+            break
+        try:
+            values = process.compute(smiles, settings.seed + attempt, attempt > 0, left)
+            return Outcome(smiles, values, "", attempt + 1, settings.time_limit_s)
+        except NotComputed as caught:
+            reason = str(caught)
+    return Outcome(smiles, None, reason, settings.tries, settings.time_limit_s)
+
+
+def _write_tables(
+    settings: CampaignSettings,
+    journal: Journal,
+    records: Records,
+    standards: list[Standard | str],
+) -> int:
+    """Write labels and rejected rows; return how many rows were rejected."""
+    outcomes = journal.read()
+    labels = {}
+    rejected = []
+    for row, given, standard in zip(records.rows, records.smiles, standards, strict=True):
+        if isinstance(standard, str):
+            rejected.append((int(row), given, standard))
+            continue
+        outcome = outcomes[standard.smiles]
+        if outcome.values is None:
+            rejected.append((int(row), given, outcome.reason))
+        else:
+            labels[standard.smiles] = (standard.smiles, standard.inchikey, outcome.values)
+    write_labels(settings.table, list(labels.values()))
+    write_rejected(settings.rejected, rejected)
+    return len(rejected)
+
+
+class _Monitor:
+    """Reports how far this rank is."""
+
+    def __init__(self, comm: Communicator, total: int) -> None:
+        self._comm, self._total, self._done = comm, total, 0
+
+    def add(self) -> None:
+        self._done += 1
+        progress.report_work(
+            WHAT, self._done, self._total, "molecules", self._comm.rank, self._comm.world_size
+        )

@@ -1,0 +1,68 @@
+"""What a campaign computes, and how long it tries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from matexapps.apps.settings import check_least
+from matexapps.errors import DataError
+
+_TABLES = (".csv", ".parquet")
+
+
+@dataclass(frozen=True)
+class CampaignSettings:
+    """Settings of a campaign.
+
+    Attributes
+    ----------
+    data : str
+        A file of molecules, or a name of the catalogue.
+    out : str
+        The table to write, .csv or .parquet. What has been computed is kept beside it, in a folder
+        with ``.campaign`` behind the name; molecules that could not be, in a table with
+        ``_rejected`` before the ending.
+    smiles_columns : str or None
+        The column of structures; None takes the one called "smiles".
+    seed : int
+        Of the conformers.
+    tries : int
+        Conformers to try before a molecule is given up.
+    time_limit_s : float
+        For all tries of a molecule together, in seconds.
+
+    Raises
+    ------
+    TrainingError, DataError
+        If a value cannot be used.
+    """
+
+    data: str
+    out: str
+    smiles_columns: str | None = None
+    seed: int = 0
+    tries: int = 3
+    time_limit_s: float = 120.0
+
+    def __post_init__(self) -> None:
+        check_least(self, seed=0, tries=1)
+        if not self.time_limit_s > 0:
+            raise DataError(f"time_limit_s must be above 0, got {self.time_limit_s}")
+        if self.table.suffix not in _TABLES:
+            raise DataError(f"{self.out}: the labels go into a file that ends in .csv or .parquet")
+
+    @property
+    def table(self) -> Path:
+        """Where the labels go."""
+        return Path(self.out)
+
+    @property
+    def rejected(self) -> Path:
+        """Where the molecules without labels go."""
+        return self.table.with_name(f"{self.table.stem}_rejected.csv")
+
+    @property
+    def folder(self) -> Path:
+        """Where is written down what has been computed."""
+        return self.table.with_name(f"{self.table.name}.campaign")

@@ -1,0 +1,122 @@
+"""GFN2-xTB at one structure.
+
+Bannwarth, Ehlert, Grimme, J. Chem. Theory Comput. 15 (2019) 1652; solvation by ALPB, Ehlert, Stahn,
+Spicher, Grimme, J. Chem. Theory Comput. 17 (2021) 4250. Computed by tblite (extra ``quantum``).
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rdkit.Chem import GetFormalCharge, GetPeriodicTable, Mol
+
+from matexapps.apps.molecules.quantum.geometry import NotComputed, positions
+
+METHOD = "GFN2-xTB"
+HARTREE_EV = 27.211386245988
+HARTREE_KCAL = 627.5094740631
+ATOMIC_DIPOLE_DEBYE = 2.541746473
+
+COLUMNS = (
+    "total energy (hartree)",
+    "atomisation energy (eV)",
+    "HOMO (eV)",
+    "LUMO (eV)",
+    "HOMO-LUMO gap (eV)",
+    "dipole moment (debye)",
+    "solvation free energy in water (kcal/mol)",
+    "solvation free energy in octanol (kcal/mol)",
+)
+"""What is computed."""
+
+_SOLVENTS = ("water", "octanol")
+_UNPAIRED = {1: 1, 2: 0, 3: 1, 4: 2, 5: 3, 6: 2, 7: 1, 8: 0}
+
+
+def single_point(molecule: Mol) -> list[float]:
+    """Return the values of :data:`COLUMNS` for a molecule with coordinates.
+
+    The atomisation energy is that of free atoms, computed alike, less that of the molecule, without
+    vibrations. Solvation takes the molecule's structure as it is in the gas.
+
+    Raises
+    ------
+    NotComputed
+        If the electronic structure does not converge, or an element has no parameters.
+    """
+    numbers = np.array([atom.GetAtomicNum() for atom in molecule.GetAtoms()])
+    charge = GetFormalCharge(molecule)
+    unpaired = sum(atom.GetNumRadicalElectrons() for atom in molecule.GetAtoms())
+    where = positions(molecule)
+    gas = solve(numbers, where, charge, unpaired)
+    energy = float(gas["energy"])
+    highest, lowest = frontier(gas["orbital-energies"], gas["orbital-occupations"])
+    solvated = [
+        float(solve(numbers, where, charge, unpaired, solvent)["energy"]) for solvent in _SOLVENTS
+    ]
+    return [
+        energy,
+        (sum(atom_energy(int(number)) for number in numbers) - energy) * HARTREE_EV,
+        highest,
+        lowest,
+        lowest - highest,
+        float(np.linalg.norm(gas["dipole"])) * ATOMIC_DIPOLE_DEBYE,
+        *((one - energy) * HARTREE_KCAL for one in solvated),
+    ]
+
+
+def solve(
+    numbers: NDArray[np.int64],
+    where: NDArray[np.float64],
+    charge: int = 0,
+    unpaired: int = 0,
+    solvent: str | None = None,
+) -> Any:
+    """Return tblite's result, in atomic units.
+
+    Parameters
+    ----------
+    numbers : ndarray of int64, shape (atoms,)
+        Atomic numbers.
+    where : ndarray, shape (atoms, 3)
+        In bohr.
+    charge, unpaired : int
+        Of the whole molecule.
+    solvent : str or None
+        None is the gas.
+    """
+    from tblite.exceptions import TBLiteRuntimeError
+    from tblite.interface import Calculator
+
+    try:
+        calculator = Calculator(METHOD, numbers, where, charge, unpaired)
+        calculator.set("verbosity", 0)
+        if solvent is not None:
+            calculator.add("alpb-solvation", solvent)
+        return calculator.singlepoint()
+    except TBLiteRuntimeError as error:
+        raise NotComputed(f"{METHOD}: {' '.join(str(error).split())}") from None
+
+
+def frontier(
+    energies: NDArray[np.float64], occupations: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Return the energies in eV of the highest occupied and the lowest empty orbital.
+
+    Those that hold one electron count as occupied; NaN stands where there is no empty orbital.
+    """
+    occupied = int((occupations > 0.5).sum())
+    lowest = energies[occupied] if occupied < len(energies) else math.nan
+    return float(energies[occupied - 1]) * HARTREE_EV, float(lowest) * HARTREE_EV
+
+
+@cache
+def atom_energy(number: int) -> float:
+    """Return the energy of a free atom in hartree, its p electrons spread as Hund's rule says."""
+    outer = GetPeriodicTable().GetNOuterElecs(number)
+    unpaired = _UNPAIRED.get(outer, outer % 2)
+    return float(solve(np.array([number]), np.zeros((1, 3)), 0, unpaired)["energy"])

@@ -1,0 +1,55 @@
+"""The tables that a campaign leaves: labels, and molecules without."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from matexapps.apps.molecules.quantum.single_point import COLUMNS
+from matexapps.errors import DataError
+
+Row = tuple[str, str, list[float | None]]
+"""SMILES of the standard form, InChIKey, values."""
+
+
+def write_labels(path: Path, rows: Sequence[Row]) -> None:
+    """Write a row for each molecule: SMILES, InChIKey, values with their units in the header.
+
+    Raises
+    ------
+    DataError
+        If it cannot be written.
+    """
+    table = pd.DataFrame(
+        [(smiles, inchikey, *values) for smiles, inchikey, values in rows],
+        columns=["smiles", "inchikey", *COLUMNS],
+    ).astype(dict.fromkeys(COLUMNS, float))
+    _write(path, table)
+
+
+def write_rejected(path: Path, rows: Sequence[tuple[int, str, str]]) -> None:
+    """Write row number, SMILES as given, and reason of each row without labels.
+
+    Raises
+    ------
+    DataError
+        If it cannot be written.
+    """
+    _write(path, pd.DataFrame(list(rows), columns=["row", "smiles", "reason"]))
+
+
+def _write(path: Path, table: pd.DataFrame) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        if path.suffix == ".parquet":
+            table.to_parquet(partial, index=False)
+        else:
+            table.to_csv(partial, index=False, float_format="%.10g", lineterminator="\n")
+        os.replace(partial, path)
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
