@@ -288,7 +288,8 @@ class Cluster:
             after a crash, or a Stop, goes on from the last checkpoint. With ``recovery="reinit"``
             or ``"checkpoint"`` new ranks are started when some die, and the fit is begun again, up
             to 3 times: from the state in the memory of the ranks that are left, or from the newest
-            checkpoint.
+            checkpoint. A rank that keeps the others waiting for ``timeout_s``, 600 seconds if not
+            given, is ended and counts as dead.
 
         Raises
         ------

@@ -18,7 +18,9 @@ from matexapps.train.trainer import Trainer
 _finished: dict[str, Any] | None = None
 
 
-def fit(model: nn.Module, data: DataSet, epochs: int, **settings: Any) -> dict[str, Any] | None:
+def fit(
+    model: nn.Module, data: DataSet, epochs: int, *, timeout_s: float = 600.0, **settings: Any
+) -> dict[str, Any] | None:
     """Train ``model`` on all ranks; rank 0 returns what a notebook wants back.
 
     Parameters
@@ -26,6 +28,8 @@ def fit(model: nn.Module, data: DataSet, epochs: int, **settings: Any) -> dict[s
     model : torch.nn.Module
     data : DataSet
     epochs : int
+    timeout_s : float
+        As for :func:`~matexapps.comm.world.open_world`.
     **settings
         Keyword arguments of :class:`~matexapps.train.trainer.Trainer`, and ``resume`` of its
         ``fit``.
@@ -40,10 +44,10 @@ def fit(model: nn.Module, data: DataSet, epochs: int, **settings: Any) -> dict[s
     global _finished
     _finished = None
     if settings.get("recovery") != "reinit":
-        return _fit(model, data, epochs, settings)
+        return _fit(model, data, epochs, timeout_s, settings)
     with restarting():
         try:
-            outcome = _fit(model, data, epochs, settings)
+            outcome = _fit(model, data, epochs, timeout_s, settings)
         except RankLost:
             memory.keep()
             raise
@@ -57,11 +61,11 @@ def finished() -> dict[str, Any] | None:
 
 
 def _fit(
-    model: nn.Module, data: DataSet, epochs: int, settings: dict[str, Any]
+    model: nn.Module, data: DataSet, epochs: int, timeout_s: float, settings: dict[str, Any]
 ) -> dict[str, Any] | None:
     global _finished
     resume = settings.pop("resume", None)
-    with prepared_for_losses(), open_world() as comm:
+    with prepared_for_losses(), open_world(timeout_s) as comm:
         device = settings.get("device", "auto")
         ranks = survive(comm, lambda _: describe(comm, device))
         if comm.rank == 0:

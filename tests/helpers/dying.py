@@ -13,7 +13,7 @@ import matexapps as mx
 
 
 class Dies(mx.Callback):
-    """Ends the process of one rank after a step.
+    """Ends the process of one rank after a step, or stops it.
 
     Parameters
     ----------
@@ -23,10 +23,18 @@ class Dies(mx.Callback):
         How many are complete then.
     once : Path, optional
         A file that says that it is done, for work that starts again.
+    by : signal.Signals
     """
 
-    def __init__(self, rank: int, epoch: int, step: int, once: Path | None = None) -> None:
-        self._rank, self._place, self._once = rank, (epoch, step), once
+    def __init__(
+        self,
+        rank: int,
+        epoch: int,
+        step: int,
+        once: Path | None = None,
+        by: signal.Signals = signal.SIGKILL,
+    ) -> None:
+        self._rank, self._place, self._once, self._signal = rank, (epoch, step), once, by
         self._born = -1
 
     def on_fit_start(self, trainer: Any) -> None:
@@ -38,7 +46,7 @@ class Dies(mx.Callback):
         if self._born == self._rank and place == self._place and not done:
             if self._once is not None:
                 self._once.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self._signal)
 
 
 class DiesWhenSent(nn.Linear):

@@ -75,6 +75,15 @@ def test_a_result_outlives_the_rank_that_was_to_send_it(nothing_left):
         assert cluster.n == 1
 
 
+@pytest.mark.slow
+def test_a_rank_that_hangs_is_ended_and_the_others_go_on(nothing_left):
+    network, data, settings = training([Dies(1, epoch=1, step=2, by=signal.SIGSTOP)])
+    with Cluster(3) as cluster:
+        result = cluster.fit(network, data, timeout_s=5, **settings)
+        assert [event["lost"] for event in result.events] == [[1]]
+        assert cluster.n == 2
+
+
 def test_work_that_is_not_prepared_fails_and_names_stay(nothing_left):
     with Cluster(3) as cluster:
         cluster.execute("import os, time\nfrom mpi4py import MPI\nkept = MPI.COMM_WORLD.rank")
