@@ -22,7 +22,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV): 2 GB from the package registry, a few minutes the first time."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -qq --upgrade pip
-	$(BIN)/pip install -qq --prefer-binary -c constraints.txt -e ".[dev,keras,lightgbm,higgs-sim,molecules-data]"
+	$(BIN)/pip install -qq --prefer-binary -c constraints.txt -e ".[dev,keras,lightgbm,higgs-sim,molecules-data,quantum]"
 	touch $(READY)
 
 # Everything of the first environment, but MPICH in the place of Open MPI.
