@@ -87,7 +87,7 @@ def test_a_rank_that_hangs_is_ended_and_the_others_go_on(nothing_left):
 def test_work_that_is_not_prepared_fails_and_names_stay(nothing_left):
     with Cluster(3) as cluster:
         cluster.execute("import os, time\nfrom mpi4py import MPI\nkept = MPI.COMM_WORLD.rank")
-        with pytest.raises(ClusterError, match="rank 1 .* was ended by signal 9") as raised:
+        with pytest.raises(ClusterError, match=r"rank 1 .* was ended by signal 9") as raised:
             cluster.execute(
                 "if kept == 1:\n    print('last words')\n    os.kill(os.getpid(), 9)\n"
                 "MPI.COMM_WORLD.barrier()"
@@ -97,7 +97,7 @@ def test_work_that_is_not_prepared_fails_and_names_stay(nothing_left):
         assert cluster.execute("MPI.COMM_WORLD.allgather(kept)", fetch=True) == [[0, 2], [0, 2]]
         assert "rank-2.log" in cluster.logs(1)
         # Others that compute are not waited for.
-        with pytest.raises(ClusterError, match="rank 0 .* was ended by signal 9"):
+        with pytest.raises(ClusterError, match=r"rank 0 .* was ended by signal 9"):
             cluster.execute("os.kill(os.getpid(), 9) if kept == 0 else time.sleep(600)")
         assert cluster.execute("kept", fetch=True) == [2]
 

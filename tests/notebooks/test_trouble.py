@@ -130,7 +130,8 @@ def test_a_request_that_is_thrown_away_is_an_error(lives):
     shown = lives.cell(
         "import threading\n"
         "def throw_away():\n"
-        "    cluster._engines.client.abort(targets=cluster._engines.ranks[1].view.targets, block=True)\n"
+        "    second = cluster._engines.ranks[1].view.targets\n"
+        "    cluster._engines.client.abort(targets=second, block=True)\n"
         "threading.Timer(0.5, throw_away).start()\n"
         "busy = cluster._engines.ranks[1].view.apply_async(__import__('time').sleep, 1.5)\n"
         "cluster.execute('1 + 1')"
