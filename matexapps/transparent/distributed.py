@@ -27,8 +27,9 @@ _HOOKS = """\
 torch.nn.Module.__call__ (patched; in Keras, keras.Layer.__call__): the outermost call of a network
     with parameters computes this rank's rows of the batch; the outputs of all ranks are put
     together
-Tensor.register_post_accumulate_grad_hook, and a callback at the end of each backward pass: the mean
-    of gradients over ranks, before clipping, optimisers and schedulers see them
+torch.autograd.Function or Tensor.register_hook at the outputs of these calls, and a callback at the
+    end of each backward pass: the mean of gradients over ranks, before clipping, optimisers and
+    schedulers see them
 torch.autograd.grad (patched): the same mean, where gradients of parameters are asked for there
 torch.overrides.TorchFunctionMode inside shared calls: dropout and other random numbers, batch
     normalisation, sums, means and losses are those of the whole batch
@@ -139,6 +140,8 @@ def _enter(stack: ExitStack, comm: Communicator, weak: bool) -> None:
         original = owner.__call__
 
         def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            if forwards.inside:
+                return original(module, *args, **kwargs)
             return forwards.call(original, module, args, kwargs)
 
         later.enter_context(mock.patch.object(owner, "__call__", call))

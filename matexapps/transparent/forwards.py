@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import compress
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -26,6 +27,7 @@ from matexapps.transparent.telling import warn
 from matexapps.transparent.trial import Plan, find_plan, has_numbers, nested, rows_of
 
 _COMPARED_AGAIN = 8
+_KEPT_PARTS = 64
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
@@ -60,10 +62,11 @@ class SharedForwards:
         self._networks: WeakKeyDictionary[nn.Module, _Known] = WeakKeyDictionary()
         self.inside = False
         self._acting: AbstractContextManager[Any] = nullcontext()
+        self._part = lru_cache(_KEPT_PARTS)(lambda rows, axis: Part(rows, comm, axis))
 
     def call(self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any) -> Any:
         """Call ``module`` as the program asked for, on this rank's rows if that is right."""
-        if self.inside or trainer_at_work() or not _has_parameters(module):
+        if not (module._parameters or module._modules) or trainer_at_work():
             return original(module, *args, **kwargs)
         self.inside = True
         try:
@@ -95,22 +98,27 @@ class SharedForwards:
         leaves, structure = _flat(args, kwargs)
         if not has_numbers(leaves):
             return original(module, *args, **kwargs)
-        network = getattr(module, "_orig_mod", module)
+        network = _uncompiled(module)
         known = self._networks.get(network)
         if known is None:
+            if not _has_parameters(network):
+                return original(module, *args, **kwargs)
             known = self._networks[network] = _Known()
             make_weights_alike(type(network).__name__, _state(network), self._comm)
         if not self._watch(network, known):
             return original(module, *args, **kwargs)
-        told = known.told
         known.calls += 1
         if known.calls == known.compared_at:
             known.compared_at *= _COMPARED_AGAIN
             self._require_alike(network, known.calls, leaves)
+        told = known.told
         plan = self._plan(original, network, known, leaves, structure)
         if plan is None:
-            return original(module, *args, **kwargs)
-        part = Part(rows_of(leaves, plan.axis), self._comm, plan.axis)
+            outputs = original(module, *args, **kwargs)
+            for leaf in tree_flatten(outputs)[0]:
+                _tell_of(leaf, told)
+            return outputs
+        part = self._part(rows_of(leaves, plan.axis), plan.axis)
         here = [
             leaf if axis is None else _cut(leaf, part, axis, told)
             for leaf, axis in zip(leaves, plan.inputs, strict=True)
@@ -125,7 +133,7 @@ class SharedForwards:
             return _whole(outputs, part, plan.outputs[0], told)
         leaves, structure = tree_flatten(outputs)
         whole = [
-            leaf if axis is None else _whole(leaf, part, axis, told)
+            _tell_of(leaf, told) if axis is None else _whole(leaf, part, axis, told)
             for leaf, axis in zip(leaves, plan.outputs, strict=True)
         ]
         return tree_unflatten(whole, structure)
@@ -139,7 +147,7 @@ class SharedForwards:
         structure = known.structure
         if structure is None or not structure.holds():
             structure, known.trained = Structure(network), []
-        trained = [parameter.requires_grad for parameter in structure.parameters]
+        trained = structure.trained()
         if trained != known.trained:
             known.structure = None
             if any(is_lazy(p) or not p.is_leaf for p in structure.parameters):
@@ -158,7 +166,9 @@ class SharedForwards:
     ) -> Plan | None:
         if 0 < rows_of(leaves, 0) < self._comm.world_size:
             return None
-        kind = self._kind(network, known, leaves, structure)
+        assert known.structure is not None
+        kinds = structure, tuple(map(_leaf_kind, leaves)), torch.is_grad_enabled()
+        kind: Any = kinds, known.structure.state(network)
         plan = self._known_plan(original, network, known, leaves, structure, kind)
         if plan is not None and plan.acts_for_all:
             # Which tensors inside hold rows is told by their shapes, so each number of rows counts.
@@ -190,21 +200,11 @@ class SharedForwards:
                 )
         return known.plans[kind]
 
-    def _kind(self, network: nn.Module, known: _Known, leaves: list[Any], structure: Any) -> Any:
-        assert known.structure is not None
-        modules = (network, *known.structure.inner_modules)
-        return (
-            structure,
-            tuple(map(_leaf_kind, leaves)),
-            tuple((m.training, len(m._forward_hooks)) for m in modules),
-            torch.is_grad_enabled(),
-        )
-
     def _require_alike(self, network: nn.Module, calls: int, leaves: list[Any]) -> None:
         name = type(network).__name__
         inputs = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
-        require_alike(f"inputs in call {calls} of {name}", inputs, self._comm)
-        require_alike(f"weights in call {calls} of {name}", _state(network), self._comm)
+        what = {"inputs": inputs, "weights": _state(network)}
+        require_alike(f"in call {calls} of {name}", what, self._comm)
 
 
 def _flat(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Any]:
@@ -212,6 +212,14 @@ def _flat(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Any
     if not kwargs and all(type(value) is torch.Tensor for value in args):
         return list(args), None
     return tree_flatten((args, kwargs))
+
+
+def _uncompiled(module: nn.Module) -> nn.Module:
+    inner = module._modules
+    # What stands here for the dict of a scripted module has no get().
+    if "_orig_mod" in inner:
+        return inner["_orig_mod"]  # type: ignore[return-value]
+    return module
 
 
 def _has_parameters(module: nn.Module) -> bool:
@@ -237,8 +245,7 @@ def _watched_by_the_program(network: nn.Module) -> str:
                 if not getattr(hook, "__module__", type(hook).__module__).startswith("torch."):
                     return f"a hook on its module {name or 'itself'!r} would see some rows only"
     for name, parameter in network.named_parameters():
-        # One hook after accumulation is this package's own.
-        if parameter._backward_hooks or len(parameter._post_accumulate_grad_hooks or ()) > 1:
+        if parameter._backward_hooks or parameter._post_accumulate_grad_hooks:
             return f"a hook on its parameter {name!r} would see the gradient of some rows only"
     return ""
 
@@ -247,6 +254,13 @@ def _cut(leaf: torch.Tensor, part: Part, axis: int, told: Told) -> torch.Tensor:
     if leaf.requires_grad and torch.is_grad_enabled():
         return Cut.apply(leaf, part, axis, told)
     return part.cut(leaf, axis)
+
+
+def _tell_of(leaf: Any, told: Told) -> Any:
+    """Have ``told`` called in each backward pass through a tensor that every rank has alike."""
+    if isinstance(leaf, torch.Tensor) and leaf.requires_grad and not leaf.is_leaf:
+        leaf.register_hook(lambda _: told())
+    return leaf
 
 
 def _whole(leaf: Any, part: Part, axis: int, told: Told) -> Any:

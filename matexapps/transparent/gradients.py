@@ -8,7 +8,7 @@ more, which leaves the older part as it is: it is the same on all ranks.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,15 +70,13 @@ class MeanGradients:
 
     def stop(self) -> None:
         """Leave all gradients alone from now on."""
-        for group in self._groups.values():
-            group.release()
         self._groups.clear()
 
     def _add(self, parameters: list[nn.Parameter]) -> None:
         self._forget_the_dead()
         self._count += 1
         number = self._count
-        self._groups[number] = _Group(parameters, self._comm, lambda: self._touch({number}))
+        self._groups[number] = _Group(parameters, self._comm)
         for parameter in parameters:
             self._group_of[parameter] = number
 
@@ -109,13 +107,8 @@ class MeanGradients:
 class _Group:
     """Parameters that are averaged in one message."""
 
-    def __init__(
-        self, parameters: list[nn.Parameter], comm: Communicator, touched: Callable[[], None]
-    ) -> None:
+    def __init__(self, parameters: list[nn.Parameter], comm: Communicator) -> None:
         self._parameters = _Weakly(parameters)
-        self._handles = [
-            p.register_post_accumulate_grad_hook(lambda _: touched()) for p in parameters
-        ]
         kind = parameters[0].device.type
         device = choose_device(comm, "cpu" if kind == "cpu" else "auto")
         average = gradient_average(comm, self._parameters, device)
@@ -128,10 +121,6 @@ class _Group:
 
     def average(self) -> None:
         self._average.average(0.0, 1.0)
-
-    def release(self) -> None:
-        for handle in self._handles:
-            handle.remove()
 
     def close(self) -> None:
         self._average.close()
@@ -153,6 +142,11 @@ class _Weakly(Sequence[nn.Parameter]):
     def __getitem__(self, index: Any) -> Any:
         found = self._references[index]()
         return self._gone if found is None else found
+
+    def __iter__(self) -> Iterator[nn.Parameter]:
+        for reference in self._references:
+            found = reference()
+            yield self._gone if found is None else found
 
     @property
     def all_gone(self) -> bool:

@@ -52,7 +52,11 @@ class Joined(torch.autograd.Function):
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
         part, axis, told = ctx.given
         told()
-        return Cut.apply(gradient, part, axis, told) * part.comm.world_size, None, None, None
+        if torch.is_grad_enabled():
+            rows = Cut.apply(gradient, part, axis, told)
+        else:
+            rows = part.cut(gradient, axis)
+        return rows * part.comm.world_size, None, None, None
 
 
 class Summed(torch.autograd.Function):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from operator import is_
+from collections.abc import Iterator
+from itertools import chain
+from operator import attrgetter, is_
 from typing import Any
 
 from torch import nn
+
+_requires_grad = attrgetter("requires_grad")
+_training = attrgetter("training")
 
 
 class Structure:
@@ -17,30 +22,34 @@ class Structure:
 
     Attributes
     ----------
-    inner_modules : list of nn.Module
     parameters : list of nn.Parameter
     """
 
     def __init__(self, network: nn.Module) -> None:
         modules = list(network.modules())
-        self.inner_modules = modules[1:]
+        self._inner_modules = modules[1:]
         self.parameters = list(network.parameters())
-        self._places: list[tuple[dict[str, Any], list[Any]]] = [
-            (place, list(place.values()))
-            for module in modules
-            for place in (module._parameters, module._modules)
-            if place
+        self._inner_hooks = [module._forward_hooks for module in modules[1:]]
+        self._places: list[dict[str, Any]] = [
+            place for module in modules for place in (module._parameters, module._modules)
         ]
-        self._empty: list[dict[str, Any]] = [
-            place
-            for module in modules
-            for place in (module._parameters, module._modules)
-            if not place
-        ]
+        self._sizes = list(map(len, self._places))
+        self._members = list(self._present())
+
+    def _present(self) -> Iterator[Any]:
+        return chain.from_iterable(place.values() for place in self._places)
 
     def holds(self) -> bool:
-        """Whether the network is still made of the same."""
-        return not any(self._empty) and all(
-            len(place) == len(found) and all(map(is_, place.values(), found))
-            for place, found in self._places
+        """Whether the network is still made of the same modules and parameters."""
+        return list(map(len, self._places)) == self._sizes and all(
+            map(is_, self._present(), self._members)
         )
+
+    def trained(self) -> list[bool]:
+        """Return which parameters are trained."""
+        return list(map(_requires_grad, self.parameters))
+
+    def state(self, network: nn.Module) -> tuple[Any, ...]:
+        """Return which of its modules are in training, and how many forward hooks each has."""
+        own = network.training, len(network._forward_hooks)
+        return *own, *map(_training, self._inner_modules), *map(len, self._inner_hooks)

@@ -91,11 +91,18 @@ def has_numbers(leaves: list[Any]) -> bool:
 
     Not so where Keras builds a model, torch traces one, or maps one over a batch.
     """
-    if torch.jit.is_tracing() or any(type(leaf).__name__ == "KerasTensor" for leaf in leaves):
+    if torch.jit.is_tracing():
         return False
-    tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
     wrapped = torch._C._functorch.is_functorch_wrapped_tensor
-    return bool(tensors) and not any(tensor.is_meta or wrapped(tensor) for tensor in tensors)
+    tensors = 0
+    for leaf in leaves:
+        if isinstance(leaf, torch.Tensor):
+            if leaf.is_meta or wrapped(leaf):
+                return False
+            tensors += 1
+        elif type(leaf).__name__ == "KerasTensor":
+            return False
+    return tensors > 0
 
 
 def rows_of(leaves: list[Any], axis: int) -> int:
