@@ -20,10 +20,15 @@ def predict(
         typer.Option(metavar="FILE", help="Table to write; LIBRARY_predicted.csv if not given."),
     ] = None,
     smiles_columns: Annotated[
-        str | None, typer.Option(help="The column of SMILES; the one called smiles without.")
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            help="The column of SMILES, or as many as the model has learned from, in that order.",
+        ),
     ] = None,
 ) -> None:
     """Predict each molecule of a library, in its order; rows that are none are marked."""
-    given = {"model": model, "library": library, "out": out, "smiles_columns": smiles_columns}
+    columns = None if smiles_columns is None else smiles_columns.split(",")
+    given = {"model": model, "library": library, "out": out, "smiles_columns": columns}
     settings = {name: value for name, value in given.items() if value is not None}
     on_ranks("matexapps.apps.molecules.prediction", settings, n)

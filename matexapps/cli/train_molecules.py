@@ -19,7 +19,12 @@ def train_molecules(
         ),
     ] = None,
     smiles_columns: Annotated[
-        str | None, typer.Option(help="The column of SMILES; the one called smiles without.")
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            help="The column of SMILES, or several that belong together, as solute,solvent; "
+            "splits go by the first. The one called smiles without.",
+        ),
     ] = None,
     target_columns: Annotated[
         str | None,
@@ -81,7 +86,7 @@ def train_molecules(
     """Learn properties of molecules, and compare with simpler methods on the same molecules."""
     given = {
         "data": data,
-        "smiles_columns": smiles_columns,
+        "smiles_columns": None if smiles_columns is None else smiles_columns.split(","),
         "target_columns": None if target_columns is None else target_columns.split(","),
         "classes": None if classes is None else classes.split(","),
         "molecules": molecules,

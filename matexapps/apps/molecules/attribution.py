@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 from rdkit.Chem import Mol, RWMol
 
+from matexapps.apps.molecules.components import join, split
 from matexapps.apps.molecules.model import Model
 from matexapps.apps.molecules.standardise import parse
 
@@ -22,6 +23,7 @@ def atom_contributions(model: Model, smiles: str) -> NDArray[np.float64]:
     ----------
     model : Model
     smiles : str
+        Of several structures, joined.
 
     Returns
     -------
@@ -29,8 +31,12 @@ def atom_contributions(model: Model, smiles: str) -> NDArray[np.float64]:
         In the targets' units, in the order of the atoms in ``smiles``; 0 where nothing sensible is
         left, as of a molecule of one atom.
     """
-    molecule = parse(smiles)
-    remaining = [_without(molecule, atom) for atom in range(molecule.GetNumAtoms())]
+    structures = split(smiles)
+    remaining = [
+        rest and join([*structures[:place], rest, *structures[place + 1 :]])
+        for place, molecule in enumerate(map(parse, structures))
+        for rest in (_without(molecule, atom) for atom in range(molecule.GetNumAtoms()))
+    ]
     good = [place for place, one in enumerate(remaining) if one]
     contributions = np.zeros((len(remaining), len(model.targets)))
     if good:

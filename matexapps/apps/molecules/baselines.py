@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from matexapps.apps.molecules.components import side_by_side
 from matexapps.apps.molecules.featurisers import Arrays
 from matexapps.apps.molecules.tasks import Task
 from matexapps.apps.molecules.uncertainty import Values
@@ -78,9 +79,9 @@ def fit_baselines(
 
 def _table(features: Arrays, train: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return one row a molecule; columns that do not vary in training are left out."""
-    descriptors = features["descriptors"]
+    descriptors = side_by_side(features, "descriptors")
     filled = np.where(np.isnan(descriptors), _medians(descriptors[train]), descriptors)
-    table = np.concatenate([features["fingerprint"].astype(np.float32), filled], 1)
+    table = np.concatenate([side_by_side(features, "fingerprint").astype(np.float32), filled], 1)
     return table[:, np.ptp(table[train], 0) > 0]
 
 

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.apps.molecules.baselines import FEATURES, fit_baselines
+from matexapps.apps.molecules.components import featurise_rows, parts_of, side_by_side
+from matexapps.apps.molecules.components import split as structures_of
 from matexapps.apps.molecules.data import load_records
-from matexapps.apps.molecules.featurise import featurise
 from matexapps.apps.molecules.featurisers import Arrays
 from matexapps.apps.molecules.featurisers.cache import FeatureCache
 from matexapps.apps.molecules.leakage import audit
@@ -26,8 +27,9 @@ from matexapps.apps.molecules.outcome import Judged, Training
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.apps.molecules.splits import (
     Split,
-    cluster_split,
+    butina,
     column_split,
+    group_split,
     random_split,
     scaffold_split,
     time_split,
@@ -123,9 +125,10 @@ def prepare(settings: ExperimentSettings, comm: Communicator) -> Prepared:
     records = comm.on_root(lambda: load_records(settings))
     molecules = merge(records, standardise_records(records, comm))
     architecture = Architecture(network=settings.network, members=settings.members)
-    features = featurise(
+    features = featurise_rows(
         molecules.smiles,
         molecules.inchikeys,
+        len(molecules.smiles_columns),
         list(dict.fromkeys((*FEATURES, *architecture.features))),
         comm,
         None if settings.cache is None else FeatureCache(settings.cache),
@@ -148,6 +151,7 @@ def train_one(
         task=task_of(molecules.targets).name,
         members=settings.members,
         targets=len(molecules.targets),
+        components=len(molecules.smiles_columns),
     )
     network = MoleculeNetwork(architecture, seed=seed)
     network.hold(prepared.features, len(molecules))
@@ -168,10 +172,15 @@ def train_one(
         calibration=np.empty(0),
         training=TrainingMolecules(
             smiles=[molecules.smiles[i] for i in data.train.ids],
-            fingerprints=prepared.features["fingerprint"][data.train.ids],
+            fingerprints=side_by_side(prepared.features, "fingerprint")[data.train.ids],
             values=molecules.values[data.train.ids],
         ),
-        facts={"data": settings.data, "split": kind, "seed": seed},
+        facts={
+            "data": settings.data,
+            "smiles_columns": list(molecules.smiles_columns),
+            "split": kind,
+            "seed": seed,
+        },
     )
 
     def outputs(numbers: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -188,14 +197,21 @@ def train_one(
 def _split(
     kind: str, settings: ExperimentSettings, prepared: Prepared, comm: Communicator, _: Loss | None
 ) -> Split:
-    """Make the split on rank 0, for all ranks. Collective."""
+    """Make the split on rank 0, for all ranks. Collective.
+
+    Where a row has several structures, scaffolds and clusters are those of the first.
+    """
     molecules, shares = prepared.molecules, (settings.validation, settings.test)
+    features = prepared.features
 
     def make() -> Split:
         if kind == "scaffold":
-            return scaffold_split(molecules.smiles, *shares, settings.seed)
+            first_ones = [structures_of(one)[0] for one in molecules.smiles]
+            return scaffold_split(first_ones, *shares, settings.seed)
         if kind == "cluster":
-            return cluster_split(prepared.features["fingerprint"], *shares, settings.seed)
+            first, places = np.unique(parts_of(features, len(molecules))[:, 0], return_inverse=True)
+            clusters = butina(features["fingerprint"][first])[places]
+            return group_split(clusters.tolist(), *shares, settings.seed)
         if kind == "random":
             return random_split(len(molecules), *shares, settings.seed)
         assert molecules.part_key is not None
@@ -231,5 +247,7 @@ def _judge(
             seed,
             comm,
         ),
-        leakage=audit(molecules.inchikeys, features["fingerprint"], learned, split.test),
+        leakage=audit(
+            molecules.inchikeys, side_by_side(features, "fingerprint"), learned, split.test
+        ),
     )

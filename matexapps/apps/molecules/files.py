@@ -45,7 +45,8 @@ def read_records(
         ``.csv`` and ``.tsv``, also ``.gz``, with a header; ``.parquet``; ``.sdf``, whose
         properties are the columns; ``.smi`` without header: SMILES, then a name.
     smiles_columns : str or sequence of str, or None
-        The column of structures; None takes the one called "smiles". An SDF has none.
+        The column of structures, or several whose structures belong together, such as a solute
+        and its solvent; None takes the one called "smiles". An SDF has none.
     target_columns : sequence of str or None
         None takes every column whose cells are all numbers or blank, but not one called "index"
         or "id". A unit in the header, as in ``"logS (log mol/L)"``, may be left out here.
@@ -66,9 +67,11 @@ def read_records(
     table = _sdf(path) if kind == ".sdf" else _table(path, kind)
     names = [str(name) for name in table.columns]
     table.columns = pd.Index(names)
-    smiles = _STRUCTURE if kind == ".sdf" else smiles_column(smiles_columns, names, str(path))
+    structures = (
+        [_STRUCTURE] if kind == ".sdf" else structure_columns(smiles_columns, names, str(path))
+    )
     if target_columns is None:
-        others = [name for name in names if name not in (smiles, part_column)]
+        others = [name for name in names if name not in (*structures, part_column)]
         chosen = [name for name in others if _is_target(name, table[name], classes)]
     else:
         chosen = [chosen_column(one, names, str(path), "a target") for one in target_columns]
@@ -78,11 +81,12 @@ def read_records(
     targets = [_target(name, table[name].tolist(), str(path), classes) for name in chosen]
     return Records(
         source=str(path),
-        smiles=["" if text is None or text != text else str(text) for text in table[smiles]],
+        structures=list(zip(*(_texts(table[name]) for name in structures), strict=True)),
         values=np.stack([v for _, v in targets], 1) if targets else np.empty((len(table), 0)),
         targets=[target for target, _ in targets],
         rows=np.arange(1, len(table) + 1),
         part_key=part,
+        smiles_columns=tuple(structures),
     )
 
 
@@ -146,28 +150,33 @@ def _sdf(path: Path) -> pd.DataFrame:
     return pd.DataFrame(entries)
 
 
-def smiles_column(given: str | Sequence[str] | None, names: list[str], source: str) -> str:
-    """Return the column of structures.
+def structure_columns(
+    given: str | Sequence[str] | None, names: list[str], source: str
+) -> list[str]:
+    """Return the columns of structures.
 
     Raises
     ------
     DataError
-        If there is none.
+        If there is none, or one is named twice.
     """
     if given is not None:
         wanted = [given] if isinstance(given, str) else list(given)
-        if len(wanted) != 1:
-            raise DataError(
-                f"smiles_columns={wanted}: a row holds one structure, so give one column"
-            )
-        return chosen_column(wanted[0], names, source, "structures")
+        found = [chosen_column(one, names, source, "structures") for one in wanted]
+        if len(set(found)) < max(1, len(found)):
+            raise DataError(f"smiles_columns={wanted}: give each column of structures once")
+        return found
     for name in names:
         if name.strip().lower() in _USUAL_NAMES:
-            return name
+            return [name]
     raise DataError(
         f"{source} has no column called 'smiles': say which one has the structures, as in "
         f"smiles_columns={names[0]!r}; it has {', '.join(map(repr, names))}"
     )
+
+
+def _texts(cells: pd.Series[Any]) -> list[str]:
+    return ["" if text is None or text != text else str(text) for text in cells]
 
 
 def _target(

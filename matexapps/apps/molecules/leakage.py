@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from matexapps.apps.molecules.components import join, split
 from matexapps.apps.molecules.similarity import Fingerprints, nearest
 
 NEAR = 0.85
@@ -57,12 +58,16 @@ def audit(
 ) -> Leakage:
     """Compare the test molecules with those learned from, given by their numbers."""
     known = {inchikeys[i] for i in learned}
-    skeletons = {key[:_SKELETON] for key in known}
+    skeletons = {_skeleton(key) for key in known}
     _, similarity = nearest(fingerprints[test], fingerprints[learned], 1)
     return Leakage(
         identical=[inchikeys[i] for i in test if inchikeys[i] in known],
-        same_skeleton=sum(inchikeys[i][:_SKELETON] in skeletons for i in test),
+        same_skeleton=sum(_skeleton(inchikeys[i]) in skeletons for i in test),
         near=int((similarity[:, 0] >= NEAR).sum()),
         median_similarity=float(np.median(similarity[:, 0])),
         test=len(test),
     )
+
+
+def _skeleton(inchikey: str) -> str:
+    return join([one[:_SKELETON] for one in split(inchikey)])

@@ -26,7 +26,7 @@ from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
 from matexapps.apps.molecules import standardise
-from matexapps.apps.molecules.featurise import featurise
+from matexapps.apps.molecules.components import featurise_rows, side_by_side
 from matexapps.apps.molecules.featurisers import FEATURISERS, Arrays
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
@@ -102,9 +102,14 @@ class Model:
     facts: dict[str, Any]
 
     def predict(self, smiles: Sequence[str]) -> Predictions:
-        """Predict molecules, given as the SMILES of their standard forms, in this process."""
-        names = {*self.network.architecture.features, "fingerprint"}
-        features = featurise(smiles, smiles, sorted(names), SingleProcess())
+        """Predict molecules, given as the SMILES of their standard forms, in this process.
+
+        Several structures of a row are one text, as
+        :func:`~matexapps.apps.molecules.components.join` makes it.
+        """
+        architecture = self.network.architecture
+        names = sorted({*architecture.features, "fingerprint"})
+        features = featurise_rows(smiles, smiles, architecture.components, names, SingleProcess())
         self.network.hold(features, len(smiles))
         self.network.eval()
         device = self.network.target_mean.device
@@ -112,13 +117,20 @@ class Model:
             rows = torch.arange(len(smiles), device=device, dtype=torch.float32)[:, None]
             outputs = self.network(rows).cpu().numpy()
         estimates = self.estimates(outputs)
-        places, similarity = nearest(features["fingerprint"], self.training.fingerprints, 1)
+        fingerprints = side_by_side(features, "fingerprint")
+        places, similarity = nearest(fingerprints, self.training.fingerprints, 1)
         return Predictions(
             estimates=estimates,
             regions=self.task.regions(estimates, self.calibration),
             similarity=similarity[:, 0],
             nearest=[self.training.smiles[place] for place in places[:, 0]],
         )
+
+    @property
+    def smiles_columns(self) -> tuple[str, ...]:
+        """What the structures of a row were called in training; one is called smiles."""
+        columns = self.facts.get("smiles_columns", ())
+        return tuple(columns) if len(columns) > 1 else ("smiles",)
 
     @property
     def task(self) -> Task[Any]:

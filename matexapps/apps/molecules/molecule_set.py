@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from matexapps.apps.molecules.components import join, standardise_rows
 from matexapps.apps.molecules.records import Records, Target
-from matexapps.apps.molecules.standardise import Standard, standardise_all
+from matexapps.apps.molecules.standardise import Standard
 from matexapps.comm.communicator import Communicator
 from matexapps.data.partition import share
 from matexapps.errors import DataError
@@ -52,10 +53,13 @@ class Conflict:
 class MoleculeSet:
     """Different molecules, in the order in which a file names them first.
 
+    Where a row of the file has several structures, so has a molecule here: see
+    :mod:`~matexapps.apps.molecules.components`.
+
     Attributes
     ----------
     smiles, inchikeys : list of str
-        Of the standard form.
+        Of the standard form; of several structures, joined.
     values : ndarray of float64, shape (molecules, targets)
         The median of the rows of a molecule, of classes the more frequent one; NaN is missing,
         or a tie of classes.
@@ -66,6 +70,8 @@ class MoleculeSet:
     conflicts : list of Conflict
     part_key : ndarray of object, shape (molecules,), or None
         Of each molecule's first row.
+    smiles_columns : tuple of str
+        What its structures are called.
     """
 
     smiles: list[str]
@@ -76,6 +82,7 @@ class MoleculeSet:
     rejected: list[RejectedRow]
     conflicts: list[Conflict]
     part_key: NDArray[np.object_] | None = None
+    smiles_columns: tuple[str, ...] = ("smiles",)
 
     def __len__(self) -> int:
         return len(self.smiles)
@@ -93,12 +100,14 @@ def standardise_records(records: Records, comm: Communicator) -> list[Standard |
     All ranks hold the same records.
     """
     part = share(len(records), comm.rank, comm.world_size)
-    mine = standardise_all(records.smiles[part], comm.rank, comm.world_size)
+    mine = standardise_rows(
+        records.structures[part], records.smiles_columns, comm.rank, comm.world_size
+    )
     return [one for found in comm.all_gather_object(mine) for one in found]
 
 
 def merge(records: Records, standards: Sequence[Standard | str]) -> MoleculeSet:
-    """Merge the rows of each molecule, which its InChIKey tells.
+    """Merge the rows of each molecule, which its InChIKey tells, or those of its structures.
 
     Raises
     ------
@@ -110,7 +119,8 @@ def merge(records: Records, standards: Sequence[Standard | str]) -> MoleculeSet:
     smiles: list[str] = []
     for place, standard in enumerate(standards):
         if isinstance(standard, str):
-            rejected.append(RejectedRow(int(records.rows[place]), records.smiles[place], standard))
+            given = join(records.structures[place])
+            rejected.append(RejectedRow(int(records.rows[place]), given, standard))
         elif standard.inchikey in places:
             places[standard.inchikey].append(place)
         else:
@@ -130,6 +140,7 @@ def merge(records: Records, standards: Sequence[Standard | str]) -> MoleculeSet:
         part_key=None
         if records.part_key is None
         else records.part_key[[rows[0] for rows in places.values()]],
+        smiles_columns=records.smiles_columns,
     )
 
 

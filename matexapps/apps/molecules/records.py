@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from matexapps.apps.molecules.components import join
 from matexapps.errors import DataError, did_you_mean
 
 
@@ -55,14 +56,15 @@ class Target:
 
 @dataclass(frozen=True)
 class Records:
-    """The rows of a file: one structure each, and its values.
+    """The rows of a file: structures, and values.
 
     Attributes
     ----------
     source : str
         For messages.
-    smiles : list of str
-        As written in the file; empty where it has none.
+    structures : list of tuple of str
+        SMILES as written in the file, one for each of its columns of structures; empty where it
+        has none.
     values : ndarray of float64, shape (rows, targets)
         NaN is missing.
     targets : list of Target
@@ -70,27 +72,36 @@ class Records:
         Numbers of the rows in the file, from 1, without the header.
     part_key : ndarray of object, shape (rows,), or None
         The column that a split goes by.
+    smiles_columns : tuple of str
+        What the structures of a row are called.
     """
 
     source: str
-    smiles: list[str]
+    structures: list[tuple[str, ...]]
     values: NDArray[np.float64]
     targets: list[Target]
     rows: NDArray[np.int64]
     part_key: NDArray[np.object_] | None = None
+    smiles_columns: tuple[str, ...] = ("smiles",)
 
     def __len__(self) -> int:
-        return len(self.smiles)
+        return len(self.structures)
+
+    @property
+    def smiles(self) -> list[str]:
+        """The structures of each row as one text, for messages."""
+        return [join(row) for row in self.structures]
 
     def take(self, places: NDArray[np.int64]) -> Records:
         """Return the rows at these places, in this order."""
         return Records(
             source=self.source,
-            smiles=[self.smiles[place] for place in places],
+            structures=[self.structures[place] for place in places],
             values=self.values[places],
             targets=self.targets,
             rows=self.rows[places],
             part_key=None if self.part_key is None else self.part_key[places],
+            smiles_columns=self.smiles_columns,
         )
 
 

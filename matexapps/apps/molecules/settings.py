@@ -21,8 +21,10 @@ class ExperimentSettings:
     ----------
     data : str
         A file of molecules, or a name of the catalogue.
-    smiles_columns : str or None
-        The column of structures; None takes the one called "smiles".
+    smiles_columns : str or list of str or None
+        The column of structures; None takes the one called "smiles". Structures in several columns,
+        such as a solute and its solvent, belong together; splits by scaffold and cluster go by the
+        first column.
     target_columns : list of str or None
         None takes every column of numbers.
     classes : list of two str, or None
@@ -62,7 +64,7 @@ class ExperimentSettings:
     """
 
     data: str = DEFAULT_DATA
-    smiles_columns: str | None = None
+    smiles_columns: str | list[str] | None = None
     target_columns: list[str] | None = None
     classes: list[str] | None = None
     molecules: int | None = None

@@ -78,11 +78,6 @@ def scaffold(smiles: str) -> str:
     return str(Chem.MolToSmiles(core, isomericSmiles=False))
 
 
-def cluster_split(fingerprints: Fingerprints, validation: float, test: float, seed: int) -> Split:
-    """Keep molecules of one cluster together: see :func:`butina` and :func:`group_split`."""
-    return group_split(butina(fingerprints).tolist(), validation, test, seed)
-
-
 def butina(fingerprints: Fingerprints, similarity: float = _LEAST_SIMILARITY) -> NDArray[np.int64]:
     """Return the number of each molecule's cluster.
 

@@ -30,6 +30,8 @@ class Architecture:
     task : str
         One of :data:`TASKS`.
     targets : int
+    components : int
+        Structures of a row.
     members : int
         Networks of the ensemble; they differ in their initial weights.
     width : int
@@ -43,6 +45,7 @@ class Architecture:
     network: str = "combined"
     task: str = "regression"
     targets: int = 1
+    components: int = 1
     members: int = 2
     width: int = 256
     depth: int = 3
@@ -59,9 +62,17 @@ class Architecture:
                 f"unknown task {self.task!r}{did_you_mean(self.task, TASKS)}; use one of "
                 f"{', '.join(TASKS)}"
             )
-        for name in ("targets", "members", "width", "depth", "head"):
+        for name in ("targets", "components", "members", "width", "depth", "head"):
             if getattr(self, name) < 1:
                 raise TrainingError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    def inputs(self) -> list[tuple[str, int, str]]:
+        """Return the name of each input, its structure's place in a row, and its featuriser."""
+        return [
+            (feature if place == 0 else f"{feature}_{place + 1}", place, feature)
+            for place in range(self.components)
+            for feature in self.features
+        ]
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -7,15 +7,15 @@ fixed shape, need no way of their own through the loader.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from matexapps.apps.molecules.components import parts_of
 from matexapps.apps.molecules.featurisers import Arrays
 from matexapps.apps.molecules.featurisers.properties import PROPERTIES
+from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.batch_graph import BatchGraph, PackedGraphs
 from matexapps.errors import TrainingError
 
@@ -68,10 +68,10 @@ class MoleculeInputs(nn.Module):
 
     Parameters
     ----------
-    names : sequence of str
-        Featurisers.
+    architecture : Architecture
     """
 
+    parts: Tensor
     properties: Tensor
     fingerprint: Tensor
     tokens: Tensor
@@ -79,14 +79,18 @@ class MoleculeInputs(nn.Module):
     token_start: Tensor
     image: Tensor
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        self.names = tuple(names)
-        if "properties" in names:
-            self.scaled = ScaledProperties()
+        self.names = architecture.features
+        self._inputs = architecture.inputs()
+        if "properties" in self.names:
+            self.scaled = nn.ModuleList(ScaledProperties() for _ in range(architecture.components))
 
     def hold(self, features: Arrays, molecules: int) -> None:
-        """Take the features of these molecules in place of those held before.
+        """Take the features of so many molecules in place of those held before.
+
+        Of several structures a row, :data:`~matexapps.apps.molecules.components.PARTS` is among
+        the features.
 
         They are no part of the network's state: a checkpoint does not have them.
         """
@@ -96,6 +100,9 @@ class MoleculeInputs(nn.Module):
                 "use fewer"
             )
         tensors = {name: torch.from_numpy(array) for name, array in features.items()}
+        self.register_buffer(
+            "parts", torch.from_numpy(parts_of(features, molecules)), persistent=False
+        )
         if "graph" in self.names:
             self.graphs = PackedGraphs(tensors)
         if "tokens" in self.names:
@@ -108,22 +115,30 @@ class MoleculeInputs(nn.Module):
     def adapt(self, train: NDArray[np.int64]) -> None:
         """Scale properties by the molecules with these numbers."""
         if "properties" in self.names:
-            self.scaled.adapt(self.properties[torch.from_numpy(train)])
+            parts = self.parts[torch.from_numpy(train)]
+            for place, scaled in enumerate(self.scaled):
+                scaled.adapt(self.properties[parts[:, place]])  # type: ignore[operator]
 
     def forward(self, numbers: Tensor) -> Inputs:
-        """Return the inputs of these molecules, by the featurisers' names."""
-        inputs: Inputs = {}
-        if "graph" in self.names:
-            inputs["graph"] = self.graphs(numbers)
-        if "properties" in self.names:
-            inputs["properties"] = self.scaled(self.properties[numbers])
-        if "fingerprint" in self.names:
-            inputs["fingerprint"] = self.fingerprint[numbers].float().log1p()
-        if "tokens" in self.names:
-            inputs["tokens"] = self._padded_tokens(numbers)
-        if "image" in self.names:
-            inputs["image"] = self.image[numbers].float() / 100
-        return inputs
+        """Return the inputs of these molecules, as an architecture names them."""
+        parts = self.parts[numbers]
+        return {
+            name: self._input(feature, place, parts[:, place])
+            for name, place, feature in self._inputs
+        }
+
+    def _input(self, feature: str, place: int, structures: Tensor) -> Tensor | BatchGraph:
+        if feature == "graph":
+            graph: BatchGraph = self.graphs(structures)
+            return graph
+        if feature == "properties":
+            scaled: Tensor = self.scaled[place](self.properties[structures])
+            return scaled
+        if feature == "fingerprint":
+            return self.fingerprint[structures].float().log1p()
+        if feature == "tokens":
+            return self._padded_tokens(structures)
+        return self.image[structures].float() / 100
 
     def _padded_tokens(self, numbers: Tensor) -> Tensor:
         """Return characters counted from 1, behind them 0, shape (molecules, longest)."""

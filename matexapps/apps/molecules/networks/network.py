@@ -18,11 +18,17 @@ _ROWS_AT_ONCE = 512
 
 
 class Member(nn.Module):
-    """One network of the ensemble: encoders side by side, and a head."""
+    """One network of the ensemble: encoders side by side, and a head.
+
+    Each structure of a row has encoders of its own, whose vectors are joined, as chemprop does
+    with several components (Heid et al., J. Chem. Inf. Model. 64 (2024) 9).
+    """
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        encoders = {name: ENCODERS[name](architecture) for name in architecture.features}
+        encoders = {
+            name: ENCODERS[feature](architecture) for name, _, feature in architecture.inputs()
+        }
         self.encoders = nn.ModuleDict(encoders)
         width = sum(one.outputs for one in encoders.values())
         self.hidden = nn.Sequential(nn.Linear(width, architecture.head), nn.ReLU())
@@ -51,7 +57,7 @@ class MoleculeNetwork(nn.Module):
     def __init__(self, architecture: Architecture, seed: int = 0) -> None:
         super().__init__()
         self.architecture = architecture
-        self.inputs = MoleculeInputs(architecture.features)
+        self.inputs = MoleculeInputs(architecture)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.members = nn.ModuleList(Member(architecture) for _ in range(architecture.members))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -15,29 +15,39 @@ from matexapps.apps.molecules.files import (
     file_kind,
     first_word,
     open_text,
-    smiles_column,
+    structure_columns,
 )
 from matexapps.errors import DataError
 
+Row = tuple[str, ...]
+"""The SMILES of a row, one for each column of structures."""
 
-def pieces(path: Path, smiles_columns: str | None, rows: int) -> Iterator[list[str]]:
-    """Yield the SMILES of all rows, ``rows`` at a time, as the file has them.
 
-    Formats are those of :func:`~matexapps.apps.molecules.files.read_records`. A row without a
-    structure gives an empty text.
+def pieces(
+    path: Path, smiles_columns: str | Sequence[str] | None, rows: int
+) -> Iterator[list[Row]]:
+    """Yield all rows, ``rows`` at a time, as the file has them.
+
+    Formats are those of :func:`~matexapps.apps.molecules.files.read_records`. Where a row lacks a
+    structure, its text is empty.
 
     Raises
     ------
     DataError
-        If the file cannot be read.
+        If the file cannot be read, or its rows have fewer structures.
     """
-    smiles = _smiles(path, smiles_columns)
-    while piece := list(islice(smiles, rows)):
+    found = _rows(path, smiles_columns)
+    while piece := list(islice(found, rows)):
         yield piece
 
 
-def _smiles(path: Path, smiles_columns: str | None) -> Iterator[str]:
+def _rows(path: Path, smiles_columns: str | Sequence[str] | None) -> Iterator[Row]:
     kind = file_kind(path)
+    if (kind == ".sdf" or kind in LISTS) and len(wanted := _several(smiles_columns)) > 1:
+        raise DataError(
+            f"{path} has one structure a row, and {len(wanted)} are needed: {', '.join(wanted)}; "
+            "give a CSV, TSV or Parquet file with such columns"
+        )
     if kind == ".sdf":
         yield from _of_sdf(path)
     elif kind == ".parquet":
@@ -46,35 +56,38 @@ def _smiles(path: Path, smiles_columns: str | None) -> Iterator[str]:
         with open_text(path) as lines:
             try:
                 if kind in LISTS:
-                    yield from map(first_word, lines)
+                    yield from ((first_word(line),) for line in lines)
                     return
                 table = csv.reader(lines, delimiter=SEPARATORS[kind])
-                place = _place(next(table, []), smiles_columns, path)
+                names = next(table, [])
+                columns = structure_columns(smiles_columns, names, str(path))
+                places = [names.index(column) for column in columns]
                 for cells in table:
-                    yield cells[place] if place < len(cells) else ""
+                    yield tuple(cells[place] if place < len(cells) else "" for place in places)
             except (OSError, EOFError, csv.Error) as error:
                 raise DataError(f"{path} cannot be read: {error}") from None
 
 
-def _place(names: list[str], smiles_columns: str | None, path: Path) -> int:
-    return names.index(smiles_column(smiles_columns, names, str(path)))
+def _several(columns: str | Sequence[str] | None) -> list[str]:
+    return [] if columns is None else [columns] if isinstance(columns, str) else list(columns)
 
 
-def _of_sdf(path: Path) -> Iterator[str]:
+def _of_sdf(path: Path) -> Iterator[Row]:
     with rdBase.BlockLogs(), open(path, "rb") as file:
         for molecule in Chem.ForwardSDMolSupplier(file):
-            yield "" if molecule is None else Chem.MolToSmiles(molecule)
+            yield ("" if molecule is None else Chem.MolToSmiles(molecule),)
 
 
-def _of_parquet(path: Path, smiles_columns: str | None) -> Iterator[str]:
+def _of_parquet(path: Path, smiles_columns: str | Sequence[str] | None) -> Iterator[Row]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as table:
             names = list(table.schema_arrow.names)
-            name = smiles_column(smiles_columns, names, str(path))
-            for batch in table.iter_batches(columns=[name]):
-                yield from (text or "" for text in batch.column(0).to_pylist())
+            columns = structure_columns(smiles_columns, names, str(path))
+            for batch in table.iter_batches(columns=columns):
+                texts = [batch.column(name).to_pylist() for name in columns]
+                yield from (tuple(text or "" for text in row) for row in zip(*texts, strict=True))
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path} cannot be read as Parquet: {error}") from None

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from matexapps import progress
+from matexapps.apps.molecules.components import standardise_rows
 from matexapps.apps.molecules.model import Model, load_model
-from matexapps.apps.molecules.prediction.library import pieces
+from matexapps.apps.molecules.prediction.library import Row, pieces
 from matexapps.apps.molecules.prediction.table import GrowingFile, header, lines
-from matexapps.apps.molecules.standardise import Standard, standardise_all
+from matexapps.apps.molecules.standardise import Standard
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.survival import Loss, survive
 from matexapps.data.partition import share
@@ -54,7 +56,8 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     model = _loaded(settings["model"], comm)
     table = GrowingFile(out)
     try:
-        rows, bad = _write_all(table, model, library, settings.get("smiles_columns"), comm)
+        columns = _columns(model, settings.get("smiles_columns"))
+        rows, bad = _write_all(table, model, library, columns, comm)
     except DataError:
         if comm.rank == 0:
             table.discard()
@@ -71,18 +74,36 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
 
 
 def _write_all(
-    table: GrowingFile, model: Model, library: Path, smiles_columns: str | None, comm: Communicator
+    table: GrowingFile,
+    model: Model,
+    library: Path,
+    smiles_columns: str | Sequence[str] | None,
+    comm: Communicator,
 ) -> tuple[int, int]:
     """Write header and lines; return how many rows there are, and how many are bad. Collective."""
     rows = bad = 0
     at = _append(table, 0, header(model), comm)
-    for smiles in pieces(library, smiles_columns, PIECE):
-        text, rejected = survive(comm, partial(_predict, rows, smiles, model, comm))
+    for piece in pieces(library, smiles_columns, PIECE):
+        text, rejected = survive(comm, partial(_predict, rows, piece, model, comm))
         at = _append(table, at, text, comm)
-        rows, bad = rows + len(smiles), bad + rejected
+        rows, bad = rows + len(piece), bad + rejected
         progress.report_work(WHAT, rows, None, "molecules", comm.rank, comm.world_size)
     survive(comm, lambda _: comm.on_root(table.finish))
     return rows, bad
+
+
+def _columns(model: Model, given: str | Sequence[str] | None) -> str | Sequence[str] | None:
+    """Return the library's columns of structures; those of the training where several belong."""
+    needed = model.network.architecture.components
+    if given is None:
+        return model.smiles_columns if needed > 1 else None
+    count = 1 if isinstance(given, str) else len(given)
+    if count != needed:
+        raise DataError(
+            f"smiles_columns={given}: the model has learned from {needed} structures a row "
+            f"({', '.join(model.smiles_columns)}), so name as many columns"
+        )
+    return given
 
 
 def _loaded(folder: str, comm: Communicator) -> Model:
@@ -97,14 +118,14 @@ def _loaded(folder: str, comm: Communicator) -> Model:
 
 
 def _predict(
-    before: int, smiles: list[str], model: Model, comm: Communicator, _: Loss | None
+    before: int, rows: list[Row], model: Model, comm: Communicator, _: Loss | None
 ) -> tuple[str, int]:
     """Return the lines of a piece, in order, and how many rows are bad. Collective."""
-    part = share(len(smiles), comm.rank, comm.world_size)
+    part = share(len(rows), comm.rank, comm.world_size)
     text, bad, error = "", 0, None
     try:
-        standards = standardise_all(smiles[part])
-        text = lines(before + part.start + 1, smiles[part], standards, model)
+        standards = standardise_rows(rows[part], model.smiles_columns)
+        text = lines(before + part.start + 1, rows[part], standards, model)
         bad = sum(not isinstance(one, Standard) for one in standards)
     except Exception as caught:
         error = caught

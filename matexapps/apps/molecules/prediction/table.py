@@ -9,20 +9,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matexapps.apps.molecules.model import Model, Predictions
+from matexapps.apps.molecules.prediction.library import Row
 from matexapps.apps.molecules.standardise import Standard
 from matexapps.errors import DataError
 
 
 def header(model: Model) -> str:
-    """Return the first line: for each target what its task says of it."""
-    names = ["row", "smiles"]
+    """Return the first line: structures, and for each target what its task says of it."""
+    names = ["row", *model.smiles_columns]
     for target in model.targets:
         names += model.task.columns(target)
     return _line([*names, "similarity", "nearest", "error"])
 
 
 def lines(
-    first_row: int, smiles: Sequence[str], standards: Sequence[Standard | str], model: Model
+    first_row: int, rows: Sequence[Row], standards: Sequence[Standard | str], model: Model
 ) -> str:
     """Return a line for each structure; one that is rejected has its reason instead of values.
 
@@ -30,8 +31,8 @@ def lines(
     ----------
     first_row : int
         Number of the first structure, counted from 1.
-    smiles : sequence of str
-        As the library has them.
+    rows : sequence of tuple of str
+        SMILES as the library has them.
     standards : sequence of Standard or str
         Their standard forms, or reasons of rejection.
     model : Model
@@ -40,11 +41,11 @@ def lines(
     cells = iter(_cells(model, model.predict(good)) if good else ())
     blank = [""] * (sum(len(model.task.columns(target)) for target in model.targets) + 2)
     found = []
-    for row, (given, standard) in enumerate(zip(smiles, standards, strict=True), start=first_row):
+    for row, (given, standard) in enumerate(zip(rows, standards, strict=True), start=first_row):
         if isinstance(standard, Standard):
-            found.append(_line([row, given, *next(cells), ""]))
+            found.append(_line([row, *given, *next(cells), ""]))
         else:
-            found.append(_line([row, given, *blank, standard]))
+            found.append(_line([row, *given, *blank, standard]))
     return "".join(found)
 
 

@@ -97,7 +97,7 @@ def test_columns_are_chosen_by_name_and_blank_is_missing(tmp_path):
         ("smiles,a\nCC,inf\n", {"target_columns": ["a"]}, "row 1, column 'a': 'inf'"),
         ("smile_text,a\nCC,1\n", {}, "no column called 'smiles'"),
         ("smiles,solubility\nCC,1\n", {"target_columns": ["solubilty"]}, "did you mean"),
-        ("smiles,a\nC,1\n", {"smiles_columns": ["smiles", "a"]}, "one structure"),
+        ("smiles,a\nC,1\n", {"smiles_columns": ["smiles", "smiles"]}, "once"),
         ("smiles,a\nxx,1\n", {}, "none of 1 rows gives a molecule; row 1: 'xx': not a SMILES"),
     ],
 )

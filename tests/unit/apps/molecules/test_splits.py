@@ -15,7 +15,6 @@ from matexapps.apps.molecules.splits import (
     Split,
     butina,
     check_split,
-    cluster_split,
     column_split,
     group_split,
     random_split,
@@ -47,7 +46,7 @@ def assert_each_once(split: Split, molecules: int) -> None:
     [
         lambda seed: random_split(len(SMILES), 0.25, 0.25, seed),
         lambda seed: scaffold_split(SMILES, 0.25, 0.25, seed),
-        lambda seed: cluster_split(fingerprints(), 0.25, 0.25, seed),
+        lambda seed: group_split(butina(fingerprints()).tolist(), 0.25, 0.25, seed),
     ],
 )
 def test_every_molecule_is_in_one_part_and_the_seed_decides(make):

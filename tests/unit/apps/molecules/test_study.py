@@ -116,7 +116,7 @@ def test_the_noise_floor_is_the_pooled_deviation_of_repeats():
     values = np.array([[1.0], [3.0], [5.0], [6.0], [np.nan], [9.0]])
     keys = ["a", "a", "b", "b", "b", "c"]
     standards = [Standard("C", key, 1) for key in keys]
-    records = Records("here", ["C"] * 6, values, [Target("y")], np.arange(1, 7))
+    records = Records("here", [("C",)] * 6, values, [Target("y")], np.arange(1, 7))
     (floor,) = noise_floors(records, merge(records, standards))
     assert floor.molecules == 2
     assert floor.deviation == pytest.approx(np.sqrt((1 + 1 + 0.25 + 0.25) / 2))

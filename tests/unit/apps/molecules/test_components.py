@@ -1,0 +1,140 @@
+"""Rows of two structures, a solute and its solvent: merged, split, learned, predicted together."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+from molecule_family import FAMILY
+from rdkit import Chem
+from rdkit.Chem import Crippen
+
+from matexapps.apps.molecules.attribution import atom_contributions
+from matexapps.apps.molecules.components import featurise_rows, join, side_by_side, split
+from matexapps.apps.molecules.experiment import run_study
+from matexapps.apps.molecules.files import read_records
+from matexapps.apps.molecules.model import load_model
+from matexapps.apps.molecules.molecule_set import merge, standardise_records
+from matexapps.apps.molecules.networks.architecture import NETWORKS, Architecture
+from matexapps.apps.molecules.networks.network import MoleculeNetwork
+from matexapps.apps.molecules.prediction.run import run as predict
+from matexapps.apps.molecules.settings import ExperimentSettings
+from matexapps.apps.molecules.splits import scaffold
+from matexapps.comm.single import SingleProcess
+from matexapps.errors import DataError
+
+SOLVENTS = ("O", "CCCCCC", "CCO")
+PAIRS = [join([one, other]) for one in ("c1ccccc1O", "C", "CC(C)N") for other in SOLVENTS]
+
+
+def test_rows_are_merged_by_both_structures_and_the_bad_one_is_named(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text(
+        "solute,solvent,logS\nCCO,O,1\nOCC,[OH2],2\nO,CCO,3\nbad(,CC,4\nCCN.Cl,nonsense,5\n,,6\n"
+    )
+    records = read_records(path, smiles_columns=["solute", "solvent"])
+    found = merge(records, standardise_records(records, SingleProcess()))
+    assert found.smiles == ["CCO + O", "O + CCO"]
+    assert found.rows == [(1, 2), (3,)]
+    assert found.values.ravel().tolist() == [1.5, 3.0]
+    assert [one.reason for one in found.rejected] == [
+        "solute: not a SMILES",
+        "solvent: not a SMILES",
+        "solute: blank; solvent: blank",
+    ]
+    assert found.rejected[0].smiles == "bad( + CC"
+
+
+@pytest.mark.parametrize("name", list(NETWORKS))
+def test_a_row_s_encoders_read_its_structures_one_each(name):
+    architecture = Architecture(name, targets=1, components=2, width=16, head=12)
+    network = MoleculeNetwork(architecture, seed=3)
+    features = featurise_rows(PAIRS, PAIRS, 2, architecture.features, SingleProcess())
+    network.hold(features, len(PAIRS))
+    network.adapt(np.arange(len(PAIRS)), np.arange(len(PAIRS), dtype=float)[:, None])
+    network.eval()
+    numbers = torch.arange(len(PAIRS))
+    with torch.no_grad():
+        together = network(numbers[:, None].float())
+        alone = torch.cat([network(one.reshape(1, 1).float()) for one in numbers])
+        member = network.members[0]
+        # The structures of a row one after the other, in networks of one structure, side by side.
+        encoded = []
+        for place in range(2):
+            structures = [split(pair)[place] for pair in PAIRS]
+            single = MoleculeNetwork(Architecture(name, targets=1, width=16, head=12), seed=9)
+            single.hold(
+                featurise_rows(structures, structures, 1, architecture.features, SingleProcess()),
+                len(PAIRS),
+            )
+            single.adapt(np.arange(len(PAIRS)), np.arange(len(PAIRS), dtype=float)[:, None])
+            inputs = single.inputs(numbers)
+            for feature in architecture.features:
+                own = member.encoders[feature if place == 0 else f"{feature}_2"]
+                encoded.append(own(inputs[feature]))
+        expected = member.head(member.hidden(torch.cat(encoded, 1)))
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(together[:, 0], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    """A table whose values depend on both structures, and on their order."""
+    path = tmp_path_factory.mktemp("pairs") / "pairs.csv"
+    lines = ["solute,solvent,transfer"]
+    for number, smiles in enumerate(FAMILY):
+        for place in {number % 3, (number // 3) % 3}:
+            value = Crippen.MolLogP(Chem.MolFromSmiles(smiles)) - 3 * place
+            lines.append(f"{smiles},{SOLVENTS[place]},{value:.3f}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_study_of_pairs_from_the_table_to_predictions(pairs, tmp_path):
+    settings = ExperimentSettings(
+        data=str(pairs), smiles_columns=["solute", "solvent"], compare_random=False, network="fingerprint",
+        validation=0.15, test=0.2, members=1, epochs=15,
+    )  # fmt: skip
+    study, model = run_study(settings, SingleProcess())
+    (judged,) = study.splits
+    cores = [
+        {scaffold(split(study.molecules.smiles[i])[0]) for i in part}
+        for part in (judged.split.train, judged.split.test)
+    ]
+    assert not cores[0] & cores[1]  # though the solvents are the same
+    figures = study.summary()["splits"]["scaffold"]["targets"]["transfer"]
+    assert figures["rmse"] < 0.6 * figures["baselines"]["mean"]["rmse"]
+    assert figures["baselines"]["random_forest"]["rmse"] < figures["baselines"]["mean"]["rmse"]
+
+    model.save(tmp_path / "model")
+    library = tmp_path / "library.csv"
+    library.write_text("name,solvent,solute\na,O,CCc1ccccc1\nb,CCO,CCc1ccccc1\nc,bad(,C\n")
+    out = {"model": str(tmp_path / "model"), "library": str(library)}
+    assert predict(out, SingleProcess())["bad"] == 1
+    with open(tmp_path / "library_predicted.csv", newline="") as file:
+        water, ethanol, bad = csv.DictReader(file)
+    assert (ethanol["solute"], ethanol["solvent"]) == ("CCc1ccccc1", "CCO")
+    assert float(water["transfer"]) > float(ethanol["transfer"]) + 2
+    assert len(split(water["nearest"])) == 2
+    assert (bad["transfer"], bad["error"]) == ("", "solvent: not a SMILES")
+    again = load_model(tmp_path / "model")
+    assert atom_contributions(again, "CCO + O").shape == (4, 1)
+    with pytest.raises(DataError, match=r"from 2 structures a row \(solute, solvent\)"):
+        predict({**out, "smiles_columns": ["solute"]}, SingleProcess())
+    (tmp_path / "library.smi").write_text("CCO\n")
+    with pytest.raises(DataError, match="has one structure a row, and 2 are needed"):
+        predict({**out, "library": str(tmp_path / "library.smi")}, SingleProcess())
+
+
+def test_features_of_fixed_width_stand_side_by_side():
+    features = featurise_rows(PAIRS, PAIRS, 2, ["fingerprint"], SingleProcess())
+    assert len(features["fingerprint"]) == 6  # each different structure once
+    joined = side_by_side(features, "fingerprint")
+    for row, pair in zip(joined, PAIRS, strict=True):
+        one, other = (
+            featurise_rows([text], [text], 1, ["fingerprint"], SingleProcess())["fingerprint"][0]
+            for text in split(pair)
+        )
+        np.testing.assert_array_equal(row, np.concatenate([one, other]))
