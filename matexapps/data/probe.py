@@ -13,14 +13,10 @@ import json
 import os
 import pickle
 import resource
-import select
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
-from types import TracebackType
 
+from matexapps.child import Child, limit_processor_time
 from matexapps.data.formats import format_of, open_table
 from matexapps.data.schema import Schema
 from matexapps.data.table import BLOCK_BYTES, Table, rows_in
@@ -55,10 +51,8 @@ def check_readable(path: Path, schema: Schema) -> None:
         probe.check(path, schema)
 
 
-class Probe:
-    """A child process that looks through files, started when needed and after each crash.
-
-    Use it in a ``with`` statement, which ends the child.
+class Probe(Child):
+    """A child process that looks through files.
 
     Parameters
     ----------
@@ -67,19 +61,8 @@ class Probe:
     """
 
     def __init__(self, seconds: float = TIME_LIMIT) -> None:
+        super().__init__("matexapps.data.probe", {"OPENBLAS_NUM_THREADS": "1"})
         self._seconds = seconds
-        self._child: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Probe:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._end()
 
     def check(self, path: Path, schema: Schema) -> None:
         """Look through one file, unless it is text.
@@ -91,75 +74,28 @@ class Probe:
         """
         if format_of(path) not in ("HDF5", "NetCDF"):
             return
-        is_fresh = self._child is None
-        reason, crashed = self._ask(path, schema)
+        is_fresh = not self.runs
+        reason, crashed = self._look(path, schema)
         if crashed and not is_fresh:
             # An earlier file may have upset the child: only a fresh one's end is this file's doing.
-            reason, _ = self._ask(path, schema)
+            reason, _ = self._look(path, schema)
         if reason is not None:
             raise DataError(reason)
 
-    def _ask(self, path: Path, schema: Schema) -> tuple[str | None, bool]:
+    def _look(self, path: Path, schema: Schema) -> tuple[str | None, bool]:
         """Return why a file cannot be read, if so, and whether the child crashed."""
-        if self._child is None:
-            self._child = _start()
-        child = self._child
-        assert child.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            pickle.dump((path, schema, self._seconds), child.stdin)
-            child.stdin.flush()
-        answer = self._answer(child)
+        answer = self.ask(pickle.dumps((path, schema, self._seconds)), self._seconds)
         if answer is not None:
             return json.loads(answer), False
-        still_runs = child.poll() is None
-        self._end()
-        if still_runs or child.returncode == -signal.SIGXCPU:
+        ended = self.end()
+        if ended is None:
             happened = f"did not end within {self._seconds:g} s"
-        elif child.returncode < 0:
-            name = signal.Signals(-child.returncode).name
-            happened = f"crashed the library that reads it ({name})"
+        elif ended.startswith("SIG"):
+            happened = f"crashed the library that reads it ({ended})"
         else:
-            happened = f"ended the process that tried it (exit status {child.returncode})"
+            happened = f"ended the process that tried it ({ended})"
         reason = f"{path} is damaged: reading it {happened}; write or copy it again"
-        return reason, not still_runs
-
-    def _answer(self, child: subprocess.Popen[bytes]) -> bytes | None:
-        """Return the child's line, None if it died or the time is over."""
-        assert child.stdout is not None
-        deadline = time.monotonic() + self._seconds
-        line = b""
-        while not line.endswith(b"\n"):
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([child.stdout], [], [], left)[0]:
-                return None
-            got = os.read(child.stdout.fileno(), 65536)
-            if not got:
-                child.wait()
-                return None
-            line += got
-        return line
-
-    def _end(self) -> None:
-        child, self._child = self._child, None
-        if child is None:
-            return
-        child.kill()
-        child.wait()
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
-
-
-def _start() -> subprocess.Popen[bytes]:
-    folders = os.pathsep.join(folder for folder in sys.path if folder)
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "matexapps.data.probe"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": folders, "OPENBLAS_NUM_THREADS": "1"},
-    )
+        return reason, ended is not None
 
 
 def _serve() -> None:
@@ -171,7 +107,7 @@ def _serve() -> None:
             path, schema, seconds = pickle.load(requests)
         except EOFError:
             return
-        _limit_processor_time(seconds)
+        limit_processor_time(seconds)
         _limit_memory(MEMORY_LIMIT)
         answers.write(json.dumps(_looked_through(path, schema)) + "\n")
         answers.flush()
@@ -221,13 +157,6 @@ def _limit_memory(more: int) -> None:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         limit = pages * resource.getpagesize() + more
         resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
-
-
-def _limit_processor_time(seconds: float) -> None:
-    """Have the system end this process if it goes on computing after nobody waits for it."""
-    used = time.process_time()
-    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    resource.setrlimit(resource.RLIMIT_CPU, (int(used + 2 * seconds) + 1, hard))
 
 
 if __name__ == "__main__":

@@ -52,18 +52,18 @@ def test_one_child_serves_many_files_and_outlives_refusals(good):
     bad.write_bytes(b"no HDF5")
     with Probe() as served:
         served.check(good, Schema())
-        child = served._child.pid
+        child = served._process.pid
         with pytest.raises(DataError, match=r"bad\.h5 is no whole HDF5 file"):
             served.check(bad, Schema())
         served.check(good, Schema())
-        assert served._child.pid == child
+        assert served._process.pid == child
     assert not psutil.pid_exists(child)
 
 
 def test_a_child_that_was_killed_is_replaced(good):
     with Probe() as served:
         served.check(good, Schema())
-        os.kill(served._child.pid, 9)
+        os.kill(served._process.pid, 9)
         served.check(good, Schema())
 
 
@@ -84,7 +84,7 @@ def test_a_crash_is_told_by_its_signal(tmp_path):
     path = tmp_path / "crash.h5"
     os.mkfifo(path)
     with Probe() as served:
-        crash = threading.Timer(1, lambda: os.kill(served._child.pid, signal.SIGSEGV))
+        crash = threading.Timer(1, lambda: os.kill(served._process.pid, signal.SIGSEGV))
         crash.start()
         with pytest.raises(DataError, match=r"crash\.h5 is damaged: .* crashed .* \(SIGSEGV\)"):
             served.check(path, Schema())

@@ -11,10 +11,10 @@ import math
 import os
 import resource
 import sys
-import time
 
 from matexapps.apps.molecules.quantum.geometry import NotComputed, conformer
 from matexapps.apps.molecules.quantum.single_point import single_point, solve
+from matexapps.child import limit_processor_time
 
 
 def serve() -> None:
@@ -26,7 +26,7 @@ def serve() -> None:
     print("null", file=answers, flush=True)
     for line in sys.stdin:
         smiles, seed, again, seconds = json.loads(line)
-        _limit_processor_time(seconds)
+        limit_processor_time(seconds)
         print(json.dumps(_answer(smiles, seed, again)), file=answers, flush=True)
 
 
@@ -34,13 +34,6 @@ def _warm_up() -> None:
     import numpy as np
 
     solve(np.array([2]), np.zeros((1, 3)))
-
-
-def _limit_processor_time(seconds: float) -> None:
-    """Have the system end this process if it goes on when its rank is gone."""
-    used = time.process_time()
-    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    resource.setrlimit(resource.RLIMIT_CPU, (int(used + 2 * seconds) + 1, hard))
 
 
 def _answer(smiles: str, seed: int, again: bool) -> list[float | None] | str:
