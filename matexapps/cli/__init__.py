@@ -17,6 +17,7 @@ from matexapps.cli.execute import execute
 from matexapps.cli.notebooks import check, join_parameters, run
 from matexapps.cli.options import SETTINGS, console
 from matexapps.cli.predict import predict
+from matexapps.cli.pretrain import pretrain
 from matexapps.cli.quantum import quantum
 from matexapps.cli.train import train
 from matexapps.errors import MatexError
@@ -36,6 +37,9 @@ app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )(execute)
 app.add_typer(train, name="train", epilog="For example:  matexapps train higgs -n 2 --epochs 5")
+app.add_typer(
+    pretrain, name="pretrain", epilog="For example:  matexapps pretrain molecules --out pretrained"
+)
 app.command(epilog="For example:  matexapps predict model library.smi -n 4")(predict)
 app.command(epilog="For example:  matexapps quantum library.smi --out labels.csv -n 4")(quantum)
 app.command(epilog="For example:  matexapps data runs.csv --label label -n 4")(data)

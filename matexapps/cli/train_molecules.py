@@ -59,6 +59,10 @@ def train_molecules(
     network: Annotated[
         str | None, typer.Option(help="combined (without), graph, fingerprint, smiles, or image.")
     ] = None,
+    pretrained: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="Begin with this model; see `matexapps pretrain`."),
+    ] = None,
     members: Annotated[int | None, typer.Option(min=1, help="Networks of the ensemble.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the molecules.")] = None,
     batch_size: Annotated[
@@ -95,6 +99,7 @@ def train_molecules(
         "validation": validation,
         "test": test,
         "network": network,
+        "pretrained": pretrained,
         "members": members,
         "epochs": epochs,
         "batch_size": batch_size,

@@ -39,10 +39,12 @@ def as_table(summary: dict[str, Any]) -> str:
             named = f"{name} ({found['unit']})" if found["unit"] else name
             lines += task.lines(kind, named, summary["network"], found)
         leakage = split["leakage"]
+        known = leakage["pretrained"]
+        before = f"; pre-training has learned from {known:,} of them" if known else ""
         lines.append(
             f"{'':<10}{leakage['test']:,} test molecules: {len(leakage['identical'])} identical, "
             f"{leakage['same_skeleton']} isomers and {leakage['near']} near neighbours among those "
-            f"learned from; median similarity {leakage['median_similarity']:.2f}"
+            f"learned from; median similarity {leakage['median_similarity']:.2f}{before}"
         )
     return "\n".join(lines)
 

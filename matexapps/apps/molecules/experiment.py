@@ -18,12 +18,13 @@ from matexapps.apps.molecules.data import load_records
 from matexapps.apps.molecules.featurisers import Arrays
 from matexapps.apps.molecules.featurisers.cache import FeatureCache
 from matexapps.apps.molecules.leakage import audit
-from matexapps.apps.molecules.model import Model, TrainingMolecules
+from matexapps.apps.molecules.model import Model, TrainingMolecules, load_model
 from matexapps.apps.molecules.molecule_set import MoleculeSet, merge, standardise_records
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
 from matexapps.apps.molecules.noise import NoiseFloor, noise_floors
 from matexapps.apps.molecules.outcome import Judged, Training
+from matexapps.apps.molecules.pretraining.transfer import begin_with, learned_from
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.apps.molecules.splits import (
     Split,
@@ -94,19 +95,20 @@ def run_study(settings: ExperimentSettings, comm: Communicator) -> tuple[Study, 
     """
     began = time.monotonic()
     prepared = survive(comm, lambda _: prepare(settings, comm))
+    seen = survive(comm, lambda _: learned_from(settings.pretrained, comm))
     kinds = [settings.split]
     if settings.compare_random and settings.split != "random":
         kinds.append("random")
     judged: list[Judged] = []
     kept: Model | None = None
     for kind in kinds:
-        split = survive(comm, partial(_split, kind, settings, prepared, comm))
+        split = survive(comm, partial(make_split, kind, settings, prepared, comm))
         trainings = []
         for seed in range(settings.seed, settings.seed + settings.seeds):
             model, training = train_one(settings, prepared, split, kind, seed, comm)
             kept = kept or model
             trainings.append(training)
-        judge = partial(_judge, kind, settings.seed, prepared, split, trainings, comm)
+        judge = partial(_judge, kind, settings.seed, prepared, split, trainings, seen, comm)
         judged.append(survive(comm, judge))
     assert kept is not None
     study = Study(
@@ -154,6 +156,8 @@ def train_one(
         components=len(molecules.smiles_columns),
     )
     network = MoleculeNetwork(architecture, seed=seed)
+    if settings.pretrained is not None:
+        begin_with(network, load_model(settings.pretrained).network)
     network.hold(prepared.features, len(molecules))
     data = training_data(molecules, split)
     network.adapt(np.array(data.train.ids), molecules.values)
@@ -194,7 +198,7 @@ def train_one(
     return replace(model, calibration=calibration), training
 
 
-def _split(
+def make_split(
     kind: str, settings: ExperimentSettings, prepared: Prepared, comm: Communicator, _: Loss | None
 ) -> Split:
     """Make the split on rank 0, for all ranks. Collective.
@@ -228,6 +232,7 @@ def _judge(
     prepared: Prepared,
     split: Split,
     trainings: list[Training],
+    seen: set[str],
     comm: Communicator,
     _: Loss | None,
 ) -> Judged:
@@ -248,6 +253,6 @@ def _judge(
             comm,
         ),
         leakage=audit(
-            molecules.inchikeys, side_by_side(features, "fingerprint"), learned, split.test
+            molecules.inchikeys, side_by_side(features, "fingerprint"), learned, split.test, seen
         ),
     )

@@ -33,6 +33,8 @@ class Leakage:
         Of the test molecules to their nearest neighbours.
     test : int
         Test molecules in all.
+    pretrained : int
+        Test molecules that a pre-training has learned from, without the values asked for here.
     """
 
     identical: list[str]
@@ -40,6 +42,7 @@ class Leakage:
     near: int
     median_similarity: float
     test: int
+    pretrained: int = 0
 
     def __str__(self) -> str:
         return (
@@ -55,8 +58,12 @@ def audit(
     fingerprints: Fingerprints,
     learned: NDArray[np.int64],
     test: NDArray[np.int64],
+    pretrained: set[str] | frozenset[str] = frozenset(),
 ) -> Leakage:
-    """Compare the test molecules with those learned from, given by their numbers."""
+    """Compare the test molecules with those learned from, given by their numbers.
+
+    Those of a pre-training are given by their InChIKeys.
+    """
     known = {inchikeys[i] for i in learned}
     skeletons = {_skeleton(key) for key in known}
     _, similarity = nearest(fingerprints[test], fingerprints[learned], 1)
@@ -66,6 +73,7 @@ def audit(
         near=int((similarity[:, 0] >= NEAR).sum()),
         median_similarity=float(np.median(similarity[:, 0])),
         test=len(test),
+        pretrained=sum(any(one in pretrained for one in split(inchikeys[i])) for i in test),
     )
 
 

@@ -40,6 +40,9 @@ class ExperimentSettings:
     compare_random : bool
         Train and judge on a random split too, so that both errors stand side by side.
     network : {"combined", "graph", "fingerprint", "smiles", "image"}
+    pretrained : str or None
+        Folder of a model whose encoders the training begins with: one that has been pre-trained,
+        or trained on other values.
     members : int
         Networks of the ensemble.
     epochs, batch_size : int or None
@@ -74,6 +77,7 @@ class ExperimentSettings:
     test: float = 0.1
     compare_random: bool = True
     network: str = "combined"
+    pretrained: str | None = None
     members: int = Architecture.members
     epochs: int | None = None
     batch_size: int | None = None

@@ -42,8 +42,8 @@ def conformer(smiles: str, seed: int, again: bool = False) -> Mol:
     with rdBase.BlockLogs():
         molecule = Chem.AddHs(Chem.MolFromSmiles(smiles))
         settings = rdDistGeom.ETKDGv3()
-        settings.randomSeed = 1 + seed % (2**31 - 1)
-        settings.useRandomCoords = again
+        settings.randomSeed = 1 + seed % (2**31 - 1)  # type: ignore[assignment]  # the stubs err
+        settings.useRandomCoords = again  # type: ignore[assignment]
         if rdDistGeom.EmbedMolecule(molecule, settings) != 0:
             raise NotComputed("no three-dimensional structure was found")
         if rdForceFieldHelpers.MMFFHasAllMoleculeParams(molecule):

@@ -1,0 +1,164 @@
+"""Pre-training on all ranks, from a file of molecules to a model's folder."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matexapps.apps.molecules.components import featurise_rows
+from matexapps.apps.molecules.components import split as structures_of
+from matexapps.apps.molecules.data import load_records
+from matexapps.apps.molecules.experiment import Prepared, make_split, train_one
+from matexapps.apps.molecules.featurise import featurise
+from matexapps.apps.molecules.featurisers.cache import FeatureCache
+from matexapps.apps.molecules.model import Model
+from matexapps.apps.molecules.molecule_set import merge, standardise_records
+from matexapps.apps.molecules.networks.architecture import Architecture
+from matexapps.apps.molecules.outcome import Training
+from matexapps.apps.molecules.pretraining.settings import NO_TASK, PretrainingSettings
+from matexapps.apps.molecules.pretraining.targets import descriptor_targets
+from matexapps.apps.molecules.sources import read_structures
+from matexapps.apps.molecules.splits import Split, random_split
+from matexapps.apps.settings import from_plain
+from matexapps.comm.communicator import Communicator
+from matexapps.comm.survival import survive
+from matexapps.errors import DataError
+
+_JUDGED = 0.05
+
+
+@dataclass(frozen=True)
+class _Molecules:
+    """What is learned from, and how many rows were left out for the later task."""
+
+    prepared: Prepared
+    split: Split
+    left_out: int
+
+
+def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
+    """Pre-train a network and keep it. Collective.
+
+    Parameters
+    ----------
+    settings : dict
+        Of :class:`~matexapps.apps.molecules.pretraining.settings.PretrainingSettings`.
+    comm : Communicator
+
+    Returns
+    -------
+    dict
+        On every rank: what was learned from what, and how well. ``r2`` is the share of a target's
+        variance that is explained among molecules that were not trained on.
+    """
+    began = time.monotonic()
+    if "out" not in settings:
+        raise DataError("the setting 'out' is missing; give the folder for the model")
+    chosen = from_plain(PretrainingSettings, settings)
+    model, training, molecules = pretrain(chosen, comm)
+    survive(comm, lambda _: comm.on_root(lambda: model.save(chosen.out)))
+    prepared = molecules.prepared
+    explained = _explained(prepared, molecules.split, training)
+    return {
+        "out": chosen.out,
+        "data": chosen.data,
+        "network": chosen.network,
+        "molecules": len(prepared.molecules),
+        "rejected": len(prepared.molecules.rejected),
+        "left_out_rows": molecules.left_out,
+        "targets": len(prepared.molecules.targets),
+        "r2_median": round(float(np.nanmedian(explained)), 4),
+        "r2_of_labels": {
+            str(target): round(float(value), 4)
+            for target, value in zip(prepared.molecules.targets, explained, strict=True)
+            if target.name in {one.split(" (")[0] for one in chosen.labels or ()}
+        },
+        "epochs": len(training.history),
+        "rows_per_s": round(float(np.mean([row["rows_per_s"] for row in training.history])), 1),
+        "ranks": comm.world_size,
+        "seconds": round(time.monotonic() - began, 2),
+    }
+
+
+def pretrain(
+    settings: PretrainingSettings, comm: Communicator
+) -> tuple[Model, Training, _Molecules]:
+    """Pre-train a network. Collective."""
+    molecules = survive(comm, lambda _: _prepare(settings, comm))
+    model, training = train_one(
+        settings.of_training(),
+        molecules.prepared,
+        molecules.split,
+        "pretraining",
+        settings.seed,
+        comm,
+    )
+    facts = {**model.facts, "task": settings.of_task().data, "left_out_rows": molecules.left_out}
+    return replace(model, facts=facts), training, molecules
+
+
+def _prepare(settings: PretrainingSettings, comm: Communicator) -> _Molecules:
+    """Read the molecules, leave out those of the later task, compute what is learned."""
+    records = comm.on_root(
+        lambda: read_structures(settings.data, settings.smiles_columns, settings.labels or ())
+    )
+    standards = standardise_records(records, comm)
+    held_out = _held_out(settings, comm)
+    kept = np.array(
+        [
+            place
+            for place, one in enumerate(standards)
+            if isinstance(one, str) or one.inchikey not in held_out
+        ],
+        int,
+    )
+    molecules = merge(records.take(kept), [standards[place] for place in kept])
+    features = featurise(
+        molecules.smiles,
+        molecules.inchikeys,
+        ("fingerprint", "descriptors", *Architecture(network=settings.network).features),
+        comm,
+        None if settings.cache is None else FeatureCache(settings.cache),
+    )
+    split = random_split(len(molecules), _JUDGED, _JUDGED, settings.seed)
+    targets, values = descriptor_targets(features.pop("descriptors"), split.train)
+    molecules = replace(
+        molecules,
+        targets=[*molecules.targets, *targets],
+        values=np.concatenate([molecules.values, values], 1),
+    )
+    prepared = Prepared(molecules, features, [None for _ in molecules.targets])
+    return _Molecules(prepared, split, len(records) - len(kept))
+
+
+def _held_out(settings: PretrainingSettings, comm: Communicator) -> set[str]:
+    """Return the InChIKeys of the later task's validation and test molecules. Collective."""
+    if settings.task == NO_TASK:
+        return set()
+    task = settings.of_task()
+    records = comm.on_root(lambda: load_records(task))
+    molecules = merge(records, standardise_records(records, comm))
+    features = featurise_rows(
+        molecules.smiles,
+        molecules.inchikeys,
+        len(molecules.smiles_columns),
+        ("fingerprint",),
+        comm,
+    )
+    split = make_split(task.split, task, Prepared(molecules, features, []), comm, None)
+    judged = np.concatenate([split.validation, split.test])
+    return {one for place in judged for one in structures_of(molecules.inchikeys[place])}
+
+
+def _explained(prepared: Prepared, split: Split, training: Training) -> NDArray[np.float64]:
+    """Return R squared of each target among the test molecules, NaN where they do not vary."""
+    values = prepared.molecules.values[split.test]
+    error = training.test.mean - values
+    variance = np.nanvar(values, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        explained = 1 - np.nanmean(error**2, 0) / variance
+    return np.where(variance > 0, explained, np.nan)

@@ -1,0 +1,102 @@
+"""What a network is pre-trained on, and for which task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from matexapps.apps.molecules.networks.architecture import Architecture
+from matexapps.apps.molecules.settings import DEFAULT_DATA, ExperimentSettings
+from matexapps.apps.settings import check_least, check_recovery
+from matexapps.errors import TrainingError, did_you_mean
+
+NETWORKS = {"graph": ("graph", "combined"), "smiles": ("smiles",), "image": ("image",)}
+"""Networks that are pre-trained, and those that can begin with what each has learned."""
+
+NO_TASK = "none"
+
+
+@dataclass(frozen=True)
+class PretrainingSettings:
+    """Settings of a pre-training.
+
+    Attributes
+    ----------
+    out : str
+        Folder for the model.
+    data : str
+        A file of molecules, or a name of the catalogue.
+    smiles_columns : str or None
+        Its column of structures; None takes the one called "smiles".
+    labels : list of str
+        Its columns of numbers to learn besides the descriptors, such as those of a campaign.
+    task : str or None
+        The file or name that will be learned afterwards: its validation and test molecules are left
+        out. None is ``data``; "none" leaves out nothing.
+    target_columns, split, split_column, validation, test, seed
+        Of the task, as for :class:`~matexapps.apps.molecules.settings.ExperimentSettings`; they say
+        which molecules these are. The seed is that of the training, too.
+    network : {"graph", "smiles", "image"}
+        "graph" serves the combined network as well.
+    members, epochs, batch_size, cache, recovery, checkpoints
+        As for an experiment.
+
+    Raises
+    ------
+    TrainingError, DataError
+        If a value cannot be used.
+    """
+
+    out: str
+    data: str = DEFAULT_DATA
+    smiles_columns: str | None = None
+    labels: list[str] | None = None
+    task: str | None = None
+    target_columns: list[str] | None = None
+    split: str = ExperimentSettings.split
+    split_column: str | None = None
+    validation: float = ExperimentSettings.validation
+    test: float = ExperimentSettings.test
+    seed: int = 0
+    network: str = "graph"
+    members: int = Architecture.members
+    epochs: int | None = None
+    batch_size: int | None = None
+    cache: str | None = None
+    recovery: str | None = None
+    checkpoints: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.network not in NETWORKS:
+            raise TrainingError(
+                f"no network {self.network!r} is pre-trained{did_you_mean(self.network, NETWORKS)};"
+                f" use one of {', '.join(NETWORKS)}, of which graph serves the combined network too"
+            )
+        check_least(self, members=1, epochs=1, batch_size=1, seed=0)
+        check_recovery(self, "runs/pretraining")
+        self.of_task()
+
+    def of_task(self) -> ExperimentSettings:
+        """Return the experiment whose validation and test molecules are left out."""
+        own = self.task is None
+        return ExperimentSettings(
+            data=self.data if self.task is None else self.task,
+            smiles_columns=self.smiles_columns if own else None,
+            target_columns=self.target_columns,
+            split=self.split,
+            split_column=self.split_column,
+            validation=self.validation,
+            test=self.test,
+            seed=self.seed,
+        )
+
+    def of_training(self) -> ExperimentSettings:
+        """Return what the pre-training itself is, as a training."""
+        return ExperimentSettings(
+            data=self.data,
+            network=self.network,
+            members=self.members,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            recovery=self.recovery,
+            checkpoints=self.checkpoints,
+        )

@@ -1,0 +1,105 @@
+"""``matexapps pretrain``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from matexapps.cli.options import Checkpoints, Ranks, Recovery, group, on_ranks
+
+pretrain = group("Train a network on what can be computed, before it learns what was measured.")
+
+
+@pretrain.callback()
+def pretrain_an_application() -> None:
+    """Train a network on what can be computed, before it learns what was measured."""
+
+
+@pretrain.command(
+    "molecules",
+    epilog="For example:  matexapps pretrain molecules library.smi --task solubility.csv -n 4 "
+    "--out pretrained;  then  matexapps train molecules --data solubility.csv "
+    "--pretrained pretrained",
+)
+def pretrain_molecules(
+    out: Annotated[
+        str,
+        typer.Option(metavar="FOLDER", help="Keep the model there, for train --pretrained."),
+    ],
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="FILE",
+            help="Molecules: SMILES, CSV, TSV, SDF, Parquet, or a name of the catalogue; those "
+            "that come with the project without.",
+        ),
+    ] = None,
+    n: Ranks = 2,
+    smiles_columns: Annotated[
+        str | None, typer.Option(help="The column of SMILES; the one called smiles without.")
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            help="Columns of FILE to learn besides RDKit's descriptors, such as those of "
+            "`matexapps quantum`.",
+        ),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="What will be learned afterwards: its validation and test molecules are left "
+            "out. FILE itself without; none leaves out nothing.",
+        ),
+    ] = None,
+    target_columns: Annotated[
+        str | None, typer.Option(metavar="A,B", help="The task's, as for train molecules.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="The task's, as for train molecules; scaffold without.")
+    ] = None,
+    split_column: Annotated[
+        str | None, typer.Option(help="The task's, as for train molecules.")
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(help="graph (without; serves the combined network too), smiles, or image."),
+    ] = None,
+    members: Annotated[int | None, typer.Option(min=1, help="Networks of the ensemble.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the molecules.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Molecules a step, of all ranks together.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of the task's split and of the training.")
+    ] = None,
+    cache: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Keep features there for the next time.")
+    ] = None,
+    recovery: Recovery = None,
+    checkpoints: Checkpoints = None,
+) -> None:
+    """Teach a network RDKit's descriptors, which any molecule has, and keep it to begin with."""
+    given = {
+        "out": out,
+        "data": data,
+        "smiles_columns": smiles_columns,
+        "labels": None if labels is None else labels.split(","),
+        "task": task,
+        "target_columns": None if target_columns is None else target_columns.split(","),
+        "split": split,
+        "split_column": split_column,
+        "network": network,
+        "members": members,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "seed": seed,
+        "cache": cache,
+        "recovery": recovery,
+        "checkpoints": checkpoints,
+    }
+    settings = {name: value for name, value in given.items() if value is not None}
+    on_ranks("matexapps.apps.molecules.pretraining", settings, n)

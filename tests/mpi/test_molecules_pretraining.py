@@ -1,0 +1,98 @@
+"""Pre-training on ranks, and the training that begins with it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+    import json, sys
+    from matexapps.apps.molecules import experiment
+    from matexapps.apps.molecules.model import load_model
+    from matexapps.apps.molecules.pretraining.run import pretrain, run
+    from matexapps.apps.molecules.pretraining.settings import PretrainingSettings
+    from matexapps.apps.settings import from_plain
+    from matexapps.comm.single import SingleProcess
+    from matexapps.comm.world import open_world
+
+    settings, task = map(json.loads, sys.argv[1:])
+    with open_world() as comm:
+        summary = run(settings, comm)
+        found = experiment.run(task, comm)
+        if comm.rank == 0:
+            chosen = from_plain(PretrainingSettings, settings)
+            model, _, _ = pretrain(chosen, SingleProcess())
+            other = load_model(settings["out"]).network.state_dict()
+            furthest = max(
+                float((value - other[name]).abs().max())
+                for name, value in model.network.state_dict().items()
+            )
+            print(json.dumps([summary, found, furthest]))
+"""
+
+
+@pytest.fixture
+def tables(tmp_path):
+    """Molecules to pre-train on, with labels, and a task with some of them."""
+    good = [
+        f"{'C' * i}{core}" for core in ("c1ccccc1", "C1CCCCC1O", "O", "N") for i in range(1, 11)
+    ]
+    library, task = tmp_path / "library.csv", tmp_path / "task.csv"
+    library.write_text(
+        "smiles,gap (eV)\n" + "".join(f"{one},{len(one)}\n" for one in good) + "bad(,1\n"
+    )
+    task.write_text("smiles,logS\n" + "".join(f"{one},{-len(one)}\n" for one in good[::2]))
+    return library, task
+
+
+def test_two_ranks_pre_train_as_one_does_and_a_training_begins_with_it(tables, tmp_path, run_ranks):
+    library, task = tables
+    out = tmp_path / "pretrained"
+    settings = {"data": str(library), "out": str(out), "task": str(task), "labels": ["gap"]}
+    settings |= {"epochs": 2, "members": 1, "batch_size": 8, "split": "random"}
+    later = {"data": str(task), "pretrained": str(out), "epochs": 2, "members": 2}
+    later |= {"split": "random", "batch_size": 8}
+    done = run_ranks(2, SCRIPT, json.dumps(settings), json.dumps(later), timeout=200)
+    assert done.returncode == 0, done.stderr
+    summary, found, furthest = json.loads(done.stdout.splitlines()[-1])
+    assert furthest < 1e-4
+    assert (summary["molecules"], summary["left_out_rows"], summary["rejected"]) == (36, 4, 1)
+    assert summary["targets"] > 50
+    assert list(summary["r2_of_labels"]) == ["gap (eV)"]
+    leakage = found["splits"]["random"]["leakage"]
+    assert (leakage["pretrained"], leakage["test"]) == (0, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("network", "later"), [("smiles", "smiles"), ("image", "image")])
+def test_every_network_that_reads_structure_is_pre_trained_by_the_command(
+    tables, tmp_path, network, later
+):
+    library, task = tables
+    out = tmp_path / "pretrained"
+
+    def matexapps(*words):
+        return subprocess.run(
+            [sys.executable, "-m", "matexapps.cli", *map(str, words)],
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+
+    words = ("--network", network, "--epochs", 2, "--members", 1, "-n", 2)
+    done = matexapps("pretrain", "molecules", library, "--out", out, "--task", "none", *words)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["left_out_rows"] == 0
+    words = ("--epochs", 2, "--members", 1, "--pretrained", out)
+    done = matexapps("train", "molecules", "--data", task, "--network", later, *words, "--json")
+    assert done.returncode == 0, done.stderr
+    leakage = json.loads(done.stdout.splitlines()[-1])["splits"]["scaffold"]["leakage"]
+    assert leakage["pretrained"] > 0
+    done = matexapps("train", "molecules", "--data", task, *words)
+    assert done.returncode == 1
+    assert f"cannot begin with a pre-trained '{network}' network" in done.stderr
+    assert done.stderr.count("TrainingError") == 1

@@ -1,0 +1,91 @@
+"""What a network is pre-trained to say, and what another begins with."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from matexapps.apps.molecules.featurise import featurise
+from matexapps.apps.molecules.featurisers.descriptors import DESCRIPTORS
+from matexapps.apps.molecules.networks.architecture import Architecture
+from matexapps.apps.molecules.networks.network import MoleculeNetwork
+from matexapps.apps.molecules.pretraining.settings import NETWORKS, PretrainingSettings
+from matexapps.apps.molecules.pretraining.targets import LARGEST_DEVIATION, descriptor_targets
+from matexapps.apps.molecules.pretraining.transfer import begin_with
+from matexapps.comm.single import SingleProcess
+from matexapps.errors import DataError, TrainingError
+
+SMILES = ["CCO", "c1ccccc1O", "CC(=O)N", "ClC(Cl)Cl"]
+SMALL = {"width": 8, "depth": 2, "head": 6}
+
+
+def test_descriptors_that_vary_are_targets_scaled_on_the_training_rows():
+    rng = np.random.default_rng(0)
+    table = np.zeros((1000, len(DESCRIPTORS)), np.float32)
+    table[:, 0] = rng.normal(10, 2, 1000)
+    table[:, 1] = 7.0  # does not vary
+    table[:, 2] = np.nan
+    table[:, 3] = rng.normal(size=1000)
+    table[5, 3], table[900, 3], table[3, 0] = 1e6, -1e9, np.nan
+    train = np.arange(800)
+    table[800:, 4] = 1.0  # varies, but not among the training rows
+    targets, values = descriptor_targets(table, train)
+    assert [target.name for target in targets] == [DESCRIPTORS[0], DESCRIPTORS[3]]
+    assert np.isnan(values[3, 0])
+    assert np.isfinite(values).sum() == 1999
+    mean, spread = table[train, 3].mean(dtype=float), table[train, 3].std(dtype=float)
+    reach = LARGEST_DEVIATION * spread
+    np.testing.assert_allclose(values[[5, 900], 1], [mean + reach, mean - reach])
+    np.testing.assert_allclose(values[:800, 0], table[:800, 0])
+
+
+@pytest.mark.parametrize(
+    ("pretrained", "network"), [(one, other) for one in NETWORKS for other in NETWORKS[one]]
+)
+def test_a_network_begins_with_what_another_makes_of_a_structure(pretrained, network):
+    trained = MoleculeNetwork(Architecture(pretrained, targets=5, members=1, **SMALL), seed=1)
+    new = MoleculeNetwork(Architecture(network, targets=2, members=2, **SMALL), seed=2)
+    begin_with(new, trained)
+    features = featurise(SMILES, SMILES, new.architecture.features, SingleProcess())
+    trained.hold(features, len(SMILES))
+    new.hold(features, len(SMILES))
+    numbers = torch.arange(len(SMILES))
+    inputs = new.inputs(numbers)
+    if "properties" in inputs:  # its weights for them are its own: without them it must agree
+        inputs["properties"] = torch.zeros_like(inputs["properties"])
+    source = trained.members[0]
+    expected = torch.cat(
+        [one(trained.inputs(numbers)[name]) for name, one in source.encoders.items()], 1
+    )
+    for member in new.members:
+        encoded = torch.cat([one(inputs[name]) for name, one in member.encoders.items()], 1)
+        torch.testing.assert_close(member.hidden(encoded), source.hidden(expected))
+    heads = [member.head.mean.weight for member in new.members]
+    assert not torch.equal(*heads)
+
+
+def test_each_structure_of_a_row_begins_alike():
+    trained = MoleculeNetwork(Architecture("graph", members=1, **SMALL), seed=1)
+    new = MoleculeNetwork(Architecture("combined", components=2, members=1, **SMALL), seed=2)
+    begin_with(new, trained)
+    state, source = new.members[0].state_dict(), trained.members[0].state_dict()
+    for name in ("graph", "graph_2"):
+        torch.testing.assert_close(
+            state[f"encoders.{name}.passing.message.weight"],
+            source["encoders.graph.passing.message.weight"],
+        )
+
+
+def test_networks_that_do_not_fit_are_refused():
+    def network(name: str, **sizes: int) -> MoleculeNetwork:
+        return MoleculeNetwork(Architecture(name, members=1, **SMALL | sizes))
+
+    with pytest.raises(TrainingError, match="'smiles' network cannot begin with a pre-trained 'gr"):
+        begin_with(network("smiles"), network("graph"))
+    with pytest.raises(TrainingError, match="has width 8 and this one 16: they must be equal"):
+        begin_with(network("graph", width=16), network("graph"))
+    with pytest.raises(TrainingError, match="did you mean 'graph'"):
+        PretrainingSettings(out="pre", network="grph")
+    with pytest.raises(DataError, match="did you mean 'scaffold'"):
+        PretrainingSettings(out="pre", split="scafold")
