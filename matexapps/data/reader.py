@@ -5,10 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
 from matexapps.data.partition import share
-from matexapps.data.rows import Rows, concatenate
+from matexapps.data.rows import Rows
 from matexapps.data.sharing import gather_rows
 
 
@@ -28,6 +32,8 @@ class Reader(ABC):
     by_row : bool
         Whether any rows can be read without reading those before them. Where not, :meth:`read`
         holds the whole file.
+    weighted : bool
+        Whether rows have weights.
     row_bytes : int
         Bytes that one row takes in :class:`~matexapps.data.rows.Rows`.
     """
@@ -37,6 +43,7 @@ class Reader(ABC):
     sample_shape: tuple[int, ...]
     block_rows: int = 1
     by_row: bool = True
+    weighted: bool = False
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -55,18 +62,38 @@ class Reader(ABC):
             Naming file, row and column of the first value that cannot be used.
         """
 
-    def read_ranges(self, ranges: Sequence[tuple[int, int]], *, checked: bool = False) -> Rows:
-        """Return the rows of several ranges of row numbers, one after the other.
+    def read_again(
+        self,
+        ranges: Sequence[tuple[int, int]],
+        features: NDArray[np.float32],
+        label: NDArray[Any],
+        weight: NDArray[np.float64] | None,
+    ) -> None:
+        """Put rows that :meth:`read` has found good before, one after the other, into arrays.
+
+        Their values need not be looked at again.
 
         Parameters
         ----------
         ranges : sequence of (start, stop)
-            At least one.
-        checked : bool
-            Whether these rows have been read and found good before, so that looking at each value
-            again may be left out.
+            Ranges of row numbers.
+        features : ndarray of float32, shape (rows, *sample shape), C-contiguous
+        label : ndarray of float32 or int64, shape (rows,)
+        weight : ndarray of float64, shape (rows,), or None
+            None where the rows have no weights.
+
+        Raises
+        ------
+        DataError
+            If the file is damaged there.
         """
-        return concatenate([self.read(start, stop) for start, stop in ranges])
+        done = 0
+        for start, stop in ranges:
+            rows, part = self.read(start, stop), slice(done, done + stop - start)
+            features[part], label[part] = rows.features, rows.label
+            if weight is not None:
+                weight[part] = rows.weight
+            done = part.stop
 
     def stamp(self) -> tuple[object, ...]:
         """Return something that changes when the file does: its size and time."""

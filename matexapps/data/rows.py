@@ -184,6 +184,24 @@ class Rows:
         return state.hexdigest()
 
 
+class RowNumbers:
+    """The row numbers in some ranges, one after the other, worked out where they are asked for.
+
+    Parameters
+    ----------
+    ranges : sequence of (start, stop)
+    """
+
+    def __init__(self, ranges: Sequence[tuple[int, int]]) -> None:
+        starts, stops = np.array(ranges, np.int64).reshape(-1, 2).T
+        self._ends = np.cumsum(stops - starts)
+        self._shifts = stops - self._ends
+
+    def __getitem__(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the numbers at these places, counted from 0 through all ranges."""
+        return places + self._shifts[np.searchsorted(self._ends, places, side="right")]
+
+
 def _numbers(name: str, values: ArrayLike, dtype: type[np.floating[Any]]) -> NDArray[Any]:
     """Return a C-contiguous copy of ``values`` of type ``dtype``."""
     try:

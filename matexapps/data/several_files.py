@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.data.reader import Reader
-from matexapps.data.rows import Rows, concatenate
+from matexapps.data.rows import Rows
 from matexapps.errors import DataError
 
 _ABOUT_DATA = ("readme", "license", "licence", "changelog")
@@ -54,6 +54,7 @@ class SeveralFiles(Reader):
             if i == 0:
                 self.columns, self.sample_shape = reader.columns, reader.sample_shape
                 self.block_rows, self._row_bytes = reader.block_rows, reader.row_bytes
+                self.weighted = reader.weighted
             require_same_columns(reader, one, self, paths[0])
             lengths.append(len(reader))
         self._starts = np.cumsum([0, *lengths])
@@ -68,16 +69,25 @@ class SeveralFiles(Reader):
     def read(self, start: int = 0, stop: int | None = None) -> Rows:
         start, stop, _ = slice(start, stop).indices(len(self))
         stop = max(start, stop)
-        parts = (self._read_pieces(i, [one], False) for i, one in self._pieces(start, stop))
+        parts = (self._read_piece(i, *one) for i, one in self._pieces(start, stop))
         return joined(stop - start, parts, start)
 
-    def read_ranges(self, ranges: Sequence[tuple[int, int]], *, checked: bool = False) -> Rows:
+    def read_again(
+        self,
+        ranges: Sequence[tuple[int, int]],
+        features: NDArray[np.float32],
+        label: NDArray[Any],
+        weight: NDArray[np.float64] | None,
+    ) -> None:
         pieces = [piece for one in ranges for piece in self._pieces(*one)]
-        rows = [
-            self._read_pieces(i, [one for _, one in group], checked)[1]
-            for i, group in itertools.groupby(pieces, key=lambda piece: piece[0])
-        ]
-        return concatenate(rows)
+        done = 0
+        for i, group in itertools.groupby(pieces, key=lambda piece: piece[0]):
+            of_file = [one for _, one in group]
+            part = slice(done, done + sum(stop - start for start, stop in of_file))
+            weights = None if weight is None else weight[part]
+            with self._lock:
+                self._reader(i).read_again(of_file, features[part], label[part], weights)
+            done = part.stop
 
     def stamp(self) -> tuple[object, ...]:
         return stamp_of(self._paths)
@@ -102,11 +112,9 @@ class SeveralFiles(Reader):
             if start >= stop:
                 return
 
-    def _read_pieces(
-        self, i: int, ranges: list[tuple[int, int]], checked: bool
-    ) -> tuple[Path, Rows]:
+    def _read_piece(self, i: int, start: int, stop: int) -> tuple[Path, Rows]:
         with self._lock:
-            rows = self._reader(i).read_ranges(ranges, checked=checked)
+            rows = self._reader(i).read(start, stop)
         return self._paths[i], replace(rows, ids=rows.ids + self._starts[i])
 
     def _file_of(self, row: int) -> int:

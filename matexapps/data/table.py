@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,9 +103,15 @@ class Table(ABC):
         """
         return {}
 
-    def read_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> NDArray[Any]:
-        """Return the rows of several ranges, one after the other: see :meth:`read`."""
-        return np.concatenate([self.read(name, start, stop) for start, stop in ranges])
+    def read_into(self, target: NDArray[Any], name: str, ranges: Sequence[tuple[int, int]]) -> None:
+        """Put the rows of several ranges, one after the other, into an array of any type.
+
+        Raises
+        ------
+        DataError
+            As :meth:`read`.
+        """
+        put_ranges(target, ranges, lambda start, stop: self.read(name, start, stop))
 
     def locate(self, row: int) -> str:
         """Say where row number ``row``, from 0, stands in the file, in a person's words."""
@@ -122,6 +128,18 @@ class Table(ABC):
         for start in range(0, len(self), step):
             stop = min(start + step, len(self))
             yield {v.name: self.read(v.name, start, stop) for v in self.variables}
+
+
+def put_ranges(
+    target: NDArray[Any],
+    ranges: Sequence[tuple[int, int]],
+    read: Callable[[int, int], NDArray[Any]],
+) -> None:
+    """Put what ``read(start, stop)`` returns for each range, one after the other, into an array."""
+    done = 0
+    for start, stop in ranges:
+        target[done : done + stop - start] = read(start, stop)
+        done += stop - start
 
 
 def rows_in(size: int, row_bytes: int, block_rows: int = 1) -> int:

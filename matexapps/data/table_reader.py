@@ -18,7 +18,7 @@ from matexapps.data.encoding import (
 )
 from matexapps.data.missing import Missing, bad_value
 from matexapps.data.reader import Reader
-from matexapps.data.rows import Rows
+from matexapps.data.rows import RowNumbers, Rows
 from matexapps.data.schema import Schema
 from matexapps.data.several_files import joined
 from matexapps.data.table import Table, Variable, named_columns, rows_in
@@ -76,6 +76,7 @@ class TableReader(Reader):
         if not self._is_array:
             self.sample_shape = (len(self.columns),)
         self._plain_matrix = self._one_whole_matrix()
+        self.weighted = roles.weight is not None
 
     def __len__(self) -> int:
         return len(self._table)
@@ -99,26 +100,36 @@ class TableReader(Reader):
         stop = max(start, stop)
         step = rows_in(_PIECE_BYTES, self.row_bytes, self.block_rows)
         if stop - start <= step:
-            return self.read_ranges([(start, stop)])
+            return self._read_piece(start, stop)
         pieces = ((first, min(first + step, stop)) for first in range(start, stop, step))
-        parts = ((self.path, self.read_ranges([piece])) for piece in pieces)
+        parts = ((self.path, self._read_piece(*piece)) for piece in pieces)
         return joined(stop - start, parts, start)
 
-    def read_ranges(self, ranges: Sequence[tuple[int, int]], *, checked: bool = False) -> Rows:
-        ids = _numbers_in(ranges)
-        piece = _Piece(self._table, ranges, ids)
-        features = self._as_it_stands(piece)
-        if features is None:
-            features = np.empty((len(ids), *self.sample_shape), np.float32)
-            self._fill_features(features, piece)
-        if not checked:
-            self._check_features(features, piece)
+    def _read_piece(self, start: int, stop: int) -> Rows:
+        piece = _Piece(self._table, [(start, stop)])
+        features = np.empty((stop - start, *self.sample_shape), np.float32)
+        self._fill_features(features, piece)
+        self._check_features(features, piece)
+        self._missing.to_nan(features)
         roles = self._roles
         label = self._numbers("label", roles.label, piece)
         weight = None if roles.weight is None else self._numbers("weight", roles.weight, piece)
         key = None if roles.key is None else piece.column(self._places[roles.key])
+        return Rows(features, label, weight, np.arange(start, stop), self.columns, key)
+
+    def read_again(
+        self,
+        ranges: Sequence[tuple[int, int]],
+        features: NDArray[np.float32],
+        label: NDArray[Any],
+        weight: NDArray[np.float64] | None,
+    ) -> None:
+        piece = _Piece(self._table, ranges)
+        self._fill_features(features, piece)
         self._missing.to_nan(features)
-        return Rows(features, label, weight, ids, self.columns, key)
+        self._fill_numbers(label, self._roles.label, piece)
+        if weight is not None and self._roles.weight is not None:
+            self._fill_numbers(weight, self._roles.weight, piece)
 
     def locate(self, row: int) -> str:
         return self._table.locate(row)
@@ -126,18 +137,11 @@ class TableReader(Reader):
     def close(self) -> None:
         self._table.close()
 
-    def _as_it_stands(self, piece: _Piece) -> NDArray[np.float32] | None:
-        """Return the features without a copy, where the file holds just them."""
-        variable = self._plain_matrix
-        if variable is None or variable.dtype != np.float32:
-            return None
-        values = piece.whole(variable)
-        return values.reshape(len(values), *self.sample_shape)
-
     def _fill_features(self, target: NDArray[np.float32], piece: _Piece) -> None:
+        whole = self._plain_matrix
         with np.errstate(over="ignore"):
-            if self._plain_matrix is not None:
-                target[...] = piece.whole(self._plain_matrix).reshape(target.shape)
+            if whole is not None:
+                piece.read_into(target.reshape(len(target), *whole.shape), whole)
             else:
                 self._fill_columns(target, piece)
 
@@ -167,22 +171,28 @@ class TableReader(Reader):
             at += len(known)
 
     def _numbers(self, role: str, position: int, piece: _Piece) -> NDArray[np.float64]:
-        values = piece.column(self._places[position])
-        name = self._names[position]
-        if values.dtype.kind == "O":
-            places = numbers_of(values, self._classes or ())
-            if (places < 0).any():
-                row = int(np.argmax(places < 0))
-                message = unknown_value(values[row], self._classes or (), "classes=")
-                raise self._fault(piece.row(row), f"column {name!r}", message)
-            return places.astype(np.float64)
-        numbers = values.astype(np.float64)
+        numbers = np.empty(piece.rows, np.float64)
+        self._fill_numbers(numbers, position, piece)
         finite = np.isfinite(numbers)
         if not finite.all():
             row = int(np.argmin(finite))
             message = f"the {role} is {numbers[row]}; correct it or remove the row"
-            raise self._fault(piece.row(row), f"column {name!r}", message)
+            raise self._fault(piece.row(row), f"column {self._names[position]!r}", message)
         return numbers
+
+    def _fill_numbers(self, target: NDArray[Any], position: int, piece: _Piece) -> None:
+        place = self._places[position]
+        if place.variable.is_text:
+            values = piece.column(place)
+            target[...] = numbers_of(values, self._classes or ())
+            if (target < 0).any():
+                row = int(np.argmax(target < 0))
+                message = unknown_value(values[row], self._classes or (), "classes=")
+                raise self._fault(piece.row(row), f"column {self._names[position]!r}", message)
+        elif place.variable.shape:
+            target[...] = piece.column(place)
+        else:
+            piece.read_into(target, place.variable)
 
     def _fault(self, row: int, where: str, message: str) -> DataError:
         return DataError(f"{self.path}, {self.locate(row)}, {where}: {message}")
@@ -250,31 +260,29 @@ class TableReader(Reader):
 class _Piece:
     """Some ranges of rows; each variable is read from the file once."""
 
-    def __init__(
-        self, table: Table, ranges: Sequence[tuple[int, int]], ids: NDArray[np.int64]
-    ) -> None:
-        self._table, self._ranges, self._ids = table, ranges, ids
+    def __init__(self, table: Table, ranges: Sequence[tuple[int, int]]) -> None:
+        self._table, self._ranges = table, ranges
         self._read: dict[str, NDArray[Any]] = {}
 
-    def row(self, place: int) -> int:
-        return int(self._ids[place])
+    @property
+    def rows(self) -> int:
+        return sum(stop - start for start, stop in self._ranges)
 
-    def whole(self, variable: Variable) -> NDArray[Any]:
-        if variable.name not in self._read:
-            self._read[variable.name] = self._table.read_ranges(variable.name, self._ranges)
-        return self._read[variable.name]
+    def row(self, place: int) -> int:
+        return int(RowNumbers(self._ranges)[np.array([place])][0])
+
+    def read_into(self, target: NDArray[Any], variable: Variable) -> None:
+        self._table.read_into(target, variable.name, self._ranges)
 
     def column(self, place: _Place) -> NDArray[Any]:
-        values = self.whole(place.variable)
+        values = self._whole(place.variable.name)
         return values[:, place.column] if values.ndim == 2 else values
 
-
-def _numbers_in(ranges: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
-    """Return the row numbers in all ranges, one after the other."""
-    starts, stops = np.array(ranges, np.int64).T
-    lengths = stops - starts
-    before = np.cumsum(lengths) - lengths
-    return np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+    def _whole(self, name: str) -> NDArray[Any]:
+        if name not in self._read:
+            pieces = [self._table.read(name, start, stop) for start, stop in self._ranges]
+            self._read[name] = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+        return self._read[name]
 
 
 def _only_matrix(table: Table, groups: Mapping[str, Sequence[int]]) -> Sequence[int] | None:

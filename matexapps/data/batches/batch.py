@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from matexapps.data.rows import RowNumbers
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -25,9 +27,9 @@ class Batch:
         Sum of the weights of this part; its number of rows where there are no weights.
     global_rows : int
         Rows of the whole batch, over all ranks.
-    source_ids : ndarray of int64
+    source_ids : ndarray of int64, or RowNumbers
         Row numbers of the rows that this part was drawn from.
-    places : ndarray of int64, or slice
+    places : ndarray of int64
         Where among them the rows of this part are. Kept apart, because :attr:`ids` is seldom asked
         for and gathering it would cost every step.
     """
@@ -37,8 +39,8 @@ class Batch:
     weight: torch.Tensor | None
     total_weight: float
     global_rows: int
-    source_ids: NDArray[np.int64]
-    places: NDArray[np.int64] | slice
+    source_ids: NDArray[np.int64] | RowNumbers
+    places: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.label)

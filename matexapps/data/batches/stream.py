@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Event
@@ -13,10 +14,13 @@ from numpy.typing import NDArray
 
 from matexapps.data.batches.batch import Batch
 from matexapps.data.batches.prefetch import ahead
+from matexapps.data.batches.reused import ReusedArrays
 from matexapps.data.batches.sampler import Deal, WindowedOrder
-from matexapps.data.batches.streamed import StreamedRows
+from matexapps.data.batches.streamed import Blocks, StreamedRows
 from matexapps.data.partition import share
 from matexapps.data.rows import Rows, concatenate
+
+_GATHERED_BYTES = 2**20
 
 
 class StreamLoader:
@@ -54,14 +58,16 @@ class StreamLoader:
         order = WindowedOrder(rows.counts, self.batch_size, rows.window_rows, self.seed, epoch)
 
         def windows(stop: Event) -> Iterator[tuple[_Window, int]]:
-            for deal, skip in order.deals(start, self.rank, self.world_size):
+            deals = order.deals(start, self.rank, self.world_size)
+            # One holds the window that is used, the other one the window that is read.
+            in_turn = itertools.cycle((ReusedArrays(), ReusedArrays()))
+            for (deal, skip), arrays in zip(deals, in_turn, strict=False):
                 if stop.is_set():
                     return
-                yield self._window(order, deal), skip
+                yield self._window(order, deal, arrays), skip
 
         for window, skip in ahead(windows):
-            for number in range(skip, len(window.chosen)):
-                yield self._batch(window.rows, window.chosen[number], window.global_rows)
+            yield from self._batches(window, skip)
 
     def in_order(self) -> Iterator[Batch]:
         """Yield this rank's contiguous share of all rows, in the order they have."""
@@ -74,50 +80,58 @@ class StreamLoader:
                 yield rows
 
         for rows in ahead(pieces):
-            yield self._on_device(
-                rows.features, rows.label, rows.weight, len(rows), rows.ids, slice(None)
+            weight = None if rows.weight is None else torch.from_numpy(rows.weight).float()
+            yield Batch(
+                self._move(torch.from_numpy(rows.features)),
+                self._move(torch.from_numpy(rows.label)),
+                None if weight is None else self._move(weight),
+                float(len(rows) if rows.weight is None else rows.weight.sum()),
+                len(rows),
+                rows.ids,
+                np.arange(len(rows)),
             )
 
-    def _window(self, order: WindowedOrder, deal: Deal) -> _Window:
+    def _window(self, order: WindowedOrder, deal: Deal, arrays: ReusedArrays) -> _Window:
         spans = list(order.spans(deal.start, deal.stop))
-        if not spans:
-            none = np.empty((deal.batches, 0), np.int64)
-            return _Window(self.rows.none(), none, deal.global_rows)
-        rows, places = self.rows.blocks([span.block for span in spans])
-        counts = self.rows.counts[[span.block for span in spans]]
-        chosen = np.concatenate([order.within(span) for span in spans])
-        chosen += np.repeat(np.cumsum(counts) - counts, [len(span) for span in spans])
-        if places is not None:
-            chosen = places[chosen]
+        numbers = [span.block for span in spans]
+        blocks = self.rows.blocks(numbers, arrays)
+        chosen = arrays.empty("chosen", (deal.stop - deal.start,), np.int64)
+        done = first = 0
+        for span, count in zip(spans, self.rows.counts[numbers].tolist(), strict=True):
+            np.add(order.within(span), first, out=chosen[done : done + len(span)])
+            done, first = done + len(span), first + count
+        if blocks.places is not None:
+            chosen = blocks.places[chosen]
         # Row j of the window goes to batch j mod batches: see sampler.py.
-        by_batch = np.ascontiguousarray(chosen.reshape(deal.rows, deal.batches).T)
-        return _Window(rows, by_batch, deal.global_rows)
+        by_batch = chosen.reshape(deal.rows, deal.batches).T.copy()
+        return _Window(blocks, by_batch, deal.global_rows)
 
-    def _batch(self, rows: Rows, chosen: NDArray[np.int64], global_rows: int) -> Batch:
-        features = np.empty((len(chosen), *rows.features.shape[1:]), np.float32)
+    def _batches(self, window: _Window, skip: int) -> Iterator[Batch]:
+        """Yield a window's batches from number ``skip`` on, gathered some at a time."""
+        blocks, chosen = window.blocks, window.chosen
+        step = max(1, _GATHERED_BYTES // max(1, chosen.shape[1] * self.rows.row_bytes))
+        for first in range(skip, len(chosen), step):
+            some = chosen[first : first + step]
+            features = self._take(blocks.features, some).unbind()
+            label = self._take(blocks.label, some).unbind()
+            weight64 = None if blocks.weight is None else blocks.weight[some]
+            weight = None if weight64 is None else self._move(torch.from_numpy(weight64).float())
+            for i, places in enumerate(some):
+                yield Batch(
+                    features[i],
+                    label[i],
+                    None if weight is None else weight[i],
+                    float(len(places) if weight64 is None else weight64[i].sum()),
+                    window.global_rows,
+                    blocks.numbers,
+                    places,
+                )
+
+    def _take(self, values: NDArray[Any], places: NDArray[np.int64]) -> torch.Tensor:
+        taken = np.empty((*places.shape, *values.shape[1:]), values.dtype)
         # With mode="raise", numpy would fill a buffer first and copy it.
-        np.take(rows.features, chosen, axis=0, out=features, mode="clip")
-        weight = None if rows.weight is None else rows.weight[chosen]
-        return self._on_device(features, rows.label[chosen], weight, global_rows, rows.ids, chosen)
-
-    def _on_device(
-        self,
-        features: NDArray[np.float32],
-        label: NDArray[Any],
-        weight: NDArray[np.float64] | None,
-        global_rows: int,
-        source_ids: NDArray[np.int64],
-        places: NDArray[np.int64] | slice,
-    ) -> Batch:
-        return Batch(
-            self._move(torch.from_numpy(features)),
-            self._move(torch.from_numpy(label)),
-            None if weight is None else self._move(torch.from_numpy(weight).float()),
-            float(len(label) if weight is None else weight.sum()),
-            global_rows,
-            source_ids,
-            places,
-        )
+        np.take(values, places, axis=0, out=taken, mode="clip")
+        return self._move(torch.from_numpy(taken))
 
     def _move(self, values: torch.Tensor) -> torch.Tensor:
         if self.device.type == "cpu":
@@ -129,7 +143,7 @@ class StreamLoader:
 class _Window:
     """Rows of some blocks, and which of them, in a line for each batch, are this rank's."""
 
-    rows: Rows
+    blocks: Blocks
     chosen: NDArray[np.int64]
     global_rows: int
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from matexapps.data.batches.reused import ReusedArrays
 from matexapps.data.reader import Reader
-from matexapps.data.rows import Rows
+from matexapps.data.rows import RowNumbers, Rows
 from matexapps.data.table import rows_in
 from matexapps.errors import DataError
 
@@ -25,6 +26,27 @@ _BLOCKS_AT_ONCE = 8
 _BLOCK_BYTES = 2**18
 _BLOCKS_A_WINDOW = 32
 _WINDOW_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """All rows of some blocks of a file.
+
+    Attributes
+    ----------
+    features, label, weight : ndarray
+        As in :class:`~matexapps.data.rows.Rows`.
+    numbers : RowNumbers
+        The rows' numbers in the source.
+    places : ndarray of int64, or None
+        Where among them are the rows of the part that is wanted; None where all are.
+    """
+
+    features: NDArray[np.float32]
+    label: NDArray[Any]
+    weight: NDArray[np.float64] | None
+    numbers: RowNumbers
+    places: NDArray[np.int64] | None
 
 
 class StreamedRows:
@@ -96,8 +118,8 @@ class StreamedRows:
         """Return a fingerprint of these rows."""
         return self._digest
 
-    def blocks(self, numbers: Sequence[int]) -> tuple[Rows, NDArray[np.int64] | None]:
-        """Return all rows of some blocks, and where among them are those of this part.
+    def blocks(self, numbers: Sequence[int], arrays: ReusedArrays) -> Blocks:
+        """Return all rows of some blocks.
 
         Values are not checked again: the whole file was, and :meth:`require_unchanged` says
         whether it still is that file.
@@ -105,26 +127,20 @@ class StreamedRows:
         Parameters
         ----------
         numbers : sequence of int
-            At least one.
-
-        Returns
-        -------
-        Rows
-        ndarray of int64, or None
-            The places of the rows of this part; None where all are.
+        arrays : ReusedArrays
+            Where the rows are put.
         """
         ranges = [self._range(number) for number in numbers]
-        rows = self._reader.read_ranges(ranges, checked=True)
-        rows = replace(rows, label=rows.label.astype(self.label_dtype, copy=False), key=None)
-        parts = np.concatenate([self._parts[start:stop] for start, stop in ranges])
-        places = np.flatnonzero(parts == self._part)
-        return rows, None if len(places) == len(rows) else places
-
-    def none(self) -> Rows:
-        """Return no rows, of the shape that all have."""
-        features = np.empty((0, *self.sample_shape), np.float32)
-        label = np.empty(0, self.label_dtype)
-        return Rows(features, label, None, np.empty(0, np.int64), self.columns)
+        rows = sum(stop - start for start, stop in ranges)
+        features = arrays.empty("features", (rows, *self.sample_shape), np.float32)
+        label = arrays.empty("label", (rows,), self.label_dtype)
+        weight = arrays.empty("weight", (rows,), np.float64) if self._reader.weighted else None
+        self._reader.read_again(ranges, features, label, weight)
+        places = None
+        if self.counts[list(numbers)].sum() < rows:
+            parts = np.concatenate([self._parts[start:stop] for start, stop in ranges])
+            places = np.flatnonzero(parts == self._part)
+        return Blocks(features, label, weight, RowNumbers(ranges), places)
 
     def require_unchanged(self) -> None:
         """Raise a DataError if the file is not as it was when it was looked through."""
@@ -145,9 +161,11 @@ class StreamedRows:
         while start < stop:
             some = range(at, min(at + _BLOCKS_AT_ONCE, len(ends)))
             first = int(ends[at] - self.counts[at])
-            rows, places = self.blocks(some)
+            blocks = self.blocks(some, ReusedArrays())
+            ids = blocks.numbers[np.arange(len(blocks.label))]
+            rows = Rows(blocks.features, blocks.label, blocks.weight, ids, self.columns)
             here = slice(start - first, stop - first)
-            rows = rows.take(here if places is None else places[here])
+            rows = rows.take(here if blocks.places is None else blocks.places[here])
             if len(rows):
                 yield rows
             start += len(rows)

@@ -48,6 +48,7 @@ class CsvFiles(Reader):
         for reader in readers:
             require_same_columns(reader, reader.path, readers[0], readers[0].path)
         self.columns, self.sample_shape = readers[0].columns, readers[0].sample_shape
+        self.weighted = readers[0].weighted
         self._rows: Rows | None = None
         self._lengths: list[int] = []
 

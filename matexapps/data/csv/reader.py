@@ -55,6 +55,7 @@ class CsvReader(Reader):
         self.parser = CsvParser(path, self._dialect, self.wanted)
         self.columns = self.wanted.features
         self.sample_shape = (len(self.columns),)
+        self.weighted = self.wanted.roles.weight is not None
         self._rows: Rows | None = None
 
     @property

@@ -29,24 +29,33 @@ class DirectRows:
     """
 
     def __init__(self, path: Path, dataset: Any) -> None:
-        self._dtype, self._shape = dataset.dtype, dataset.shape
+        self._dtype = dataset.dtype
         self._row_bytes = int(np.prod(dataset.shape[1:], dtype=np.int64)) * dataset.dtype.itemsize
         self._chunk_rows, self._offsets = _places(dataset)
         self._file = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
 
-    def read(self, ranges: Sequence[tuple[int, int]]) -> NDArray[Any]:
-        """Return the rows of ranges of row numbers, one after the other.
+    def read_into(self, target: NDArray[Any], ranges: Sequence[tuple[int, int]]) -> None:
+        """Put the rows of ranges of row numbers, one after the other, into an array.
+
+        Parameters
+        ----------
+        target : ndarray, shape (rows, \\*shape of a row)
+            Of any type of numbers; the dataset's own costs no copy.
+        ranges : sequence of (start, stop)
 
         Raises
         ------
         OSError
             If the file ends before them.
         """
-        count = sum(stop - start for start, stop in ranges)
-        rows = np.empty((count, *self._shape[1:]), self._dtype)
-        if not rows.size:
-            return rows
-        target = rows.reshape(-1).view(np.uint8).data
+        if target.dtype == self._dtype and target.flags.c_contiguous:
+            self._read_bytes(target.reshape(-1).view(np.uint8).data, ranges)
+        else:
+            rows = np.empty(target.shape, self._dtype)
+            self._read_bytes(rows.reshape(-1).view(np.uint8).data, ranges)
+            target[...] = rows
+
+    def _read_bytes(self, target: memoryview, ranges: Sequence[tuple[int, int]]) -> None:
         done = 0
         for first, last in ranges:
             start = first
@@ -56,7 +65,6 @@ class DirectRows:
                 upto = done + (stop - start) * self._row_bytes
                 self._fill(target[done:upto], self._offsets[chunk] + row * self._row_bytes)
                 done, start = upto, stop
-        return rows
 
     def _fill(self, target: memoryview, place: int) -> None:
         while len(target):

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.data.hdf5.direct import DirectRows, is_plain
-from matexapps.data.table import Variable
+from matexapps.data.table import Variable, put_ranges
 from matexapps.errors import DataError
 
 
@@ -61,9 +61,9 @@ class Layout(ABC):
     def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
         """Return rows ``start`` to ``stop - 1`` of a variable, in native byte order."""
 
-    def read_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> NDArray[Any]:
-        """Return the rows of several ranges, one after the other."""
-        return np.concatenate([self.read(name, start, stop) for start, stop in ranges])
+    def read_into(self, target: NDArray[Any], name: str, ranges: Sequence[tuple[int, int]]) -> None:
+        """Put the rows of several ranges, one after the other, into an array."""
+        put_ranges(target, ranges, lambda start, stop: self.read(name, start, stop))
 
     def close(self) -> None:  # noqa: B027
         """Give back what it holds besides its datasets."""
@@ -111,17 +111,18 @@ class Plain(Layout):
         variable = self.variables[0]
         if self._reversed:
             return self._dataset[..., start:stop].T.astype(variable.dtype, copy=False)
-        if self._direct is not None:
-            return self._direct.read([(start, stop)])
         rows = np.empty((stop - start, *variable.shape), variable.dtype)
-        if stop > start:
+        if self._direct is not None:
+            self._direct.read_into(rows, [(start, stop)])
+        elif stop > start:
             self._dataset.read_direct(rows, np.s_[start:stop])
         return rows
 
-    def read_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> NDArray[Any]:
+    def read_into(self, target: NDArray[Any], name: str, ranges: Sequence[tuple[int, int]]) -> None:
         if self._direct is not None:
-            return self._direct.read(ranges)
-        return super().read_ranges(name, ranges)
+            self._direct.read_into(target, ranges)
+        else:
+            super().read_into(target, name, ranges)
 
     @property
     def block_rows(self) -> int:

@@ -77,10 +77,10 @@ class Hdf5Table(Table):
         with damage_named(f"{self.path}, dataset {full!r}, {span} cannot be read"):
             return layout.read(full, start, stop)
 
-    def read_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> NDArray[Any]:
+    def read_into(self, target: NDArray[Any], name: str, ranges: Sequence[tuple[int, int]]) -> None:
         full, layout = self._places[name]
         with damage_named(f"{self.path}, dataset {full!r} cannot be read"):
-            return layout.read_ranges(full, ranges)
+            layout.read_into(target, full, ranges)
 
     def check_storage(self) -> None:
         for layout in self._layouts:

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -91,7 +92,13 @@ def test_a_copy_gives_the_rows_of_the_file(tmp_path, settings, ending):
     assert_same(made.read(1234, 9876), reader.read(1234, 9876))
     ranges = [(9000, 9100), (0, 10)]
     picked = whole.take(np.r_[9000:9100, 0:10])
-    assert_same(made.read_ranges(ranges, checked=True), picked)
+    again = replace(
+        picked, features=np.empty_like(picked.features), label=np.empty_like(picked.label)
+    )
+    if picked.weight is not None:
+        again = replace(again, weight=np.empty_like(picked.weight))
+    made.read_again(ranges, again.features, again.label, again.weight)
+    assert_same(again, picked)
     assert made.locate(5000) == reader.locate(5000) == "row 10002"
 
 

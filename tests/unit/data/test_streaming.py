@@ -30,7 +30,7 @@ class Numbers(Reader):
 
     def __init__(self, rows, weighted=False):
         self.columns, self.sample_shape = ["number"], (1,)
-        self._rows, self._weighted = rows, weighted
+        self._rows, self.weighted = rows, weighted
         self.times = np.zeros(rows, int)
 
     def __len__(self):
@@ -43,7 +43,7 @@ class Numbers(Reader):
     def read(self, start=0, stop=None):
         ids = np.arange(start, self._rows if stop is None else stop)
         self.times[ids] += 1
-        weight = ids + 1.0 if self._weighted else None
+        weight = ids + 1.0 if self.weighted else None
         return Rows(ids.astype(np.float32)[:, None], (ids % 2).astype(float), weight, ids, ["n"])
 
     def locate(self, row):
