@@ -146,7 +146,7 @@ def merge(records: Records, standards: Sequence[Standard | str]) -> MoleculeSet:
 
 def _merged(records: Records, places: dict[str, list[int]]) -> NDArray[np.float64]:
     values = np.stack([_medians(records.values[rows]) for rows in places.values()])
-    classes = [target.classes is not None for target in records.targets]
+    classes = np.array([target.classes is not None for target in records.targets], bool)
     values[(values == _TIE) & classes] = np.nan
     return values
 

@@ -21,6 +21,7 @@ from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.outcome import Training
 from matexapps.apps.molecules.pretraining.settings import NO_TASK, PretrainingSettings
 from matexapps.apps.molecules.pretraining.targets import descriptor_targets
+from matexapps.apps.molecules.records import Records
 from matexapps.apps.molecules.sources import read_structures
 from matexapps.apps.molecules.splits import Split, random_split
 from matexapps.apps.settings import from_plain
@@ -140,7 +141,7 @@ def _held_out(settings: PretrainingSettings, comm: Communicator) -> set[str]:
     if settings.task == NO_TASK:
         return set()
     task = settings.of_task()
-    records = comm.on_root(lambda: load_records(task))
+    records = comm.on_root(lambda: _records_of(settings))
     molecules = merge(records, standardise_records(records, comm))
     features = featurise_rows(
         molecules.smiles,
@@ -152,6 +153,19 @@ def _held_out(settings: PretrainingSettings, comm: Communicator) -> set[str]:
     split = make_split(task.split, task, Prepared(molecules, features, []), comm, None)
     judged = np.concatenate([split.validation, split.test])
     return {one for place in judged for one in structures_of(molecules.inchikeys[place])}
+
+
+def _records_of(settings: PretrainingSettings) -> Records:
+    """Read the rows of the later task."""
+    try:
+        return load_records(settings.of_task())
+    except DataError as error:
+        if settings.task is not None:
+            raise
+        raise DataError(
+            f"{error}; or, if {settings.data} is not what will be learned afterwards, name the "
+            f"file that will be with task, or say task={NO_TASK!r}"
+        ) from None
 
 
 def _explained(prepared: Prepared, split: Split, training: Training) -> NDArray[np.float64]:

@@ -8,11 +8,14 @@ import torch
 
 from matexapps.apps.molecules.featurise import featurise
 from matexapps.apps.molecules.featurisers.descriptors import DESCRIPTORS
+from matexapps.apps.molecules.molecule_set import merge, standardise_records
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
+from matexapps.apps.molecules.pretraining.run import run
 from matexapps.apps.molecules.pretraining.settings import NETWORKS, PretrainingSettings
 from matexapps.apps.molecules.pretraining.targets import LARGEST_DEVIATION, descriptor_targets
 from matexapps.apps.molecules.pretraining.transfer import begin_with
+from matexapps.apps.molecules.sources import read_structures
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError, TrainingError
 
@@ -89,3 +92,22 @@ def test_networks_that_do_not_fit_are_refused():
         PretrainingSettings(out="pre", network="grph")
     with pytest.raises(DataError, match="did you mean 'scaffold'"):
         PretrainingSettings(out="pre", split="scafold")
+
+
+def test_a_library_without_values_needs_a_task(tmp_path):
+    library = tmp_path / "library.smi"
+    library.write_text("\n".join(SMILES) + "\n")
+    with pytest.raises(DataError, match="name the file that will be with task, or say task='none'"):
+        run({"data": str(library), "out": str(tmp_path / "pre")}, SingleProcess())
+    with pytest.raises(DataError, match="'out' is missing"):
+        run({"data": str(library)}, SingleProcess())
+
+
+def test_structures_alone_are_merged(tmp_path):
+    library = tmp_path / "library.smi"
+    library.write_text("CCO\nOCC\nbad(\nCC\n")
+    records = read_structures(str(library), None)
+    merged = merge(records, standardise_records(records, SingleProcess()))
+    assert merged.smiles == ["CCO", "CC"]
+    assert merged.rows == [(1, 2), (4,)]
+    assert merged.values.shape == (2, 0)
