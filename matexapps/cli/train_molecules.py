@@ -68,6 +68,14 @@ def train_molecules(
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Molecules a step, of all ranks together.")
     ] = None,
+    learning_curve: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="K",
+            help="Learn from a half, a quarter, ... of the training molecules, too: K times.",
+        ),
+    ] = None,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="How many trainings; 1 if not given.")
     ] = None,
@@ -103,6 +111,7 @@ def train_molecules(
         "members": members,
         "epochs": epochs,
         "batch_size": batch_size,
+        "learning_curve": learning_curve,
         "seeds": seeds,
         "seed": seed,
         "compare_random": compare_random,

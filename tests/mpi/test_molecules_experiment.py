@@ -79,9 +79,10 @@ def test_31_molecules_give_the_same_on_any_number_of_ranks(table, several, tmp_p
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "rounding"),
-    # Gradients of pictures are sums over thousands of pixels, so that 1e-6 is their rounding, which
-    # the optimiser's first steps magnify.
-    [("graph", 1e-4), ("fingerprint", 1e-4), ("smiles", 1e-4), ("image", 5e-3)],
+    # AdamW's first steps have the size of the learning rate whatever the gradient's, which makes
+    # much of the rounding where a gradient is next to nothing, as many of a picture's are: that
+    # gradients agree is shown by test_gradients_of_parts_make_up_that_of_the_batch.
+    [("graph", 1e-4), ("fingerprint", 1e-4), ("smiles", 1e-4), ("image", 2e-3)],
 )
 def test_every_network_learns_31_molecules_on_ranks_as_on_one(table, network, rounding):
     errors = []

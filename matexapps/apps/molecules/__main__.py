@@ -13,7 +13,7 @@ from typing import Any
 from matexapps.apps.command import epoch_lines, run_command, tell_where_ranks_are
 from matexapps.apps.molecules.experiment import LONGEST_WAIT_S, run
 from matexapps.apps.molecules.settings import ExperimentSettings
-from matexapps.apps.molecules.tasks import TASKS
+from matexapps.apps.molecules.tasks import TASKS, Task
 from matexapps.apps.settings import from_plain
 from matexapps.comm.communicator import Communicator
 
@@ -46,7 +46,24 @@ def as_table(summary: dict[str, Any]) -> str:
             f"{leakage['same_skeleton']} isomers and {leakage['near']} near neighbours among those "
             f"learned from; median similarity {leakage['median_similarity']:.2f}{before}"
         )
+    for name, points in summary["learning_curve"].items():
+        lines += _curve_lines(name, points, task)
     return "\n".join(lines)
+
+
+def _curve_lines(name: str, points: list[dict[str, Any]], task: Task[Any]) -> list[str]:
+    """Return the learning curve of a target, a line for each number of training molecules."""
+    models = list(points[0]["baselines"])
+    head = "".join(f"{model:<15}" for model in ("network", *models))
+    lines = [
+        f"learning curve of {name}, test {task.score_name}",
+        f"{'':<10}{'molecules':<12}{head}",
+    ]
+    for point in points:
+        scores = [point[task.score], *(point["baselines"][model] for model in models)]
+        cells = "".join(f"{'-' if one is None else f'{one:.3f}':<15}" for one in scores)
+        lines.append(f"{'':<10}{point['molecules']:<12,}{cells}")
+    return lines
 
 
 def _work(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:

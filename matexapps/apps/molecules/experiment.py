@@ -18,6 +18,7 @@ from matexapps.apps.molecules.data import load_records
 from matexapps.apps.molecules.featurisers import Arrays
 from matexapps.apps.molecules.featurisers.cache import FeatureCache
 from matexapps.apps.molecules.leakage import audit
+from matexapps.apps.molecules.learning_curve import smaller_trainings
 from matexapps.apps.molecules.model import Model, TrainingMolecules, load_model
 from matexapps.apps.molecules.molecule_set import MoleculeSet, merge, standardise_records
 from matexapps.apps.molecules.networks.architecture import Architecture
@@ -103,19 +104,20 @@ def run_study(settings: ExperimentSettings, comm: Communicator) -> tuple[Study, 
     kept: Model | None = None
     for kind in kinds:
         split = survive(comm, partial(make_split, kind, settings, prepared, comm))
-        trainings = []
-        for seed in range(settings.seed, settings.seed + settings.seeds):
-            model, training = train_one(settings, prepared, split, kind, seed, comm)
-            kept = kept or model
-            trainings.append(training)
-        judge = partial(_judge, kind, settings.seed, prepared, split, trainings, seen, comm)
-        judged.append(survive(comm, judge))
+        found, model = _train_and_judge(settings, prepared, kind, split, seen, comm)
+        kept = kept or model
+        judged.append(found)
+    curve = [
+        _train_and_judge(smaller, prepared, f"{kinds[0]}-{len(part.train)}", part, seen, comm)[0]
+        for smaller, part in smaller_trainings(settings, judged[0].split)
+    ]
     assert kept is not None
     study = Study(
         settings=settings,
         molecules=prepared.molecules,
         noise=prepared.noise,
         splits=judged,
+        curve=curve,
         ranks=comm.world_size,
         seconds=time.monotonic() - began,
     )
@@ -196,6 +198,22 @@ def train_one(
     test = model.estimates(outputs(split.test))
     training = Training(validation, test, calibration, trainer.history.rows)
     return replace(model, calibration=calibration), training
+
+
+def _train_and_judge(
+    settings: ExperimentSettings,
+    prepared: Prepared,
+    kind: str,
+    split: Split,
+    seen: set[str],
+    comm: Communicator,
+) -> tuple[Judged, Model]:
+    """Train from each seed, and judge; the model is that of the first seed. Collective."""
+    seeds = range(settings.seed, settings.seed + settings.seeds)
+    found = [train_one(settings, prepared, split, kind, seed, comm) for seed in seeds]
+    trainings = [training for _, training in found]
+    judge = partial(_judge, kind, settings.seed, prepared, split, trainings, seen, comm)
+    return survive(comm, judge), found[0][0]
 
 
 def make_split(

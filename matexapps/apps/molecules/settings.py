@@ -47,6 +47,9 @@ class ExperimentSettings:
         Networks of the ensemble.
     epochs, batch_size : int or None
         None takes the usual. The batch is that of all ranks together.
+    learning_curve : int
+        How many smaller trainings there are beside that of all training molecules: of a half, a
+        quarter and so on. Each takes as long.
     seeds : int
         How many trainings; they differ in initial weights and in the order of molecules.
     seed : int
@@ -81,6 +84,7 @@ class ExperimentSettings:
     members: int = Architecture.members
     epochs: int | None = None
     batch_size: int | None = None
+    learning_curve: int = 0
     seeds: int = 1
     seed: int = 0
     out: str | None = None
@@ -100,5 +104,5 @@ class ExperimentSettings:
             raise TrainingError(
                 f"classes={self.classes}: a target is one of two, so give two different texts"
             )
-        check_least(self, molecules=1, epochs=1, batch_size=1, seeds=1, seed=0)
+        check_least(self, molecules=1, epochs=1, batch_size=1, learning_curve=0, seeds=1, seed=0)
         check_recovery(self, "runs/molecules")

@@ -11,7 +11,7 @@ from matexapps.apps.molecules.molecule_set import MoleculeSet
 from matexapps.apps.molecules.noise import NoiseFloor
 from matexapps.apps.molecules.outcome import Judged
 from matexapps.apps.molecules.settings import ExperimentSettings
-from matexapps.apps.molecules.tasks import task_of
+from matexapps.apps.molecules.tasks import Task, task_of
 
 _SHOWN = 20
 
@@ -28,6 +28,8 @@ class Study:
         For each target; None where no molecule was measured twice.
     splits : list of Judged
         The chosen split first.
+    curve : list of Judged
+        The chosen split with fewer training molecules, the fewest first.
     ranks : int
     seconds : float
         Wall time of everything.
@@ -37,15 +39,21 @@ class Study:
     molecules: MoleculeSet
     noise: list[NoiseFloor | None]
     splits: list[Judged]
+    curve: list[Judged]
     ranks: int
     seconds: float
+
+    @property
+    def task(self) -> Task[Any]:
+        """What kind of targets there are."""
+        return task_of(self.molecules.targets)
 
     def summary(self) -> dict[str, Any]:
         """Return the figures as plain values, fit for JSON."""
         molecules = self.molecules
         return {
             "data": self.settings.data,
-            "task": task_of(molecules.targets).name,
+            "task": self.task.name,
             "network": self.settings.network,
             "molecules": len(molecules),
             "rejected": len(molecules.rejected),
@@ -57,6 +65,7 @@ class Study:
                 for target, floor in zip(molecules.targets, self.noise, strict=True)
             },
             "splits": {judged.kind: self._of_split(judged) for judged in self.splits},
+            "learning_curve": self._of_curve(),
             "seeds": self.settings.seeds,
             "ranks": self.ranks,
             "seconds": round(self.seconds, 2),
@@ -65,7 +74,7 @@ class Study:
     def _of_split(self, judged: Judged) -> dict[str, Any]:
         parts = ("train", "validation", "test")
         leakage = {**asdict(judged.leakage), "identical": judged.leakage.identical[:_SHOWN]}
-        task, values = task_of(self.molecules.targets), self.molecules.values[judged.split.test]
+        values = self.molecules.values[judged.split.test]
         rate = [row["rows_per_s"] for one in judged.trainings for row in one.history]
         return {
             "rows": {part: len(getattr(judged.split, part)) for part in parts},
@@ -74,11 +83,42 @@ class Study:
                 target.name: {
                     "unit": target.unit,
                     "classes": target.classes,
-                    **task.figures(values, judged, place),
+                    **self.task.figures(values, judged, place),
                 }
                 for place, target in enumerate(self.molecules.targets)
                 if np.isfinite(values[:, place]).any()
             },
             "epochs": [len(one.history) for one in judged.trainings],
             "rows_per_s": round(float(np.mean(rate)), 1),
+        }
+
+    def curve_figures(self, place: int) -> list[tuple[int, dict[str, Any]]]:
+        """Return training molecules and figures of a target, point by point of the curve.
+
+        The last point is that of the chosen split.
+        """
+        points = [*self.curve, self.splits[0]] if self.curve else []
+        return [
+            (
+                len(judged.split.train),
+                self.task.figures(self.molecules.values[judged.split.test], judged, place),
+            )
+            for judged in points
+        ]
+
+    def _of_curve(self) -> dict[str, list[dict[str, Any]]]:
+        score = self.task.score
+        judged = self.molecules.values[self.splits[0].split.test]
+        return {
+            target.name: [
+                {
+                    "molecules": molecules,
+                    score: found[score],
+                    f"{score}_interval": found[f"{score}_interval"],
+                    "baselines": {name: one[score] for name, one in found["baselines"].items()},
+                }
+                for molecules, found in self.curve_figures(place)
+            ]
+            for place, target in enumerate(self.molecules.targets)
+            if self.curve and np.isfinite(judged[:, place]).any()
         }

@@ -19,6 +19,7 @@ from matexapps.apps.molecules.report.figures import (
     plot_learning,
     plot_parity,
 )
+from matexapps.apps.molecules.report.learning_curve import plot_learning_curve
 
 __all__ = [
     "draw_contributions",
@@ -27,6 +28,7 @@ __all__ = [
     "plot_calibration",
     "plot_domain",
     "plot_learning",
+    "plot_learning_curve",
     "plot_parity",
     "plot_precision",
     "plot_reliability",

@@ -33,6 +33,8 @@ class Classification(Task[Probabilities]):
     monitor = "log_loss"
     constant = "prevalence"
     score = "roc_auc"
+    score_name = "ROC AUC"
+    score_is_error = False
 
     def objective(self, values: Values, mean: Tensor, scale: Tensor) -> tuple[nn.Module, Metric]:
         return ClassLoss(values, mean), LogLoss(values, mean)

@@ -41,6 +41,8 @@ class Regression(Task[Estimates]):
     monitor = "relative_rmse"
     constant = "mean"
     score = "rmse"
+    score_name = "RMSE"
+    score_is_error = True
 
     def objective(self, values: Values, mean: Tensor, scale: Tensor) -> tuple[nn.Module, Metric]:
         return MeanVarianceLoss(values, mean, scale), TargetRmse(values, mean, scale)

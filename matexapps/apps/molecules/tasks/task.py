@@ -31,12 +31,18 @@ class Task(ABC, Generic[Said]):
         Name of the baseline that knows no structure: the mean of the training values.
     score : str
         Key of the figure that leads, among those of :meth:`figures`.
+    score_name : str
+        The same for a person.
+    score_is_error : bool
+        Whether it falls towards zero, the better a model is.
     """
 
     name: str
     monitor: str
     constant: str
     score: str
+    score_name: str
+    score_is_error: bool
 
     @abstractmethod
     def objective(self, values: Values, mean: Tensor, scale: Tensor) -> tuple[nn.Module, Metric]:

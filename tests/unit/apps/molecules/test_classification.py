@@ -127,8 +127,8 @@ def classes(tmp_path_factory):
 
 def test_a_study_of_classes_learns_and_predicts_probabilities(classes, tmp_path):
     settings = ExperimentSettings(
-        data=str(classes), classes=["no", "yes"], split="random", network="fingerprint", validation=0.2, test=0.3,
-        members=2, epochs=12, seeds=2,
+        data=str(classes), classes=["no", "yes"], split="random", network="fingerprint",
+        validation=0.2, test=0.3, members=2, epochs=12, seeds=2,
     )  # fmt: skip
     study, model = run_study(settings, SingleProcess())
     summary = json.loads(json.dumps(study.summary(), allow_nan=False))

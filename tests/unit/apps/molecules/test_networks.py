@@ -83,6 +83,22 @@ def test_a_molecule_gets_the_same_alone_and_in_any_company(name):
     assert network(rows()).shape == (0, 2, 2, 2)  # a rank's part may be empty
 
 
+@pytest.mark.parametrize("name", list(NETWORKS))
+def test_gradients_of_parts_make_up_that_of_the_batch(name):
+    network = network_of(name).train()
+    values = torch.randn(len(SMILES), 2, generator=torch.Generator().manual_seed(0)).double()
+    loss = MeanVarianceLoss(values.numpy(), network.target_mean * 0, network.target_scale)
+
+    def gradient(numbers):
+        network.zero_grad()
+        loss(network(rows(*numbers)), torch.tensor(numbers)).sum().backward()
+        return torch.cat([one.grad.flatten() for one in network.parameters()])
+
+    whole = gradient(range(len(SMILES)))
+    parts = gradient([0, 1]) + gradient([2, 3, 4]) + gradient([5, 6])
+    assert (parts - whole).norm() < 1e-5 * whole.norm()
+
+
 def test_what_is_held_is_no_part_of_the_state():
     network = network_of("combined")
     kept = {name: value.clone() for name, value in network.state_dict().items()}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import matplotlib
 import numpy as np
 import pytest
+import torch
+from molecule_family import FAMILY
 from rdkit import Chem
 from rdkit.Chem import Descriptors
 
@@ -14,28 +14,44 @@ from matexapps.apps.molecules import report
 from matexapps.apps.molecules.attribution import atom_contributions
 from matexapps.apps.molecules.cliffs import activity_cliffs
 from matexapps.apps.molecules.featurise import featurise
+from matexapps.apps.molecules.featurisers.properties import PROPERTIES
+from matexapps.apps.molecules.model import Model, TrainingMolecules
+from matexapps.apps.molecules.networks.architecture import Architecture
+from matexapps.apps.molecules.networks.network import MoleculeNetwork
+from matexapps.apps.molecules.records import Target
 from matexapps.comm.single import SingleProcess
 
 matplotlib.use("Agg")
 
 
-class MassModel:
-    """Knows a molecule's mass exactly, as a model of it."""
+@pytest.fixture(scope="module")
+def mass_model():
+    """A model whose weights are set by hand, so that it hands a molecule's mass through."""
+    masses = np.array([[Descriptors.MolWt(Chem.MolFromSmiles(one))] for one in FAMILY])
+    features = featurise(FAMILY, FAMILY, ["fingerprint", "properties"], SingleProcess())
+    network = MoleculeNetwork(Architecture("fingerprint", members=1, width=4, head=4))
+    network.hold(features, len(FAMILY))
+    network.adapt(np.arange(len(FAMILY)), masses)
+    (member,) = network.members
+    place = member.encoders["fingerprint"].outputs + PROPERTIES.index("molar mass (g/mol)")
+    lift = 10.0  # keeps a scaled mass above zero, where the hidden layer passes it on
+    with torch.no_grad():
+        for weight in (*member.hidden.parameters(), *member.head.mean.parameters()):
+            weight.zero_()
+        member.hidden[0].weight[0, place] = member.head.mean.weight[0, 0] = 1.0
+        member.hidden[0].bias[0] = lift
+        member.head.mean.bias[0] = -lift
+    learned = TrainingMolecules(FAMILY, features["fingerprint"], masses)
+    return Model(network, [Target("mass", "g/mol")], np.ones(1), learned, {})
 
-    targets = ("mass",)
 
-    def predict(self, smiles):
-        mass = [[Descriptors.MolWt(Chem.MolFromSmiles(one))] for one in smiles]
-        return SimpleNamespace(estimates=SimpleNamespace(mean=np.array(mass)))
-
-
-def test_an_atom_contributes_what_is_lost_without_it():
-    found = atom_contributions(MassModel(), "OCCc1ccccc1Cl")[:, 0]
+def test_an_atom_contributes_what_is_lost_without_it(mass_model):
+    found = atom_contributions(mass_model, "OCCc1ccccc1Cl")[:, 0]
     hydrogen = 1.008
     assert found[0] == pytest.approx(16.0 + hydrogen - hydrogen, abs=0.01)  # OH goes, H comes
     assert found[-1] == pytest.approx(35.45 - hydrogen, abs=0.01)
     assert found[4] == pytest.approx(12.011 + hydrogen - 2 * 1.5 * hydrogen, abs=0.01)  # aromatic
-    assert atom_contributions(MassModel(), "C").tolist() == [[0.0]]
+    assert atom_contributions(mass_model, "C").tolist() == [[0.0]]
 
 
 @pytest.mark.parametrize("smiles", ["C[C@H](N)c1ccc[nH]1", "C[N+](C)(C)C", "C1CC1=O", "C/C=C/Cl"])
@@ -90,3 +106,25 @@ def test_drawings_have_a_place_for_each_molecule():
     colours = {colour for _, colour in coloured.convert("RGB").getcolors(10**6)}
     assert (216, 63, 51) in colours or any(r > 200 and b < 80 for r, _, b in colours)
     assert any(b > 200 and r < 80 for r, _, b in colours)
+
+
+def test_pictures_of_classes_say_what_they_show():
+    import matplotlib.pyplot as plt
+
+    rng = np.random.default_rng(0)
+    value = (rng.random(300) < 0.3).astype(float)
+    value[0] = np.nan
+    models = {"good": np.clip(0.3 + 0.4 * np.nan_to_num(value), 0, 1), "guess": rng.random(300)}
+    figure, (left, middle, right) = plt.subplots(1, 3)
+    report.plot_roc(left, value, models)
+    areas = [text.get_text() for text in left.get_legend().get_texts()]
+    assert areas[0].startswith("good: 1.000")
+    false, true = left.lines[0].get_data()
+    assert np.trapezoid(true, false) == pytest.approx(1.0)
+    report.plot_precision(middle, value, models)
+    assert middle.lines[-1].get_ydata()[0] == pytest.approx(np.nanmean(value))
+    report.plot_reliability(right, value, {"good": models["good"]})
+    said, share = right.lines[0].get_data()
+    np.testing.assert_allclose(said, [0.3, 0.7])
+    assert share.tolist() == [0, 1]
+    plt.close(figure)

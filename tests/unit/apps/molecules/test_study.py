@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
+import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from matexapps.apps.molecules.__main__ import as_table
 from matexapps.apps.molecules.data import load_records
 from matexapps.apps.molecules.experiment import run_study
 from matexapps.apps.molecules.model import load_model
@@ -14,12 +18,15 @@ from matexapps.apps.molecules.molecule_set import merge
 from matexapps.apps.molecules.noise import noise_floors
 from matexapps.apps.molecules.records import Records, Target
 from matexapps.apps.molecules.report.errors import rmse, rmse_difference
+from matexapps.apps.molecules.report.learning_curve import plot_learning_curve
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.apps.molecules.standardise import Standard
 from matexapps.apps.molecules.uncertainty import Estimates, conformal_factor, coverage
 from matexapps.apps.settings import from_plain
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError, TrainingError
+
+matplotlib.use("Agg")
 
 
 def test_the_network_beats_the_mean_and_the_summary_is_plain(study):
@@ -75,6 +82,38 @@ def test_folders_that_are_no_models_are_refused(study, tmp_path):
     (folder / "model.json").write_text("{")
     with pytest.raises(DataError, match="cannot be read"):
         load_model(folder)
+
+
+def test_a_learning_curve_learns_halves_of_halves_and_judges_by_the_same_molecules(table):
+    settings = ExperimentSettings(
+        data=str(table), target_columns=["logP"], split="random", validation=0.2, test=0.2,
+        network="fingerprint", members=1, epochs=6, learning_curve=1,
+    )  # fmt: skip
+    study, model = run_study(settings, SingleProcess())
+    points = [*study.curve, study.splits[0]]
+    assert [len(one.split.train) for one in points] == [21, 42]
+    assert [len(one.trainings[0].history) for one in points] == [12, 6]
+    for one, next_one in pairwise(points):
+        assert set(one.split.train) < set(next_one.split.train)
+        np.testing.assert_array_equal(one.split.test, next_one.split.test)
+    assert len(model.training.smiles) == 42
+    summary = json.loads(json.dumps(study.summary()))
+    whole = summary["splits"]["random"]["targets"]["logP"]
+    found = summary["learning_curve"]["logP"]
+    assert [one["molecules"] for one in found] == [21, 42]
+    assert found[-1]["rmse"] == whole["rmse"]
+    forest = whole["baselines"]["random_forest"]["rmse"]
+    assert (
+        found[-1]["baselines"]["random_forest"] == forest < found[0]["baselines"]["random_forest"]
+    )
+    assert "learning curve of logP, test RMSE" in as_table(summary)
+    figure, axes = plt.subplots()
+    plot_learning_curve(axes, study)
+    assert axes.get_xscale() == axes.get_yscale() == "log"
+    drawn = {one.get_label(): one.lines[0].get_ydata()[-1] for one in axes.containers}
+    assert drawn["network"] == whole["rmse"]
+    assert drawn["random_forest"] == forest
+    plt.close(figure)
 
 
 @pytest.mark.parametrize("seed", range(3))
