@@ -80,8 +80,9 @@ def written_once(comm: Communicator, *, kept: bool = True) -> Iterator[None]:
             files = originals = Kept(f"{folder}/files", before, zone)
             replaced.files(on_rank_0(originals))
         else:
-            files = overlay = Overlay(f"{folder}/files", own, before, zone)
-            stack.callback(overlay.leave, start)
+            overlay = Overlay(f"{folder}/files", own, before, zone)
+            files = overlay.writing
+            stack.callback(overlay.working_folder.leave, start)
             replaced.files(on_other_ranks(overlay))
         watch_libraries(files, replaced, stack)
         stack.enter_context(shown_once(comm, replaced))

@@ -11,7 +11,10 @@ from typing import Any
 from matexapps.transparent.once.copying import mark_as_read
 from matexapps.transparent.once.kept import Kept
 from matexapps.transparent.once.listing import Entry, Scan
-from matexapps.transparent.once.overlay import Overlay, as_named
+from matexapps.transparent.once.overlay import Overlay
+from matexapps.transparent.once.reading import Reading
+from matexapps.transparent.once.system_errors import as_named
+from matexapps.transparent.once.writing import Writing
 
 Function = Callable[..., Any]
 
@@ -57,12 +60,13 @@ def on_rank_0(kept: Kept) -> dict[str, Function]:
 
 def on_other_ranks(overlay: Overlay) -> dict[str, Function]:
     """Return the functions that act on this rank's own files, by name."""
+    reading, writing, names = overlay.reading, overlay.writing, overlay.names
 
     def opened(file: Any, mode: str = "r", *args: Any, **more: Any) -> Any:
         if more.get("opener") is not None or len(args) >= 6:
             return _io.open(file, mode, *args, **more)
         if set(mode) & set("wax+"):
-            place = overlay.writing(
+            place = writing.writing(
                 file, keep="w" not in mode, create="r" not in mode, exclusive="x" in mode
             )
             return _named(_io.open, place, file)(mode, *args, **more)
@@ -73,13 +77,13 @@ def on_other_ranks(overlay: Overlay) -> dict[str, Function]:
                 mark_as_read(result.fileno())
             return result
 
-        return overlay.read(file, act)
+        return reading.read(file, act)
 
     def os_opened(path: Any, flags: int, mode: int = 0o777) -> int:
         if not flags & _WRITES or flags & os.O_TMPFILE == os.O_TMPFILE:
-            return overlay.read(path, lambda place: posix.open(place, flags, mode))
+            return reading.read(path, lambda place: posix.open(place, flags, mode))
         create = bool(flags & os.O_CREAT)
-        place = overlay.writing(
+        place = writing.writing(
             path,
             keep=not flags & os.O_TRUNC,
             create=create,
@@ -89,28 +93,28 @@ def on_other_ranks(overlay: Overlay) -> dict[str, Function]:
 
     def listed(path: Any = ".") -> list[Any]:
         path = "." if path is None else path
-        if not overlay.unchanged_folder(path):
-            return [_like(path, name) for name in overlay.names(path)]
-        return _unless_changed(overlay, path, posix.listdir, listed)
+        if not reading.unchanged_folder(path):
+            return [_like(path, name) for name in names.listed(path)]
+        return _unless_changed(reading, path, posix.listdir, listed)
 
     def scanned(path: Any = ".") -> Any:
         path = "." if path is None else path
-        if not overlay.unchanged_folder(path):
+        if not reading.unchanged_folder(path):
             folder = os.fspath(path)
-            return Scan([Entry(folder, _like(path, name)) for name in overlay.names(path)])
-        return _unless_changed(overlay, path, _scan, scanned)
+            return Scan([Entry(folder, _like(path, name)) for name in names.listed(path)])
+        return _unless_changed(reading, path, _scan, scanned)
 
     def linked(source: Any, dst: Any, *, follow_symlinks: bool = True) -> None:
-        overlay.link(source, dst, follow_symlinks)
+        names.link(source, dst, follow_symlinks)
 
     def renamed(source: Any, dst: Any) -> None:
-        overlay.rename(source, dst)
+        names.rename(source, dst)
 
     def made(path: Any, mode: int = 0o777) -> None:
-        overlay.make_folder(path, mode)
+        names.make_folder(path, mode)
 
     def symlinked(source: Any, dst: Any, target_is_directory: bool = False) -> None:
-        overlay.symlink(source, dst)
+        names.symlink(source, dst)
 
     functions: dict[str, Function] = {
         "open": opened,
@@ -120,22 +124,22 @@ def on_other_ranks(overlay: Overlay) -> dict[str, Function]:
         "os.link": linked,
         "os.symlink": symlinked,
         "os.mkdir": made,
-        "os.rmdir": overlay.remove_folder,
-        "os.remove": overlay.remove,
-        "os.unlink": overlay.remove,
+        "os.rmdir": names.remove_folder,
+        "os.remove": names.remove,
+        "os.unlink": names.remove,
         "os.rename": renamed,
         "os.replace": renamed,
-        "os.chdir": overlay.enter_folder,
+        "os.chdir": reading.enter_folder,
     }
     for name in ("stat", "access", "statvfs", "getxattr", "listxattr", "pathconf"):
-        functions[f"os.{name}"] = _reading(overlay, getattr(posix, name))
+        functions[f"os.{name}"] = _reading(reading, getattr(posix, name))
     for name in ("lstat", "readlink"):
-        functions[f"os.{name}"] = _reading(overlay, getattr(posix, name), follow=False)
+        functions[f"os.{name}"] = _reading(reading, getattr(posix, name), follow=False)
     for name in ("chmod", "chown", "utime", "truncate", "setxattr", "removexattr"):
-        functions[f"os.{name}"] = _changing(overlay, getattr(posix, name))
+        functions[f"os.{name}"] = _changing(writing, getattr(posix, name))
     replaced = {name: _by_name(new, _original(name)) for name, new in functions.items()}
-    replaced["os.getcwd"] = lambda: overlay.working_folder
-    replaced["os.getcwdb"] = lambda: os.fsencode(overlay.working_folder)
+    replaced["os.getcwd"] = lambda: overlay.working_folder.path
+    replaced["os.getcwdb"] = lambda: os.fsencode(overlay.working_folder.path)
     return replaced
 
 
@@ -182,17 +186,17 @@ def _is_name(path: Any, more: dict[str, Any]) -> bool:
     return all(more.get(name) is None for name in _DESCRIPTORS)
 
 
-def _reading(overlay: Overlay, original: Function, follow: bool = True) -> Function:
+def _reading(reading: Reading, original: Function, follow: bool = True) -> Function:
     def function(path: Any, *args: Any, **more: Any) -> Any:
         follows = follow and more.get("follow_symlinks", True)
-        return overlay.read(path, lambda place: original(place, *args, **more), follows)
+        return reading.read(path, lambda place: original(place, *args, **more), follows)
 
     return function
 
 
-def _changing(overlay: Overlay, original: Function) -> Function:
+def _changing(writing: Writing, original: Function) -> Function:
     def function(path: Any, *args: Any, **more: Any) -> Any:
-        place = overlay.changing(path, more.get("follow_symlinks", True))
+        place = writing.changing(path, more.get("follow_symlinks", True))
         return _named(original, place, path)(*args, **more)
 
     return function
@@ -215,16 +219,16 @@ def _scan(path: Any) -> Scan[os.DirEntry[str]]:
         return Scan(list(entries))
 
 
-def _unless_changed(overlay: Overlay, path: Any, original: Function, again: Function) -> Any:
+def _unless_changed(reading: Reading, path: Any, original: Function, again: Function) -> Any:
     """Return what a folder holds that no rank had changed, looked at again if one does so now."""
-    seen = overlay.seen()
+    seen = reading.seen()
     try:
         result = original(path)
     except OSError:
-        if overlay.seen() == seen:
+        if reading.seen() == seen:
             raise
         return again(path)
-    return result if overlay.unchanged_folder(path) else again(path)
+    return result if reading.unchanged_folder(path) else again(path)
 
 
 def _like(path: Any, name: str) -> Any:
