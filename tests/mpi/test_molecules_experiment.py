@@ -53,6 +53,7 @@ def test_31_molecules_give_the_same_on_any_number_of_ranks(table, several, tmp_p
         done = train(
             *("--data", table, "-n", ranks, "--epochs", 3, "--members", 2, "--batch-size", 8),
             *("--validation", 0.2, "--test", 0.2, "--out", tmp_path / f"on-{ranks}", "--json"),
+            *("--cache", tmp_path / "cache"),  # which one rank fills, and several read
         )
         assert done.returncode == 0, done.stderr
         results.append(json.loads(done.stdout.splitlines()[-1]))

@@ -51,7 +51,9 @@ def featurise(
         if cache is not None:
             everything = [one for one in comm.all_gather_object(new) if one]
             comm.on_root(partial(_write, cache, featuriser, everything))
-        found |= {key: comm.all_gather_rows(np.ascontiguousarray(mine[key])) for key in mine}
+        # Arrays from the cache come in any order, which differs between ranks.
+        for key in sorted(mine):
+            found[key] = comm.all_gather_rows(np.ascontiguousarray(mine[key]))
     return found
 
 
