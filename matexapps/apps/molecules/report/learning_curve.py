@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator, ScalarFormatter
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,9 +40,11 @@ def plot_learning_curve(axes: Axes, study: Study, place: int = 0) -> Axes:
     axes.set_xscale("log")
     if task.score_is_error:
         axes.set_yscale("log")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(ScalarFormatter())
-        axis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_locator(MaxNLocator(6))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xticks(sizes)
     unit = f" ({target.unit})" if target.unit else ""
     axes.set(
