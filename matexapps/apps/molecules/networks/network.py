@@ -44,6 +44,10 @@ class Member(nn.Module):
 class MoleculeNetwork(nn.Module):
     """Numbers of molecules in; outputs of every member's head out.
 
+    All members learn at once from one reading of a batch. Ranks share out its molecules, not the
+    members: each rank has the same work whatever the numbers of members and of ranks, and the
+    ensemble is that of one rank.
+
     Parameters
     ----------
     architecture : Architecture
