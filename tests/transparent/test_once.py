@@ -28,6 +28,9 @@ from typing import Any
 import pytest
 
 from matexapps.transparent.after_import import after_import
+from matexapps.transparent.once.notes import Notes
+from matexapps.transparent.once.overlay import Overlay
+from matexapps.transparent.once.zone import Zone
 
 Program = Callable[[], Any]
 
@@ -221,22 +224,26 @@ def before_rename_a_folder():
     os.makedirs("model/v1")
     Path("model/v1/weights").write_text("1")
     Path("model/card").write_text("card")
+    os.mkdir("empty")
 
 
 @program
 def rename_a_folder():
+    seen = os.listdir("empty")
     Path("model/v1/weights").write_text("2")
     os.rename("model", "archive")
     Path("archive/v1/more").write_text("3")
     shutil.move("archive/card", "card")
     shutil.copytree("archive", "copy")
-    return [tree(), Path("archive/v1/weights").read_text(), Path("card").read_text()]
+    os.rename("copy", "empty")
+    return [seen, tree(), Path("archive/v1/weights").read_text(), Path("card").read_text()]
 
 
 @prepared
 def before_a_linked_folder():
     os.makedirs("disk/data")
     Path("disk/data/a").write_text("a")
+    Path("disk/old").write_text("old")
     os.symlink("disk/data", "data")
     os.symlink(os.path.abspath("disk"), "absolute")
 
@@ -252,6 +259,9 @@ def a_linked_folder():
     os.symlink("disk", "latest")
     seen.append(Path("latest/data/b").read_text())
     os.remove("latest")
+    os.rename("data/../old", "disk/older")
+    Path("data/../beside").write_text("beside")
+    seen.append([Path("disk/beside").read_text(), os.path.exists("data/../old"), tree()])
     return [*seen, os.path.lexists("latest"), Path("disk/data/b").read_text()]
 
 
@@ -284,6 +294,8 @@ def errors_as_alone():
         error_of(lambda: os.mkdir(path="missing/below")),
         error_of(lambda: os.chmod("missing", 0o600)),
         error_of(lambda: os.stat("")),
+        error_of(lambda: os.link("missing", "linked")),
+        error_of(lambda: os.link("full", "linked")),
         tree(),
     ]
 
@@ -299,6 +311,7 @@ def what_was_removed_stays_removed():
     os.remove("a")
     os.replace("b", "c")
     seen = [sorted(os.listdir()), error_of(lambda: os.stat("a")), Path("c").read_text()]
+    seen.append([os.access("a", os.F_OK), os.access("c", os.F_OK)])
     Path("a").write_text("again")
     with os.scandir(".") as entries:
         seen.append(
@@ -350,6 +363,12 @@ def into_a_folder_and_out():
         Path("../note").read_text(),
         os.path.relpath(os.path.abspath("x"), start),
     ]
+    with tempfile.TemporaryDirectory() as folder:
+        elsewhere = os.path.relpath(folder)
+        os.mkdir(f"{elsewhere}/made")
+        os.rename(f"{elsewhere}/made", f"{elsewhere}/renamed")
+        seen += [os.listdir(elsewhere), os.listdir(folder)]
+        os.rmdir(f"{elsewhere}/renamed")
     return [*seen, os.path.exists("/proc/self"), os.chdir(start), tree()]
 
 
@@ -374,7 +393,10 @@ def temporary_files():
         shutil.copy(Path(folder, "own"), "copied")
         Path(folder, "moved").write_text("moved")
         os.replace(Path(folder, "moved"), "moved")
-        seen = [os.listdir(folder), os.path.exists(folder)]
+        for target in (".", "moved"):
+            os.symlink(target, Path(folder, "link"))
+            os.replace(Path(folder, "link"), "link")
+        seen = [os.listdir(folder), os.path.exists(folder), os.readlink("link")]
     with tempfile.NamedTemporaryFile("w", dir=".", suffix=".tmp") as file:
         seen.append(len(glob.glob("*.tmp")))
         file.write("text")
@@ -440,13 +462,18 @@ def numpy_files():
 
 @prepared
 def before_pandas_files():
+    import pandas as pd
+
     Path("table.csv").write_text("run,loss\n1,0.5\n")
+    pd.DataFrame({"run": [0], "loss": [1.0]}).to_parquet("parts", partition_cols=["run"])
 
 
 @program
 def pandas_files():
     import pandas as pd
 
+    os.chmod("parts", 0o755)
+    before = [pd.read_parquet("parts")["loss"].tolist(), os.listdir("parts")]
     table = pd.read_csv("table.csv")
     table = pd.concat([table, pd.DataFrame({"run": [2], "loss": [0.25]})])
     table.to_csv("table.csv", index=False)
@@ -462,7 +489,7 @@ def pandas_files():
         pd.read_hdf("table.h5", key="table"),
         pd.read_feather("table.feather"),
     ]
-    return [[each["loss"].tolist() for each in seen], sorted(os.listdir("parts"))]
+    return [before, [each["loss"].tolist() for each in seen], sorted(os.listdir("parts"))]
 
 
 @prepared
@@ -719,6 +746,32 @@ def test_what_rank_0_overwrites_is_read_to_the_end_elsewhere_first(run_ranks, tm
     )
     assert done.stdout == "['oldnew', 'oldnew']\n" * 2, done.stderr
     assert (tmp_path / "data.txt").read_text() == "new"
+
+
+def test_reading_that_rank_0_disturbs_leaves_no_descriptor_open(tmp_path):
+    own = Notes(str(tmp_path / "own-notes"), first_counts=False)
+    before = Notes(str(tmp_path / "notes"), first_counts=True)
+    zone = Zone(str(tmp_path))
+    file, copy = tmp_path / "file", tmp_path / "copy"
+    file.write_text("old")
+    opened = []
+
+    def open_while_rank_0_writes(place):
+        opened.append(os.open(place, os.O_RDONLY))
+        if len(opened) == 1:
+            copy.write_text("old")
+            before.add(str(file), str(copy))
+            file.write_text("new")
+        return opened[-1]
+
+    reading = Overlay(str(tmp_path / "files"), own, before, zone).reading
+    descriptor = reading.read(str(file), open_while_rank_0_writes, undo=os.close)
+    assert os.read(descriptor, 10) == b"old"
+    # The number of the first was free again for the second.
+    assert opened == [descriptor, descriptor]
+    os.close(descriptor)
+    own.close()
+    before.close()
 
 
 def test_one_rank_prints_shows_and_asks(run_ranks):

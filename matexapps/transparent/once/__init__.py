@@ -17,14 +17,16 @@ and progress bars, ``input``, and matplotlib's windows.
 Not covered: other programs that are started, the network, C and C++ libraries that are not named
 above, ``print`` from such libraries, sqlite's ``file:`` addresses, standard input but for
 ``input``, file descriptors and ``dir_fd=``, the import of modules that the program has written just
-now. Left alone, since each process has its own or they are
-made to be shared: the temporary folder (but for the working folder, if that lies there), caches and
-settings in the home folder, Python's own folders, /dev, /proc, /sys.
+now. Left alone, since each process has its own or they are made to be shared: the temporary folder
+(but for the working folder, if that lies there), caches and settings in the home folder, Python's
+own folders, /dev, /proc, /sys.
 
 Limits: other ranks need room for what they write, and rank 0 for what it overwrites, in the
 temporary folder. A file that was there before and is changed in place while another rank reads it
-is waited for, for a second. On several hosts that share the program's files, the home folder must
-be shared, too. The order of ``os.listdir`` may differ from rank 0's where files were added.
+is waited for, for a second. While rank 0 has pyarrow write a data set into a folder that was there
+before, others may see its new files. On several hosts that share the program's files, the home
+folder must be shared, too. The order of ``os.listdir`` may differ from rank 0's where files were
+added.
 """
 
 from __future__ import annotations

@@ -41,8 +41,7 @@ def on_rank_0(kept: Kept) -> dict[str, Function]:
         kept.keep(kept.named(dst))
 
     def of_both(source: Any, dst: Any, **_: Any) -> None:
-        kept.keep_all(kept.named(source))
-        kept.keep(kept.named(dst))
+        kept.keep_renamed(kept.named(source), kept.named(dst))
 
     def of_file(path: Any, *_: Any, **__: Any) -> None:
         kept.writing(path)
@@ -77,11 +76,13 @@ def on_other_ranks(overlay: Overlay) -> dict[str, Function]:
                 mark_as_read(result.fileno())
             return result
 
-        return reading.read(file, act)
+        return reading.read(file, act, undo=lambda result: result.close())
 
     def os_opened(path: Any, flags: int, mode: int = 0o777) -> int:
         if not flags & _WRITES or flags & os.O_TMPFILE == os.O_TMPFILE:
-            return reading.read(path, lambda place: posix.open(place, flags, mode))
+            return reading.read(
+                path, lambda place: posix.open(place, flags, mode), undo=posix.close
+            )
         create = bool(flags & os.O_CREAT)
         place = writing.writing(
             path,
@@ -103,6 +104,14 @@ def on_other_ranks(overlay: Overlay) -> dict[str, Function]:
             folder = os.fspath(path)
             return Scan([Entry(folder, _like(path, name)) for name in names.listed(path)])
         return _unless_changed(reading, path, _scan, scanned)
+
+    access = _reading(reading, posix.access)
+
+    def accessible(path: Any, *args: Any, **more: Any) -> bool:
+        try:
+            return bool(access(path, *args, **more))
+        except OSError:
+            return False
 
     def linked(source: Any, dst: Any, *, follow_symlinks: bool = True) -> None:
         names.link(source, dst, follow_symlinks)
@@ -130,8 +139,9 @@ def on_other_ranks(overlay: Overlay) -> dict[str, Function]:
         "os.rename": renamed,
         "os.replace": renamed,
         "os.chdir": reading.enter_folder,
+        "os.access": accessible,
     }
-    for name in ("stat", "access", "statvfs", "getxattr", "listxattr", "pathconf"):
+    for name in ("stat", "statvfs", "getxattr", "listxattr", "pathconf"):
         functions[f"os.{name}"] = _reading(reading, getattr(posix, name))
     for name in ("lstat", "readlink"):
         functions[f"os.{name}"] = _reading(reading, getattr(posix, name), follow=False)

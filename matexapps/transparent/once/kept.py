@@ -6,12 +6,14 @@ import os
 import posix
 import stat
 from contextlib import suppress
-from posixpath import basename, dirname, join, realpath
+from posixpath import dirname, join, realpath, split
 from typing import Any
 
 from matexapps.transparent.once.copying import copy, kind_of, make_folders, wait_for_readers
 from matexapps.transparent.once.notes import Notes
 from matexapps.transparent.once.zone import Zone
+
+_KEPT = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK)
 
 
 class Kept:
@@ -48,12 +50,14 @@ class Kept:
         return path
 
     def written_folder(self, path: Any) -> None:
-        """Know that a folder was filled: nothing to do on rank 0."""
+        """Note that what a library has added to a folder was not there before."""
+        self._note_added(realpath(os.fsdecode(path)))
 
     def named(self, path: Any) -> str:
         """Return the absolute path of a name itself, should it be a link."""
-        text = os.path.abspath(os.fsdecode(path))
-        return join(realpath(dirname(text)), basename(text))
+        text = os.fsdecode(path)
+        folder, name = split(text.rstrip("/"))
+        return realpath(text) if name in ("", ".", "..") else join(realpath(folder), name)
 
     def keep(self, key: str, *, in_place: bool = False) -> None:
         """Keep what an absolute path without links is now.
@@ -70,7 +74,7 @@ class Kept:
         kind = kind_of(key)
         if kind is None:
             self._notes.add(key, None)
-        elif kind in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
+        elif kind in _KEPT:
             place = self._folder + key
             # What cannot be read cannot be kept, and is not read on other ranks either.
             with suppress(PermissionError):
@@ -85,6 +89,23 @@ class Kept:
             for name in posix.listdir(key):
                 self.keep_all(join(key, name))
         self.keep(key)
+
+    def keep_renamed(self, old: str, new: str) -> None:
+        """Keep what a renaming is about to change: both, and which names are in the new one."""
+        self.keep_all(old)
+        self.keep(new)
+        if kind_of(old) == stat.S_IFDIR:
+            for name in posix.listdir(old):
+                self.keep(join(new, name))
+
+    def _note_added(self, key: str) -> None:
+        kind, place = kind_of(key), self._notes.find(key)
+        if place == key:
+            if kind in _KEPT and self._zone.has(key):
+                self._notes.add(key, None)
+        elif place is not None and kind == stat.S_IFDIR:
+            for name in posix.listdir(key):
+                self._note_added(join(key, name))
 
 
 def _keep_copy(path: str, place: str, *, link: bool) -> None:

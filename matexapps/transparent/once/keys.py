@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import posix
-from posixpath import join, normpath, split
+from posixpath import dirname, join, split
 from typing import Any
 
 from matexapps.transparent.once.layers import Layers
@@ -42,15 +42,16 @@ class Keys:
         """
         if not path:
             return None
-        text = self._working_folder.absolute(path)
-        if not self._zone.has(text):
+        if not self._zone.has(self._working_folder.absolute(path)):
             return None
+        # A ".." after a link leads out of the folder that the link leads to.
+        text = self._working_folder.joined(path)
         key = self._layers.steadily(lambda: self._without_links(text, follow))
         return key if self._zone.has(key) else None
 
     def _without_links(self, path: str, follow: bool, depth: int = 0) -> str:
-        if path == "/":
-            return path
+        if not path.strip("/"):
+            return "/"
         if depth > _MOST_LINKS:
             raise error(errno.ELOOP, path)
         folder, name = split(path)
@@ -58,11 +59,15 @@ class Keys:
         if known is None:
             known = self._without_links(folder, True, depth)
             self._of_folders[folder] = known
+        if name in ("", "."):
+            return known
+        if name == "..":
+            return dirname(known)
         key = join(known, name)
         target = self._target(key) if follow else None
         if target is None:
             return key
-        return self._without_links(normpath(join(known, target)), True, depth + 1)
+        return self._without_links(join(known, target), True, depth + 1)
 
     def _target(self, key: str) -> str | None:
         place = self._layers.find(key)

@@ -89,9 +89,10 @@ class Layers:
         noted = [*self._own.names(key), *self._before.names(key)]
         return not noted and self.find(key) == key
 
-    def any_below(self, key: str) -> bool:
-        """Whether a rank has changed anything in a folder, however deep."""
-        return self._own.any_below(key) or self._before.any_below(key)
+    def unchanged_tree(self, key: str) -> bool:
+        """Whether a folder, and all that is in it, was changed by no rank."""
+        below = self._own.any_below(key) or self._before.any_below(key)
+        return not below and self.find(key) == key
 
     def existing(self, key: str, *paths: Any) -> int:
         """Return the kind of what stands under ``key``.

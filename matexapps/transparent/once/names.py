@@ -8,6 +8,7 @@ import posix
 import shutil
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from posixpath import dirname
 from typing import Any
 
@@ -142,9 +143,11 @@ class Names:
 
 def _move_across(source: Any, target: Any) -> None:
     # One of the two is left alone, so shutil's calls of os come back here for the other.
-    if os.path.isdir(source):
+    if stat.S_ISDIR(os.lstat(source).st_mode):
         shutil.copytree(source, target, symlinks=True)
         shutil.rmtree(source)
     else:
+        with suppress(FileNotFoundError):
+            os.remove(target)
         shutil.copy2(source, target, follow_symlinks=False)
         os.remove(source)

@@ -58,9 +58,6 @@ class Notes:
         posix.write(self._file, json.dumps([path, place]).encode() + b"\n")
         self.refresh()
 
-    def __contains__(self, path: str) -> bool:
-        return path in self._places
-
     def find(self, path: str) -> str | None:
         """Return where ``path`` stands: as noted for it, or ``path`` itself if it is unchanged.
 

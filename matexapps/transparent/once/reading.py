@@ -36,8 +36,24 @@ class Reading:
         """Return where to read what the program calls ``path``; ``path`` itself if unchanged."""
         return self._layers.steadily(lambda: self._place_now(path, follow))
 
-    def read(self, path: Any, act: Callable[[Any], T], follow: bool = True) -> T:
-        """Return ``act(place)``, done again if rank 0 changed the place while it was done."""
+    def read(
+        self,
+        path: Any,
+        act: Callable[[Any], T],
+        follow: bool = True,
+        undo: Callable[[T], object] | None = None,
+    ) -> T:
+        """Return ``act(place)``, done again if rank 0 changed the place while it was done.
+
+        Parameters
+        ----------
+        path : path-like
+        act : function
+        follow : bool
+            Whether a link at the end of ``path`` is followed.
+        undo : function, optional
+            Gives back what ``act`` has returned in vain.
+        """
         while True:
             seen = self._layers.refresh()
             place = self._place_now(path, follow)
@@ -49,8 +65,8 @@ class Reading:
                 continue
             if self._layers.refresh() == seen or self._reads_from(path, place, follow):
                 return result
-            if hasattr(result, "close"):
-                result.close()
+            if undo is not None:
+                undo(result)
 
     def unchanged_folder(self, path: Any) -> bool:
         """Whether ``path`` itself shows what names are in a folder."""

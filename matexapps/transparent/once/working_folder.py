@@ -22,9 +22,13 @@ class WorkingFolder:
         self.path = posix.getcwd()
         self.is_there = True
 
+    def joined(self, path: Any) -> str:
+        """Return ``path``, as the program gives it, below this folder unless it is absolute."""
+        return join(self.path, os.fsdecode(path))
+
     def absolute(self, path: Any) -> str:
         """Return the absolute path of what the program calls ``path``."""
-        text = normpath(join(self.path, os.fsdecode(path)))
+        text = normpath(self.joined(path))
         return text[1:] if text.startswith("//") else text
 
     def real(self, path: Any) -> Any:

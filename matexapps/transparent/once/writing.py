@@ -84,9 +84,10 @@ class Writing:
     def reading_tree(self, path: Any) -> Any:
         """Return where a library of its own reads a file, or a folder with all that is in it."""
         key = self._keys.key(path)
-        if key is None or self._layers.kind(key) != stat.S_IFDIR or not self._layers.any_below(key):
-            return self._reading.place(path)
-        return self._own_files.take_all(key)
+        changed = key is not None and not self._layers.unchanged_tree(key)
+        if key is not None and changed and self._layers.kind(key) == stat.S_IFDIR:
+            return self._own_files.take_all(key)
+        return self._reading.place(path)
 
     def writing_folder(self, path: Any) -> Any:
         """Return where a library of its own may fill the folder ``path``."""
