@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import numpy as np
 
 from matexapps.apps.molecules.files import read_records
 from matexapps.apps.molecules.records import Records
 from matexapps.apps.molecules.settings import ExperimentSettings
+from matexapps.apps.molecules.sources import locate, names
 from matexapps.apps.molecules.tasks import task_of
-from matexapps.data import catalog
-from matexapps.data.schema import Column, Schema
 from matexapps.errors import DataError
 
 
@@ -24,14 +20,12 @@ def load_records(settings: ExperimentSettings) -> Records:
     DataError
         If there is no such file or name, it cannot be read, or it has nothing to learn.
     """
-    given = Path(settings.data)
-    named = not given.suffix and not given.exists()
-    schema = catalog.entry(settings.data).schema if named else Schema()
-    targets = settings.target_columns or _names(schema.label)
-    classes = settings.classes or (schema.classes if targets == _names(schema.label) else None)
+    path, schema = locate(settings.data)
+    targets = settings.target_columns or names(schema.label)
+    classes = settings.classes or (schema.classes if targets == names(schema.label) else None)
     records = read_records(
-        catalog.get(settings.data) if named else given,
-        smiles_columns=settings.smiles_columns or _names(schema.features),
+        path,
+        smiles_columns=settings.smiles_columns or names(schema.features),
         target_columns=targets,
         part_column=settings.split_column,
         classes=None if classes is None else (classes[0], classes[1]),
@@ -49,10 +43,3 @@ def load_records(settings: ExperimentSettings) -> Records:
         drawn = np.random.default_rng(settings.seed).permutation(known)[: settings.molecules]
         known = np.sort(drawn)
     return records.take(known)
-
-
-def _names(columns: Sequence[Column] | Column | None) -> list[str] | None:
-    """Return the names that a catalogue's entry gives to structures or targets."""
-    if columns is None:
-        return None
-    return [str(columns)] if isinstance(columns, Column) else [str(one) for one in columns]

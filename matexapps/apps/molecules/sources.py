@@ -1,4 +1,4 @@
-"""The structures behind a file or a name of the catalogue."""
+"""The file behind a path or a name of the catalogue, and the structures in it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,33 @@ from pathlib import Path
 from matexapps.apps.molecules.files import read_records
 from matexapps.apps.molecules.records import Records
 from matexapps.data import catalog
+from matexapps.data.schema import Column, Schema
+
+
+def locate(data: str) -> tuple[Path, Schema]:
+    """Return where a file is, and what the catalogue says of its columns.
+
+    Parameters
+    ----------
+    data : str
+        A path, of which the catalogue says nothing, or a name of the catalogue.
+
+    Raises
+    ------
+    DataError
+        If there is no such name, or its file is not to be had.
+    """
+    given = Path(data)
+    if given.suffix or given.exists():
+        return given, Schema()
+    return catalog.get(data), catalog.entry(data).schema
+
+
+def names(columns: Sequence[Column] | Column | None) -> list[str] | None:
+    """Return the names of columns that the catalogue gives."""
+    if columns is None:
+        return None
+    return [str(columns)] if isinstance(columns, Column) else [str(one) for one in columns]
 
 
 def read_structures(data: str, smiles_columns: str | None, columns: Sequence[str] = ()) -> Records:
@@ -18,7 +45,7 @@ def read_structures(data: str, smiles_columns: str | None, columns: Sequence[str
     data : str
         A file of molecules, or a name of the catalogue.
     smiles_columns : str or None
-        The column of structures; None takes the one called "smiles".
+        The column of structures; None takes the catalogue's, or the one called "smiles".
     columns : sequence of str
         Columns of numbers.
 
@@ -27,10 +54,9 @@ def read_structures(data: str, smiles_columns: str | None, columns: Sequence[str
     DataError
         If there is no such file or name, or it cannot be read.
     """
-    given = Path(data)
-    named = not given.suffix and not given.exists()
+    path, schema = locate(data)
     return read_records(
-        catalog.get(data) if named else given,
-        smiles_columns=smiles_columns,
+        path,
+        smiles_columns=smiles_columns or names(schema.features),
         target_columns=list(columns),
     )
