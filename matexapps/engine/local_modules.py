@@ -104,7 +104,8 @@ def _modules_under(folders: Sequence[str]) -> dict[str, ModuleType]:
     others = _prefixes(_not_the_users())
     found = {}
     for name, module in sys.modules.copy().items():
-        if not isinstance(module, ModuleType):
+        # Not isinstance: libraries that cffi has opened pass for modules, but have no names.
+        if not issubclass(type(module), ModuleType):
             continue
         file, spec = _namespace(module).get("__file__"), _namespace(module).get("__spec__")
         # The spec of __main__ has another name, or there is none: it cannot be loaded again.

@@ -9,6 +9,7 @@ import sys
 import textwrap
 from itertools import count
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -231,3 +232,18 @@ def test_a_script_itself_is_left_alone(tmp_path):
         [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert done.stdout == "['part'] 2\n"
+
+
+class OpenedLibrary:
+    """What cffi puts among the modules for a C library."""
+
+    __slots__ = ()
+    __class__ = property(lambda self: ModuleType)  # type: ignore[assignment]
+
+
+def test_what_only_passes_for_a_module_is_left_alone(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "opened_library", OpenedLibrary())
+    folder.write("net", "VALUE = 1\n")
+    settle(folder, "net")
+    folder.write("net", "VALUE = 22\n")
+    assert folder.refresh() == ["net"]
