@@ -114,7 +114,7 @@ def files(tmp_path, monkeypatch):
     return write_all(folder)
 
 
-@pytest.mark.parametrize("ranks", [2, 5])
+@pytest.mark.parametrize("ranks", [2, pytest.param(5, marks=pytest.mark.slow)])
 def test_ranks_read_what_one_process_reads(run_ranks, files, ranks):
     result = run_ranks(ranks, TELL, json.dumps(files))
     assert result.returncode == 0, result.stderr

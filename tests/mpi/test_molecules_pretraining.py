@@ -48,6 +48,7 @@ def tables(tmp_path):
     return library, task
 
 
+@pytest.mark.slow
 def test_two_ranks_pre_train_as_one_does_and_a_training_begins_with_it(tables, tmp_path, run_ranks):
     library, task = tables
     out = tmp_path / "pretrained"

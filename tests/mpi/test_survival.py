@@ -119,6 +119,7 @@ def test_ranks_die_one_after_another_down_to_one(run_ranks, tmp_path, undisturbe
         require_each_row_once(tmp_path / str(number))
 
 
+@pytest.mark.slow
 @pytest.mark.open_mpi
 def test_two_ranks_die_at_once(run_ranks, tmp_path, undisturbed):
     (result,) = trained(run_ranks, 3, [{"0": 40, "2": 40}], tmp_path)
@@ -128,6 +129,7 @@ def test_two_ranks_die_at_once(run_ranks, tmp_path, undisturbed):
     require_each_row_once(tmp_path / "0")
 
 
+@pytest.mark.slow
 @pytest.mark.open_mpi
 def test_a_rank_that_hangs_is_ended_at_the_deadline(run_ranks, tmp_path, undisturbed):
     (result,) = trained(run_ranks, 3, [{"1": 45}], tmp_path, how="SIGSTOP", timeout_s=2.0)

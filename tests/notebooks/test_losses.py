@@ -67,6 +67,7 @@ def test_training_goes_on_and_then_other_work(nothing_left, capsys):
         assert f"While nothing ran, rank 0 on {HOST} was ended by sig" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_result_outlives_the_rank_that_was_to_send_it(nothing_left):
     _, data, settings = training([])
     with Cluster(2) as cluster:
@@ -139,7 +140,8 @@ def test_the_lost_are_replaced_and_the_model_lives(nothing_left, capsys):
             cluster.grow(2)
 
 
-@pytest.mark.parametrize("recovery", ["reinit", pytest.param("checkpoint", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("recovery", ["reinit", "checkpoint"])
 def test_all_start_again_with_new_ranks(nothing_left, tmp_path, capsys, recovery):
     network, data, settings = training([])
     epochs = settings.pop("epochs")

@@ -47,6 +47,7 @@ def values(model: nn.Module) -> dict[str, np.ndarray]:
     return {name: value.numpy() for name, value in model.state_dict().items()}
 
 
+@pytest.mark.slow
 def test_the_same_call_after_a_crash_gives_the_undisturbed_result(data, tmp_path, nothing_left):
     folder, marker = tmp_path / "checkpoints", tmp_path / "killed"
 

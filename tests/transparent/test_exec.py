@@ -312,6 +312,7 @@ def test_weak_scaling_holds_for_keras(on_three_ranks: Path) -> None:
     assert done.stdout.splitlines()[0] == "2 0.75", done.stderr
 
 
+@pytest.mark.slow
 def test_the_checker_finds_a_program_alike_and_leaves_no_trace(run: Exec, tmp_path: Path) -> None:
     done = run("--check", str(SCRIPTS / "mlp.py"), "-n", "2")
     assert (done.returncode, done.stderr) == (0, "")
