@@ -19,6 +19,7 @@ from matexapps.cli.options import SETTINGS, console
 from matexapps.cli.predict import predict
 from matexapps.cli.pretrain import pretrain
 from matexapps.cli.quantum import quantum
+from matexapps.cli.restart import restart
 from matexapps.cli.train import train
 from matexapps.errors import MatexError
 
@@ -36,6 +37,10 @@ app.command(
     epilog="For example:  matexapps exec train.py -n 4 --lr 0.1",
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )(execute)
+app.command(
+    epilog="For example:  matexapps restart mpiexec -n 4 python train.py",
+    context_settings={"allow_interspersed_args": False},
+)(restart)
 app.add_typer(train, name="train", epilog="For example:  matexapps train higgs -n 2 --epochs 5")
 app.add_typer(
     pretrain, name="pretrain", epilog="For example:  matexapps pretrain molecules --out pretrained"
@@ -51,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; an error of matexapps ends it with one line and status 1."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        app(join_parameters(words), prog_name="matexapps")
+        app(join_parameters(words) if words[:1] == ["run"] else words, prog_name="matexapps")
     except MatexError as error:
         if os.environ.get("MATEXAPPS_DEBUG"):
             raise

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -168,10 +168,43 @@ def run_on_ranks(
     """
     command = mpiexec_command(n, ["-m", module, *args], outlive)
     variables = {**os.environ, **mpi_environment(), **(environment or {})}
-    for number in range(restarts + 1):
-        status = _status_of(command, variables)
-        if number == restarts or status <= 128:
-            break
+    return _again(lambda: _status_of(command, variables), restarts, lambda status: status > 128)
+
+
+def run_and_restart(command: Sequence[str], restarts: int) -> int:
+    """Run a command that starts ranks, and again where a death has ended it.
+
+    Parameters
+    ----------
+    command : sequence of str
+        As it stands, with the launcher of any MPI.
+    restarts : int
+        As for :func:`run_on_ranks`.
+
+    Returns
+    -------
+    int
+        The exit status. 1 and 2 are taken for errors that would come again; launchers differ in
+        what they return after a death.
+
+    Raises
+    ------
+    PreflightError
+        If there is no such program.
+    """
+    if shutil.which(command[0]) is None:
+        raise PreflightError(
+            f"there is no program {command[0]!r}; what follows is a whole command line, as in "
+            "mpiexec -n 4 python train.py"
+        )
+    return _again(lambda: _wait(subprocess.Popen(command)), restarts, lambda status: status > 2)
+
+
+def _again(run: Callable[[], int], restarts: int, died: Callable[[int], bool]) -> int:
+    for number in range(restarts):
+        status = run()
+        if not died(status):
+            return status
         pause = 2**number
         print(
             f"a rank died; all start again in {pause} s (restart {number + 1} of {restarts})",
@@ -179,7 +212,16 @@ def run_on_ranks(
             flush=True,
         )
         time.sleep(pause)
-    return status
+    return run()
+
+
+def _wait(launcher: subprocess.Popen[bytes]) -> int:
+    try:
+        status = launcher.wait()
+    except BaseException:
+        _stop(launcher)
+        raise
+    return status if status >= 0 else 128 - status
 
 
 def _status_of(command: list[str], environment: dict[str, str]) -> int:

@@ -109,6 +109,53 @@ def test_ranks_start_again_after_a_death_a_bounded_number_of_times(program, tmp_
     assert (tmp_path / "starts").read_text() == "xx"
 
 
+DIES_ONCE = """
+import os, pathlib, signal, sys
+import numpy as np
+from torch import nn
+import matexapps as mx
+
+folder = pathlib.Path(sys.argv[1])
+
+class Dies(mx.Callback):
+    def on_step_end(self, trainer):
+        mark = folder / "died"
+        if trainer.comm.rank == 1 and trainer.position.epoch == 2 and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+rows = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
+data = mx.DataSet.from_arrays(rows, (rows[:, 0] > 0).astype(np.float32))
+with mx.open_world() as comm:
+    trainer = mx.Trainer(
+        nn.Linear(3, 1), batch_size=10, comm=comm, recovery="checkpoint",
+        callbacks=[Dies(), mx.Checkpointing(folder / "checkpoints")],
+    )
+    trainer.fit(data, epochs=4, resume=folder / "checkpoints")
+    if comm.rank == 0:
+        print("epochs here:", trainer.position.epoch, flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.mpich
+def test_a_command_of_ones_own_starts_again_and_goes_on(tmp_path, monkeypatch, capfd):
+    for name, value in launch.mpi_environment().items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "train.py").write_text(DIES_ONCE)
+    mpiexec = str(launch.find_mpiexec())
+    words = [mpiexec, "-n", "2", sys.executable, str(tmp_path / "train.py"), str(tmp_path)]
+    assert launch.run_and_restart(words, 2) == 0
+    told = capfd.readouterr()
+    assert "a rank died; all start again in 1 s (restart 1 of 2)" in told.err
+    assert "restart 2" not in told.err
+    assert "epochs here: 4" in told.out
+    assert launch.run_and_restart([sys.executable, "-c", "raise SystemExit(1)"], 2) == 1
+    assert "start again" not in capfd.readouterr().err
+    with pytest.raises(PreflightError, match="there is no program 'mpixec'"):
+        launch.run_and_restart(["mpixec", "-n", "2"], 1)
+
+
 @pytest.mark.mpich
 def test_interrupt_stops_every_rank(program, tmp_path):
     module = program(
