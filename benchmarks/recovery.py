@@ -38,8 +38,8 @@ from typing import Any
 RANKS, RANKS_OF_PROOF = 4, 6
 RANKS_UNDISTURBED = 2  # a core for each, so that the scheduler's turns do not blur a percent
 DEATHS = {"shrink": 20, "reinit": 5, "checkpoint": 5, "abort": 5}
-PAIRS = 20
-EPOCHS, EPOCHS_OF_PROOF = 6, 3
+PAIRS = 10
+EPOCHS, EPOCHS_OF_PROOF, EPOCHS_UNDISTURBED = 6, 3, 60
 ROWS = 20_000
 BATCH = 512
 STEP_S = 0.02
@@ -264,7 +264,8 @@ def steps(whole: dict[str, Any]) -> int:
 def step_time(folder: Path, number: int, policy: str) -> float:
     """Return the median time of a step of an undisturbed job, in seconds."""
     here = folder / f"undisturbed-{number}-{policy}"
-    job(here, [{}], policy, ranks=RANKS_UNDISTURBED, ledger=False)
+    many = {"ranks": RANKS_UNDISTURBED, "epochs": EPOCHS_UNDISTURBED}
+    job(here, [{}], policy, **many, ledger=False)
     lines = next(here.glob("0/steps-*")).read_text().splitlines()
     ends = [float(line.split()[1]) for line in lines]
     return statistics.median(b - a for a, b in pairwise(ends))
