@@ -43,13 +43,15 @@ def console(stderr: bool = False) -> Console:
     return Console(stderr=stderr, soft_wrap=True, highlight=False)
 
 
-def on_ranks(module: str, settings: dict[str, Any], n: int) -> None:
+def on_ranks(module: str, given: dict[str, Any], n: int) -> None:
     """Run a module on ``n`` MPI ranks; where it fails, leave with its status.
 
-    What is done when ranks die follows from ``settings["recovery"]``, where that is there.
+    Settings that are None were not given, and are the module's to choose. What is done when ranks
+    die follows from ``given["recovery"]``.
     """
     from matexapps.comm.launch import require_outliving, run_on_ranks
 
+    settings = {name: value for name, value in given.items() if value is not None}
     recovery = settings.get("recovery")
     if recovery in ("shrink", "reinit") and n > 1:
         require_outliving(recovery)

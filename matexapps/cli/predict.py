@@ -30,5 +30,4 @@ def predict(
     """Predict each molecule of a library, in its order; rows that are none are marked."""
     columns = None if smiles_columns is None else smiles_columns.split(",")
     given = {"model": model, "library": library, "out": out, "smiles_columns": columns}
-    settings = {name: value for name, value in given.items() if value is not None}
-    on_ranks("matexapps.apps.molecules.prediction", settings, n)
+    on_ranks("matexapps.apps.molecules.prediction", given, n)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from matexapps.cli.molecule_options import BatchSize, Cache, Epochs, Members
 from matexapps.cli.options import Checkpoints, Ranks, Recovery, group, on_ranks
 
 pretrain = group("Train a network on what can be computed, before it learns what was measured.")
@@ -68,17 +69,13 @@ def pretrain_molecules(
         str | None,
         typer.Option(help="graph (without; serves the combined network too), smiles, or image."),
     ] = None,
-    members: Annotated[int | None, typer.Option(min=1, help="Networks of the ensemble.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the molecules.")] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Molecules a step, of all ranks together.")
-    ] = None,
+    members: Members = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Of the task's split and of the training.")
     ] = None,
-    cache: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="Keep features there for the next time.")
-    ] = None,
+    cache: Cache = None,
     recovery: Recovery = None,
     checkpoints: Checkpoints = None,
 ) -> None:
@@ -101,5 +98,4 @@ def pretrain_molecules(
         "recovery": recovery,
         "checkpoints": checkpoints,
     }
-    settings = {name: value for name, value in given.items() if value is not None}
-    on_ranks("matexapps.apps.molecules.pretraining", settings, n)
+    on_ranks("matexapps.apps.molecules.pretraining", given, n)

@@ -46,5 +46,4 @@ def quantum(
         "tries": tries,
         "time_limit_s": time_limit,
     }
-    settings = {name: value for name, value in given.items() if value is not None}
-    on_ranks("matexapps.apps.molecules.quantum", settings, n)
+    on_ranks("matexapps.apps.molecules.quantum", given, n)

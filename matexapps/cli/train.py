@@ -62,6 +62,6 @@ def train_higgs(
         "seed": seed,
         "recovery": recovery,
         "checkpoints": checkpoints,
+        "json": as_json,
     }
-    settings = {name: value for name, value in given.items() if value is not None}
-    on_ranks("matexapps.apps.higgs", {**settings, "json": as_json}, n)
+    on_ranks("matexapps.apps.higgs", given, n)

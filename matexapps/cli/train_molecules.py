@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from matexapps.cli.molecule_options import BatchSize, Cache, Epochs, Members
 from matexapps.cli.options import AsJson, Checkpoints, Ranks, Recovery, on_ranks
 
 
@@ -63,11 +64,9 @@ def train_molecules(
         str | None,
         typer.Option(metavar="FOLDER", help="Begin with this model; see `matexapps pretrain`."),
     ] = None,
-    members: Annotated[int | None, typer.Option(min=1, help="Networks of the ensemble.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the molecules.")] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Molecules a step, of all ranks together.")
-    ] = None,
+    members: Members = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
     learning_curve: Annotated[
         int | None,
         typer.Option(
@@ -88,9 +87,7 @@ def train_molecules(
     out: Annotated[
         str | None, typer.Option(metavar="FOLDER", help="Keep the model there, for predict.")
     ] = None,
-    cache: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="Keep features there for the next time.")
-    ] = None,
+    cache: Cache = None,
     recovery: Recovery = None,
     checkpoints: Checkpoints = None,
     as_json: AsJson = False,
@@ -119,6 +116,6 @@ def train_molecules(
         "cache": cache,
         "recovery": recovery,
         "checkpoints": checkpoints,
+        "json": as_json,
     }
-    settings = {name: value for name, value in given.items() if value is not None}
-    on_ranks("matexapps.apps.molecules", {**settings, "json": as_json}, n)
+    on_ranks("matexapps.apps.molecules", given, n)
