@@ -35,7 +35,7 @@ class Shown:
     def text(self) -> str:
         """What a reader sees in the end, without colours: redrawn outputs as they were last."""
         slots: dict[Any, str] = {}
-        for number, output in enumerate(self.outputs):
+        for number, output in enumerate(_whole(self.outputs)):
             name = output.get("transient", {}).get("display_id", number)
             slots[name] = _COLOURS.sub("", plain(output))
         return "\n".join(slots.values())
@@ -46,6 +46,18 @@ def plain(output: dict[str, Any]) -> str:
     if "data" in output:
         return str(output["data"].get("text/plain", ""))
     return str(output.get("text", "")) + "\n".join(output.get("traceback", []))
+
+
+def _whole(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put neighbouring messages of one stream together: what one print writes may come in two."""
+    whole: list[dict[str, Any]] = []
+    for output in outputs:
+        before = whole[-1] if whole else {"kind": ""}
+        if output["kind"] == before["kind"] == "stream" and output["name"] == before["name"]:
+            whole[-1] = {**before, "text": before["text"] + output["text"]}
+        else:
+            whole.append(output)
+    return whole
 
 
 class Notebook:
