@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from matexapps import devices, progress
+from matexapps.apps.settings import from_plain
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.single import SingleProcess
 from matexapps.comm.survival import survive
@@ -77,6 +78,36 @@ def run_command(
     if comm.rank == 0:
         print(as_table(result) if as_table and not show_json else json.dumps(result), flush=True)
     return 0
+
+
+def run_experiment(
+    arguments: list[str],
+    usage: str | None,
+    settings: type,
+    work: Callable[[dict[str, Any], Communicator], Result],
+    unit: str,
+    wait_s: float,
+    as_table: Callable[[Result], str],
+) -> int:
+    """Run an experiment on all ranks, print what comes of it, and return the exit status.
+
+    Parameters
+    ----------
+    settings : dataclass
+        What the settings are of: an error in them comes before anything else.
+    unit : str
+        What is learned from, as in "rows".
+    arguments, usage, work, wait_s, as_table
+        As for :func:`run_command`.
+    """
+
+    def checked(given: dict[str, Any], comm: Communicator) -> Result:
+        from_plain(settings, given)
+        tell_where_ranks_are(comm)
+        return work(given, comm)
+
+    news = epoch_lines(unit)
+    return run_command(arguments, usage, checked, news, wait_s, as_table=as_table, restarts=True)
 
 
 def tell_where_ranks_are(comm: Communicator) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, Protocol, TypeVar
 
 from matexapps.errors import TrainingError, did_you_mean
@@ -29,14 +29,19 @@ def from_plain(kind: type[T], given: dict[str, Any]) -> T:
     Raises
     ------
     TrainingError
-        If a name is unknown or a value cannot be used.
+        If a name is unknown, one that is needed is missing, or a value cannot be used.
     """
-    known = [item.name for item in fields(kind)]  # type: ignore[arg-type]
+    items = fields(kind)  # type: ignore[arg-type]
+    known = [item.name for item in items]
     for name in given:
         if name not in known:
             raise TrainingError(
                 f"unknown setting {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}"
             )
+    needed = [item.name for item in items if item.default is MISSING]
+    missing = [name for name in needed if name not in given]
+    if missing:
+        raise TrainingError(f"the setting {missing[0]!r} is missing; give {' and '.join(needed)}")
     return kind(**given)
 
 

@@ -34,6 +34,8 @@ class Reader(ABC):
         holds the whole file.
     weighted : bool
         Whether rows have weights.
+    copied : bool
+        Whether :meth:`read_again` has nothing to do but to copy what the file holds.
     row_bytes : int
         Bytes that one row takes in :class:`~matexapps.data.rows.Rows`.
     """
@@ -44,6 +46,7 @@ class Reader(ABC):
     block_rows: int = 1
     by_row: bool = True
     weighted: bool = False
+    copied: bool = False
 
     @abstractmethod
     def __len__(self) -> int: ...

@@ -113,6 +113,10 @@ class Table(ABC):
         """
         put_ranges(target, ranges, lambda start, stop: self.read(name, start, stop))
 
+    def is_copied(self, name: str) -> bool:
+        """Whether a variable's values stand in the file as in memory, and are read as such."""
+        return False
+
     def locate(self, row: int) -> str:
         """Say where row number ``row``, from 0, stands in the file, in a person's words."""
         return f"row {row} (from 0)"

@@ -77,6 +77,10 @@ class TableReader(Reader):
             self.sample_shape = (len(self.columns),)
         self._plain_matrix = self._one_whole_matrix()
         self.weighted = roles.weight is not None
+        used = [self._places[i] for i in (roles.label, roles.weight) if i is not None]
+        self.copied = self._plain_matrix is not None and all(
+            table.is_copied(place.variable.name) for place in (*self._features, *used)
+        )
 
     def __len__(self) -> int:
         return len(self._table)

@@ -10,11 +10,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from matexapps.apps.command import epoch_lines, run_command, tell_where_ranks_are
+from matexapps.apps.command import run_experiment
 from matexapps.apps.higgs.experiment import LONGEST_WAIT_S, run
 from matexapps.apps.higgs.settings import ExperimentSettings
-from matexapps.apps.settings import from_plain
-from matexapps.comm.communicator import Communicator
 
 
 def as_table(summary: dict[str, Any]) -> str:
@@ -43,17 +41,10 @@ def as_table(summary: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _work(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
-    from_plain(ExperimentSettings, settings)  # an error in them comes before anything else
-    tell_where_ranks_are(comm)
-    return run(settings, comm)
-
-
 def main(arguments: list[str]) -> int:
     """Run from the command line and return the exit status."""
-    news = epoch_lines("rows")
-    return run_command(
-        arguments, __doc__, _work, news, LONGEST_WAIT_S, as_table=as_table, restarts=True
+    return run_experiment(
+        arguments, __doc__, ExperimentSettings, run, "rows", LONGEST_WAIT_S, as_table
     )
 
 

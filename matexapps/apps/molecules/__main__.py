@@ -10,12 +10,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from matexapps.apps.command import epoch_lines, run_command, tell_where_ranks_are
+from matexapps.apps.command import run_experiment
 from matexapps.apps.molecules.experiment import LONGEST_WAIT_S, run
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.apps.molecules.tasks import TASKS, Task
-from matexapps.apps.settings import from_plain
-from matexapps.comm.communicator import Communicator
 
 _REJECTED_SHOWN = 10
 
@@ -66,17 +64,10 @@ def _curve_lines(name: str, points: list[dict[str, Any]], task: Task[Any]) -> li
     return lines
 
 
-def _work(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
-    from_plain(ExperimentSettings, settings)  # an error in them comes before anything else
-    tell_where_ranks_are(comm)
-    return run(settings, comm)
-
-
 def main(arguments: list[str]) -> int:
     """Run from the command line and return the exit status."""
-    news = epoch_lines("molecules")
-    return run_command(
-        arguments, __doc__, _work, news, LONGEST_WAIT_S, as_table=as_table, restarts=True
+    return run_experiment(
+        arguments, __doc__, ExperimentSettings, run, "molecules", LONGEST_WAIT_S, as_table
     )
 
 

@@ -43,7 +43,7 @@ class Batch:
     places: NDArray[np.int64]
 
     def __len__(self) -> int:
-        return len(self.label)
+        return len(self.places)
 
     @property
     def ids(self) -> NDArray[np.int64]:

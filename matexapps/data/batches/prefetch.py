@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import TypeVar
 
 T = TypeVar("T")
+
+KNOWS_WAITS = hasattr(resource, "RUSAGE_THREAD")
+"""Whether :func:`times_waited` works: on Linux."""
 
 
 def ahead(make: Callable[[Event], Iterator[T]]) -> Iterator[T]:
@@ -32,3 +36,8 @@ def ahead(make: Callable[[Event], Iterator[T]]) -> Iterator[T]:
                 yield item  # type: ignore[misc]
         finally:
             stop.set()
+
+
+def times_waited() -> int:
+    """Return how often this thread has waited for anything, such as a disk."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw

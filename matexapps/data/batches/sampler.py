@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from matexapps.data.partition import share
@@ -40,26 +41,6 @@ def global_permutation(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
     """
     stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
     return stream.permutation(rows)
-
-
-@dataclass(frozen=True)
-class Span:
-    """Neighbours in the order of an epoch that come from one block.
-
-    Attributes
-    ----------
-    block : int
-        Number of the block.
-    start, stop : int
-        The range in the block's own order.
-    """
-
-    block: int
-    start: int
-    stop: int
-
-    def __len__(self) -> int:
-        return self.stop - self.start
 
 
 @dataclass(frozen=True)
@@ -111,10 +92,11 @@ class WindowedOrder:
         self.window_batches = max(1, window_rows // batch_size)
         rows = max(1, int(counts.sum()))
         self._blocks = self._spread(max(1, round(window_rows * len(counts) / rows)))
-        most = int(counts.max()) if len(counts) else 0
+        most = max(1, int(counts.max(initial=0)))
         once = self._stream(_ROWS).permutation(most)
-        self._twice = np.concatenate([once, once])
-        self._begins = self._stream(_BEGINS).integers(max(1, most), size=len(counts))
+        # Line i is the order begun at place i.
+        self._turned = sliding_window_view(np.concatenate([once, once]), most)
+        self._begins = self._stream(_BEGINS).integers(most, size=len(counts))
         self._ends = np.cumsum(counts[self._blocks])
         self.rows = int(self._ends[-1]) if len(counts) else 0
 
@@ -137,26 +119,36 @@ class WindowedOrder:
             part = share(rest, rank, world_size)
             yield Deal(whole * size + part.start, 1, part.stop - part.start, rest), 0
 
-    def spans(self, start: int, stop: int) -> Iterator[Span]:
-        """Yield where the rows of positions ``start`` to ``stop - 1`` come from, in order."""
-        at = int(np.searchsorted(self._ends, start, side="right"))
-        while start < stop:
-            block = int(self._blocks[at])
-            first = int(self._ends[at]) - int(self._counts[block])
-            upto = min(stop, int(self._ends[at]))
-            if upto > start:
-                yield Span(block, start - first, upto - first)
-            start = upto
-            at += 1
+    def window(self, start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Say where the rows of positions ``start`` to ``stop - 1`` are.
 
-    def within(self, span: Span) -> NDArray[np.int64]:
-        """Return which rows of its block a span is: numbers below the block's count."""
-        count, begin = int(self._counts[span.block]), int(self._begins[span.block])
-        most = len(self._twice) // 2
-        if count == most:
-            return self._twice[begin + span.start : begin + span.stop]
-        order = self._twice[begin : begin + most]
-        return order[order < count][span.start : span.stop]
+        Returns
+        -------
+        blocks : ndarray of int64
+            The blocks that they come from.
+        places : ndarray of int64, shape (stop - start,)
+            The rows, in turn: their numbers among those of these blocks that are to be visited.
+        """
+        if start == stop:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        first = int(np.searchsorted(self._ends, start, side="right"))
+        last = int(np.searchsorted(self._ends, stop, side="left"))
+        blocks = self._blocks[first : last + 1]
+        before = int(self._ends[first] - self._counts[blocks[0]])
+        blocks = blocks[self._counts[blocks] > 0]
+        counts = self._counts[blocks]
+        begins, firsts = self._begins[blocks], np.cumsum(counts) - counts
+        most = self._turned.shape[1]
+        if (counts == most).all():
+            whole = self._turned[begins]
+            whole += firsts[:, None]
+            places = whole.reshape(-1)
+        else:
+            orders = (self._turned[begin] for begin in begins)
+            places = np.concatenate(
+                [o[o < n] + f for o, n, f in zip(orders, counts, firsts, strict=True)]
+            )
+        return blocks, places[start - before : stop - before]
 
     def _spread(self, regions: int) -> NDArray[np.int64]:
         """Return the order of the blocks: each region's spread evenly over the epoch."""

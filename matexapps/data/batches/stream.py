@@ -13,14 +13,15 @@ import torch
 from numpy.typing import NDArray
 
 from matexapps.data.batches.batch import Batch
-from matexapps.data.batches.prefetch import ahead
-from matexapps.data.batches.reused import ReusedArrays
+from matexapps.data.batches.prefetch import KNOWS_WAITS, ahead, times_waited
+from matexapps.data.batches.reused import ReturnedArrays, ReusedArrays
 from matexapps.data.batches.sampler import Deal, WindowedOrder
 from matexapps.data.batches.streamed import Blocks, StreamedRows
 from matexapps.data.partition import share
 from matexapps.data.rows import Rows, concatenate
 
 _GATHERED_BYTES = 2**20
+_FEW_WAITS = 2
 
 
 class StreamLoader:
@@ -50,6 +51,7 @@ class StreamLoader:
     ) -> None:
         self.rows, self.batch_size, self.seed = rows, batch_size, seed
         self.rank, self.world_size, self.device = rank, world_size, device
+        self._gathered = ReturnedArrays()
 
     def shuffled(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Yield this rank's part of each global batch of ``epoch``, from batch ``start`` on."""
@@ -57,8 +59,11 @@ class StreamLoader:
         rows.require_unchanged()
         order = WindowedOrder(rows.counts, self.batch_size, rows.window_rows, self.seed, epoch)
 
+        deals = order.deals(start, self.rank, self.world_size)
+        if rows.copied and KNOWS_WAITS:
+            yield from self._at_once(order, deals)
+
         def windows(stop: Event) -> Iterator[tuple[_Window, int]]:
-            deals = order.deals(start, self.rank, self.world_size)
             # One holds the window that is used, the other one the window that is read.
             in_turn = itertools.cycle((ReusedArrays(), ReusedArrays()))
             for (deal, skip), arrays in zip(deals, in_turn, strict=False):
@@ -68,6 +73,20 @@ class StreamLoader:
 
         for window, skip in ahead(windows):
             yield from self._batches(window, skip)
+
+    def _at_once(self, order: WindowedOrder, deals: Iterator[tuple[Deal, int]]) -> Iterator[Batch]:
+        """Yield batches until a window had to be waited for, as where its file is not in memory.
+
+        Copying a window takes less than handing it over from thread to thread.
+        """
+        arrays = ReusedArrays()
+        for deal, skip in deals:
+            before = times_waited()
+            window = self._window(order, deal, arrays)
+            waited = times_waited() - before
+            yield from self._batches(window, skip)
+            if waited > _FEW_WAITS:
+                return
 
     def in_order(self) -> Iterator[Batch]:
         """Yield this rank's contiguous share of all rows, in the order they have."""
@@ -92,14 +111,8 @@ class StreamLoader:
             )
 
     def _window(self, order: WindowedOrder, deal: Deal, arrays: ReusedArrays) -> _Window:
-        spans = list(order.spans(deal.start, deal.stop))
-        numbers = [span.block for span in spans]
+        numbers, chosen = order.window(deal.start, deal.stop)
         blocks = self.rows.blocks(numbers, arrays)
-        chosen = arrays.empty("chosen", (deal.stop - deal.start,), np.int64)
-        done = first = 0
-        for span, count in zip(spans, self.rows.counts[numbers].tolist(), strict=True):
-            np.add(order.within(span), first, out=chosen[done : done + len(span)])
-            done, first = done + len(span), first + count
         if blocks.places is not None:
             chosen = blocks.places[chosen]
         # Row j of the window goes to batch j mod batches: see sampler.py.
@@ -128,7 +141,7 @@ class StreamLoader:
                 )
 
     def _take(self, values: NDArray[Any], places: NDArray[np.int64]) -> torch.Tensor:
-        taken = np.empty((*places.shape, *values.shape[1:]), values.dtype)
+        taken = self._gathered.empty((*places.shape, *values.shape[1:]), values.dtype)
         # With mode="raise", numpy would fill a buffer first and copy it.
         np.take(values, places, axis=0, out=taken, mode="clip")
         return self._move(torch.from_numpy(taken))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 _BLOCKS_AT_ONCE = 8
-_BLOCK_BYTES = 2**18
+_BLOCK_BYTES = 2**17
 _BLOCKS_A_WINDOW = 32
 _WINDOW_SHARE = 0.2
 
@@ -118,7 +118,12 @@ class StreamedRows:
         """Return a fingerprint of these rows."""
         return self._digest
 
-    def blocks(self, numbers: Sequence[int], arrays: ReusedArrays) -> Blocks:
+    @property
+    def copied(self) -> bool:
+        """Whether reading rows is no more than copying them, once the file is in memory."""
+        return self._reader.copied
+
+    def blocks(self, numbers: Sequence[int] | NDArray[np.int64], arrays: ReusedArrays) -> Blocks:
         """Return all rows of some blocks.
 
         Values are not checked again: the whole file was, and :meth:`require_unchanged` says
@@ -126,18 +131,20 @@ class StreamedRows:
 
         Parameters
         ----------
-        numbers : sequence of int
+        numbers : sequence or ndarray of int
         arrays : ReusedArrays
             Where the rows are put.
         """
-        ranges = [self._range(number) for number in numbers]
-        rows = sum(stop - start for start, stop in ranges)
+        starts = np.asarray(numbers, np.int64) * self._block_rows
+        stops = np.minimum(starts + self._block_rows, len(self._parts))
+        ranges = list(zip(starts.tolist(), stops.tolist(), strict=True))
+        rows = int((stops - starts).sum())
         features = arrays.empty("features", (rows, *self.sample_shape), np.float32)
         label = arrays.empty("label", (rows,), self.label_dtype)
         weight = arrays.empty("weight", (rows,), np.float64) if self._reader.weighted else None
         self._reader.read_again(ranges, features, label, weight)
         places = None
-        if self.counts[list(numbers)].sum() < rows:
+        if self.counts[np.asarray(numbers, np.int64)].sum() < rows:
             parts = np.concatenate([self._parts[start:stop] for start, stop in ranges])
             places = np.flatnonzero(parts == self._part)
         return Blocks(features, label, weight, RowNumbers(ranges), places)
@@ -149,10 +156,6 @@ class StreamedRows:
                 f"{self._reader.path} has changed since it was looked through: make the DataSet "
                 "anew"
             )
-
-    def _range(self, number: int) -> tuple[int, int]:
-        start = number * self._block_rows
-        return start, min(start + self._block_rows, len(self._parts))
 
     def between(self, start: int, stop: int) -> Iterator[Rows]:
         """Yield the rows numbered ``start`` to ``stop - 1`` of this part, in the file's order."""
@@ -205,7 +208,7 @@ class StreamedRows:
 def layout(rows: int, row_bytes: int, stored_rows: int, memory: int) -> tuple[int, int]:
     """Return the rows of a block and of a window.
 
-    A block is what the file stores together, or 256 KiB where it can be read from anywhere. A
+    A block is what the file stores together, or 128 KiB where it can be read from anywhere. A
     window holds 32 blocks, so that every batch draws from 32 regions of the file, but at most a
     fifth of the memory bound: one window is used, the next is read meanwhile. Small windows stay
     in the processor's cache, which makes drawing batches from them cheap, and learn as well as

@@ -56,17 +56,22 @@ class DirectRows:
             target[...] = rows
 
     def _read_bytes(self, target: memoryview, ranges: Sequence[tuple[int, int]]) -> None:
+        chunk_rows, row_bytes, offsets = self._chunk_rows, self._row_bytes, self._offsets
+        file, preadv = self._file, os.preadv
         done = 0
-        for first, last in ranges:
-            start = first
+        for start, last in ranges:
             while start < last:
-                chunk, row = divmod(start, self._chunk_rows)
-                stop = min(last, start + self._chunk_rows - row)
-                upto = done + (stop - start) * self._row_bytes
-                self._fill(target[done:upto], self._offsets[chunk] + row * self._row_bytes)
+                chunk, row = divmod(start, chunk_rows)
+                stop = min(last, start + chunk_rows - row)
+                upto = done + (stop - start) * row_bytes
+                place = offsets[chunk] + row * row_bytes
+                got = preadv(file, (target[done:upto],), place)
+                if got < upto - done:
+                    self._fill(target[done + got : upto], place + got)
                 done, start = upto, stop
 
     def _fill(self, target: memoryview, place: int) -> None:
+        """Read what a first try did not."""
         while len(target):
             got = os.preadv(self._file, [target], place)
             if not got:

@@ -65,6 +65,11 @@ class Layout(ABC):
         """Put the rows of several ranges, one after the other, into an array."""
         put_ranges(target, ranges, lambda start, stop: self.read(name, start, stop))
 
+    @property
+    def is_copied(self) -> bool:
+        """Whether values stand in the file as in memory, and are read as such."""
+        return False
+
     def close(self) -> None:  # noqa: B027
         """Give back what it holds besides its datasets."""
 
@@ -127,6 +132,10 @@ class Plain(Layout):
     @property
     def block_rows(self) -> int:
         return self._chunk_rows if self._direct is None else 1
+
+    @property
+    def is_copied(self) -> bool:
+        return self._direct is not None
 
     @cached_property
     def _direct(self) -> DirectRows | None:

@@ -82,6 +82,9 @@ class Hdf5Table(Table):
         with damage_named(f"{self.path}, dataset {full!r} cannot be read"):
             layout.read_into(target, full, ranges)
 
+    def is_copied(self, name: str) -> bool:
+        return self._places[name][1].is_copied
+
     def check_storage(self) -> None:
         for layout in self._layouts:
             for dataset in layout.datasets:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from threading import Event
 
 import h5py
@@ -28,10 +30,11 @@ CPU = torch.device("cpu")
 class Numbers(Reader):
     """Rows whose only feature is their own number, and that count how often they are read."""
 
-    def __init__(self, rows, weighted=False):
+    def __init__(self, rows, weighted=False, copied=False, waits=False):
         self.columns, self.sample_shape = ["number"], (1,)
-        self._rows, self.weighted = rows, weighted
+        self._rows, self.weighted, self.copied, self._waits = rows, weighted, copied, waits
         self.times = np.zeros(rows, int)
+        self.threads = []
 
     def __len__(self):
         return self._rows
@@ -43,6 +46,9 @@ class Numbers(Reader):
     def read(self, start=0, stop=None):
         ids = np.arange(start, self._rows if stop is None else stop)
         self.times[ids] += 1
+        self.threads.append(threading.current_thread())
+        if self._waits:
+            time.sleep(1e-5)
         weight = ids + 1.0 if self.weighted else None
         return Rows(ids.astype(np.float32)[:, None], (ids % 2).astype(float), weight, ids, ["n"])
 
@@ -91,13 +97,14 @@ def own_numbers(batch):
     window_rows=st.integers(1, 200),
     left_out=st.sampled_from([0.0, 0.3, 0.9]),
     weighted=st.booleans(),
+    copied=st.booleans(),
     seed=st.integers(0, 1000),
 )
 def test_every_row_once_in_batches_that_do_not_depend_on_the_ranks(
-    rows, batch, ranks, block_rows, window_rows, left_out, weighted, seed
+    rows, batch, ranks, block_rows, window_rows, left_out, weighted, copied, seed
 ):
     codes = (np.random.default_rng(seed).random(rows) < left_out).astype(np.uint8)
-    part = part_of(Numbers(rows, weighted), codes, block_rows, window_rows)
+    part = part_of(Numbers(rows, weighted, copied), codes, block_rows, window_rows)
     everybody = batches_of(part, batch, ranks)
     mine = np.flatnonzero(codes == 0)
     whole = joined(everybody)
@@ -144,10 +151,34 @@ def test_each_rank_reads_its_part_of_the_file():
 def test_a_batch_draws_evenly_from_all_blocks_of_its_window():
     order = WindowedOrder(np.full(20, 64), 128, 20 * 64, seed=0, epoch=0)
     ((deal, _),) = order.deals(0, 0, 1)
-    blocks = np.concatenate([np.full(len(s), s.block) for s in order.spans(deal.start, deal.stop)])
+    numbers, places = order.window(deal.start, deal.stop)
+    blocks = numbers[places // 64]
     for number in range(deal.batches):
         counts = np.bincount(blocks[number :: deal.batches], minlength=20)
         assert set(counts) <= {6, 7}
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_thread_reads_ahead_where_reading_takes_more_than_copying(waits):
+    reader = Numbers(400, copied=True, waits=waits)
+    part = part_of(reader, np.zeros(400, np.uint8), block_rows=10, window_rows=40)
+    (mine,) = batches_of(part, 20, 1)
+    assert np.array_equal(np.sort(np.concatenate(joined([mine]))), np.arange(400))
+    here = [thread is threading.current_thread() for thread in reader.threads]
+    window = 40 // 10
+    assert all(here[:window])
+    assert all(here[window:]) == (not waits)
+    assert any(here[window:]) == (not waits)
+
+
+def test_rows_that_somebody_holds_are_not_written_over():
+    part = part_of(Numbers(400, copied=True), np.zeros(400, np.uint8), 10, 40)
+    held = []
+    for batch in StreamLoader(part, 20, 0, 1, CPU, seed=0).shuffled(0):
+        held.append((batch.features.numpy()[3:], batch.ids[3:], batch.label[3:]))
+    for numbers, ids, label in held:
+        assert np.array_equal(numbers[:, 0], ids)
+        assert np.array_equal(label.numpy(), ids % 2)
 
 
 def test_windows_of_a_sorted_file_look_alike():

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 BLOCK_EVENTS = 250
 """Accepted events of a block, the unit of work of a rank."""
 
+WHAT = "simulating events"
+
 _SMALLEST_BATCH = 50
 _EXPECTED_ACCEPTANCE = 0.2
 _REPORT_EVERY_S = 0.5
@@ -177,7 +179,7 @@ class _Monitor:
     """Reports how far this rank is, a few times a second at most."""
 
     def __init__(self, comm: Communicator, total: int) -> None:
-        self._place = {"rank": comm.rank, "world_size": comm.world_size, "host": comm.hostname}
+        self._comm = comm
         self._total = total
         self._done = 0
         self._reported = -_REPORT_EVERY_S
@@ -187,13 +189,5 @@ class _Monitor:
         now = time.monotonic()
         if now - self._reported >= _REPORT_EVERY_S or self._done >= self._total:
             self._reported = now
-            progress.report(
-                {
-                    "kind": "work",
-                    **self._place,
-                    "what": "simulating events",
-                    "done": self._done,
-                    "total": self._total,
-                    "unit": "events",
-                }
-            )
+            rank, ranks = self._comm.rank, self._comm.world_size
+            progress.report_work(WHAT, self._done, self._total, "events", rank, ranks)

@@ -1,8 +1,8 @@
 """``python -m matexapps.apps.molecules.prediction '{"model": "model", "library": "library.smi"}'``.
 
 Alone or under ``mpiexec -n N``. The settings are those of
-:func:`matexapps.apps.molecules.prediction.run.run`; the last line on standard output is one JSON
-object.
+:class:`matexapps.apps.molecules.prediction.settings.PredictionSettings`; the last line on standard
+output is one JSON object.
 """
 
 from __future__ import annotations

@@ -12,18 +12,19 @@ from matexapps import progress
 from matexapps.apps.molecules.components import standardise_rows
 from matexapps.apps.molecules.model import Model, load_model
 from matexapps.apps.molecules.prediction.library import Row, pieces
+from matexapps.apps.molecules.prediction.settings import PredictionSettings
 from matexapps.apps.molecules.prediction.table import GrowingFile, header, lines
 from matexapps.apps.molecules.standardise import Standard
+from matexapps.apps.settings import from_plain
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.survival import Loss, survive
 from matexapps.data.partition import share
-from matexapps.errors import DataError, did_you_mean
+from matexapps.errors import DataError
 
 PIECE = 4096
 """Rows that ranks share out at a time, and the most that are held in memory."""
 
 WHAT = "predicting molecules"
-_KEYS = ("model", "library", "out", "smiles_columns")
 
 
 def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
@@ -32,8 +33,7 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     Parameters
     ----------
     settings : dict
-        ``model`` (a folder), ``library`` (a file), optionally ``out`` (a .csv path; the library's
-        name with ``_predicted.csv`` if not given) and ``smiles_columns``.
+        Of :class:`~matexapps.apps.molecules.prediction.settings.PredictionSettings`.
     comm : Communicator
 
     Returns
@@ -45,26 +45,23 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     ------
     DataError
         If model or library cannot be read, or the table cannot be written.
+    TrainingError
+        If the settings cannot be used.
     """
-    for key in settings:
-        if key not in _KEYS:
-            raise DataError(f"unknown setting {key!r}{did_you_mean(key, _KEYS)}")
-    library = Path(settings["library"])
-    name = library.name.split(".")[0]
-    out = Path(settings.get("out") or library.with_name(f"{name}_predicted.csv"))
+    chosen = from_plain(PredictionSettings, settings)
     began = time.monotonic()
-    model = _loaded(settings["model"], comm)
-    table = GrowingFile(out)
+    model = _loaded(chosen.model, comm)
+    table = GrowingFile(chosen.table)
     try:
-        columns = _columns(model, settings.get("smiles_columns"))
-        rows, bad = _write_all(table, model, library, columns, comm)
+        columns = _columns(model, chosen.smiles_columns)
+        rows, bad = _write_all(table, model, Path(chosen.library), columns, comm)
     except DataError:
         if comm.rank == 0:
             table.discard()
         raise
     seconds = time.monotonic() - began
     return {
-        "out": str(out),
+        "out": str(chosen.table),
         "rows": rows,
         "bad": bad,
         "ranks": comm.world_size,

@@ -57,8 +57,6 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
         variance that is explained among molecules that were not trained on.
     """
     began = time.monotonic()
-    if "out" not in settings:
-        raise DataError("the setting 'out' is missing; give the folder for the model")
     chosen = from_plain(PretrainingSettings, settings)
     model, training, molecules = pretrain(chosen, comm)
     survive(comm, lambda _: comm.on_root(lambda: model.save(chosen.out)))

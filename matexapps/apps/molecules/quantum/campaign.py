@@ -23,7 +23,6 @@ from matexapps.apps.molecules.standardise import Standard
 from matexapps.apps.settings import from_plain
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.survival import survive
-from matexapps.errors import DataError
 
 WHAT = "computing GFN2-xTB"
 
@@ -51,12 +50,11 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     ------
     DataError
         If the molecules cannot be read, or the tables cannot be written.
+    TrainingError
+        If the settings cannot be used.
     MissingExtraError
         If tblite is not installed.
     """
-    for name in ("data", "out"):
-        if name not in settings:
-            raise DataError(f"the setting {name!r} is missing; give data and out")
     chosen = from_plain(CampaignSettings, settings)
     began = time.monotonic()
     comm.on_root(check_installed)

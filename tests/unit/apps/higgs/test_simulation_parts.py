@@ -23,7 +23,7 @@ from matexapps.apps.higgs.simulation.kinematics import four_vector
 from matexapps.apps.higgs.simulation.reconstruction import build_features
 from matexapps.comm.single import SingleProcess
 from matexapps.data.dataset import DataSet
-from matexapps.errors import DataError, MissingExtraError
+from matexapps.errors import DataError, MatexError, MissingExtraError
 
 
 def particles(rows: list[tuple[int, int, float, float, float]], events: int) -> Particles:
@@ -176,7 +176,7 @@ def test_a_missing_extra_says_what_to_install(monkeypatch):
 def test_a_campaign_that_cannot_be_written_fails_before_it_begins(settings, word):
     if "out" in settings:
         pytest.importorskip("pythia8mc", reason="needs the extra higgs-sim")
-    with pytest.raises(DataError, match=word):
+    with pytest.raises(MatexError, match=word):
         run(settings, SingleProcess())
 
 

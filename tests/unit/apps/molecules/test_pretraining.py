@@ -99,7 +99,7 @@ def test_a_library_without_values_needs_a_task(tmp_path):
     library.write_text("\n".join(SMILES) + "\n")
     with pytest.raises(DataError, match="name the file that will be with task, or say task='none'"):
         run({"data": str(library), "out": str(tmp_path / "pre")}, SingleProcess())
-    with pytest.raises(DataError, match="'out' is missing"):
+    with pytest.raises(TrainingError, match="'out' is missing"):
         run({"data": str(library)}, SingleProcess())
 
 
