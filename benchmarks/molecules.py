@@ -10,8 +10,8 @@ MATEXAPPS_DATA, or --data, names a folder with molecules/{esol,freesolv,lipo}/{t
   Every model learns the training molecules, and chooses its epoch by the validation molecules.
 - Times: from SMILES to trained weights, on the same cores, start of the programs left out.
 - Coverage of 90 % intervals, on random splits and on the scaffold split.
-- Features of many molecules on one rank and on two; their prediction by a model of fingerprints,
-  with the memory that it took.
+- Features of many SMILES, all different, on one rank and on two; their prediction by a model of
+  fingerprints, with the memory that it took.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rdkit import Chem
 
 from matexapps.apps.molecules.baselines import FEATURES, fit_baselines
 from matexapps.apps.molecules.experiment import Prepared, train_one
@@ -263,8 +264,7 @@ def library_figures(smiles: list[str], model: Model, molecules: int) -> dict[str
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         library, program, predict = (folder / n for n in ("all.smi", "ranks.py", "predict.py"))
-        with open(library, "w") as file:
-            file.writelines(f"{smiles[i % len(smiles)]}\n" for i in range(molecules))
+        library.write_text("".join(f"{one}\n" for one in different(smiles, molecules)))
         program.write_text(ON_RANKS)
         predict.write_text(PREDICT)
         model.save(folder / "model")
@@ -277,6 +277,19 @@ def library_figures(smiles: list[str], model: Model, molecules: int) -> dict[str
         figures["predict_rows_per_s"] = done["rows_per_s"]
         figures["predict_peak_mb_a_rank"] = round(done["peak_mb"], 1)
     return figures
+
+
+def different(smiles: list[str], count: int) -> list[str]:
+    """Return SMILES that all differ, of these molecules in turn, their atoms in random order."""
+    each = 2 + 2 * count // len(smiles)
+    forms = [
+        Chem.MolToRandomSmilesVect(Chem.MolFromSmiles(one), each, randomSeed=seed)
+        for seed, one in enumerate(smiles, 1)
+    ]
+    found = list(dict.fromkeys(one for in_turn in zip(*forms, strict=True) for one in in_turn))
+    if len(found) < count:
+        raise ValueError(f"only {len(found)} forms of {len(smiles)} molecules, not {count}")
+    return found[:count]
 
 
 def on_ranks(n: int, words: list[Any]) -> str:

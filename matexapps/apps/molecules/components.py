@@ -7,7 +7,7 @@ no InChIKey holds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,9 @@ def split(row: str) -> list[str]:
 
 
 def standardise_rows(
-    rows: Sequence[tuple[str, ...]], columns: Sequence[str], rank: int = 0, ranks: int = 1
+    rows: Sequence[tuple[str, ...]],
+    columns: Sequence[str],
+    standardise: Callable[[list[str]], list[Standard | str]] = standardise_all,
 ) -> list[Standard | str]:
     """Return the standard forms of each row's structures, joined, or why it has none.
 
@@ -45,11 +47,11 @@ def standardise_rows(
     rows : sequence of tuple of str
     columns : sequence of str
         What the structures of a row are called.
-    rank, ranks : int
-        Whose progress is reported.
+    standardise : callable
+        Does so with structures that all differ.
     """
     texts = list(dict.fromkeys(text for row in rows for text in row))
-    standards = dict(zip(texts, standardise_all(texts, rank, ranks), strict=True))
+    standards = dict(zip(texts, standardise(texts), strict=True))
     return [_joined([standards[text] for text in row], columns) for row in rows]
 
 

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from matexapps.apps.molecules.components import join, standardise_rows
 from matexapps.apps.molecules.records import Records, Target
-from matexapps.apps.molecules.standardise import Standard
+from matexapps.apps.molecules.standardise import Standard, standardise_all
 from matexapps.comm.communicator import Communicator
-from matexapps.data.partition import share
 from matexapps.errors import DataError
 
 _CONFLICT = 0.1
@@ -97,13 +96,18 @@ class MoleculeSet:
 def standardise_records(records: Records, comm: Communicator) -> list[Standard | str]:
     """Return the standard form of each row, or why it has none; ranks share the work. Collective.
 
-    All ranks hold the same records.
+    All ranks hold the same records. A structure that comes again is looked at once.
     """
-    part = share(len(records), comm.rank, comm.world_size)
-    mine = standardise_rows(
-        records.structures[part], records.smiles_columns, comm.rank, comm.world_size
-    )
-    return [one for found in comm.all_gather_object(mine) for one in found]
+
+    def shared_out(texts: list[str]) -> list[Standard | str]:
+        # In turn, because large molecules take long and often stand together in a file.
+        mine = standardise_all(texts[comm.rank :: comm.world_size], comm.rank, comm.world_size)
+        found: list[Standard | str] = [""] * len(texts)
+        for rank, some in enumerate(comm.all_gather_object(mine)):
+            found[rank :: comm.world_size] = some
+        return found
+
+    return standardise_rows(records.structures, records.smiles_columns, shared_out)
 
 
 def merge(records: Records, standards: Sequence[Standard | str]) -> MoleculeSet:
