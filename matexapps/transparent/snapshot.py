@@ -61,6 +61,17 @@ class Snapshot:
                 changed |= _leaves(f"container {number}", now)
         return changed
 
+    def differing(self, one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+        """Return where two :meth:`changes` since then leave something else, beyond rounding."""
+        # Statistics that have settled may change by a rounding error in one way, not in the other.
+        before = {name: content for name, _, content in self._tensors}
+        one, other = before | one, before | other
+        return sorted(
+            name
+            for name in one.keys() | other.keys()
+            if name not in one or name not in other or not same(one[name], other[name])
+        )
+
     def restore(self) -> None:
         """Undo every change."""
         for module, before in zip(self._modules, self._attributes, strict=True):

@@ -156,10 +156,7 @@ def _try(
         snapshot.restore()
     if not alike:
         return None, "it draws random numbers in a way that cannot be shared out"
-    different = sorted(
-        name for name in expected.keys() | seen.keys()
-        if name not in expected or name not in seen or not same(expected[name], seen[name])
-    )  # fmt: skip
+    different = snapshot.differing(expected, seen)
     if different:
         return None, f"a call leaves something behind that depends on all rows ({different[0]})"
     outputs = _output_axes(whole, mine, part, mode.needed)

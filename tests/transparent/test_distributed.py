@@ -167,6 +167,21 @@ close(inside.weight, outside.weight)
 print("trainer")
 """
 
+SETTLED = """
+settled = nn.BatchNorm1d(3)
+for _ in range(600):
+    settled(rows)
+for statistic in (settled.running_mean, settled.running_var):
+    before = statistic.clone()
+    settled(rows)
+    assert torch.equal(statistic, before)
+with mx.distributed():
+    output, warned = told(lambda: settled(rows))
+    assert not warned, warned
+    close(output, nn.BatchNorm1d(3)(rows))
+print("settled")
+"""
+
 PROGRAMS = {
     "gradients": WAYS_OF_GRADIENTS,
     "few rows": FEW_ROWS,
@@ -175,6 +190,7 @@ PROGRAMS = {
     "forgotten": FORGOTTEN,
     "seeds": SEEDS,
     "trainer": TRAINER,
+    "settled": SETTLED,
 }
 
 
