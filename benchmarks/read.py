@@ -6,8 +6,10 @@ Makes an HDF5 file of 2 GiB: 28 float32 columns in chunks of 8,192 rows, and a l
 read under a bound of a quarter of its size, in the shuffled order of training and in batches of
 1,024 rows, by 1 rank and by 2, after a first pass that brings it into the page cache.
 
-- rate_over_raw_h5py: rows/s of one rank over those of a plain h5py loop, dataset[a:b], in order.
+- rate_over_raw_h5py: rows/s of one rank over those of a plain h5py loop, dataset[a:b], in order,
+  in a process of its own: its rate hangs on what else has used the memory of its process.
 - rate_over_read_direct: the same over h5py's read_direct into one array that is used again.
+- two_raw_speedup: rows/s of two such loops, each over half of the file, over those of one.
 - two_rank_speedup: rows/s of 2 ranks over those of one.
 - peak_over_bound: the rise of a rank's resident memory from before the file is opened to its
   highest while reading, over the bound.
@@ -23,6 +25,7 @@ import json
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -42,22 +45,30 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     parser.add_argument("--gib", type=float, default=2.0, help="size of the file in GiB")
     parser.add_argument("--rank-of", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--raw-of", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--part", type=int, nargs=2, default=(0, 1), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.rank_of is not None:
         be_a_rank(options.rank_of)
         return
+    if options.raw_of is not None:
+        read_raw(options.raw_of, *options.part)
+        return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.h5"
         rows = write(path, options.gib)
-        alone, pairs = [], []
+        alone, pairs, raw_alone, raw_pairs = [], [], [], []
         for _ in range(ROUNDS):
             alone.append(on_ranks(1, path))
+            raw_alone.append(raw_processes(1, path))
             pairs.append(on_ranks(2, path))
-    one = median(alone, "rows_per_s")
+            raw_pairs.append(raw_processes(2, path))
+    one, raw_one = median(alone, "rows_per_s"), median(raw_alone, "raw_rows_per_s")
     figures = {
-        "rate_over_raw_h5py": one / median(alone, "raw_rows_per_s"),
-        "rate_over_read_direct": one / median(alone, "read_direct_rows_per_s"),
+        "rate_over_raw_h5py": one / raw_one,
+        "rate_over_read_direct": one / median(raw_alone, "read_direct_rows_per_s"),
         "two_rank_speedup": median(pairs, "rows_per_s") / one,
+        "two_raw_speedup": median(raw_pairs, "raw_rows_per_s") / raw_one,
         "peak_over_bound": max(run["peak_over_bound"] for run in (*alone, *pairs)),
         "rows_per_s": one,
         "trained_rows_per_s": median(alone, "trained_rows_per_s"),
@@ -134,41 +145,61 @@ def be_a_rank(path: Path) -> None:
     trainer = Trainer(model, batch_size=BATCH, device="cpu", comm=comm)
     found["trained_rows_per_s"] = rows / timed(lambda: trainer.fit(data, epochs=1))
     found["peak_over_bound"] = max(comm.all_gather_object((peak() - before) / bound))
-    if comm.world_size == 1:
-        found["raw_rows_per_s"] = rows / min(timed(raw(path)) for _ in range(EPOCHS))
-        found["read_direct_rows_per_s"] = rows / min(timed(direct(path)) for _ in range(EPOCHS))
     if comm.rank == 0:
         print(json.dumps(found), flush=True)
 
 
-def raw(path: Path) -> Callable[[], None]:
-    """Return a plain loop over the file in order."""
+def raw_processes(n: int, path: Path) -> dict[str, float]:
+    """Run plain loops in ``n`` processes, each over its part of the file; return their rate."""
+    command = [sys.executable, __file__, "--raw-of", str(path), "--part"]
+    processes = [
+        subprocess.Popen([*command, str(part), str(n)], stdout=subprocess.PIPE, text=True)
+        for part in range(n)
+    ]
+    found = [json.loads(process.communicate()[0]) for process in processes]
+    return {name: sum(one[name] for one in found) for name in found[0]}
+
+
+def read_raw(path: Path, part: int, parts: int) -> None:
+    """Read one part of the file with h5py alone and print how fast."""
     import h5py
 
+    with h5py.File(path, "r") as file:
+        count = len(file["features"])
+        rows = range(part * count // parts, (part + 1) * count // parts)
+        loops = {"raw_rows_per_s": raw, "read_direct_rows_per_s": direct}
+        times = {
+            name: statistics.median(timed(loop(file, rows)) for _ in range(EPOCHS))
+            for name, loop in loops.items()
+        }
+    print(json.dumps({name: len(rows) / seconds for name, seconds in times.items()}))
+
+
+def raw(file: Any, rows: range) -> Callable[[], None]:
+    """Return a plain loop over rows in order."""
+
     def read() -> None:
-        with h5py.File(path, "r") as file:
-            features, label = file["features"], file["label"]
-            for start in range(0, len(features), CHUNK_ROWS):
-                _ = features[start : start + CHUNK_ROWS], label[start : start + CHUNK_ROWS]
+        features, label = file["features"], file["label"]
+        for start in rows[::CHUNK_ROWS]:
+            stop = min(start + CHUNK_ROWS, rows.stop)
+            _ = features[start:stop], label[start:stop]
 
     return read
 
 
-def direct(path: Path) -> Callable[[], None]:
+def direct(file: Any, rows: range) -> Callable[[], None]:
     """Return the same loop into arrays that are used again."""
-    import h5py
     import numpy as np
 
     def read() -> None:
-        with h5py.File(path, "r") as file:
-            features, label = file["features"], file["label"]
-            block = np.empty((CHUNK_ROWS, COLUMNS), np.float32)
-            classes = np.empty(CHUNK_ROWS, np.int8)
-            for start in range(0, len(features), CHUNK_ROWS):
-                count = min(CHUNK_ROWS, len(features) - start)
-                here = np.s_[start : start + count]
-                features.read_direct(block, here, np.s_[:count])
-                label.read_direct(classes, here, np.s_[:count])
+        features, label = file["features"], file["label"]
+        block = np.empty((CHUNK_ROWS, COLUMNS), np.float32)
+        classes = np.empty(CHUNK_ROWS, np.int8)
+        for start in rows[::CHUNK_ROWS]:
+            count = min(CHUNK_ROWS, rows.stop - start)
+            here = np.s_[start : start + count]
+            features.read_direct(block, here, np.s_[:count])
+            label.read_direct(classes, here, np.s_[:count])
 
     return read
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from collections import defaultdict
+from collections import defaultdict, deque
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+_Given = tuple["weakref.ref[NDArray[Any]]", NDArray[np.uint8]]
 
 
 class ReusedArrays:
@@ -29,14 +31,18 @@ class ReturnedArrays:
     """Gives arrays whose memory is given again once nobody holds them."""
 
     def __init__(self) -> None:
-        self._free: defaultdict[int, list[NDArray[np.uint8]]] = defaultdict(list)
+        self._given: defaultdict[int, deque[_Given]] = defaultdict(deque)
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         """Return an array of any values. No views but a tensor's may be made of it."""
         size = prod(shape) * dtype.itemsize
-        free = self._free[size]
-        memory = free.pop() if free else np.empty(size, np.uint8)
+        given, memory = self._given[size], None
+        # All that came back since; one is used, the memory of the others is set free.
+        while given and given[0][0]() is None:
+            memory = given.popleft()[1]
+        if memory is None:
+            memory = np.empty(size, np.uint8)
         # numpy gives a view of a view the memory itself as its base, not the view.
-        given = memory.view(dtype).reshape(shape)
-        weakref.finalize(given, free.append, memory).atexit = False
-        return given
+        array = memory.view(dtype).reshape(shape)
+        given.append((weakref.ref(array), memory))
+        return array

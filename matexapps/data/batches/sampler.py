@@ -70,6 +70,26 @@ class Deal:
         return self.start + self.batches * self.rows
 
 
+@dataclass(frozen=True)
+class Window:
+    """Where the rows of some positions in the order of the epoch are.
+
+    Attributes
+    ----------
+    blocks : ndarray of int64
+        The blocks that they come from.
+    places : ndarray of int64
+        All rows of these blocks in turn, also those that are not to be visited: where each is,
+        if the blocks' rows stand one after the other.
+    first : int
+        How many of those that are to be visited come before the first position.
+    """
+
+    blocks: NDArray[np.int64]
+    places: NDArray[np.int64]
+    first: int
+
+
 class WindowedOrder:
     """The order of one epoch over blocks of rows.
 
@@ -77,6 +97,8 @@ class WindowedOrder:
     ----------
     counts : ndarray of int, shape (blocks,)
         How many rows of each block are to be visited.
+    sizes : ndarray of int, shape (blocks,)
+        How many rows each block has.
     batch_size : int
         Rows of a global batch.
     window_rows : int
@@ -85,14 +107,20 @@ class WindowedOrder:
     """
 
     def __init__(
-        self, counts: NDArray[np.int64], batch_size: int, window_rows: int, seed: int, epoch: int
+        self,
+        counts: NDArray[np.int64],
+        sizes: NDArray[np.int64],
+        batch_size: int,
+        window_rows: int,
+        seed: int,
+        epoch: int,
     ) -> None:
-        self._counts, self._seed, self._epoch = counts, seed, epoch
+        self._counts, self._sizes, self._seed, self._epoch = counts, sizes, seed, epoch
         self.batch_size = batch_size
         self.window_batches = max(1, window_rows // batch_size)
         rows = max(1, int(counts.sum()))
         self._blocks = self._spread(max(1, round(window_rows * len(counts) / rows)))
-        most = max(1, int(counts.max(initial=0)))
+        most = max(1, int(sizes.max(initial=0)))
         once = self._stream(_ROWS).permutation(most)
         # Line i is the order begun at place i.
         self._turned = sliding_window_view(np.concatenate([once, once]), most)
@@ -119,36 +147,21 @@ class WindowedOrder:
             part = share(rest, rank, world_size)
             yield Deal(whole * size + part.start, 1, part.stop - part.start, rest), 0
 
-    def window(self, start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Say where the rows of positions ``start`` to ``stop - 1`` are.
-
-        Returns
-        -------
-        blocks : ndarray of int64
-            The blocks that they come from.
-        places : ndarray of int64, shape (stop - start,)
-            The rows, in turn: their numbers among those of these blocks that are to be visited.
-        """
+    def window(self, start: int, stop: int) -> Window:
+        """Say where the rows of positions ``start`` to ``stop - 1`` are."""
         if start == stop:
-            return np.empty(0, np.int64), np.empty(0, np.int64)
+            return Window(np.empty(0, np.int64), np.empty(0, np.int64), 0)
         first = int(np.searchsorted(self._ends, start, side="right"))
         last = int(np.searchsorted(self._ends, stop, side="left"))
         blocks = self._blocks[first : last + 1]
         before = int(self._ends[first] - self._counts[blocks[0]])
         blocks = blocks[self._counts[blocks] > 0]
-        counts = self._counts[blocks]
-        begins, firsts = self._begins[blocks], np.cumsum(counts) - counts
-        most = self._turned.shape[1]
-        if (counts == most).all():
-            whole = self._turned[begins]
-            whole += firsts[:, None]
-            places = whole.reshape(-1)
-        else:
-            orders = (self._turned[begin] for begin in begins)
-            places = np.concatenate(
-                [o[o < n] + f for o, n, f in zip(orders, counts, firsts, strict=True)]
-            )
-        return blocks, places[start - before : stop - before]
+        sizes = self._sizes[blocks]
+        places = self._turned[self._begins[blocks]]
+        short = (sizes < places.shape[1]).any()
+        there = places < sizes[:, None] if short else None
+        places += (np.cumsum(sizes) - sizes)[:, None]
+        return Window(blocks, places.ravel() if there is None else places[there], start - before)
 
     def _spread(self, regions: int) -> NDArray[np.int64]:
         """Return the order of the blocks: each region's spread evenly over the epoch."""

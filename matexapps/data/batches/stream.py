@@ -57,8 +57,9 @@ class StreamLoader:
         """Yield this rank's part of each global batch of ``epoch``, from batch ``start`` on."""
         rows = self.rows
         rows.require_unchanged()
-        order = WindowedOrder(rows.counts, self.batch_size, rows.window_rows, self.seed, epoch)
-
+        order = WindowedOrder(
+            rows.counts, rows.sizes, self.batch_size, rows.window_rows, self.seed, epoch
+        )
         deals = order.deals(start, self.rank, self.world_size)
         if rows.copied and KNOWS_WAITS:
             yield from self._at_once(order, deals)
@@ -111,34 +112,34 @@ class StreamLoader:
             )
 
     def _window(self, order: WindowedOrder, deal: Deal, arrays: ReusedArrays) -> _Window:
-        numbers, chosen = order.window(deal.start, deal.stop)
-        blocks = self.rows.blocks(numbers, arrays)
-        if blocks.places is not None:
-            chosen = blocks.places[chosen]
+        window = order.window(deal.start, deal.stop)
+        blocks, places = self.rows.blocks(window.blocks, arrays), window.places
+        if blocks.wanted is not None:
+            # Twice as fast as an index of truth values.
+            places = places.compress(blocks.wanted[places])
+        mine = places[window.first : window.first + deal.stop - deal.start]
         # Row j of the window goes to batch j mod batches: see sampler.py.
-        by_batch = chosen.reshape(deal.rows, deal.batches).T.copy()
+        by_batch = mine.reshape(deal.rows, deal.batches).T.copy()
         return _Window(blocks, by_batch, deal.global_rows)
 
     def _batches(self, window: _Window, skip: int) -> Iterator[Batch]:
         """Yield a window's batches from number ``skip`` on, gathered some at a time."""
-        blocks, chosen = window.blocks, window.chosen
+        blocks, chosen, everybody = window.blocks, window.chosen, window.global_rows
+        numbers, rows = blocks.numbers, float(chosen.shape[1])
         step = max(1, _GATHERED_BYTES // max(1, chosen.shape[1] * self.rows.row_bytes))
         for first in range(skip, len(chosen), step):
             some = chosen[first : first + step]
             features = self._take(blocks.features, some).unbind()
             label = self._take(blocks.label, some).unbind()
-            weight64 = None if blocks.weight is None else blocks.weight[some]
-            weight = None if weight64 is None else self._move(torch.from_numpy(weight64).float())
-            for i, places in enumerate(some):
-                yield Batch(
-                    features[i],
-                    label[i],
-                    None if weight is None else weight[i],
-                    float(len(places) if weight64 is None else weight64[i].sum()),
-                    window.global_rows,
-                    blocks.numbers,
-                    places,
-                )
+            if blocks.weight is None:
+                for part in zip(features, label, some, strict=True):
+                    yield Batch(part[0], part[1], None, rows, everybody, numbers, part[2])
+                continue
+            weight64 = blocks.weight[some]
+            weight = self._move(torch.from_numpy(weight64).float()).unbind()
+            total = weight64.sum(axis=1).tolist()
+            for x, y, w, all_w, places in zip(features, label, weight, total, some, strict=True):
+                yield Batch(x, y, w, all_w, everybody, numbers, places)
 
     def _take(self, values: NDArray[Any], places: NDArray[np.int64]) -> torch.Tensor:
         taken = self._gathered.empty((*places.shape, *values.shape[1:]), values.dtype)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 _BLOCKS_AT_ONCE = 8
-_BLOCK_BYTES = 2**17
-_BLOCKS_A_WINDOW = 32
+_BLOCK_BYTES = 2**18
+_BLOCKS_A_WINDOW = 24
 _WINDOW_SHARE = 0.2
 
 
@@ -38,15 +38,15 @@ class Blocks:
         As in :class:`~matexapps.data.rows.Rows`.
     numbers : RowNumbers
         The rows' numbers in the source.
-    places : ndarray of int64, or None
-        Where among them are the rows of the part that is wanted; None where all are.
+    wanted : ndarray of bool, or None
+        Which of them are rows of the part; None where all are.
     """
 
     features: NDArray[np.float32]
     label: NDArray[Any]
     weight: NDArray[np.float64] | None
     numbers: RowNumbers
-    places: NDArray[np.int64] | None
+    wanted: NDArray[np.bool_] | None
 
 
 class StreamedRows:
@@ -98,6 +98,7 @@ class StreamedRows:
         self._stamp = reader.stamp()
         starts = np.arange(0, len(parts), block_rows)
         self.counts: NDArray[np.int64] = np.add.reduceat(parts == part, starts, dtype=np.int64)
+        self.sizes: NDArray[np.int64] = np.diff(starts, append=len(parts))
 
     def __len__(self) -> int:
         return int(self.counts.sum())
@@ -135,19 +136,19 @@ class StreamedRows:
         arrays : ReusedArrays
             Where the rows are put.
         """
-        starts = np.asarray(numbers, np.int64) * self._block_rows
-        stops = np.minimum(starts + self._block_rows, len(self._parts))
-        ranges = list(zip(starts.tolist(), stops.tolist(), strict=True))
-        rows = int((stops - starts).sum())
+        numbers = np.asarray(numbers, np.int64)
+        starts, sizes = numbers * self._block_rows, self.sizes[numbers]
+        ranges = list(zip(starts.tolist(), (starts + sizes).tolist(), strict=True))
+        rows = int(sizes.sum())
         features = arrays.empty("features", (rows, *self.sample_shape), np.float32)
         label = arrays.empty("label", (rows,), self.label_dtype)
         weight = arrays.empty("weight", (rows,), np.float64) if self._reader.weighted else None
         self._reader.read_again(ranges, features, label, weight)
-        places = None
-        if self.counts[np.asarray(numbers, np.int64)].sum() < rows:
+        wanted = None
+        if self.counts[numbers].sum() < rows:
             parts = np.concatenate([self._parts[start:stop] for start, stop in ranges])
-            places = np.flatnonzero(parts == self._part)
-        return Blocks(features, label, weight, RowNumbers(ranges), places)
+            wanted = parts == self._part
+        return Blocks(features, label, weight, RowNumbers(ranges), wanted)
 
     def require_unchanged(self) -> None:
         """Raise a DataError if the file is not as it was when it was looked through."""
@@ -168,7 +169,8 @@ class StreamedRows:
             ids = blocks.numbers[np.arange(len(blocks.label))]
             rows = Rows(blocks.features, blocks.label, blocks.weight, ids, self.columns)
             here = slice(start - first, stop - first)
-            rows = rows.take(here if blocks.places is None else blocks.places[here])
+            wanted = blocks.wanted
+            rows = rows.take(here if wanted is None else np.flatnonzero(wanted)[here])
             if len(rows):
                 yield rows
             start += len(rows)
@@ -208,8 +210,8 @@ class StreamedRows:
 def layout(rows: int, row_bytes: int, stored_rows: int, memory: int) -> tuple[int, int]:
     """Return the rows of a block and of a window.
 
-    A block is what the file stores together, or 128 KiB where it can be read from anywhere. A
-    window holds 32 blocks, so that every batch draws from 32 regions of the file, but at most a
+    A block is what the file stores together, or 256 KiB where it can be read from anywhere. A
+    window holds 24 blocks, so that every batch draws from 24 regions of the file, but at most a
     fifth of the memory bound: one window is used, the next is read meanwhile. Small windows stay
     in the processor's cache, which makes drawing batches from them cheap, and learn as well as
     large ones even from a file sorted by its label (benchmarks/shuffle.py).

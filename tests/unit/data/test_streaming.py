@@ -149,10 +149,11 @@ def test_each_rank_reads_its_part_of_the_file():
 
 
 def test_a_batch_draws_evenly_from_all_blocks_of_its_window():
-    order = WindowedOrder(np.full(20, 64), 128, 20 * 64, seed=0, epoch=0)
+    rows = np.full(20, 64)
+    order = WindowedOrder(rows, rows, 128, 20 * 64, seed=0, epoch=0)
     ((deal, _),) = order.deals(0, 0, 1)
-    numbers, places = order.window(deal.start, deal.stop)
-    blocks = numbers[places // 64]
+    window = order.window(deal.start, deal.stop)
+    blocks = window.blocks[window.places // 64]
     for number in range(deal.batches):
         counts = np.bincount(blocks[number :: deal.batches], minlength=20)
         assert set(counts) <= {6, 7}
