@@ -33,7 +33,8 @@ def load_records(settings: ExperimentSettings) -> Records:
     if not records.targets:
         kind = "numbers" if classes is None else " or ".join(map(repr, classes))
         raise DataError(
-            f"{records.source} has no column of {kind} to learn: name one with target_columns"
+            f"{records.source} has no column of {kind} alone to learn: name one with "
+            "target_columns, and the first cell that is something else will be told"
         )
     task_of(records.targets)
     known = np.flatnonzero(np.isfinite(records.values).any(1))

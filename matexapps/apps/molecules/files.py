@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from rdkit import Chem, rdBase
+from rdkit.Chem import Mol
 
 from matexapps.apps.molecules.records import (
     Records,
@@ -25,6 +27,10 @@ from matexapps.errors import DataError
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 LISTS = (".smi", ".smiles")
+UNREADABLE = (OSError, EOFError, zlib.error)
+"""What is raised where a file, or its compression, is damaged."""
+
+_OTHER_SEPARATORS = (";", "\t", ",", "|")
 _USUAL_NAMES = ("smiles", "canonical_smiles", "isosmiles", "structure")
 _STRUCTURE = "structure"
 
@@ -42,8 +48,8 @@ def read_records(
     Parameters
     ----------
     path : path
-        ``.csv`` and ``.tsv``, also ``.gz``, with a header; ``.parquet``; ``.sdf``, whose
-        properties are the columns; ``.smi`` without header: SMILES, then a name.
+        ``.csv`` and ``.tsv`` with a header; ``.sdf``, whose properties are the columns; ``.smi``
+        without header: SMILES, then a name; each also with ``.gz`` behind; ``.parquet``.
     smiles_columns : str or sequence of str, or None
         The column of structures, or several whose structures belong together, such as a solute
         and its solvent; None takes the one called "smiles". An SDF has none.
@@ -93,8 +99,26 @@ def read_records(
 def open_text(path: Path) -> IO[str]:
     """Open a text file that may be compressed."""
     if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8", errors="replace")
-    return open(path, encoding="utf-8", errors="replace")
+        return gzip.open(path, "rt", encoding="utf-8-sig", errors="replace")
+    return open(path, encoding="utf-8-sig", errors="replace")
+
+
+def sdf_molecules(path: Path) -> Iterator[Mol | None]:
+    """Yield the entries of an SDF, None where one is broken.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read.
+    """
+    try:
+        with (
+            gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file,
+            rdBase.BlockLogs(),
+        ):
+            yield from Chem.ForwardSDMolSupplier(file)
+    except (*UNREADABLE, SystemError) as error:  # RDKit wraps errors of decompression
+        raise DataError(f"{path} cannot be read as SDF: {error.__cause__ or error}") from None
 
 
 def first_word(line: str) -> str:
@@ -131,20 +155,25 @@ def _table(path: Path, kind: str) -> pd.DataFrame:
         return pd.read_csv(
             path, sep=SEPARATORS[kind], dtype=str, keep_default_na=False, skip_blank_lines=False
         )
-    except (OSError, ValueError, pd.errors.ParserError) as error:
-        raise DataError(f"{path} cannot be read as {kind[1:].upper()}: {error}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8 text ({error.reason} at byte {error.start}): save it as UTF-8, "
+            "which spreadsheets call 'CSV UTF-8'"
+        ) from None
+    except (*UNREADABLE, ValueError, pd.errors.ParserError) as error:
+        why = " ".join(str(error).split())
+        raise DataError(f"{path} cannot be read as {kind[1:].upper()}: {why}") from None
 
 
 def _sdf(path: Path) -> pd.DataFrame:
     """Return a row for each entry: its structure as SMILES, empty where broken, and properties."""
     entries: list[dict[str, Any]] = []
-    with rdBase.BlockLogs():
-        for molecule in Chem.SDMolSupplier(str(path)):
-            entry: dict[str, Any] = {_STRUCTURE: ""}
-            if molecule is not None:
-                entry |= molecule.GetPropsAsDict(autoConvertStrings=False)
-                entry[_STRUCTURE] = Chem.MolToSmiles(molecule)
-            entries.append(entry)
+    for molecule in sdf_molecules(path):
+        entry: dict[str, Any] = {_STRUCTURE: ""}
+        if molecule is not None:
+            entry |= molecule.GetPropsAsDict(autoConvertStrings=False)
+            entry[_STRUCTURE] = Chem.MolToSmiles(molecule)
+        entries.append(entry)
     if not entries:
         raise DataError(f"{path} has no entries of an SDF")
     return pd.DataFrame(entries)
@@ -169,6 +198,14 @@ def structure_columns(
     for name in names:
         if name.strip().lower() in _USUAL_NAMES:
             return [name]
+    if not names:
+        raise DataError(f"{source} is empty: its first line must name the columns")
+    apart = [one for one in _OTHER_SEPARATORS if one in names[0]]
+    if len(names) == 1 and apart:
+        raise DataError(
+            f"{source} has one column, {names[0]!r}: its cells seem to be separated by "
+            f"{apart[0]!r}; a .csv needs commas between them, and a .tsv tabs"
+        )
     raise DataError(
         f"{source} has no column called 'smiles': say which one has the structures, as in "
         f"smiles_columns={names[0]!r}; it has {', '.join(map(repr, names))}"
@@ -198,6 +235,8 @@ def _is_target(name: str, cells: pd.Series[Any], classes: tuple[str, str] | None
         found = {str(cell).strip() for cell in cells if not is_blank(cell)}
         return bool(found) and found <= set(classes)
     if name.strip().lower() in ("", "index", "id") or name.startswith("Unnamed:"):
+        return False
+    if cells.dtype.kind in "mM":  # dates, which pandas would count from 1970
         return False
     values = pd.to_numeric(cells.replace(r"^\s*$", None, regex=True), errors="coerce")
     blank = cells.isna() | (cells.astype(str).str.strip() == "")

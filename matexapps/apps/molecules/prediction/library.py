@@ -7,14 +7,16 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from rdkit import Chem, rdBase
+from rdkit import Chem
 
 from matexapps.apps.molecules.files import (
     LISTS,
     SEPARATORS,
+    UNREADABLE,
     file_kind,
     first_word,
     open_text,
+    sdf_molecules,
     structure_columns,
 )
 from matexapps.errors import DataError
@@ -58,13 +60,13 @@ def _rows(path: Path, smiles_columns: str | Sequence[str] | None) -> Iterator[Ro
                 if kind in LISTS:
                     yield from ((first_word(line),) for line in lines)
                     return
-                table = csv.reader(lines, delimiter=SEPARATORS[kind])
+                table = csv.reader(lines, delimiter=SEPARATORS[kind], strict=True)
                 names = next(table, [])
                 columns = structure_columns(smiles_columns, names, str(path))
                 places = [names.index(column) for column in columns]
                 for cells in table:
                     yield tuple(cells[place] if place < len(cells) else "" for place in places)
-            except (OSError, EOFError, csv.Error) as error:
+            except (*UNREADABLE, csv.Error) as error:
                 raise DataError(f"{path} cannot be read: {error}") from None
 
 
@@ -73,9 +75,8 @@ def _several(columns: str | Sequence[str] | None) -> list[str]:
 
 
 def _of_sdf(path: Path) -> Iterator[Row]:
-    with rdBase.BlockLogs(), open(path, "rb") as file:
-        for molecule in Chem.ForwardSDMolSupplier(file):
-            yield ("" if molecule is None else Chem.MolToSmiles(molecule),)
+    for molecule in sdf_molecules(path):
+        yield ("" if molecule is None else Chem.MolToSmiles(molecule),)
 
 
 def _of_parquet(path: Path, smiles_columns: str | Sequence[str] | None) -> Iterator[Row]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from rdkit import Chem
 
 from matexapps.apps.molecules.files import read_records
 from matexapps.apps.molecules.molecule_set import merge, standardise_records
+from matexapps.apps.molecules.prediction.library import pieces
 from matexapps.apps.molecules.records import Target
 from matexapps.apps.molecules.standardise import Rejected, standardise
 from matexapps.comm.single import SingleProcess
@@ -120,14 +123,52 @@ def test_every_format_gives_the_same_molecules(tmp_path):
             if not np.isnan(value):
                 molecule.SetProp("logS", str(value))
             writer.write(molecule)
+    (tmp_path / "b.sdf.gz").write_bytes(gzip.compress((tmp_path / "a.sdf").read_bytes()))
+    (tmp_path / "b.csv").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "a.csv").read_bytes())
     expected = molecules_of(tmp_path / "a.csv")
-    for name in ("a.tsv.gz", "a.parquet", "a.sdf"):
+    for name in ("a.tsv.gz", "a.parquet", "a.sdf", "b.sdf.gz", "b.csv"):
         found = molecules_of(tmp_path / name)
         assert found.smiles == expected.smiles
         np.testing.assert_array_equal(found.values, expected.values)
+        (piece,) = pieces(tmp_path / name, None, 4)
+        assert [standardise(one).smiles for (one,) in piece] == expected.smiles
     (tmp_path / "a.smi").write_text("CCO ethanol\n\nc1ccccc1O phenol\n")
     library = read_records(tmp_path / "a.smi")
     assert library.smiles == ["CCO", "", "c1ccccc1O"]
+
+
+def test_dates_are_no_numbers_to_learn(tmp_path):
+    days = pd.to_datetime(["2020-01-01", None])
+    frame = pd.DataFrame({"smiles": ["CCO", "CC"], "measured": days, "logS": [1.0, 2.0]})
+    frame.to_parquet(tmp_path / "a.parquet")
+    assert read_records(tmp_path / "a.parquet").targets == [Target("logS")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", b"smiles;logS\nCCO;1,5\n", "separated by ';'"),
+        ("a.csv", b"", "a.csv"),
+        ("a.csv", b'smiles,logS\n"CCO,1\nCC,2\n', "cannot be read"),  # the quote swallows rows
+        ("a.csv.gz", gzip.compress(b"smiles\n" + b"CCO\n" * 9999)[:40], "ended before"),
+        ("a.sdf.gz", gzip.compress(b"CCO\n" * 9999)[:40], "ended before"),
+        ("a.sdf.gz", b"not compressed", "Not a gzipped file"),
+        ("a.parquet", b"PAR1PAR1", "Parquet"),
+    ],
+)
+def test_damaged_files_are_refused_by_training_and_by_prediction(tmp_path, name, content, said):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=said):
+        read_records(path)
+    with pytest.raises(DataError, match=said):
+        list(pieces(path, None, 4))
+
+
+def test_text_of_another_encoding_is_named(tmp_path):
+    (tmp_path / "a.csv").write_bytes("smiles,mp (°C)\nCCO,1\n".encode("latin-1"))
+    with pytest.raises(DataError, match="not UTF-8 text"):
+        read_records(tmp_path / "a.csv")
 
 
 def test_a_damaged_entry_of_an_sdf_keeps_its_row(tmp_path):
