@@ -15,8 +15,8 @@ def train_molecules(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="CSV, TSV, SDF, Parquet, or a name of the catalogue; melting and boiling points "
-            "and logP of organic molecules without.",
+            help="CSV, TSV, SDF (.gz too), Parquet, or a name of the catalogue; melting and "
+            "boiling points and logP of organic molecules without.",
         ),
     ] = None,
     smiles_columns: Annotated[
@@ -30,7 +30,10 @@ def train_molecules(
     target_columns: Annotated[
         str | None,
         typer.Option(
-            metavar="A,B", help="Columns to learn, commas between; all columns of numbers without."
+            metavar="A,B",
+            help="Columns to learn, commas between; all columns of numbers without. Blank is "
+            "missing. A unit stands behind the name, as in 'logS (log mol/L)', and may be left out "
+            "here.",
         ),
     ] = None,
     classes: Annotated[
@@ -85,14 +88,24 @@ def train_molecules(
         bool, typer.Option(help="Judge on a random split as well, to see how much it flatters.")
     ] = True,
     out: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="Keep the model there, for predict.")
+        str | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Keep the model there, for predict, with report.json, rejected.csv and "
+            "conflicts.csv.",
+        ),
     ] = None,
     cache: Cache = None,
     recovery: Recovery = None,
     checkpoints: Checkpoints = None,
     as_json: AsJson = False,
 ) -> None:
-    """Learn properties of molecules, and compare with simpler methods on the same molecules."""
+    """Learn properties of molecules, and compare with simpler methods on the same molecules.
+
+    Structures are standardised: the largest organic fragment, uncharged where
+    protons can do it, the tautomer as drawn. Rows of one InChIKey are merged
+    to their median; rows that disagree, or give no molecule, are listed.
+    """
     given = {
         "data": data,
         "smiles_columns": None if smiles_columns is None else smiles_columns.split(","),

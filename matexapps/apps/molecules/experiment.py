@@ -26,12 +26,14 @@ from matexapps.apps.molecules.networks.network import MoleculeNetwork
 from matexapps.apps.molecules.noise import NoiseFloor, noise_floors
 from matexapps.apps.molecules.outcome import Judged, Training
 from matexapps.apps.molecules.pretraining.transfer import begin_with, learned_from
+from matexapps.apps.molecules.report.kept import write_report
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.apps.molecules.splits import (
     Split,
     butina,
     column_split,
     group_split,
+    in_several_parts,
     random_split,
     scaffold_split,
     time_split,
@@ -84,6 +86,7 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
         summary = study.summary()
         if study.settings.out is not None:
             model.save(study.settings.out)
+            write_report(study.settings.out, summary, study.molecules)
         return summary
 
     return survive(comm, lambda _: comm.on_root(finish))
@@ -236,10 +239,10 @@ def make_split(
             return group_split(clusters.tolist(), *shares, settings.seed)
         if kind == "random":
             return random_split(len(molecules), *shares, settings.seed)
-        assert molecules.part_key is not None
+        assert molecules.part_keys is not None
         if kind == "time":
-            return time_split(molecules.part_key, *shares)
-        return column_split(molecules.part_key)
+            return time_split(molecules.part_keys, *shares)
+        return column_split(molecules.part_keys)
 
     return comm.on_root(make)
 
@@ -257,6 +260,7 @@ def _judge(
     """Fit the baselines and audit the split. Collective."""
     molecules, features = prepared.molecules, prepared.features
     learned = np.concatenate([split.train, split.validation])
+    moved = in_several_parts(molecules.part_keys or ()) if kind == "column" else ()
     return Judged(
         kind=kind,
         split=split,
@@ -271,6 +275,11 @@ def _judge(
             comm,
         ),
         leakage=audit(
-            molecules.inchikeys, side_by_side(features, "fingerprint"), learned, split.test, seen
+            molecules.inchikeys,
+            side_by_side(features, "fingerprint"),
+            learned,
+            split.test,
+            seen,
+            moved,
         ),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,12 @@ class Leakage:
         Test molecules in all.
     pretrained : int
         Test molecules that a pre-training has learned from, without the values asked for here.
+    near_pairs : list of tuple
+        The near ones with their nearest neighbours, most similar first: both as numbers of
+        molecules, and the similarity.
+    moved : list of str
+        InChIKeys of molecules that the column of the split gave to several parts; they are in the
+        first of training, validation and test.
     """
 
     identical: list[str]
@@ -43,6 +49,8 @@ class Leakage:
     median_similarity: float
     test: int
     pretrained: int = 0
+    near_pairs: list[tuple[int, int, float]] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return (
@@ -59,21 +67,29 @@ def audit(
     learned: NDArray[np.int64],
     test: NDArray[np.int64],
     pretrained: set[str] | frozenset[str] = frozenset(),
+    moved: Sequence[int] = (),
 ) -> Leakage:
     """Compare the test molecules with those learned from, given by their numbers.
 
-    Those of a pre-training are given by their InChIKeys.
+    Those of a pre-training are given by their InChIKeys; ``moved`` are the numbers of molecules
+    that stood in several parts.
     """
     known = {inchikeys[i] for i in learned}
     skeletons = {_skeleton(key) for key in known}
-    _, similarity = nearest(fingerprints[test], fingerprints[learned], 1)
+    places, similarity = nearest(fingerprints[test], fingerprints[learned], 1)
+    near = np.flatnonzero(similarity[:, 0] >= NEAR)
+    near = near[np.argsort(-similarity[near, 0], kind="stable")]
     return Leakage(
         identical=[inchikeys[i] for i in test if inchikeys[i] in known],
         same_skeleton=sum(_skeleton(inchikeys[i]) in skeletons for i in test),
-        near=int((similarity[:, 0] >= NEAR).sum()),
+        near=len(near),
         median_similarity=float(np.median(similarity[:, 0])),
         test=len(test),
         pretrained=sum(any(one in pretrained for one in split(inchikeys[i])) for i in test),
+        near_pairs=[
+            (int(test[i]), int(learned[places[i, 0]]), float(similarity[i, 0])) for i in near
+        ],
+        moved=[inchikeys[i] for i in moved],
     )
 
 

@@ -67,8 +67,10 @@ class MoleculeSet:
         The rows of each molecule, counted from 1.
     rejected : list of RejectedRow
     conflicts : list of Conflict
-    part_key : ndarray of object, shape (molecules,), or None
-        Of each molecule's first row.
+    part_keys : list of tuple, or None
+        What the column that a split goes by says in each molecule's rows.
+    stripped : int
+        Rows of which salts or solvents were left out.
     smiles_columns : tuple of str
         What its structures are called.
     """
@@ -80,7 +82,8 @@ class MoleculeSet:
     rows: list[tuple[int, ...]]
     rejected: list[RejectedRow]
     conflicts: list[Conflict]
-    part_key: NDArray[np.object_] | None = None
+    part_keys: list[tuple[object, ...]] | None = None
+    stripped: int = 0
     smiles_columns: tuple[str, ...] = ("smiles",)
 
     def __len__(self) -> int:
@@ -141,9 +144,10 @@ def merge(records: Records, standards: Sequence[Standard | str]) -> MoleculeSet:
         rows=[tuple(records.rows[rows].tolist()) for rows in places.values()],
         rejected=rejected,
         conflicts=_conflicts(records, places),
-        part_key=None
+        part_keys=None
         if records.part_key is None
-        else records.part_key[[rows[0] for rows in places.values()]],
+        else [tuple(records.part_key[rows]) for rows in places.values()],
+        stripped=sum(isinstance(one, Standard) and one.fragments > 1 for one in standards),
         smiles_columns=records.smiles_columns,
     )
 

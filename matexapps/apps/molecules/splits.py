@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from rdkit import Chem
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
+from matexapps.apps.molecules.records import is_blank
 from matexapps.apps.molecules.similarity import Fingerprints, similarities
 from matexapps.errors import DataError, did_you_mean
 
 PARTS = ("train", "validation", "test")
 KINDS = ("scaffold", "cluster", "random", "time", "column")
+_WORDS = {"train": 0, "validation": 1, "valid": 1, "val": 1, "test": 2}
+_DIGITS_OF_A_YEAR = 4
 _LEAST_SIMILARITY = 0.35
 _LARGEST_CLUSTERED = 20_000
 
@@ -147,39 +150,96 @@ def group_split(groups: Sequence[Hashable], validation: float, test: float, seed
     return Split(*(np.sort(np.array([i for one in part for i in one], int)) for part in given))
 
 
-def time_split(times: NDArray[np.object_], validation: float, test: float) -> Split:
-    """Train on the oldest molecules and test on the newest, by a column of numbers or dates."""
-    try:
-        order = np.argsort(np.array([_sortable(time) for time in times]), kind="stable")
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"the split by time needs a column of numbers or of dates like 2024-03-31: {error}"
-        ) from None
-    return Split.from_codes(_in_order(order, validation, test))
+def time_split(times: Sequence[Sequence[object]], validation: float, test: float) -> Split:
+    """Train on the oldest molecules and test on the newest.
+
+    Parameters
+    ----------
+    times : sequence of sequence of object
+        Of each molecule's rows, the earliest of which counts: numbers, or dates like 2024-03-31. A
+        molecule without any is left out.
+    validation, test : float
+
+    Raises
+    ------
+    DataError
+        If one is neither, or they are some of this and some of that.
+    """
+    known = [[time for time in some if not _is_missing(time)] for some in times]
+    present = [time for some in known for time in some]
+    read = _number if all(map(_is_number, present)) else _seconds
+    earliest = np.array([min(map(read, some)) if some else np.inf for some in known])
+    order = np.argsort(earliest, kind="stable")[: sum(map(bool, known))]
+    codes = np.full(len(times), -1, np.int8)
+    codes[order] = _shares(len(order), validation, test)
+    return Split.from_codes(codes)
 
 
-def column_split(parts: NDArray[np.object_]) -> Split:
-    """Take the parts from a column that says train, validation (or valid, val) or test."""
-    names = {"train": 0, "validation": 1, "valid": 1, "val": 1, "test": 2}
-    codes = np.array([names.get(str(part).strip().lower(), -1) for part in parts], np.int8)
+def column_split(parts: Sequence[Sequence[object]]) -> Split:
+    """Take the parts from a column that says train, validation (or valid, val) or test.
+
+    Parameters
+    ----------
+    parts : sequence of sequence of object
+        What the column says of each molecule's rows. Rows of one molecule count together, so one
+        that stands in several parts trains, or else chooses: see :func:`in_several_parts`. Other
+        words leave a molecule out.
+    """
+    codes = np.array([min(_codes(some), default=-1) for some in parts], np.int8)
     if (codes < 0).all():
         raise DataError(
-            f"the column of the split says {parts[0]!r}: it must say train, validation or test"
+            f"the column of the split says {parts[0][0]!r}: it must say train, validation or test"
         )
     return Split.from_codes(codes)
 
 
+def in_several_parts(parts: Sequence[Sequence[object]]) -> list[int]:
+    """Return the numbers of the molecules that a column gives to more than one part."""
+    return [place for place, some in enumerate(parts) if len(_codes(some)) > 1]
+
+
+def _codes(parts: Sequence[object]) -> set[int]:
+    words = (str(part).strip().lower() for part in parts)
+    return {_WORDS[word] for word in words if word in _WORDS}
+
+
 def _in_order(order: NDArray[np.int64], validation: float, test: float) -> NDArray[np.int8]:
-    total = len(order)
-    chosen, judged = round(validation * total), round(test * total)
-    codes = np.empty(total, np.int8)
-    codes[order] = np.repeat([0, 1, 2], [total - chosen - judged, chosen, judged])
+    codes = np.empty(len(order), np.int8)
+    codes[order] = _shares(len(order), validation, test)
     return codes
 
 
-def _sortable(time: object) -> float:
+def _shares(total: int, validation: float, test: float) -> NDArray[np.int64]:
+    """Return the parts of so many molecules in order: training first, test last."""
+    chosen, judged = round(validation * total), round(test * total)
+    return np.repeat([0, 1, 2], [total - chosen - judged, chosen, judged])
+
+
+def _is_missing(time: object) -> bool:
+    return is_blank(time) or str(time).strip().lower() == "nan"
+
+
+def _number(time: object) -> float:
+    return float(str(time))
+
+
+def _is_number(time: object) -> bool:
+    try:
+        _number(time)
+    except ValueError:
+        return False
+    return True
+
+
+def _seconds(time: object) -> float:
+    """Return a date as seconds since 1970; of numbers only years are dates."""
     text = str(time).strip()
     try:
-        return float(text)
-    except ValueError:
+        if _is_number(text) and len(text) != _DIGITS_OF_A_YEAR:
+            raise ValueError("some of the column's cells are dates, and this is a number")
         return float(np.datetime64(text).astype("datetime64[s]").astype(np.int64))
+    except ValueError as error:
+        raise DataError(
+            f"the split by time needs a column of numbers or of dates like 2024-03-31, and one of "
+            f"its cells is {text!r}: {error}"
+        ) from None

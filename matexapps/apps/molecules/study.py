@@ -58,10 +58,11 @@ class Study:
             "molecules": len(molecules),
             "rejected": len(molecules.rejected),
             "rejected_rows": [asdict(one) for one in molecules.rejected],
+            "stripped_rows": molecules.stripped,
             "merged_rows": sum(len(rows) - 1 for rows in molecules.rows),
             "conflicts": [str(one) for one in molecules.conflicts],
             "noise_floor": {
-                target.name: None if floor is None else asdict(floor)
+                target.name: None if floor is None else {**asdict(floor), "unit": target.unit}
                 for target, floor in zip(molecules.targets, self.noise, strict=True)
             },
             "splits": {judged.kind: self._of_split(judged) for judged in self.splits},
@@ -69,20 +70,28 @@ class Study:
             "seeds": self.settings.seeds,
             "ranks": self.ranks,
             "seconds": round(self.seconds, 2),
+            "out": self.settings.out,
         }
 
     def _of_split(self, judged: Judged) -> dict[str, Any]:
         parts = ("train", "validation", "test")
-        leakage = {**asdict(judged.leakage), "identical": judged.leakage.identical[:_SHOWN]}
+        smiles, leakage = self.molecules.smiles, judged.leakage
+        pairs = [
+            {"test": smiles[one], "learned": smiles[other], "similarity": round(similarity, 3)}
+            for one, other, similarity in leakage.near_pairs[:_SHOWN]
+        ]
         values = self.molecules.values[judged.split.test]
+        calibrating = np.isfinite(self.molecules.values[judged.split.validation]).sum(0)
+        rows = {part: len(getattr(judged.split, part)) for part in parts}
         rate = [row["rows_per_s"] for one in judged.trainings for row in one.history]
         return {
-            "rows": {part: len(getattr(judged.split, part)) for part in parts},
-            "leakage": leakage,
+            "rows": {**rows, "left_out": len(self.molecules) - sum(rows.values())},
+            "leakage": {**asdict(leakage), "near_pairs": pairs},
             "targets": {
                 target.name: {
                     "unit": target.unit,
                     "classes": target.classes,
+                    "calibration_values": int(calibrating[place]),
                     **self.task.figures(values, judged, place),
                 }
                 for place, target in enumerate(self.molecules.targets)

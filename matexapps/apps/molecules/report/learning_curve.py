@@ -35,7 +35,13 @@ def plot_learning_curve(axes: Axes, study: Study, place: int = 0) -> Axes:
         score = np.array([one[task.score] for one in found], float)
         low, high = np.array([one[f"{task.score}_interval"] for one in found], float).T
         axes.errorbar(
-            sizes, score, [score - low, high - score], marker="o", ms=4, capsize=3, label=name
+            sizes,
+            score,
+            [score - low, high - score],
+            marker="o",
+            ms=4,
+            capsize=3,
+            label=name.replace("_", " "),
         )
     axes.set_xscale("log")
     if task.score_is_error:
@@ -52,5 +58,5 @@ def plot_learning_curve(axes: Axes, study: Study, place: int = 0) -> Axes:
         ylabel=f"test {task.score_name} of {target.name}{unit}",
         title=f"{study.splits[0].kind} split",
     )
-    axes.legend()
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), title="95 % intervals")
     return axes

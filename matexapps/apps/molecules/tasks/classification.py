@@ -25,6 +25,8 @@ from matexapps.apps.molecules.tasks.task import Task
 from matexapps.apps.molecules.uncertainty import LEVEL, Values
 from matexapps.train.metrics import Metric
 
+_SCORES_SHOWN = ("ROC AUC", "average precision", "Brier score")
+
 
 class Classification(Task[Probabilities]):
     """Probabilities and sets of classes, judged by ranking and calibration."""
@@ -76,25 +78,21 @@ class Classification(Task[Probabilities]):
             },
         }
 
-    @property
-    def heading(self) -> str:
-        scores = "".join(f"{name:<24}" for name in ("ROC AUC", "average precision", "Brier score"))
-        return f"{'split':<10}{'target':<20}{'model':<15}{scores}gain in ROC AUC"
-
-    def lines(self, kind: str, name: str, network: str, found: dict[str, Any]) -> list[str]:
-        lines = [_line(kind, name, network, found)]
+    def rows(self, network: str, found: dict[str, Any]) -> list[tuple[str, str, str]]:
+        rows = _score_rows(network, found)
         for baseline, other in found["baselines"].items():
             gain = _shown(other["network_gain"], other["network_gain_interval"], "+.3f")
-            lines.append(_line(kind, name, baseline, other) + gain)
+            rows += [*_score_rows(baseline, other), ("", "gain in ROC AUC", gain)]
         by_class = " and ".join(
             "-" if one is None else f"{100 * one:.0f}" for one in found["set_coverage_by_class"]
         )
-        lines.append(
-            f"{'':<30}{100 * found['prevalence']:.1f} % are of the second class; 90 % sets hold "
-            f"the class of {100 * found['set_coverage']:.1f} % ({by_class} % of either); "
-            f"{100 * found['set_single']:.0f} % of the sets are one class"
-        )
-        return lines
+        held = f"{100 * found['set_coverage']:.1f} % ({by_class} % of either)"
+        return [
+            *rows,
+            ("", "90 % sets hold", held),
+            ("", "sets of one class", f"{100 * found['set_single']:.0f} %"),
+            ("", "second class", f"{100 * found['prevalence']:.1f} %"),
+        ]
 
     def noise_line(self, name: str, floor: dict[str, Any]) -> str:
         return (
@@ -143,9 +141,11 @@ def _beside(value: Values, predicted: Values, other: Values) -> dict[str, Any]:
     }
 
 
-def _line(kind: str, target: str, model: str, found: dict[str, Any]) -> str:
-    scores = "".join(f"{_shown(found[s], found[f'{s}_interval'], '.3f'):<24}" for s in SCORES)
-    return f"{kind:<10}{target:<20}{model:<15}{scores}"
+def _score_rows(model: str, found: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return [
+        ("" if place else model, shown, _shown(found[name], found[f"{name}_interval"], ".3f"))
+        for place, (name, shown) in enumerate(zip(SCORES, _SCORES_SHOWN, strict=True))
+    ]
 
 
 def _shown(value: float | None, interval: list[float] | None, form: str) -> str:

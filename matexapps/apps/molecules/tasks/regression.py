@@ -86,26 +86,25 @@ class Regression(Task[Estimates]):
             },
         }
 
-    @property
-    def heading(self) -> str:
-        return f"{'split':<10}{'target':<20}{'model':<15}{'test RMSE (95 % interval)':<30}gain"
-
-    def lines(self, kind: str, name: str, network: str, found: dict[str, Any]) -> list[str]:
-        lines = [_line(kind, name, network, found)]
+    def rows(self, network: str, found: dict[str, Any]) -> list[tuple[str, str, str]]:
+        rows = [
+            (network, self.score_name, _shown(found["rmse"], found["rmse_interval"], ".3f")),
+            ("", "MAE, R squared", f"{found['mae']:.3f}, {found['r2']:.3f}"),
+        ]
         for baseline, other in found["baselines"].items():
-            worst, best = other["network_gain_interval"]
-            gain = f"{other['network_gain']:+.3f} ({worst:+.3f} to {best:+.3f})"
-            lines.append(_line(kind, name, baseline, other) + gain)
-        if found["interval_coverage"] is not None:
-            lines.append(
-                f"{'':<30}90 % intervals, {found['interval_width']:.2f} wide on average, hold "
-                f"{100 * found['interval_coverage']:.1f} % of the test values"
-            )
-        return lines
+            gain = _shown(other["network_gain"], other["network_gain_interval"], "+.3f")
+            rows += [
+                (baseline, self.score_name, _shown(other["rmse"], other["rmse_interval"], ".3f")),
+                ("", "the network's gain", gain),
+            ]
+        held, width = found["interval_coverage"], found["interval_width"]
+        share = "-" if held is None else f"hold {100 * held:.1f} %, {width:.3g} wide"
+        return [*rows, ("", "90 % intervals", share)]
 
     def noise_line(self, name: str, floor: dict[str, Any]) -> str:
         return (
-            f"noise floor of {name}: {floor['deviation']:.3g}, from {floor['molecules']:,} "
+            f"noise floor of {name}: {floor['deviation']:.3g}"
+            f"{' ' if floor['unit'] else ''}{floor['unit']}, the scatter of {floor['molecules']:,} "
             "molecules measured more than once"
         )
 
@@ -122,10 +121,8 @@ class Regression(Task[Estimates]):
         ]
 
 
-def _line(kind: str, target: str, model: str, found: dict[str, Any]) -> str:
-    low, high = found["rmse_interval"]
-    error = f"{found['rmse']:.3f} ({low:.3f} to {high:.3f})"
-    return f"{kind:<10}{target:<20}{model:<15}{error:<30}"
+def _shown(value: float, interval: list[float], form: str) -> str:
+    return f"{value:{form}} ({interval[0]:{form}} to {interval[1]:{form}})"
 
 
 def _beside(value: Values, predicted: Values, other: Values) -> dict[str, Any]:

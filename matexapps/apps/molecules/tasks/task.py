@@ -88,18 +88,17 @@ class Task(ABC, Generic[Said]):
             The target's.
         """
 
-    @property
     @abstractmethod
-    def heading(self) -> str:
-        """The head of the table that :meth:`lines` makes."""
+    def rows(self, network: str, found: dict[str, Any]) -> list[tuple[str, str, str]]:
+        """Return the figures of one target for a person: model, what is told, and the figure.
 
-    @abstractmethod
-    def lines(self, kind: str, name: str, network: str, found: dict[str, Any]) -> list[str]:
-        """Return the figures of one target for a person, a line for each model."""
+        Model is empty in further rows of the same. Models and what is told are the same whatever
+        the figures, so that rows of several splits can stand side by side.
+        """
 
     @abstractmethod
     def noise_line(self, name: str, floor: dict[str, Any]) -> str:
-        """Return a target's noise floor for a person."""
+        """Return a target's noise floor for a person; ``floor`` has its unit, too."""
 
     @abstractmethod
     def columns(self, target: Target) -> list[str]:

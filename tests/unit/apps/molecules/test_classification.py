@@ -13,7 +13,6 @@ from rdkit import Chem
 from rdkit.Chem import Crippen
 from sklearn import metrics
 
-from matexapps.apps.molecules.__main__ import as_table
 from matexapps.apps.molecules.classification.objective import ClassLoss, LogLoss
 from matexapps.apps.molecules.classification.probabilities import (
     Probabilities,
@@ -28,6 +27,7 @@ from matexapps.apps.molecules.model import load_model
 from matexapps.apps.molecules.molecule_set import merge, standardise_records
 from matexapps.apps.molecules.prediction.run import run as predict
 from matexapps.apps.molecules.records import Target
+from matexapps.apps.molecules.report.text import as_table
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError, TrainingError

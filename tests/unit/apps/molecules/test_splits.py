@@ -17,6 +17,7 @@ from matexapps.apps.molecules.splits import (
     check_split,
     column_split,
     group_split,
+    in_several_parts,
     random_split,
     scaffold,
     scaffold_split,
@@ -109,37 +110,54 @@ def test_butina_is_that_of_rdkit():
 
 
 def test_time_trains_on_the_oldest_whatever_the_notation():
-    years = np.array(["2003", "1999", "2010", "2001", "2020", "1990", "2015", "2005"], object)
-    split = time_split(years, 0.25, 0.25)
+    years = ["2003", "1999", "2010", "2001", "2020", "1990", "2015", "2005"]
+    split = time_split([[year] for year in years], 0.25, 0.25)
     assert {years[i] for i in split.test} == {"2015", "2020"}
     assert {years[i] for i in split.validation} == {"2005", "2010"}
-    dates = np.array([f"{year}-03-01" for year in years], object)
+    dates = [[year if year == "1999" else f"{year}-03-01"] for year in years]
     assert time_split(dates, 0.25, 0.25).test.tolist() == split.test.tolist()
-    with pytest.raises(DataError, match="numbers or of dates"):
-        time_split(np.array(["soon", "later", "never"], object), 0.3, 0.3)
+
+
+def test_the_earliest_time_of_a_molecule_counts_and_without_one_it_is_in_no_part():
+    times = [("2001", "2020"), ("", "nan"), ("2003",), ("2002", ""), (None,), ("2004",)]
+    split = time_split(times, 0.25, 0.25)
+    assert (split.train.tolist(), split.validation.tolist(), split.test.tolist()) == (
+        [0, 3],
+        [2],
+        [5],
+    )
+
+
+@pytest.mark.parametrize("strange", ["soon", "01/02/2020", "20200101"])
+def test_what_is_no_time_is_named(strange):
+    with pytest.raises(DataError, match=f"numbers or of dates like 2024-03-31.*'{strange}'"):
+        time_split([["2019-05-01"], [strange], ["2021-01-01"]], 0.3, 0.3)
 
 
 def test_a_column_names_the_parts():
-    split = column_split(np.array(["train", "Test", "valid", "train", "unused"], object))
+    split = column_split([["train"], ["Test"], ["valid"], ["train", "test"], ["unused"]])
+    assert in_several_parts([["train"], ["Test"], ["valid"], ["train", "test"], ["unused"]]) == [3]
     assert (split.train.tolist(), split.validation.tolist(), split.test.tolist()) == (
         [0, 3],
         [2],
         [1],
     )
     with pytest.raises(DataError, match="must say train"):
-        column_split(np.array(["a", "b"], object))
+        column_split([["a"], ["b"]])
     with pytest.raises(DataError, match="no molecules in the test part"):
-        column_split(np.array(["train", "valid"], object))
+        column_split([["train"], ["valid"]])
 
 
 def test_the_audit_finds_relatives():
     smiles = ["CCO", "CCCO", "c1ccccc1", "C[C@H](N)C(=O)O", "CCO", "C[C@@H](N)C(=O)O", "c1ccsc1"]
     keys = [Chem.MolToInchiKey(Chem.MolFromSmiles(one)) for one in smiles]
-    found = audit(keys, fingerprints(smiles), np.arange(4), np.arange(4, 7))
+    found = audit(keys, fingerprints(smiles), np.arange(4), np.arange(4, 7), moved=[2])
     assert found.identical == [keys[4]]
     assert found.same_skeleton == 2
     assert found.near == 1
     assert found.test == 3
+    assert found.near_pairs == [(4, 0, 1.0)]
+    assert found.moved == [keys[2]]
 
 
 def test_unknown_splits_and_shares_are_refused():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 from itertools import pairwise
 
 import matplotlib
@@ -10,15 +12,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from matexapps.apps.molecules.__main__ import as_table
 from matexapps.apps.molecules.data import load_records
-from matexapps.apps.molecules.experiment import run_study
+from matexapps.apps.molecules.domain import nearest_training_molecules
+from matexapps.apps.molecules.experiment import run, run_study
 from matexapps.apps.molecules.model import load_model
 from matexapps.apps.molecules.molecule_set import merge
 from matexapps.apps.molecules.noise import noise_floors
 from matexapps.apps.molecules.records import Records, Target
 from matexapps.apps.molecules.report.errors import rmse, rmse_difference
 from matexapps.apps.molecules.report.learning_curve import plot_learning_curve
+from matexapps.apps.molecules.report.text import as_table
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.apps.molecules.standardise import Standard
 from matexapps.apps.molecules.uncertainty import Estimates, conformal_factor, coverage
@@ -33,7 +36,7 @@ def test_the_network_beats_the_mean_and_the_summary_is_plain(study):
     found, _ = study
     summary = json.loads(json.dumps(found.summary()))
     (split,) = summary["splits"].values()
-    assert split["rows"] == {"train": 42, "validation": 14, "test": 14}
+    assert split["rows"] == {"train": 42, "validation": 14, "test": 14, "left_out": 0}
     logp = split["targets"]["logP"]
     assert logp["rmse"] < 0.7 * logp["baselines"]["mean"]["rmse"]
     low, high = logp["baselines"]["mean"]["network_gain_interval"]
@@ -41,6 +44,40 @@ def test_the_network_beats_the_mean_and_the_summary_is_plain(study):
     assert split["targets"]["size"]["unit"] == "atoms"
     assert summary["molecules"] == 70
     assert summary["noise_floor"] == {"logP": None, "size": None}
+
+
+def test_splits_stand_side_by_side_and_rows_that_were_no_good_are_listed(tmp_path):
+    rows = [f"{'C' * (1 + i % 9)}{end},{i}" for i, end in enumerate(["O", "N", "Cl", "F"] * 8)]
+    parts = ["train", "train", "valid", "test"]
+    lines = [f"{row},{parts[i % 4]}" for i, row in enumerate(rows)]
+    lines += [f"bad{i}(,1,train" for i in range(12)] + ["CO,500,test", "CCN.Cl,1,train"]
+    (tmp_path / "table.csv").write_text("smiles,y (K),part\n" + "\n".join(lines) + "\n")
+    settings = {
+        "data": str(tmp_path / "table.csv"), "split": "column", "split_column": "part",
+        "network": "fingerprint", "members": 1, "epochs": 1, "out": str(tmp_path / "model"),
+    }  # fmt: skip
+    summary = run(settings, SingleProcess())
+    text = as_table(summary).splitlines()
+    (head,) = (line for line in text if line.startswith("target"))
+    assert re.search(r"column split +random split$", head)
+    (forest,) = (line for line in text if "random_forest" in line)
+    for kind in ("column", "random"):
+        error = summary["splits"][kind]["targets"]["y"]["baselines"]["random_forest"]["rmse"]
+        assert f"{error:.3f}" in forest
+    assert sum(line.startswith("  rejected: row") for line in text) == 10
+    assert any("and 2 more" in line and "report.json" in line for line in text)
+    assert any("500 (row 45)" in line for line in text)
+    assert "the tautomer as drawn" in "\n".join(text)
+    assert summary["stripped_rows"] == 1
+    with open(tmp_path / "model" / "rejected.csv", newline="") as file:
+        rejected = list(csv.DictReader(file))
+    assert [int(one["row"]) for one in rejected] == list(range(33, 45))
+    assert {one["reason"] for one in rejected} == {"not a SMILES"}
+    conflicts = (tmp_path / "model" / "conflicts.csv").read_text()
+    assert ",y (K),1,0\n" in conflicts
+    assert ",y (K),45,500\n" in conflicts
+    assert json.loads((tmp_path / "model" / "report.json").read_text()) == summary
+    load_model(tmp_path / "model")
 
 
 def test_a_model_says_the_same_after_it_was_kept(study, tmp_path):
@@ -62,6 +99,11 @@ def test_a_model_says_the_same_after_it_was_kept(study, tmp_path):
     learned = model.training.smiles[3]
     assert again.predict([learned]).nearest == [learned]
     assert again.predict([learned]).similarity[0] == 1.0
+    beside = nearest_training_molecules(again, [smiles[0], learned], count=2)
+    assert beside["molecule"].tolist() == [smiles[0], smiles[0], learned, learned]
+    assert beside["neighbour"][0] == one.nearest[0]
+    assert beside["similarity"][0] == one.similarity[0] >= beside["similarity"][1]
+    assert beside["logP"][2] == model.training.values[3, 0]
 
 
 def test_folders_that_are_no_models_are_refused(study, tmp_path):
@@ -112,7 +154,7 @@ def test_a_learning_curve_learns_halves_of_halves_and_judges_by_the_same_molecul
     assert axes.get_xscale() == axes.get_yscale() == "log"
     drawn = {one.get_label(): one.lines[0].get_ydata()[-1] for one in axes.containers}
     assert drawn["network"] == whole["rmse"]
-    assert drawn["random_forest"] == forest
+    assert drawn["random forest"] == forest
     plt.close(figure)
 
 
