@@ -27,7 +27,13 @@ def predict(
         ),
     ] = None,
 ) -> None:
-    """Predict each molecule of a library, in its order; rows that are none are marked."""
+    """Predict each molecule of a library, in its order; rows that are none are marked.
+
+    The table has for each row the standard form that is predicted, of each
+    target value, deviation and 90 % interval (of classes probability and set),
+    the nearest training molecule and how similar it is, and where there is no
+    prediction the reason.
+    """
     columns = None if smiles_columns is None else smiles_columns.split(",")
     given = {"model": model, "library": library, "out": out, "smiles_columns": columns}
     on_ranks("matexapps.apps.molecules.prediction", given, n)

@@ -70,6 +70,7 @@ def test_rows_keep_their_order_and_bad_ones_are_marked(model, tmp_path, ranks):
         assert float(row["boiling point deviation"]) > 0
         assert row["error"] == ""
     assert found[1]["size"] == found[15]["size"]  # CCO and OCC
+    assert found[9]["standard_smiles"] == "CC(=O)O"  # of a salt
     assert (found[1]["nearest"], float(found[1]["similarity"])) == ("CCO", 1.0)
     assert all(row["size"] == "" for row in found[::2])
 

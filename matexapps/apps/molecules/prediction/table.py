@@ -15,8 +15,12 @@ from matexapps.errors import DataError
 
 
 def header(model: Model) -> str:
-    """Return the first line: structures, and for each target what its task says of it."""
-    names = ["row", *model.smiles_columns]
+    """Return the first line.
+
+    Structures as given, the standard form that is predicted, for each target what its task says
+    of it, the nearest training molecule, and why a row has no prediction.
+    """
+    names = ["row", *model.smiles_columns, "standard_smiles"]
     for target in model.targets:
         names += model.task.columns(target)
     return _line([*names, "similarity", "nearest", "error"])
@@ -39,11 +43,11 @@ def lines(
     """
     good = [one.smiles for one in standards if isinstance(one, Standard)]
     cells = iter(_cells(model, model.predict(good)) if good else ())
-    blank = [""] * (sum(len(model.task.columns(target)) for target in model.targets) + 2)
+    blank = [""] * (sum(len(model.task.columns(target)) for target in model.targets) + 3)
     found = []
     for row, (given, standard) in enumerate(zip(rows, standards, strict=True), start=first_row):
         if isinstance(standard, Standard):
-            found.append(_line([row, *given, *next(cells), ""]))
+            found.append(_line([row, *given, standard.smiles, *next(cells), ""]))
         else:
             found.append(_line([row, *given, *blank, standard]))
     return "".join(found)

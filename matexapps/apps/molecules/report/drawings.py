@@ -7,12 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from rdkit import Chem
 from rdkit.Chem import rdDepictor
 from rdkit.Chem.Draw import rdMolDraw2D
 
 _SIZE = (250, 200)
+_STRIP = (200, 12)
+_BELOW = 44
+_FONT = 14
 _MORE, _LESS = np.array([0.85, 0.25, 0.2]), np.array([0.2, 0.4, 0.85])
 
 
@@ -29,16 +32,20 @@ def draw_contributions(
     smiles: Sequence[str],
     contributions: Sequence[NDArray[np.float64]],
     legends: Sequence[str],
+    unit: str = "",
 ) -> Image.Image:
     """Return molecules side by side, atoms coloured by what they contribute to one target.
 
-    Red raises the value, blue lowers it; the strongest atom of all molecules has full colour.
+    Red raises the value, blue lowers it; the strongest atom of all molecules has full colour, and
+    a scale below says how much that is.
 
     Parameters
     ----------
     smiles : sequence of str
     contributions : sequence of ndarray, shape (atoms,)
     legends : sequence of str
+    unit : str
+        Of the target, for the scale.
     """
     largest = max((float(np.abs(one).max()) for one in contributions if len(one)), default=0.0)
     colours = [
@@ -54,7 +61,24 @@ def draw_contributions(
         highlightAtomColors=colours,
         highlightBonds=[[] for _ in smiles],
     )
-    return _picture(drawing)
+    return _with_scale(_picture(drawing), largest, unit)
+
+
+def _with_scale(picture: Image.Image, largest: float, unit: str) -> Image.Image:
+    """Return a picture with a strip of colours below it, from the most negative to the most."""
+    width, height = _STRIP
+    whole = Image.new("RGB", (picture.width, picture.height + _BELOW), "white")
+    whole.paste(picture)
+    left = (whole.width - width) // 2
+    shares = np.linspace(-1, 1, width)
+    strip = np.tile(np.array([_colour(one) for one in shares]), (height, 1, 1))
+    whole.paste(Image.fromarray((255 * strip).round().astype(np.uint8)), (left, picture.height))
+    pen, font = ImageDraw.Draw(whole), ImageFont.load_default(_FONT)
+    for place, value in ((0, -largest), (width // 2, 0.0), (width, largest)):
+        text = f"{value:+.2g} {unit}".rstrip() if value else "0"
+        below = (left + place, picture.height + height + 3)
+        pen.text(below, text, fill="black", font=font, anchor="ma")
+    return whole
 
 
 def _colour(share: float) -> tuple[float, float, float]:

@@ -49,7 +49,7 @@ def plot_parity(
     axes.set(
         xlabel=f"measured {target}",
         ylabel=f"predicted {target}",
-        title=f"RMSE {rmse(measured, predicted)}",
+        title=f"RMSE {rmse(measured, predicted)} {target.unit}".rstrip(),
         aspect="equal",
     )
     axes.legend(loc="upper left")
@@ -126,7 +126,7 @@ def plot_domain(
         [np.sqrt((errors[group] ** 2).mean()) for group in groups],
         color="tab:red",
         marker="s",
-        label="RMSE of a fifth" if bins == 5 else "RMSE of a group",
+        label="RMSE of a fifth of them" if bins == 5 else "RMSE of a group",
     )
     unit = f" ({target.unit})" if target.unit else ""
     axes.set(
