@@ -17,7 +17,7 @@ from rdkit.Chem.MolStandardize import rdMolStandardize
 from matexapps import progress
 from matexapps.errors import MatexError
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the rules change."""
 
 _REPORT_EVERY = 500
@@ -55,7 +55,8 @@ def standardise(smiles: str) -> Standard:
     Raises
     ------
     Rejected
-        If the text is blank, no SMILES, breaks the rules of valence, or has no InChI.
+        If the text is blank, no SMILES, breaks the rules of valence, has several parts none of
+        which holds carbon, or has no InChI.
     """
     if not smiles.strip():
         raise Rejected("blank")
@@ -70,6 +71,8 @@ def standardise(smiles: str) -> Standard:
             inchikey = Chem.MolToInchiKey(molecule)
         except (RuntimeError, ValueError) as error:
             raise Rejected(f"cannot be standardised: {_first_line(error)}") from None
+    if fragments > 1 and all(atom.GetSymbol() != "C" for atom in molecule.GetAtoms()):
+        raise Rejected("several parts, none of which holds carbon")
     if not inchikey:
         raise Rejected("has no InChI: it may hold dummy atoms, or more than 1,023 atoms")
     return Standard(text, inchikey, fragments)

@@ -9,8 +9,7 @@ from matexapps.apps.molecules.leakage import NEAR
 from matexapps.apps.molecules.tasks import TASKS, Task
 
 _LISTED = 10
-_WIDTHS = (20, 15, 19)
-_OF_A_SPLIT = 28
+_GAP = 2
 
 Row = tuple[str, str, str, list[str]]
 """Target, model, what is told, and a cell for each split."""
@@ -23,7 +22,7 @@ def as_table(summary: dict[str, Any]) -> str:
     rows: list[Row] = [("target", "model", "test molecules", [f"{kind} split" for kind in splits])]
     rows += _of_targets(summary, task)
     rows += _of_audit(splits)
-    lines += [_line(*row) for row in rows]
+    lines += _aligned(rows)
     for kind, split in splits.items():
         moved = split["leakage"]["moved"]
         if moved:
@@ -84,7 +83,7 @@ def _of_targets(summary: dict[str, Any], task: Task[Any]) -> Iterable[Row]:
             cells = ["-" if one is None else one[place][2] for one in told]
             yield title if place == 0 else "", model, what, cells
         counts = ["-" if one is None else f"{one['calibration_values']:,}" for one in found]
-        yield "", "", "set by values", counts
+        yield "", "", "values that set them", counts
 
 
 def _of_audit(splits: dict[str, Any]) -> Iterable[Row]:
@@ -92,10 +91,10 @@ def _of_audit(splits: dict[str, Any]) -> Iterable[Row]:
     audits = [split["leakage"] for split in splits.values()]
     lines: list[tuple[str, list[str]]] = [
         ("molecules", [f"{split['rows']['test']:,}" for split in splits.values()]),
-        ("also learned from", [f"{len(one['identical']):,}" for one in audits]),
-        ("isomer learned from", [f"{one['same_skeleton']:,}" for one in audits]),
-        (f"neighbour from {NEAR}", [f"{one['near']:,}" for one in audits]),
-        ("median to nearest", [f"{one['median_similarity']:.2f}" for one in audits]),
+        ("identical to learned", [f"{len(one['identical']):,}" for one in audits]),
+        ("isomers of learned", [f"{one['same_skeleton']:,}" for one in audits]),
+        (f"neighbours, {NEAR} alike", [f"{one['near']:,}" for one in audits]),
+        ("median similarity", [f"{one['median_similarity']:.2f}" for one in audits]),
     ]
     if any(one["pretrained"] for one in audits):
         lines.append(("in pre-training", [f"{one['pretrained']:,}" for one in audits]))
@@ -106,11 +105,13 @@ def _of_audit(splits: dict[str, Any]) -> Iterable[Row]:
         yield "leakage audit" if place == 0 else "", "", what, cells
 
 
-def _line(target: str, model: str, what: str, cells: list[str]) -> str:
-    left = "".join(
-        f"{text:<{width}} " for text, width in zip((target, model, what), _WIDTHS, strict=True)
-    )
-    return (left + "".join(f"{cell:<{_OF_A_SPLIT}}" for cell in cells)).rstrip()
+def _aligned(rows: list[Row]) -> list[str]:
+    table = [(target, model, what, *cells) for target, model, what, cells in rows]
+    widths = [max(map(len, column)) + _GAP for column in zip(*table, strict=True)]
+    return [
+        "".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]
 
 
 def _curve_lines(name: str, points: list[dict[str, Any]], task: Task[Any]) -> list[str]:

@@ -50,6 +50,7 @@ def test_standard_forms(given, standard):
         ("C(C)(C)(C)(C)C", "valence"),
         ("c1cccc1", "kekulize"),
         ("*CC", "dummy atoms"),
+        ("[Na+].[Cl-]", "none of which holds carbon"),
     ],
 )
 def test_reasons_of_rejection(text, reason, capfd):
