@@ -29,7 +29,7 @@ def predict(
 ) -> None:
     """Predict each molecule of a library, in its order; rows that are none are marked.
 
-    The table has for each row the standard form that is predicted, of each
+    The table has for each row its name, the standard form that is predicted, of each
     target value, deviation and 90 % interval (of classes probability and set),
     the nearest training molecule and how similar it is, and where there is no
     prediction the reason.

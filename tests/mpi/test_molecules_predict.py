@@ -62,6 +62,7 @@ def test_rows_keep_their_order_and_bad_ones_are_marked(model, tmp_path, ranks):
     found = rows_of(tmp_path / "out.csv")
     assert [int(row["row"]) for row in found] == list(range(1, 19))
     assert [row["smiles"] for row in found] == [(line.split() or [""])[0] for line in lines]
+    assert [row["name"] for row in found[1:-1:2]] == ["name of it"] * 8
     assert [row["error"] for row in found[::2]] == ["not a SMILES"] * 8 + ["blank"]
     assert found[-1]["error"] == "not a SMILES"
     for row in found[1:-1:2]:

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from rdkit import Chem
 
@@ -21,8 +22,23 @@ from matexapps.apps.molecules.files import (
 )
 from matexapps.errors import DataError
 
-Row = tuple[str, ...]
-"""The SMILES of a row, one for each column of structures."""
+_NAMES = ("id", "name", "title")
+
+
+class Row(NamedTuple):
+    """A row of a library.
+
+    Attributes
+    ----------
+    name : str
+        What follows the SMILES in a SMILES file, the title of an SDF's entry, or what stands in a
+        column called id, name or title; empty where there is none.
+    structures : tuple of str
+        SMILES, one for each column of structures.
+    """
+
+    name: str
+    structures: tuple[str, ...]
 
 
 def pieces(
@@ -58,16 +74,31 @@ def _rows(path: Path, smiles_columns: str | Sequence[str] | None) -> Iterator[Ro
         with open_text(path) as lines:
             try:
                 if kind in LISTS:
-                    yield from ((first_word(line),) for line in lines)
+                    yield from (Row(_name_of(line), (first_word(line),)) for line in lines)
                     return
                 table = csv.reader(lines, delimiter=SEPARATORS[kind], strict=True)
                 names = next(table, [])
                 columns = structure_columns(smiles_columns, names, str(path))
-                places = [names.index(column) for column in columns]
+                places = [names.index(one) for one in (*_name_column(names, columns), *columns)]
                 for cells in table:
-                    yield tuple(cells[place] if place < len(cells) else "" for place in places)
+                    texts = [cells[place] if place < len(cells) else "" for place in places]
+                    yield _row(texts, len(columns))
             except (*UNREADABLE, csv.Error) as error:
                 raise DataError(f"{path} cannot be read: {error}") from None
+
+
+def _row(texts: list[str], structures: int) -> Row:
+    """Return a row of the texts of its name, if it has one, and of so many structures."""
+    return Row("".join(texts[:-structures]), tuple(texts[-structures:]))
+
+
+def _name_of(line: str) -> str:
+    return "".join(line.split(maxsplit=1)[1:]).strip()
+
+
+def _name_column(names: Sequence[str], structures: Sequence[str]) -> list[str]:
+    found = (one for one in names if one.strip().lower() in _NAMES and one not in structures)
+    return list(islice(found, 1))
 
 
 def _several(columns: str | Sequence[str] | None) -> list[str]:
@@ -76,7 +107,10 @@ def _several(columns: str | Sequence[str] | None) -> list[str]:
 
 def _of_sdf(path: Path) -> Iterator[Row]:
     for molecule in sdf_molecules(path):
-        yield ("" if molecule is None else Chem.MolToSmiles(molecule),)
+        if molecule is None:
+            yield Row("", ("",))
+        else:
+            yield Row(molecule.GetProp("_Name"), (Chem.MolToSmiles(molecule),))
 
 
 def _of_parquet(path: Path, smiles_columns: str | Sequence[str] | None) -> Iterator[Row]:
@@ -87,8 +121,10 @@ def _of_parquet(path: Path, smiles_columns: str | Sequence[str] | None) -> Itera
         with pq.ParquetFile(path) as table:
             names = list(table.schema_arrow.names)
             columns = structure_columns(smiles_columns, names, str(path))
-            for batch in table.iter_batches(columns=columns):
-                texts = [batch.column(name).to_pylist() for name in columns]
-                yield from (tuple(text or "" for text in row) for row in zip(*texts, strict=True))
+            read = [*_name_column(names, columns), *columns]
+            for batch in table.iter_batches(columns=read):
+                cells = [batch.column(name).to_pylist() for name in read]
+                for row in zip(*cells, strict=True):
+                    yield _row(["" if one is None else str(one) for one in row], len(columns))
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path} cannot be read as Parquet: {error}") from None

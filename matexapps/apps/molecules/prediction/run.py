@@ -121,7 +121,8 @@ def _predict(
     part = share(len(rows), comm.rank, comm.world_size)
     text, bad, error = "", 0, None
     try:
-        standards = standardise_rows(rows[part], model.smiles_columns)
+        structures = [row.structures for row in rows[part]]
+        standards = standardise_rows(structures, model.smiles_columns)
         text = lines(before + part.start + 1, rows[part], standards, model)
         bad = sum(not isinstance(one, Standard) for one in standards)
     except Exception as caught:

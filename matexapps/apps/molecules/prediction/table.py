@@ -17,10 +17,10 @@ from matexapps.errors import DataError
 def header(model: Model) -> str:
     """Return the first line.
 
-    Structures as given, the standard form that is predicted, for each target what its task says
-    of it, the nearest training molecule, and why a row has no prediction.
+    Name and structures as given, the standard form that is predicted, for each target what its
+    task says of it, the nearest training molecule, and why a row has no prediction.
     """
-    names = ["row", *model.smiles_columns, "standard_smiles"]
+    names = ["row", "name", *model.smiles_columns, "standard_smiles"]
     for target in model.targets:
         names += model.task.columns(target)
     return _line([*names, "similarity", "nearest", "error"])
@@ -35,8 +35,8 @@ def lines(
     ----------
     first_row : int
         Number of the first structure, counted from 1.
-    rows : sequence of tuple of str
-        SMILES as the library has them.
+    rows : sequence of Row
+        As the library has them.
     standards : sequence of Standard or str
         Their standard forms, or reasons of rejection.
     model : Model
@@ -45,11 +45,13 @@ def lines(
     cells = iter(_cells(model, model.predict(good)) if good else ())
     blank = [""] * (sum(len(model.task.columns(target)) for target in model.targets) + 3)
     found = []
+    values: list[object]
     for row, (given, standard) in enumerate(zip(rows, standards, strict=True), start=first_row):
         if isinstance(standard, Standard):
-            found.append(_line([row, *given, standard.smiles, *next(cells), ""]))
+            values = [standard.smiles, *next(cells), ""]
         else:
-            found.append(_line([row, *given, *blank, standard]))
+            values = [*blank, standard]
+        found.append(_line([row, given.name, *given.structures, *values]))
     return "".join(found)
 
 
@@ -57,7 +59,7 @@ def _cells(model: Model, predictions: Predictions) -> list[list[object]]:
     texts = model.task.cells(predictions.estimates, predictions.regions, model.targets)
     similarity = (f"{value:.3f}" for value in predictions.similarity)
     return [
-        [*row, near, nearest]
+        [*row, near, nearest if float(near) else ""]
         for row, near, nearest in zip(texts, similarity, predictions.nearest, strict=True)
     ]
 
