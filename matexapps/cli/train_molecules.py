@@ -31,9 +31,9 @@ def train_molecules(
         str | None,
         typer.Option(
             metavar="A,B",
-            help="Columns to learn, commas between; all columns of numbers without. Blank is "
-            "missing. A unit stands behind the name, as in 'logS (log mol/L)', and may be left out "
-            "here.",
+            help="Columns to learn, commas between; all columns of numbers without. Blank, NA "
+            "and NaN are missing. A unit stands behind the name, as in 'logS (log mol/L)', and "
+            "may be left out here.",
         ),
     ] = None,
     classes: Annotated[

@@ -137,3 +137,9 @@ MOLECULENET = (
         rows=1427,
     ),
 )
+
+UNITS = {
+    "esol": {"measured log solubility in mols per litre": "log mol/L"},
+    "freesolv": {"expt": "kcal/mol", "calc": "kcal/mol"},
+}
+"""Units of columns whose headers do not name them, by data set."""

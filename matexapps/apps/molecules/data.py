@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from matexapps.apps.molecules.files import read_records
@@ -9,6 +11,7 @@ from matexapps.apps.molecules.records import Records
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.apps.molecules.sources import locate, names
 from matexapps.apps.molecules.tasks import task_of
+from matexapps.data.public_molecules import UNITS
 from matexapps.errors import DataError
 
 
@@ -30,6 +33,9 @@ def load_records(settings: ExperimentSettings) -> Records:
         part_column=settings.split_column,
         classes=None if classes is None else (classes[0], classes[1]),
     )
+    units = UNITS.get(settings.data, {})
+    named = [replace(one, unit=units.get(one.name, one.unit)) for one in records.targets]
+    records = replace(records, targets=named)
     if not records.targets:
         kind = "numbers" if classes is None else " or ".join(map(repr, classes))
         raise DataError(

@@ -238,6 +238,6 @@ def _is_target(name: str, cells: pd.Series[Any], classes: tuple[str, str] | None
         return False
     if cells.dtype.kind in "mM":  # dates, which pandas would count from 1970
         return False
-    values = pd.to_numeric(cells.replace(r"^\s*$", None, regex=True), errors="coerce")
-    blank = cells.isna() | (cells.astype(str).str.strip() == "")
+    blank = cells.map(is_blank)
+    values = pd.to_numeric(cells.where(~blank), errors="coerce")
     return bool((values.notna() | blank).all() and values.notna().any())

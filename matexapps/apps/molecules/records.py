@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.apps.molecules.components import join
+from matexapps.data.encoding import EMPTY_TEXTS
 from matexapps.errors import DataError, did_you_mean
 
 
@@ -144,7 +145,7 @@ def codes(
     """
     values = np.full(len(texts), np.nan)
     for place, text in enumerate(texts):
-        if is_blank(text):
+        if is_blank(text) and str(text).strip() not in classes:
             continue
         if str(text).strip() not in classes:
             raise DataError(
@@ -156,8 +157,8 @@ def codes(
 
 
 def is_blank(cell: object) -> bool:
-    """Whether a cell has no value: None, NaN, or nothing but spaces."""
-    return cell is None or cell != cell or (isinstance(cell, str) and not cell.strip())
+    """Whether a cell has no value: None, NaN, or what a CSV file leaves for missing (blank, NA)."""
+    return cell is None or cell != cell or (isinstance(cell, str) and cell.strip() in EMPTY_TEXTS)
 
 
 def chosen_column(wanted: str, names: Sequence[str], source: str, what: str) -> str:

@@ -165,7 +165,7 @@ def time_split(times: Sequence[Sequence[object]], validation: float, test: float
     DataError
         If one is neither, or they are some of this and some of that.
     """
-    known = [[time for time in some if not _is_missing(time)] for some in times]
+    known = [[time for time in some if not is_blank(time)] for some in times]
     present = [time for some in known for time in some]
     read = _number if all(map(_is_number, present)) else _seconds
     earliest = np.array([min(map(read, some)) if some else np.inf for some in known])
@@ -213,10 +213,6 @@ def _shares(total: int, validation: float, test: float) -> NDArray[np.int64]:
     """Return the parts of so many molecules in order: training first, test last."""
     chosen, judged = round(validation * total), round(test * total)
     return np.repeat([0, 1, 2], [total - chosen - judged, chosen, judged])
-
-
-def _is_missing(time: object) -> bool:
-    return is_blank(time) or str(time).strip().lower() == "nan"
 
 
 def _number(time: object) -> float:

@@ -22,6 +22,7 @@ from matexapps.apps.molecules.outcome import Training
 from matexapps.apps.molecules.pretraining.settings import NO_TASK, PretrainingSettings
 from matexapps.apps.molecules.pretraining.targets import descriptor_targets
 from matexapps.apps.molecules.records import Records
+from matexapps.apps.molecules.report.kept import write_report
 from matexapps.apps.molecules.sources import read_structures
 from matexapps.apps.molecules.splits import Split, random_split
 from matexapps.apps.settings import from_plain
@@ -59,10 +60,9 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     began = time.monotonic()
     chosen = from_plain(PretrainingSettings, settings)
     model, training, molecules = pretrain(chosen, comm)
-    survive(comm, lambda _: comm.on_root(lambda: model.save(chosen.out)))
     prepared = molecules.prepared
     explained = _explained(prepared, molecules.split, training)
-    return {
+    result = {
         "out": chosen.out,
         "data": chosen.data,
         "network": chosen.network,
@@ -81,6 +81,13 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
         "ranks": comm.world_size,
         "seconds": round(time.monotonic() - began, 2),
     }
+
+    def keep() -> None:
+        model.save(chosen.out)
+        write_report(chosen.out, result, prepared.molecules)
+
+    survive(comm, lambda _: comm.on_root(keep))
+    return result
 
 
 def pretrain(

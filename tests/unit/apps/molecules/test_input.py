@@ -84,7 +84,7 @@ def test_duplicates_are_merged_by_inchikey_and_conflicts_told(tmp_path):
 def test_columns_are_chosen_by_name_and_blank_is_missing(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text(
-        "id,structure_text,a (K),b,year\n7,CCO, ,2,1999\n8,CCN,nan,3,2001\n9,CC,1,,2003\n"
+        "id,structure_text,a (K),b,year\n7,CCO, ,2,1999\n8,CCN,NA,3,2001\n9,CC,1,,2003\n"
     )
     records = read_records(
         path, smiles_columns="structure_text", target_columns=["b", "a"], part_column="year"
@@ -92,6 +92,8 @@ def test_columns_are_chosen_by_name_and_blank_is_missing(tmp_path):
     assert [str(one) for one in records.targets] == ["b", "a (K)"]
     np.testing.assert_array_equal(records.values, [[2, np.nan], [3, np.nan], [np.nan, 1]])
     assert records.part_key.tolist() == ["1999", "2001", "2003"]
+    unnamed = read_records(path, smiles_columns="structure_text", part_column="year")
+    assert [str(one) for one in unnamed.targets] == ["a (K)", "b"]
 
 
 @pytest.mark.parametrize(
@@ -132,10 +134,25 @@ def test_every_format_gives_the_same_molecules(tmp_path):
         assert found.smiles == expected.smiles
         np.testing.assert_array_equal(found.values, expected.values)
         (piece,) = pieces(tmp_path / name, None, 4)
-        assert [standardise(one).smiles for (one,) in piece] == expected.smiles
+        assert [standardise(*row.structures).smiles for row in piece] == expected.smiles
     (tmp_path / "a.smi").write_text("CCO ethanol\n\nc1ccccc1O phenol\n")
     library = read_records(tmp_path / "a.smi")
     assert library.smiles == ["CCO", "", "c1ccccc1O"]
+
+
+def test_a_library_s_rows_keep_their_names(tmp_path):
+    expected = [("ethanol 1", ("CCO",)), ("", ("CC",)), ("7", ("CCN",))]
+    (tmp_path / "a.smi").write_text("CCO ethanol 1\nCC\nCCN\t7\n")
+    frame = pd.DataFrame({"smiles": ["CCO", "CC", "CCN"], "ID": ["ethanol 1", None, "7"]})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_parquet(tmp_path / "a.parquet")
+    with Chem.SDWriter(str(tmp_path / "a.sdf")) as writer:
+        for name, (smiles,) in expected:
+            molecule = Chem.MolFromSmiles(smiles)
+            molecule.SetProp("_Name", name)
+            writer.write(molecule)
+    for name in ("a.smi", "a.csv", "a.parquet", "a.sdf"):
+        assert list(pieces(tmp_path / name, None, 2)) == [expected[:2], expected[2:]]
 
 
 def test_dates_are_no_numbers_to_learn(tmp_path):

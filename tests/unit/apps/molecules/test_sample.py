@@ -112,3 +112,6 @@ def test_moleculenet_by_name(tmp_path, monkeypatch):
     assert len(load_records(ExperimentSettings(data="tox21")).targets) == 2
     with pytest.raises(DataError, match=r"freesolv is not on this machine.*MATEXAPPS_DATA.*SAMPL"):
         load_records(ExperimentSettings(data="freesolv"))
+    (tmp_path / "SAMPL.csv").write_text("iupac,smiles,expt,calc\nethanol,CCO,-5.0,-4.5\n")
+    records = load_records(ExperimentSettings(data="freesolv"))
+    assert records.targets == [Target("expt", "kcal/mol")]
