@@ -69,7 +69,7 @@ def standardise(smiles: str) -> Standard:
             text = Chem.MolToSmiles(parent)
             molecule = parse(text)
             inchikey = Chem.MolToInchiKey(molecule)
-        except (RuntimeError, ValueError) as error:
+        except (Rejected, RuntimeError, ValueError) as error:
             raise Rejected(f"cannot be standardised: {_first_line(error)}") from None
     if fragments > 1 and all(atom.GetSymbol() != "C" for atom in molecule.GetAtoms()):
         raise Rejected("several parts, none of which holds carbon")

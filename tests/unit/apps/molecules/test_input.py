@@ -51,6 +51,7 @@ def test_standard_forms(given, standard):
         ("c1cccc1", "kekulize"),
         ("*CC", "dummy atoms"),
         ("[Na+].[Cl-]", "none of which holds carbon"),
+        ("[NH2+]=C1[CH-]C(=O)C=CN1", "cannot be standardised"),
     ],
 )
 def test_reasons_of_rejection(text, reason, capfd):
