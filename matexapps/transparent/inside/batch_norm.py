@@ -47,6 +47,7 @@ def batch_norm(
     Parameters
     ----------
     values : Tensor, shape (rows, channels, ...)
+        Several rows for each row of the batch where another axis is folded in, as time.
     running_mean, running_var : Tensor or None, shape (channels,)
         Updated in place, alike on every rank.
     weight, bias : Tensor or None, shape (channels,)
@@ -57,7 +58,7 @@ def batch_norm(
     shape = [1, -1, *[1] * (values.dim() - 2)]
     mean, variance = moments(values, [axis for axis in range(values.dim()) if axis != 1], part)
     if running_mean is not None and running_var is not None:
-        count = part.rows * math.prod(values.shape[2:])
+        count = len(values) // len(part) * part.rows * math.prod(values.shape[2:])
         with torch.no_grad():
             running_mean.lerp_(mean.to(running_mean.dtype), momentum)
             unbiased = variance * (count / max(1, count - 1))

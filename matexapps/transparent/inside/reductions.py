@@ -58,8 +58,7 @@ def reduce(
     """
     if function in _BY_CLASS | _BY_ELEMENT:
         return _loss(function, _given(function, args, kwargs), part)
-    dims = kwargs.get("dim", args[1] if len(args) > 1 else None)
-    if not _includes(dims, axis, len(reduced_shape(function, args, kwargs))):
+    if not _includes(_dims(args, kwargs), axis, len(reduced_shape(function, args, kwargs))):
         return None
     mine = function(*args, **kwargs)
     if not mine.is_floating_point():
@@ -67,6 +66,13 @@ def reduce(
     if function in _SUMS:
         return Summed.apply(mine, part.comm)
     return Summed.apply(mine * (len(part) / part.rows), part.comm)
+
+
+def _dims(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return which axes are summed over, None for all; torch calls them dim, and axis as numpy."""
+    if len(args) > 1:
+        return args[1]
+    return kwargs.get("dim", kwargs.get("axis"))
 
 
 def _includes(dims: Any, axis: int, count: int) -> bool:
