@@ -34,12 +34,14 @@ OFTEN = [
     "cnn",
     "compiled",
     "finetune",
+    "frames",
     "gan",
     "gcn",
     "iterable_dataset",
     "keras_callbacks",
     "keras_dataloader",
     "keras_sequential",
+    "keras_siamese",
     "keras_train_step",
     "kfold",
     "lbfgs",
@@ -62,6 +64,7 @@ LOOSER = {
 }
 WHOLE = {
     "activation_hooks": "a hook on its module",
+    "embedding_bag": "calls of TextClassificationModel are not shared out",
     "gcn": "calls of GCN are not shared out",
     "graph_attention": "calls of GAT are not shared out",
 }
