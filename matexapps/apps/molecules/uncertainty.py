@@ -105,9 +105,9 @@ def _quantile(residual: Values, level: float) -> float:
 
 
 def coverage(estimates: Estimates, factor: Values, values: Values) -> Values:
-    """Return the share of known values inside the intervals, for each target."""
+    """Return the share of known values inside the intervals, NaN where either is missing."""
     inside = np.abs(values - estimates.mean) <= factor * estimates.deviation
-    known = np.isfinite(values)
+    known = np.isfinite(values) & np.isfinite(factor)
     return np.array(
         [
             one[has].mean() if has.any() else math.nan

@@ -1,4 +1,7 @@
-"""Drawings of molecules, as pictures that a notebook shows."""
+"""Drawings of molecules, as pictures that a notebook shows.
+
+They have 256 colours: a notebook then keeps them once, as a small PNG, and not as JPEG besides.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ def draw_molecules(smiles: Sequence[str], legends: Sequence[str], columns: int =
     drawing = rdMolDraw2D.MolDraw2DCairo(columns * _SIZE[0], rows * _SIZE[1], *_SIZE)
     drawing.drawOptions().legendFontSize = 16  # type: ignore[assignment]  # the stubs err
     drawing.DrawMolecules([_flat(one) for one in smiles], legends=list(legends))
-    return _picture(drawing)
+    return _picture(drawing).quantize()
 
 
 def draw_contributions(
@@ -78,7 +81,7 @@ def _with_scale(picture: Image.Image, largest: float, unit: str) -> Image.Image:
         text = f"{value:+.2g} {unit}".rstrip() if value else "0"
         below = (left + place, picture.height + height + 3)
         pen.text(below, text, fill="black", font=font, anchor="ma")
-    return whole
+    return whole.quantize()
 
 
 def _colour(share: float) -> tuple[float, float, float]:

@@ -177,6 +177,28 @@ def test_conformal_intervals_hold_what_they_promise_on_new_values(seed):
     assert coverage(new, np.ones(1), new_values)[0] < 0.6
 
 
+def test_a_target_that_nothing_calibrates_has_no_interval_and_no_coverage(tmp_path):
+    rows = [(f"{'C' * i}{end}", i) for i in range(1, 9) for end in ("O", "N", "F", "Cl")]
+    lines = ["smiles,a,b (K),part"]
+    for place, (smiles, size) in enumerate(rows):
+        part = ("train", "train", "valid", "test")[place % 4]
+        lines.append(f"{smiles},{size},{'' if part == 'valid' else 300 + size},{part}")
+    (tmp_path / "table.csv").write_text("\n".join(lines) + "\n")
+    settings = ExperimentSettings(
+        data=str(tmp_path / "table.csv"), split="column", split_column="part", epochs=1,
+        network="fingerprint", members=1, compare_random=False,
+    )  # fmt: skip
+    study, model = run_study(settings, SingleProcess())
+    summary = json.loads(json.dumps(study.summary(), allow_nan=False))
+    found = summary["splits"]["column"]["targets"]
+    assert found["b"]["interval_coverage"] is found["b"]["interval_width"] is None
+    assert (found["a"]["calibration_values"], found["b"]["calibration_values"]) == (8, 0)
+    assert re.search(r"90 % intervals +-$", as_table(summary), re.MULTILINE)
+    regions = model.predict(["CCO"]).regions
+    assert np.isfinite(regions.low[0, 0])
+    assert np.isnan(regions.low[0, 1])
+
+
 def test_errors_and_their_differences():
     rng = np.random.default_rng(0)
     value = rng.normal(size=400)
