@@ -8,6 +8,7 @@ its place.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from matexapps.comm.watched_rank import tell_watcher, watched
 from matexapps.errors import RankLost
 
 # A launcher that was asked for fault tolerance tells the ranks so.
@@ -34,6 +36,7 @@ if os.environ.get(_SWITCH):
 
 from mpi4py import MPI  # noqa: E402
 
+_watched = tell_watcher()
 # Not the world that matexapps.comm.interruptible may put in its place.
 _first = MPI.COMM_WORLD
 if _REPLACEMENT in sys._xoptions:
@@ -132,16 +135,38 @@ class Base:
             roll.recv(source=status.source, tag=what)
             yield status.source
 
-    def end(self, ranks: set[int]) -> list[Member]:
+    def end(self, ranks: set[int]) -> set[int]:
         """End the processes of those of ``ranks`` that are on this host; return these."""
-        here = self.members[self.comm.rank].host
-        ended = []
-        for member in self.members:
-            if member.rank in ranks and member.host == here:
-                with suppress(ProcessLookupError):
-                    os.kill(member.pid, signal.SIGKILL)
-                    ended.append(member)
-        return ended
+        members = [member for member in self._neighbours if member.rank in ranks]
+        for member in members:
+            # Others may have done it.
+            with suppress(ProcessLookupError):
+                os.kill(member.pid, signal.SIGKILL)
+        return {member.rank for member in members}
+
+    def gone(self) -> list[str]:
+        """Return the ranks on this host that have no process any more, in words."""
+        return [
+            f"rank {member.rank} on {member.host}"
+            for member in self._neighbours
+            if not _exists(member.pid)
+        ]
+
+    def end_all_at_exit(self) -> None:
+        """Have MPI end all ranks when this one leaves: it would wait for those that are gone."""
+        atexit.register(self.comm.Abort, 1)
+
+    @property
+    def _neighbours(self) -> list[Member]:
+        return [m for m in self.members if m.host == self.members[self.comm.rank].host]
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @cache
@@ -214,8 +239,10 @@ def replace(count: int) -> None:
     """
     global _base
     arguments = [argument for argument in sys.orig_argv[1:] if argument != f"-X{_REPLACEMENT}"]
+    command = [sys.executable, f"-X{_REPLACEMENT}", *arguments]
+    program, *arguments = watched(command) if _watched else command
     try:
-        new = _base.comm.Spawn(sys.executable, [f"-X{_REPLACEMENT}", *arguments], maxprocs=count)
+        new = _base.comm.Spawn(program, arguments, maxprocs=count)
         merged = new.Merge(high=False)
         new.Disconnect()
     except MPI.Exception as error:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from matexapps.comm import watched_rank
@@ -22,8 +22,6 @@ FINISHED = "MATEXAPPS_FINISHED"
 _STOP_GRACE_S = 5.0
 _FIRST_WITH_ULFM = 5
 _FAULT_TOLERANT = ["--with-ft", "ulfm"]
-# Without site packages it starts in 30 ms.
-_WATCH = [sys.executable, "-I", "-S", watched_rank.__file__]
 
 
 def find_mpiexec() -> Path:
@@ -97,8 +95,10 @@ def mpiexec_command(n: int, python_arguments: Sequence[str], outlive: bool = Fal
         raise PreflightError(f"cannot start {n} ranks; ask for 1 or more")
     launcher = find_mpiexec()
     options = _FAULT_TOLERANT if outlive and n > 1 and _can_outlive(launcher) else []
-    watch = _WATCH if _is_mpich(launcher) else []
-    return [str(launcher), *options, "-n", str(n), *watch, sys.executable, *python_arguments]
+    program = [sys.executable, *python_arguments]
+    if options or _is_mpich(launcher):
+        program = watched_rank.watched(program)
+    return [str(launcher), *options, "-n", str(n), *program]
 
 
 def require_outliving(recovery: str) -> None:
@@ -168,7 +168,8 @@ def run_on_ranks(
     """
     command = mpiexec_command(n, ["-m", module, *args], outlive)
     variables = {**os.environ, **mpi_environment(), **(environment or {})}
-    return _again(lambda: _status_of(command, variables), restarts, lambda status: status > 128)
+    run = partial(_status_of, command, variables, n)
+    return _again(run, restarts, lambda status: status > 128)
 
 
 def run_and_restart(command: Sequence[str], restarts: int) -> int:
@@ -224,16 +225,17 @@ def _wait(launcher: subprocess.Popen[bytes]) -> int:
     return status if status >= 0 else 128 - status
 
 
-def _status_of(command: list[str], environment: dict[str, str]) -> int:
+def _status_of(command: list[str], environment: dict[str, str], n: int) -> int:
     with tempfile.TemporaryDirectory(prefix="matexapps-") as folder:
         finished = Path(folder) / "finished"
-        status = _run(command, {**environment, FINISHED: str(finished)})
+        status = _run(command, {**environment, FINISHED: str(finished)}, n)
         # For a rank that was started in place of a lost one and is lost too, Open MPI's launcher
         # reports a failure, although the others went on.
         return 0 if status > 128 and finished.exists() else status
 
 
-def _run(command: list[str], environment: dict[str, str]) -> int:
+def _run(command: list[str], environment: dict[str, str], n: int) -> int:
+    outlive = _FAULT_TOLERANT[0] in command
     launcher = subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
@@ -245,13 +247,18 @@ def _run(command: list[str], environment: dict[str, str]) -> int:
             for text in without_banner(read_chunks(errors)):
                 said = decoder.decode(text)
                 ends += watched_rank.ends(said)
-                sys.stderr.write(watched_rank.without_exits(said))
+                # Ranks that outlive others tell of them themselves.
+                sys.stderr.write(watched_rank.without_ends(said, exits_alone=not outlive))
                 sys.stderr.flush()
         status = launcher.wait()
     except BaseException:
         _stop(launcher)
         raise
-    if ends and status != 0:
+    if outlive:
+        if status == 0 and len(ends) == n:
+            # Nobody is left, which Open MPI's launcher calls a success.
+            status = ends[-1].status
+    elif ends and status != 0:
         # MPICH's launcher may report how it ended the others.
         status = ends[0].status
     return status if status >= 0 else 128 - status

@@ -27,6 +27,8 @@ _NAP_S = 50e-6
 _LOOK_EVERY_S = 2e-3
 _GRACE_S = 0.25
 _ROLL_S = 3.0
+_LOOK_FOR_PROCESSES_EVERY_S = 1.0
+_NEWS_S = 5.0
 
 
 class Waiting:
@@ -59,6 +61,7 @@ class Waiting:
         self._abort: PeerAborted | None = None
         self._spin_s = _SPIN_S
         self._unfinished: list[Any] = []
+        self._ended: set[int] = set()
 
     def listen_on(self, control: MPI.Comm) -> None:
         """Use ``control``, which carries nothing else, for the news that a rank gave up."""
@@ -147,7 +150,8 @@ class Waiting:
 
     def _loop(self, ready: Callable[[], bool], what: str, start: float) -> None:
         clock = time.perf_counter
-        next_look = start + _LOOK_EVERY_S
+        next_look, next_count = start + _LOOK_EVERY_S, start + _LOOK_FOR_PROCESSES_EVERY_S
+        limit_s = self.timeout_s
         while not ready():
             now = clock()
             elapsed = now - start
@@ -163,12 +167,14 @@ class Waiting:
                     if _ends_soon(ready):
                         return
                     raise self._abort
-                if elapsed > self.timeout_s and not (self.ends_silent and self._silent_ended()):
-                    raise DeadlineExceeded(
-                        f"waited {elapsed:.0f} s in {what} for other ranks, which is the limit; "
-                        "look for a rank that is stuck or took another branch, or allow more "
-                        "with open_world(timeout_s=...)"
-                    )
+                if elapsed > limit_s:
+                    if not (self.ends_silent and self._silent_ended()):
+                        raise self._too_late(elapsed, what)
+                    limit_s = elapsed + _NEWS_S
+                if now > next_count:
+                    if self._base.gone():
+                        limit_s = min(limit_s, elapsed + _NEWS_S)
+                    next_count = now + _LOOK_FOR_PROCESSES_EVERY_S
                 self._long_waits.watch(elapsed)
                 next_look = now + _LOOK_EVERY_S
 
@@ -179,6 +185,19 @@ class Waiting:
             raise RankLost("a rank was lost, as another one found")
         self._base.answer()
 
+    def _too_late(self, elapsed_s: float, what: str) -> DeadlineExceeded:
+        if gone := self._base.gone():
+            self._base.end_all_at_exit()
+            return DeadlineExceeded(
+                f"waited {elapsed_s:.0f} s in {what} for {' and '.join(gone)}, whose process is "
+                "gone, which MPI does not tell: it has left by itself (os._exit, a library's exit)"
+            )
+        return DeadlineExceeded(
+            f"waited {elapsed_s:.0f} s in {what} for other ranks, which is the limit; look for a "
+            "rank that is stuck or took another branch, or allow more with "
+            "open_world(timeout_s=...)"
+        )
+
     def _silent_ended(self) -> bool:
         """End the ranks that give no sign of life; return whether there are such."""
         silent = self._base.call_the_roll()
@@ -187,7 +206,9 @@ class Waiting:
             self._look_for_loss()
             silent -= self._base.answered()
             time.sleep(_NAP_S)
-        return bool(self._base.end(silent))
+        ended = self._base.end(silent) - self._ended
+        self._ended |= ended
+        return bool(ended)
 
     def _look_for_abort(self) -> None:
         control = self._control

@@ -7,7 +7,6 @@ from typing import Any
 from torch import nn
 
 from matexapps.comm.restarts import restarting
-from matexapps.comm.survival import survive
 from matexapps.comm.world import open_world, prepared_for_losses
 from matexapps.data.dataset import DataSet
 from matexapps.devices import describe, summary
@@ -66,12 +65,12 @@ def _fit(
     global _finished
     resume = settings.pop("resume", None)
     with prepared_for_losses(), open_world(timeout_s) as comm:
+        trainer = Trainer(model, comm=comm, **settings)
         device = settings.get("device", "auto")
-        ranks = survive(comm, lambda _: describe(comm, device))
+        ranks = trainer.outlive("before training", lambda: describe(comm, device))
         if comm.rank == 0:
             print(summary(ranks), flush=True)
-        trainer = Trainer(model, comm=comm, **settings)
-        data = survive(comm, lambda _: data.load(comm))
+        data = trainer.outlive("while data were read", lambda: data.load(comm))
         history = trainer.fit(data, epochs, resume=resume)
         judged = data.test if len(data.test) else data.validation
         metrics = trainer.evaluate(judged) if len(judged) else {}

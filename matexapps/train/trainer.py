@@ -137,7 +137,7 @@ class Trainer:
         self.comm = comm if comm is not None else open_world()
         self.recovery = choose_recovery(recovery, self.comm, callbacks)
         self.history = History()
-        self.rank_device = self._again("before training", lambda: choose_device(self.comm, device))
+        self.rank_device = self.outlive("before training", lambda: choose_device(self.comm, device))
         torch.set_num_threads(self.rank_device.threads)
         self.model = model.to(self.rank_device.device)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
@@ -239,8 +239,20 @@ class Trainer:
             return survive(self.comm, work)
         return work(None)
 
-    def _again(self, doing: str, work: Callable[[], T]) -> T:
-        """Do work that stands apart from the steps, anew if ranks are lost meanwhile."""
+    def outlive(self, doing: str, work: Callable[[], T]) -> T:
+        """Do work that stands apart from the steps, anew if ranks are lost meanwhile. Collective.
+
+        Parameters
+        ----------
+        doing : str
+            How the history puts it, as in "in evaluation".
+        work : callable
+            Takes nothing.
+
+        Returns
+        -------
+        What ``work`` returns.
+        """
 
         def do(loss: Loss | None) -> T:
             if loss is not None:
@@ -258,12 +270,12 @@ class Trainer:
     def evaluate(self, rows: Part) -> dict[str, float]:
         """Return the loss and all metrics over ``rows``, each counted once. Collective."""
         doing = "in evaluation"
-        return self._again(doing, lambda: self._evaluate(rows, doing))
+        return self.outlive(doing, lambda: self._evaluate(rows, doing))
 
     @shares_rows
     def predict(self, rows: Part) -> NDArray[Any]:
         """Return the network's raw outputs for ``rows``, in their order. Collective."""
-        return self._again(
+        return self.outlive(
             "in prediction", lambda: predict(self.model, rows, self.precision, self.comm)
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ import time
 import psutil
 import pytest
 
+from matexapps.comm.launch import find_mpiexec, mpi_environment
 from matexapps.train.ledger import read_ledger
 
 # Trains the same network several times. A rank dies when it has waited so often for the others:
@@ -69,6 +71,7 @@ for number, deaths in enumerate(plan):
     predicted = trainer.predict(data.test)
     rows = [[row["loss"], row["validation_loss"], row["learning_rate"]] for row in history.rows]
     weights = [float(p.detach().double().norm()) for p in net.parameters()]
+    waits = min(comm.all_gather_object(waits))
     if comm.rank == 0:
         said = [event["event"] for event in history.events]
         values = [*rows, list(results.values()), [float(predicted.sum())], weights]
@@ -137,6 +140,51 @@ def test_a_rank_that_hangs_is_ended_at_the_deadline(run_ranks, tmp_path, undistu
     assert result["said"][0].startswith("rank 1 on")
     require_alike(result["values"], undisturbed)
     require_each_row_once(tmp_path / "0")
+
+
+LEAVES = """
+import os, sys
+from matexapps.comm.survival import survive
+from matexapps.comm.world import open_world
+
+comm = open_world()
+
+def work(loss):
+    comm.barrier()
+    if loss is None and comm.rank == 1:
+        os._exit(int(sys.argv[1]))
+    comm.barrier()
+    return loss
+
+loss = survive(comm, work)
+print(comm.world_size, loss.ranks[0][0], flush=True)
+"""
+
+
+@pytest.mark.open_mpi
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_rank_that_leaves_by_itself_counts_as_lost(run_ranks, status):
+    done = run_ranks(3, LEAVES, status, outlive=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["2 1", "2 1"]
+
+
+@pytest.mark.slow
+@pytest.mark.open_mpi
+def test_nobody_waits_for_ever_where_mpi_does_not_tell_that_a_rank_has_left(tmp_path):
+    (tmp_path / "leaves.py").write_text(LEAVES)
+    words = [find_mpiexec(), "--with-ft", "ulfm", "-n", 3, sys.executable, "leaves.py", 3]
+    done = subprocess.run(
+        [str(word) for word in words],
+        env={**os.environ, **mpi_environment()},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode != 0
+    assert "for rank 1 on " in done.stderr
+    assert "it has left by itself" in done.stderr
 
 
 @pytest.mark.slow

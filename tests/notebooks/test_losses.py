@@ -77,11 +77,13 @@ def test_a_result_outlives_the_rank_that_was_to_send_it(nothing_left):
 
 
 @pytest.mark.slow
-def test_a_rank_that_hangs_is_ended_and_the_others_go_on(nothing_left):
+@pytest.mark.parametrize(("timeout_s", "why"), [(5, "SIGKILL"), (600, "no sign of life")])
+def test_a_rank_that_hangs_is_ended_and_the_others_go_on(nothing_left, capsys, timeout_s, why):
     network, data, settings = training([Dies(1, epoch=1, step=2, by=signal.SIGSTOP)])
     with Cluster(3) as cluster:
-        result = cluster.fit(network, data, timeout_s=5, **settings)
+        result = cluster.fit(network, data, timeout_s=timeout_s, **settings)
         assert [event["lost"] for event in result.events] == [[1]]
+        assert why in capsys.readouterr().err
         assert cluster.n == 2
 
 

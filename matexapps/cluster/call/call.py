@@ -226,7 +226,7 @@ class Call:
             # that threw the request away.
             name = getattr(error, "ename", type(error).__name__)
             if name == "EngineError":
-                self._engines.explain_silence(rank, error)
+                self._engines.end_the_silent(rank)
                 return {}
             failure = {"type_name": name, "message": str(error), "trace": "", "host": "this host"}
             return {"failure": {**failure, "raised_at": time.time()}}

@@ -14,11 +14,6 @@ from matexapps.engine.rank_log import log_name
 # How Open MPI's launcher reports the rank that took the others along.
 _KILLED = re.compile(r"rank (\d+) with PID \d+ on node (\S+) exited on\s+signal (\d+)")
 _EXITED = re.compile(r"Process name: \[\S+,(\d+)\]\s+Exit code:\s+(\d+)")
-# Where ranks outlive others it says how each ended only if asked to talk.
-TALKATIVE = {"PRTE_MCA_odls_base_verbose": "5"}
-_ENDED = r"child process (\[\S+\]) pid {} terminated"
-_BY_SIGNAL = r"child process {} terminated with signal (.+)"
-_WITH_STATUS = r"child {} exit code (\d+)"
 _OOM_EVENTS = Path("/sys/fs/cgroup/memory.events")
 _LAST_LINES = 12
 _LOOKED_AT = 400
@@ -43,10 +38,13 @@ class Circumstances:
         Resident memory of each rank in bytes, as last seen, by the number it started with.
     out_of_memory_kills : int
         How many processes the system had ended for lack of memory when the ranks started.
+    silent : frozenset of int
+        The ranks that were ended because they gave no sign of life, by the same numbers.
     """
 
     memory: dict[int, int]
     out_of_memory_kills: int
+    silent: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -58,27 +56,16 @@ class Ending:
 
 
 def ending(pid: int, launcher_log: Path) -> Ending | None:
-    """Return how the rank with a process number ended; None while the launcher has not said so."""
+    """Return how the rank with a process number ended; None while that is not told."""
     said = launcher_log.read_text(errors="replace")
     for end in watched_rank.ends(said):
         if end.pid == pid:
             return _as_watched(end)
-    if not (named := re.search(_ENDED.format(pid), said)):
-        return None
-    name = re.escape(named[1])
-    if found := re.search(_BY_SIGNAL.format(name), said):
-        return Ending(_signal_number(found[1].strip()), None)
-    found = re.search(_WITH_STATUS.format(name), said)
-    return Ending(None, int(found[1])) if found else None
+    return None
 
 
 def _as_watched(end: watched_rank.End) -> Ending:
     return Ending(-end.status, None) if end.status < 0 else Ending(None, end.status)
-
-
-def _signal_number(description: str) -> int | None:
-    described = {signal.strsignal(number): number.value for number in signal.Signals}
-    return described.get(description)
 
 
 def out_of_memory_kills() -> int:
@@ -153,6 +140,8 @@ def _reason(number: int, born: int, before: Circumstances) -> str:
     name = known.name
     if known is not signal.SIGKILL:
         return f" ({name}: {_REASONS[known]})" if known in _REASONS else f" ({name})"
+    if born in before.silent:
+        return f" ({name}: it had given no sign of life for a minute)"
     used = before.memory.get(born)
     seen = f"; it was last seen using {used / 2**30:.1f} GiB" if used else ""
     if out_of_memory_kills() > before.out_of_memory_kills:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,3 +35,8 @@ class Engine:
         except ProcessLookupError:
             return False
         return True
+
+    def end(self) -> None:
+        """End the process, also where it is stopped."""
+        with suppress(ProcessLookupError):
+            os.kill(self.process.pid, signal.SIGKILL)

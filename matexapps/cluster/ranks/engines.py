@@ -72,6 +72,7 @@ class Engines:
         self.run_folder = new_run_folder()
         self._memory: dict[int, int] = {}
         self._deaths: dict[int, deaths.Ending | None] = {}
+        self._silent: set[int] = set()
         self._oom_kills = deaths.out_of_memory_kills()
         self._ended: dict[str, Any] | None = None
         self._launched = Launched(n, self.run_folder, hang_after_s)
@@ -176,7 +177,7 @@ class Engines:
 
     @property
     def _circumstances(self) -> deaths.Circumstances:
-        return deaths.Circumstances(self._memory, self._oom_kills)
+        return deaths.Circumstances(self._memory, self._oom_kills, frozenset(self._silent))
 
     def gather(self) -> dict[int, str]:
         """Go on with the ranks that are left, numbered anew; return which died, and why.
@@ -186,6 +187,9 @@ class Engines:
         ClusterError
             If they cannot go on; nothing runs afterwards.
         """
+        for rank, engine in enumerate(self.ranks):
+            if self.running and engine.alive and engine.view.targets not in self.client.ids:
+                self.end_the_silent(rank)
         while self.running and (dead := self.dead()):
             whys = {rank: self.why(rank) for rank in dead}
             left = [engine for rank, engine in enumerate(self.ranks) if rank not in dead]
@@ -201,9 +205,7 @@ class Engines:
         """Return rank and world size of each that is left; None if another one died meanwhile."""
         deadline = time.monotonic() + _GATHERING_TIMEOUT_S
         replies = [engine.view.apply_async(calls.come_together) for engine in left]
-        # Of one that left by itself MPI tells the others nothing.
-        told_by_mpi = all(how is None or how.signal for how in self._deaths.values())
-        while told_by_mpi and left and time.monotonic() < deadline:
+        while left and time.monotonic() < deadline:
             if self.dead() != dead:
                 return None
             if all(reply.ready() for reply in replies):
@@ -213,22 +215,24 @@ class Engines:
         self.stop()
         raise RanksDied(f"{why}\n{_NEW_RANKS}")
 
-    def explain_silence(self, rank: int, error: Exception) -> None:
-        """Return if a rank that gave no answer died alone; otherwise raise with the reason.
+    def end_the_silent(self, rank: int) -> None:
+        """Return once a rank that the controller has given up is dead; end it if it is not.
 
         Raises
         ------
         ClusterError
-            As soon as the reason is known; nothing runs afterwards.
+            If all have ended with it.
         """
         deadline = time.monotonic() + _NEWS_TIMEOUT_S
-        while time.monotonic() < deadline:
+        while True:
             self.check_alive()
             if rank in self.dead():
                 return
+            if time.monotonic() > deadline:
+                # Its heart beats in a thread of its own, so that it is stopped, or the system is.
+                self._silent.add(self.ranks[rank].born)
+                self.ranks[rank].end()
             time.sleep(_LOOK_EVERY_S)
-        self.stop()
-        raise ClusterError(f"rank {rank} gave no answer ({error})\n{_NEW_RANKS}")
 
     def _last_words(self) -> str:
         return " / ".join(line.strip() for line in last_lines(self.run_folder / "engines.log", 6))

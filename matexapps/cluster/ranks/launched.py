@@ -17,7 +17,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from matexapps.cluster.ranks import deaths
 from matexapps.comm.launch import mpi_environment, mpiexec_command
 
 CHECK_COLLECTIVES = "MATEXAPPS_CHECK_COLLECTIVES"
@@ -93,7 +92,6 @@ class Launched:
                 CHECK_COLLECTIVES: "1",
                 **os.environ,
                 **mpi_environment(),
-                **deaths.TALKATIVE,
                 **({} if hang_after_s is None else {HANG_AFTER: str(hang_after_s)}),
                 "IPYTHONDIR": str(self.folder),
             },

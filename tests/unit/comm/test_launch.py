@@ -109,6 +109,17 @@ def test_ranks_start_again_after_a_death_a_bounded_number_of_times(program, tmp_
     assert (tmp_path / "starts").read_text() == "xx"
 
 
+@pytest.mark.open_mpi
+@pytest.mark.parametrize(("dying", "status"), [("01", 128 + signal.SIGKILL), ("1", 0)])
+def test_a_job_of_which_nobody_is_left_has_failed(program, dying, status):
+    module = program(
+        "import os, signal\nfrom matexapps.comm.world import open_world\n"
+        "comm = open_world()\ncomm.barrier()\n"
+        f"if str(comm.rank) in {dying!r}:\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    assert launch.run_on_ranks(module, [], 2, outlive=True) == status
+
+
 DIES_ONCE = """
 import os, pathlib, signal, sys
 import numpy as np
