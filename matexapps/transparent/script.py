@@ -18,6 +18,7 @@ import torch
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.world import open_world
 from matexapps.errors import PeerAborted, TrainingError
+from matexapps.transparent.at_exit import done_at_the_end
 from matexapps.transparent.checking.record import Recorder
 from matexapps.transparent.distributed import distributed, shared_out
 from matexapps.transparent.once import written_once
@@ -99,7 +100,7 @@ def _run(
 ) -> Outcome:
     status = 0
     try:
-        with around, _as_main(path, arguments):
+        with around, _as_main(path, arguments), done_at_the_end():
             try:
                 runpy.run_path(str(path), run_name="__main__")
             except SystemExit as end:

@@ -1,4 +1,4 @@
-"""Telling a program's author something about a line of the program."""
+"""Telling the program's own lines from those of libraries, and telling its author of them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _NOT_THE_PROGRAM = (
     _PACKAGE, "<frozen ", *(sysconfig.get_path(name) + os.sep for name in ("stdlib", "purelib"))
 )  # fmt: skip
+
+
+def called_by_the_program() -> bool:
+    """Whether the function that asks was called by a line of the program's own."""
+    return not sys._getframe(2).f_code.co_filename.startswith(_NOT_THE_PROGRAM)
 
 
 def warn(message: str) -> None:

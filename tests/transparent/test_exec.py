@@ -176,6 +176,19 @@ PROGRAMS = {
         f"difference_{name}": Program(before=before, recorded=True)
         for name, (before, *_) in DIFFERENCES.items()
     },
+    "registered": Program(
+        before="""
+import atexit
+atexit.register(print, "never said")
+atexit.unregister(print)
+atexit.register(print, "goodbye")
+@atexit.register
+def note():
+    with open("registered.txt", "a") as file:
+        file.write("ended\\n")
+    raise ValueError("told, and no more")
+"""
+    ),
     "said_at_the_end": Program(before="sys.exit('no such data')"),
     "error": Program(inside="if step == 2: raise ValueError('row 7 is bad')"),
     "waiting": Program(
@@ -273,6 +286,14 @@ def test_one_error_on_all_ranks_is_told_once_as_python_tells_it(on_three_ranks: 
 def test_a_text_given_to_exit_is_told_once(on_three_ranks: Path) -> None:
     done = ended(on_three_ranks, "said_at_the_end")
     assert (done.stderr, done.status) == ("no such data\n", 1)
+
+
+def test_what_a_program_registers_for_its_end_is_done_once(on_three_ranks: Path) -> None:
+    done = ended(on_three_ranks, "registered")
+    assert (done.stdout, done.status) == ("done \ngoodbye\n", 0)
+    assert done.stderr.count("ValueError: told, and no more") == 1
+    assert (on_three_ranks / "registered.txt").read_text() == "ended\n"
+    assert [(on_three_ranks / f"registered.out.{rank}").read_text() for rank in (1, 2)] == ["", ""]
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

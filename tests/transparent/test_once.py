@@ -22,6 +22,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -772,6 +773,24 @@ def test_reading_that_rank_0_disturbs_leaves_no_descriptor_open(tmp_path):
     os.close(descriptor)
     own.close()
     before.close()
+
+
+def test_threads_take_notes_at_once(tmp_path):
+    others = Notes(str(tmp_path / "notes"), first_counts=False)
+    notes = Notes(str(tmp_path / "notes"), first_counts=False)
+    between = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            for number in range(200):
+                others.add(f"/file-{number}", f"/place-{number}")
+                for _ in pool.map(lambda _: notes.refresh(), range(4)):
+                    pass
+    finally:
+        sys.setswitchinterval(between)
+    assert [notes.find(f"/file-{k}") for k in range(200)] == [f"/place-{k}" for k in range(200)]
+    others.close()
+    notes.close()
 
 
 def test_one_rank_prints_shows_and_asks(run_ranks):

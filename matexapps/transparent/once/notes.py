@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import posix
+import threading
 from collections.abc import Iterable
 from posixpath import dirname, split
 
@@ -30,6 +31,7 @@ class Notes:
     def __init__(self, file: str, *, first_counts: bool, far: bool = False) -> None:
         self._path, self._first_counts, self._far = file, first_counts, far
         self._file = _open(file)
+        self._process, self._lock = posix.getpid(), threading.RLock()
         self._read = 0
         self._places: dict[str, str | None] = {}
         self._names: dict[str, dict[str, None]] = {}
@@ -40,18 +42,23 @@ class Notes:
 
     def refresh(self) -> int:
         """Take in what was noted by now; the number returned grows with it."""
-        if self._far:
-            again = _open(self._path)
-            posix.close(self._file)
-            self._file = again
-        size = posix.fstat(self._file).st_size
-        if size > self._read:
-            lines, end, _ = posix.pread(self._file, size - self._read, self._read).rpartition(b"\n")
-            for line in lines.splitlines():
-                path, place = json.loads(line)
-                self._take(path, place)
-            self._read += len(lines) + len(end)
-        return self._read
+        if self._process != posix.getpid():
+            # A thread that this process does not have may have held the lock when it was forked.
+            self._process, self._lock = posix.getpid(), threading.RLock()
+        with self._lock:
+            if self._far:
+                again = _open(self._path)
+                posix.close(self._file)
+                self._file = again
+            size, start = posix.fstat(self._file).st_size, self._read
+            if size > start:
+                lines, end, _ = posix.pread(self._file, size - start, start).rpartition(b"\n")
+                for line in lines.splitlines():
+                    path, place = json.loads(line)
+                    self._take(path, place)
+                # Not added to: a finaliser that ran meanwhile may have come here, too.
+                self._read = start + len(lines) + len(end)
+            return self._read
 
     def add(self, path: str, place: str | None) -> None:
         """Note that what is called ``path`` stands at ``place``, or nowhere."""
@@ -78,7 +85,7 @@ class Notes:
 
     def any_below(self, folder: str) -> bool:
         """Whether there is a note of anything in ``folder``, however deep."""
-        return any(path.startswith(folder + "/") for path in self._places)
+        return any(path.startswith(folder + "/") for path in list(self._places))
 
     def _take(self, path: str, place: str | None) -> None:
         if self._first_counts and path in self._places:
