@@ -34,8 +34,9 @@ def execute(
 ) -> None:
     """Run a PyTorch or Keras program, written for one process, on MPI ranks.
 
-    Its batch sizes are those of the global batch, and its results those of one process. What
-    follows the program is its own command line; write -- before options that are also ours.
+    Its batch sizes are those of the global batch, and its results those of one process.
+
+    What follows the program is its own command line; write -- before options that are also ours.
     """
     from matexapps.comm.launch import run_on_ranks
 
