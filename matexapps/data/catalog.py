@@ -137,5 +137,6 @@ def _places(one: Entry) -> Iterator[Path]:
 def _by_hand(one: Entry) -> str:
     file = one.files[0]
     if one.url is None:
-        return f"set {VARIABLE} to a folder that holds {file}"
+        where = "" if one.made_by else f"get {file} from {one.source} and "
+        return f"{where}set {VARIABLE} to a folder that holds {file}"
     return f"fetch {file} by hand from {one.url} and set {VARIABLE} to the folder you put it in"

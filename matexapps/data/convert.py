@@ -1,9 +1,10 @@
 """From one file format to another: ``convert("runs.csv", "runs.h5")``.
 
-All variables are kept, with the names of their columns and their types: numbers in their own,
-texts as texts. How each format holds them stands in :mod:`matexapps.data.hdf5.write`,
-:mod:`matexapps.data.netcdf.write` and :mod:`matexapps.data.csv.write`; what is read from CSV, in
-:mod:`matexapps.data.csv.table`. Rows go through memory in blocks of about a MiB.
+All variables along the rows are kept, with the names of their columns and their types: numbers in
+their own, texts as texts. What else the source holds is named. How each format holds them stands
+in :mod:`matexapps.data.hdf5.write`, :mod:`matexapps.data.netcdf.write` and
+:mod:`matexapps.data.csv.write`; what is read from CSV, in :mod:`matexapps.data.csv.table`. Rows go
+through memory in blocks of about a MiB.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.data.raw_files import RawFiles
+from matexapps.data.raw_files import RawFiles, listed
 from matexapps.data.schema import Schema
 from matexapps.data.table import Variable, named_columns
 from matexapps.errors import DataError, did_you_mean
@@ -42,7 +43,7 @@ class Converted:
     bytes : int
         Size of the file.
     note : str
-        What to mind when reading it; empty if nothing.
+        What to mind: what a reader would get wrong, and what was left out; empty if nothing.
     """
 
     path: Path
@@ -85,7 +86,7 @@ def convert(
     DataError
         If the source cannot be read, or the target cannot hold it.
     """
-    path = Path(target)
+    path = Path(os.path.expanduser(target))
     ending = _ending(path)
     if compress and ending in _TEXT:
         raise DataError(f"{path}: CSV is compressed where its name ends in .gz: give it that name")
@@ -109,7 +110,10 @@ def convert(
     finally:
         part.unlink(missing_ok=True)
     columns = named_columns(wanted)
-    note = _note([name for name, _, _ in columns]) if ending in _TEXT else ""
+    notes = [_note([name for name, _, _ in columns]) if ending in _TEXT else ""]
+    if files.left_out:
+        notes.append(f"not in it is {listed(files.left_out)}")
+    note = "; ".join(filter(None, notes))
     return Converted(path, len(files), len(columns), path.stat().st_size, note)
 
 

@@ -17,10 +17,10 @@ from matexapps.data.matex_names import MatexNames, Part
 from matexapps.data.memory import parse_size
 from matexapps.data.partition import share
 from matexapps.data.rows import Rows
-from matexapps.data.schema import Column, Schema
+from matexapps.data.schema import KINDS, Column, Schema
+from matexapps.data.settings import check_source
 from matexapps.data.source import absolute
 from matexapps.data.split import (
-    KINDS,
     PARTS,
     TEST_SHARE,
     VALIDATION_SHARE,
@@ -48,8 +48,9 @@ class DataSet(MatexNames):
     Parameters
     ----------
     source : path or str
-        A CSV, TSV, HDF5 or NetCDF file, CSV also gzip; a folder or a pattern such as
-        ``"runs/*.csv"`` of such files; or a name of the catalogue such as ``uci-higgs``.
+        A CSV, TSV, HDF5 (also of MATLAB, since 7.3) or NetCDF file, CSV also gzip; a folder or a
+        pattern such as ``"runs/*.csv"`` of such files; or a name of the catalogue such as
+        ``uci-higgs``.
     features : sequence of column names or positions, or None
         None takes all but label, weight, group and time. For HDF5 and NetCDF with features in a
         dataset or variable of their own, its name. Samples may be arrays, such as images.
@@ -124,8 +125,9 @@ class DataSet(MatexNames):
         dimension: str | None = None,
         memory: str | int = "2GB",
     ) -> None:
+        check_source(source)
         check_split(split, validation, test, seed)
-        check_parts(parts)
+        check_parts(parts, split)
         self.source: str | Path | None = source
         self.validation_source, self.test_source = validation, test
         self.split, self.part_values, self.seed, self.binary = split, parts, seed, binary
@@ -359,7 +361,10 @@ class DataSet(MatexNames):
     def __repr__(self) -> str:
         if self._parts is not None:
             sizes = ", ".join(f"{name} {len(self._parts[name]):,}" for name in PARTS)
-            return f"DataSet({self._name!r}, {len(self.columns)} columns, rows: {sizes})"
+            shape = self.train.sample_shape
+            sample = " x ".join(map(str, shape))
+            what = f"{shape[0]} columns" if len(shape) == 1 else f"samples of {sample}"
+            return f"DataSet({self._name!r}, {what}, rows: {sizes})"
         return f"DataSet({self._name!r}, split={self.split!r}, seed={self.seed}, not read yet)"
 
 
@@ -367,7 +372,10 @@ def _key(split: str, group: Column | None, time: Column | None) -> Column | None
     """Return the column that decides the split."""
     for name, column in (("group", group), ("time", time)):
         if column is not None and split != name:
-            raise DataError(f"{name}={column!r} is for split={name!r}, but split is {split!r}")
+            raise DataError(
+                f"{name}={column!r} is for split={name!r}, but split is {split!r}: set "
+                f"split={name!r}, or leave {name}= out"
+            )
     if split in ("random", "stratified"):
         return None
     if split == "group":

@@ -65,6 +65,11 @@ def one_hot(
 def unknown_value(value: Any, known: Sequence[str | float], setting: str) -> str:
     """Say that a value is none of those that a setting names."""
     texts = [_plain(one) for one in known]
+    if str(value) in EMPTY_TEXTS and setting.startswith("categories"):
+        return (
+            f"{str(value)!r} is none of the values that {setting} names; name it too, or declare "
+            "such cells with missing=math.nan, which makes them a row of zeros"
+        )
     return (
         f"{str(value)[:40]!r} is none of the values {', '.join(map(repr, texts[:8]))} that "
         f"{setting} names{did_you_mean(str(value), texts)}"

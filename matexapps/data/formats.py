@@ -13,8 +13,20 @@ if TYPE_CHECKING:
     from matexapps.data.table import Table
 
 CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".data")
-HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf")
+HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".mat")
 NETCDF_SUFFIXES = (".nc", ".nc4", ".cdf", ".netcdf")
+_FOREIGN = (
+    ".parquet",
+    ".feather",
+    ".xlsx",
+    ".xls",
+    ".json",
+    ".pkl",
+    ".npy",
+    ".npz",
+    ".root",
+    ".fits",
+)
 
 
 def open_reader(path: Path, schema: Schema) -> Reader:
@@ -107,9 +119,12 @@ def open_table(path: Path, schema: Schema) -> Table:
 
         return NetcdfTable(path, schema)
     known = (*CSV_SUFFIXES, *HDF5_SUFFIXES, *NETCDF_SUFFIXES)
+    cure = did_you_mean(ending, known)
+    if ending in _FOREIGN:
+        cure = ". Of another format, give what you read of it to DataSet.from_arrays"
     raise DataError(
         f"{path}: no reader for names that end like this; let it end in one of "
-        f"{', '.join(known)} (CSV also with .gz){did_you_mean(ending, known)}"
+        f"{', '.join(known)} (CSV also with .gz){cure}"
     )
 
 
@@ -124,5 +139,7 @@ def check_source(path: Path) -> None:
         return
     if not path.parent.is_dir():
         raise DataError(f"{path} does not exist, nor does the folder {path.parent}")
+    if path.exists():
+        raise DataError(f"{path} is no ordinary file: write its content into one")
     neighbours = (entry.name for entry in path.parent.iterdir() if entry.is_file())
     raise DataError(f"{path} does not exist{did_you_mean(path.name, neighbours)}")

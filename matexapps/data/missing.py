@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ class Missing:
         if missing is None:
             return cls()
         given = missing if isinstance(missing, Sequence) else (missing,)
-        if isinstance(missing, str) or not all(isinstance(v, int | float) for v in given):
+        if isinstance(missing, str) or not all(isinstance(v, Real) for v in given):
             raise DataError(
                 f"missing={missing!r} is not a number or a sequence of numbers: use for example "
                 "missing=-999.0, or missing=math.nan for empty and NaN cells"

@@ -44,6 +44,8 @@ class RawFiles:
         In the first file's order; of a type that holds the values of all files.
     attributes : dict of variable name, or None, to dict
         What the first file says of each variable, and of itself for None.
+    left_out : sequence of str
+        What else the first file holds, in words.
 
     Raises
     ------
@@ -58,6 +60,7 @@ class RawFiles:
         self.format = format_of(self.paths[0]) or ""
         self.variables: list[Variable] = []
         self.attributes: dict[str | None, dict[str, Any]] = {}
+        self.left_out: Sequence[str] = ()
         self._texts: dict[Path, CsvTable] = {}
         self._rows = 0
         with Probe() as probe:
@@ -103,6 +106,7 @@ class RawFiles:
             return
         self.variables = list(table.variables)
         if isinstance(table, Table):
+            self.left_out = table.left_out
             names = [None, *(variable.name for variable in table.variables)]
             self.attributes = {name: table.attributes(name) for name in names}
 

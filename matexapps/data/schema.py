@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from matexapps.data.settings import check_categories, check_column, check_kind, checked_names
 from matexapps.errors import DataError, did_you_mean
 
 Column = str | int
+KINDS = ("random", "stratified", "group", "time")
+"""Ways to split that are no columns."""
+
+_ASKED = {
+    "features": "which features= asks for",
+    "label": "which label= asks for",
+    "weight": "which weight= asks for",
+    "key": "to split the rows by",
+}
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,20 @@ class Schema:
     categories: Mapping[str, Sequence[str | float]] | None = None
     dimension: str | None = None
 
+    def __post_init__(self) -> None:
+        for name, value in (("label", self.label), ("weight", self.weight)):
+            check_column(f"{name}=", value)
+        check_column("the column to split by", self.key)
+        if not isinstance(self.features, str):
+            features = checked_names("features=", self.features, positions=True)
+            object.__setattr__(self, "features", features)
+        for name in ("classes", "columns"):
+            object.__setattr__(self, name, checked_names(f"{name}=", getattr(self, name)))
+        check_categories(self.categories)
+        check_kind("header=", self.header, bool, "True, False or None")
+        check_kind("delimiter=", self.delimiter, str, "one character: use for example ','")
+        check_kind("dimension=", self.dimension, str, "the name of a dimension")
+
     def roles(
         self,
         names: Sequence[str],
@@ -79,9 +103,12 @@ class Schema:
         DataError
             If a column is not there, or the label is among the features.
         """
+        for role, column in (("label", self.label), ("weight", self.weight), ("key", self.key)):
+            if isinstance(column, str) and column not in names and column in (groups or {}):
+                raise _wide(file, role, column, len((groups or {})[column]))
         label = _label(self.label, names, file)
         weight = None if self.weight is None else position(self.weight, names, file, "weight")
-        key = None if self.key is None else position(self.key, names, file, "the split's column")
+        key = None if self.key is None else position(self.key, names, file, "key")
         if self.features is None:
             candidates = range(len(names)) if default is None else default
             features = [i for i in candidates if i not in (label, weight, key)]
@@ -149,20 +176,34 @@ def label_column(columns: Sequence[str]) -> str | None:
 
 
 def position(column: Column, names: Sequence[str], file: str, role: str) -> int:
-    """Return where ``column``, a name or a position, stands among ``names``, from 0."""
+    """Return where ``column``, a name or a position, stands among ``names``, from 0.
+
+    ``role`` is features, label, weight, or key for the column that decides the split.
+    """
     if isinstance(column, str):
         if column in names:
             return list(names).index(column)
+        guess = did_you_mean(column, [*names, *(KINDS if role == "key" else ())])
         raise DataError(
-            f"{file} has no column {column!r}, which {role}= asks for"
-            f"{did_you_mean(column, names) or f'; its columns are {_listed(names)}'}"
+            f"{file} has no column {column!r}, {_ASKED[role]}"
+            f"{guess or f'; its columns are {_listed(names)}'}"
         )
     if not -len(names) <= column < len(names):
         raise DataError(
-            f"{file} has no column {column}, which {role}= asks for: it has {len(names)} columns, "
+            f"{file} has no column {column}, {_ASKED[role]}: it has {len(names)} columns, "
             f"0 to {len(names) - 1}"
         )
     return int(column) % len(names)
+
+
+def _wide(file: str, role: str, name: Column, columns: int) -> DataError:
+    cure = "choose one of them by its position"
+    if role == "label":
+        cure += "; of classes given as zeros and ones, write the number of each (numpy.argmax)"
+    return DataError(
+        f"{file}: {name!r}, {_ASKED[role]}, has {columns} columns, but there is one {role} a row: "
+        f"{cure}"
+    )
 
 
 def _listed(names: Sequence[str], most: int = 8) -> str:

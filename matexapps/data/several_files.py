@@ -224,7 +224,12 @@ def data_files(path: Path, format_of: Callable[[Path], str | None]) -> list[Path
         if kind is not None and not hidden and one.is_file():
             formats.setdefault(kind, []).append(one)
     if not formats:
-        raise DataError(f"{where} no data file; give the name of a file or of another folder")
+        cure = "give the name of a file or of another folder"
+        if path.is_dir():
+            deeper = next((p for p in path.rglob("*") if p.is_file() and format_of(p)), None)
+            if deeper is not None:
+                cure = f"folders in it do: give the pattern '{path}/**/*{deeper.suffix}'"
+        raise DataError(f"{where} no data file; {cure}")
     if len(formats) > 1:
         held = "; ".join(f"{kind}: {_listed(formats[kind])}" for kind in sorted(formats))
         raise DataError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from matexapps.data import catalog
 from matexapps.data.formats import check_source
 from matexapps.data.schema import Schema
 from matexapps.data.several_files import is_pattern
+from matexapps.errors import DataError
 
 
 def resolve(
@@ -16,8 +18,9 @@ def resolve(
 ) -> tuple[Path, Schema]:
     """Return the path behind ``source``, and ``schema`` with what the catalogue knows of it.
 
-    A text with a folder, an ending or ``*`` in it, and whatever exists on disk, is a path; other
-    texts are names of the catalogue. What ``schema`` says goes before the catalogue.
+    A text with a folder, an ending or ``*`` in it, and whatever exists on disk, is a path, where
+    ``~`` is the home folder; other texts are names of the catalogue. What ``schema`` says goes
+    before the catalogue.
 
     Parameters
     ----------
@@ -31,12 +34,18 @@ def resolve(
     DataError
         If there is no such file or name, or the data set cannot be had.
     """
-    path = Path(source)
-    named = path.suffix or len(path.parts) > 1 or is_pattern(path)
+    if "://" in str(source):
+        raise DataError(f"{source} is an address, and data are read from files: download it first")
+    path = Path(os.path.expanduser(source))
+    a_folder = str(source).endswith(os.sep)
+    named = path.suffix or len(path.parts) > 1 or is_pattern(path) or a_folder
     if isinstance(source, Path) or named or path.exists():
         check_source(path)
         return path, schema
-    one = catalog.entry(source)
+    try:
+        one = catalog.entry(source)
+    except DataError as error:
+        raise DataError(f"{source} is no file or folder here, and {error}") from None
     found = catalog.get(one.name) if may_download else catalog.find(one.name)
     if found is None:
         raise catalog.not_here(one)

@@ -33,9 +33,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from matexapps.data.schema import KINDS
 from matexapps.errors import DataError, did_you_mean
 
-KINDS = ("random", "stratified", "group", "time")
 PARTS = ("train", "validation", "test")
 VALIDATION_SHARE, TEST_SHARE = 0.1, 0.2
 """What a DataSet takes where nothing else is said."""
@@ -62,8 +62,8 @@ def check_split(
     """Raise a DataError unless these settings describe a split; paths count as no fraction."""
     if not isinstance(kind, str) or not kind:
         raise DataError(f"split={kind!r} is no name: use {', '.join(KINDS)}, or a column's name")
-    if seed < 0:
-        raise DataError(f"seed={seed} is negative: use zero or above")
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise DataError(f"seed={seed!r} is no seed: use a whole number, zero or above")
     fractions = {"validation": fraction(validation), "test": fraction(test)}
     for name, value in fractions.items():
         if not 0 <= value < 1:
@@ -73,8 +73,21 @@ def check_split(
 
 
 def fraction(part: float | str | Path) -> float:
-    """Return the fraction of rows that a part takes: none where it is a file of its own."""
-    return 0.0 if isinstance(part, str | Path) else float(part)
+    """Return the fraction of rows that a part takes: none where it is a file of its own.
+
+    Raises
+    ------
+    DataError
+        If it is neither a number nor a path.
+    """
+    if isinstance(part, str | Path):
+        return 0.0
+    try:
+        return float(part)
+    except (TypeError, ValueError):
+        raise DataError(
+            f"validation= and test= are fractions of the rows, or files: got {part!r}; 0 is none"
+        ) from None
 
 
 def part_size(rows: int, share: float) -> int:
@@ -302,9 +315,20 @@ def _named(key: NDArray[Any], column: str, values: Mapping[str, Any] | None) -> 
     return parts
 
 
-def check_parts(values: Mapping[str, Any] | None) -> None:
-    """Raise a DataError unless the keys of a ``parts=`` setting are parts."""
-    for name in values or {}:
+def check_parts(values: Mapping[str, Any] | None, kind: str) -> None:
+    """Raise a DataError unless a ``parts=`` setting says what a column calls the parts."""
+    if values is None:
+        return
+    if not isinstance(values, Mapping):
+        raise DataError(
+            f"parts={values!r} names no parts: write parts={{'train': ..., 'test': ...}}"
+        )
+    if kind in KINDS:
+        raise DataError(
+            f"parts= says what a column calls the parts, but split={kind!r} looks at no column: "
+            "give split= its name"
+        )
+    for name in values:
         if name not in PARTS:
             raise DataError(f"parts= names {name!r}{did_you_mean(name, PARTS)}; use {PARTS}")
 

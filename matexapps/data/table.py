@@ -55,10 +55,13 @@ class Table(ABC):
     path : Path
     variables : list of Variable
         In the file's order.
+    left_out : sequence of str
+        What else the file holds, in words: other numbers of rows, types that cannot be read.
     """
 
     path: Path
     variables: list[Variable]
+    left_out: Sequence[str] = ()
 
     @property
     @abstractmethod

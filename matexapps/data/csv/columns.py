@@ -186,7 +186,8 @@ class CsvColumns:
             check_known(f"categories={{{name!r}: ...}}", known)
             if name not in features:
                 raise DataError(
-                    f"categories= names {name!r}, which is no feature{did_you_mean(name, features)}"
+                    f"categories= names {name!r}, which is no feature"
+                    f"{did_you_mean(name, features) or ': add it to features=, or leave it out'}"
                 )
         return {self.names.index(name): known for name, known in given.items()}
 

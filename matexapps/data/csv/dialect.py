@@ -2,11 +2,14 @@
 
 Rules
     A file that begins with gzip's two bytes is gzip, whatever its name.
+    Lines at its start that begin with ``#`` are comments, and the first line is the one after
+    them.
     The delimiter is the one of comma, tab, semicolon and bar that occurs most often outside
     quotes in the first line that is not empty; a single space where none of them occurs.
     The first line is a header where none of its cells is a number. One cell that is a number
     makes it data, so a header that holds a number, such as a year, needs ``header=True``.
-    Columns without names are called column_0, column_1, ...
+    Without a header, the last comment names the columns if it has as many names, as numpy's
+    savetxt writes it; otherwise they are called column_0, column_1, ...
 """
 
 from __future__ import annotations
@@ -106,30 +109,40 @@ def _detect(path: Path, schema: Schema) -> Dialect:
     with open_bytes(path) as binary:
         mark = len(_BYTE_ORDER_MARK) if binary.read(3) == _BYTE_ORDER_MARK else 0
     with open_text(path) as text:
-        first = _first_line(path, text)
-        delimiter = schema.delimiter or _delimiter(first)
+        comments, first = _first_lines(path, text)
+        delimiter = _delimiter(first) if schema.delimiter is None else schema.delimiter
         _check_delimiter(delimiter)
         text.seek(0)
         taken: list[int] = []
-        lines = csv.reader(_measured(text, taken), delimiter=delimiter)
+        measured = _measured(text, taken)
+        for _ in comments:
+            next(measured)
+        before, bytes_before = len(comments), sum(taken)
+        lines = csv.reader(measured, delimiter=delimiter)
         try:
             cells = next(cells for cells in lines if cells)
         except csv.Error as error:
             raise DataError(f"{path}, row 1: no table can be read here ({error})") from None
-        lines_used = lines.line_num
+        lines_used = before + lines.line_num
+    if delimiter == " " and "" in cells:
+        raise DataError(
+            f"{path}, row {lines_used}: several spaces stand between the cells; write it again "
+            "with one comma or tab between them"
+        )
     if len(cells) < 2:
         raise DataError(
             f"{path} has only one column, {cells[0][:60]!r}; if another character stands between "
             "its cells, give it as delimiter="
         )
     header = schema.header if schema.header is not None else not any(_is_number(c) for c in cells)
-    names = _names(path, cells, header, schema)
+    given = None if header else _names_in_comment(comments, delimiter, len(cells))
+    names = _names(path, cells if given is None else given, header or given is not None, schema)
     return Dialect(
         compressed,
         delimiter,
         names,
-        lines_used if header else 0,
-        mark + (sum(taken) if header else 0),
+        lines_used if header else before,
+        mark + (sum(taken) if header else bytes_before),
         len(first.encode(errors="replace")),
     )
 
@@ -151,14 +164,21 @@ def _measured(text: IO[str], taken: list[int]) -> Iterator[str]:
         yield line
 
 
-def _first_line(path: Path, text: IO[str]) -> str:
-    """Return the first line that is not empty, having made sure that this is text."""
+def _first_lines(path: Path, text: IO[str]) -> tuple[list[str], str]:
+    """Return the lines up to the last comment, and the next one that is not empty.
+
+    Makes sure that this is text.
+    """
     line = text.readline(_LONGEST_LINE)
     start = line[:16].encode(errors="surrogateescape")
     for magic, what in _OTHER_FORMATS.items():
         if start.startswith(magic):
             raise DataError(f"{path} is not CSV but {what}")
-    while line and not line.strip("\r\n"):
+    passed: list[str] = []
+    comments = 0
+    while line.startswith("#") or (line and not line.strip("\r\n")):
+        passed.append(line)
+        comments = len(passed) if line.startswith("#") else comments
         line = text.readline(_LONGEST_LINE)
     if not line:
         raise DataError(f"{path} is empty: it holds no row")
@@ -168,7 +188,19 @@ def _first_line(path: Path, text: IO[str]) -> str:
         raise DataError(
             f"{path}, row 1: no line ends within {_LONGEST_LINE // 2**20} MiB, so this is not CSV"
         )
-    return line
+    return passed[:comments], line
+
+
+def _names_in_comment(comments: list[str], delimiter: str, count: int) -> list[str] | None:
+    """Return the names of so many columns in the last comment; None if it has none."""
+    if not comments:
+        return None
+    text = comments[-1].lstrip("#").strip()
+    try:
+        names = next(csv.reader([text], delimiter=delimiter), [])
+    except csv.Error:
+        return None
+    return names if len(names) == count and not any(map(_is_number, names)) else None
 
 
 def _mostly_unprintable(line: str) -> bool:

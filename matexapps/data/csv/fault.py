@@ -10,6 +10,7 @@ import csv
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +76,15 @@ def records(
     """Yield each row of data: its line in the file, from 1, its cells, whether it is the last."""
     offset, lines = (0, 0) if start is None else (start.offset, start.lines)
     with open_text(path, offset) as text:
+        if start is None:
+            # What stands in comments is no row, nor is it half a quoted cell.
+            lines = sum(1 for _ in islice(text, dialect.header_lines))
         reader = csv.reader(text, delimiter=dialect.delimiter)
         held: tuple[int, list[str]] | None = None
         before = lines
         for cells in reader:
             line, before = before + 1, lines + reader.line_num
-            if not cells or line <= dialect.header_lines:
+            if not cells:
                 continue
             if held is not None:
                 yield (*held, False)
@@ -124,6 +128,8 @@ def _wrong(cell: str, column: int, columns: CsvColumns) -> str | None:
         cure = "; name the texts a label may have with classes=" if column == roles.label else ""
         if is_feature and column != roles.label:
             cure = "; correct it, or declare the texts of this column with categories="
+        if _number(text.replace(",", ".", 1)) is not None:
+            cure = "; write numbers with a point, not a comma"
         return f"{cell[:40]!r} is not a number{cure}"
     if math.isinf(value):
         return f"the value {text!r} is infinite; correct it or remove the row"

@@ -95,8 +95,9 @@ class CsvWriter:
 
 
 def _header(names: Sequence[str], delimiter: str) -> str:
-    # A delimiter in a name would be counted where a reader finds out which one the file has.
-    risky = any(one in name for name in names for one in DELIMITERS)
+    # A delimiter in a name would be counted where a reader finds out which one the file has, and
+    # a line that begins with # is a comment.
+    risky = any(one in name for name in names for one in (*DELIMITERS, "#"))
     line = io.StringIO()
     writer = csv.writer(
         line,

@@ -156,8 +156,8 @@ def _by_class(layouts: Sequence[Layout], schema: Schema) -> Classes | None:
         return None
     if missing:
         raise DataError(
-            f"classes= names {missing[0]!r}, which is no dataset{did_you_mean(missing[0], plain)}, "
-            "and others that are; name all datasets, or the label with label="
+            f"classes= names {missing[0]!r}, which is no dataset, and others that are"
+            f"{did_you_mean(missing[0], plain) or f'; the datasets are {_shown(layouts)}'}"
         )
     return Classes([plain[name] for name in schema.classes])
 
@@ -184,7 +184,19 @@ def _check_classes(kept: Sequence[Layout], schema: Schema) -> None:
             )
 
 
+def left_out(found: Contents, kept: Sequence[Layout]) -> list[str]:
+    """Return what a file holds besides the layouts that were chosen, in words."""
+    used = {dataset.name for layout in kept for dataset in layout.datasets}
+    others = [one for one in found.layouts if not used & {d.name for d in one.datasets}]
+    return [*_described(others), *(f"{name}: {why}" for name, why in found.left_out.items())]
+
+
 def _shown(layouts: Sequence[Layout]) -> str:
+    texts = _described(layouts)
+    return ", ".join(texts[:8]) + (", ..." if len(texts) > 8 else "")
+
+
+def _described(layouts: Sequence[Layout]) -> list[str]:
     texts: list[str] = []
     for layout in layouts:
         name = layout.variables[0].name
@@ -193,7 +205,7 @@ def _shown(layouts: Sequence[Layout]) -> str:
         text = f"{name} ({layout.rows} rows)"
         if text not in texts:
             texts.append(text)
-    return ", ".join(texts[:8]) + (", ..." if len(texts) > 8 else "")
+    return texts
 
 
 def _last(name: str) -> str:

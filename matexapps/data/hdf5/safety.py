@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+
+import h5py
 
 from matexapps.errors import DataError
 
@@ -16,6 +19,30 @@ MOST_EXPANSION = 2000
 """How many times the size of its file a dataset may be; gzip reaches 1030."""
 
 _MOST_ATTRIBUTE = 2**24
+_OTHER_FORMATS = {
+    b"MATLAB 5.0": "of MATLAB before version 7.3: save it again with the option '-v7.3'",
+    b"CDF": "NetCDF: let its name end in .nc",
+    b"\x1f\x8b": "compressed with gzip: unpack it first",
+    b"PK\x03\x04": "a zip archive: unpack it first",
+}
+
+
+def check_is_hdf5(path: Path) -> None:
+    """Raise a DataError if a file is empty, or clearly of another format."""
+    if h5py.is_hdf5(path):
+        return
+    with path.open("rb") as file:
+        start = file.read(64)
+    if not start:
+        raise DataError(f"{path} is no whole HDF5 file (it is empty); write or copy it again")
+    for magic, what in _OTHER_FORMATS.items():
+        if start.startswith(magic):
+            raise DataError(f"{path} is no HDF5 file but {what}")
+    if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in start):
+        raise DataError(
+            f"{path} is no whole HDF5 file (it holds text); let its name end in .csv if it is a "
+            "table"
+        )
 
 
 def check_plausible(dataset: Any, file_bytes: int, *, reversed_axes: bool = False) -> None:

@@ -13,10 +13,10 @@ from typing import Any
 import h5py
 from numpy.typing import NDArray
 
-from matexapps.data.hdf5.choice import choose, named
+from matexapps.data.hdf5.choice import choose, left_out, named
 from matexapps.data.hdf5.contents import contents
 from matexapps.data.hdf5.layouts import Plain
-from matexapps.data.hdf5.safety import attribute, check_storage, damage_named
+from matexapps.data.hdf5.safety import attribute, check_is_hdf5, check_storage, damage_named
 from matexapps.data.schema import Schema
 from matexapps.data.table import Table, plain_attributes
 from matexapps.errors import DataError
@@ -42,6 +42,7 @@ class Hdf5Table(Table):
     def __init__(self, path: Path, schema: Schema) -> None:
         self.path = path
         with damage_named(f"{path} is no whole HDF5 file"):
+            check_is_hdf5(path)
             self._file = h5py.File(path, "r", locking="best-effort")
         try:
             with _named(path), damage_named(f"{path} is no whole HDF5 file"):
@@ -61,6 +62,7 @@ class Hdf5Table(Table):
         self.variables = [variable for variable, _ in by_name.values()]
         self._places = {v.name: (full, layout) for full, (v, layout) in by_name.items()}
         self._layouts = layouts
+        self.left_out = left_out(found, layouts)
         self._rows = layouts[0].rows
 
     def __len__(self) -> int:

@@ -74,6 +74,8 @@ class NetcdfTable(Table):
         self.is_classic = magic[:4] in CLASSIC_MAGIC
         if self.is_classic:
             check_classic(path)
+        elif not magic:
+            raise DataError(f"{path} is no NetCDF file: it is empty; write or copy it again")
         elif magic != _HDF5_MAGIC:
             raise DataError(f"{path} is no NetCDF file: it starts with the bytes {magic!r}")
         with _library(f"{path} is no whole NetCDF file"), warnings.catch_warnings():
@@ -108,6 +110,10 @@ class NetcdfTable(Table):
             if not array.is_text
         }
         coordinates = {a.name: a for a in found if a.is_text and a.gives_rows_along(a.name)}
+        used = {*self._arrays, *coordinates}
+        self.left_out = [
+            f"{a.name} ({' x '.join(a.dimensions)})" for a in found if a.name not in used
+        ]
         self.variables = [
             self._variable(array, coordinates, schema) for array in self._arrays.values()
         ]

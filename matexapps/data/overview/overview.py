@@ -149,6 +149,10 @@ def _notes(
     files: RawFiles, columns: Sequence[ColumnFacts], label: LabelBalance | None
 ) -> list[str]:
     notes = []
+    if files.left_out:
+        apart = files.format == "HDF5" and label is None
+        cure = "; if each dataset is a class, name them with classes=[...]" if apart else ""
+        notes.append(f"not among these rows: {listed(files.left_out)}{cure}")
     if label is not None and label.is_sorted:
         notes.append(
             f"rows are sorted by {label.name!r}: whoever reads them in this order must shuffle "

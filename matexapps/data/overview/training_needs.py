@@ -81,14 +81,16 @@ def _texts(
     if label is not None:
         known.add(label.name)
         own = next(one for one in columns if one.name == label.name)
-        if own.is_text and schema.classes is None and schema.features is None:
+        if own.is_text and schema.classes is None:
             classes = ", ".join(repr(value) for value, _ in label.classes) or "..."
             return (
                 f"the label {label.name!r} holds text: name its values in the order of their "
                 f"numbers, as in classes=({classes})"
             )
     texts = [one.name for one in columns if one.is_text and one.name not in known]
-    if texts and schema.features is None and files.format == "CSV":
+    if schema.features is not None:
+        texts = [name for name in texts if name in schema.features]
+    if texts and files.format == "CSV":
         return (
             f"{listed(texts)}: text is no number; declare its values with "
             f"categories={{{texts[0]!r}: [...]}}, or leave such columns out of features=[...]"

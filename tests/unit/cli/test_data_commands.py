@@ -68,6 +68,20 @@ def test_data_shares_the_rows_among_ranks(runs, capsys):
     assert "read from the file in each epoch" in out
 
 
+def test_features_that_are_named_are_enough(runs, capsys):
+    pd.concat([runs.assign(number=1.0)] * 2).to_csv("runs.csv", index=False)
+    assert command("data", "runs.csv", "--features", "number, label", "--label", "label") == 0
+    assert "is also among the features" in " ".join(capsys.readouterr().out.split())
+    assert command("data", "runs.csv", "--features", "number") == 0
+    assert "140 rows to train" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_pattern_that_the_shell_has_taken_gets_advice(runs, capsys):
+    assert command("data", "runs/1.csv", "runs/2.csv") == 2
+    told = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert "got 2 files; name their folder, or put a pattern in quotes, as in 'runs/*.csv'" in told
+
+
 def test_a_name_of_the_catalogue_serves(runs, capsys):
     assert command("data", "higgs-simulated") == 0
     assert "label, 2 classes" in capsys.readouterr().out

@@ -36,6 +36,9 @@ BROKEN = {
     "zip by another name": (b"PK\x03\x04" + bytes(64), "a zip archive"),
     "UTF-16": ("label,x\n1,2\n".encode("utf-16"), "UTF-16"),
     "latin-1 header": ("label,größe\n1,2\n".encode("latin-1"), "row 1: the header is not UTF-8"),
+    "several spaces": ("label  x\n1      2\n", "row 1: several spaces stand between the cells"),
+    "decimal comma": ("label;x\n1;2,5\n", "row 2, column 'x': '2,5' .*with a point, not a comma"),
+    "comments alone": ("# label,x\n# 1,2\n", "is empty: it holds no row"),
     "index column without a name": (",label,x\n0,1,2\n", "column 0 .* has no name"),
 }
 

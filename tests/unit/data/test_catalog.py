@@ -154,6 +154,8 @@ def test_not_here_says_how_to_get_it(own_folder):
     assert "matexapps datasets get uci-higgs" in message
     assert "2,816 MB" in message
     assert "MATEXAPPS_DATA" in message
+    by_hand = str(catalog.not_here(catalog.entry("freesolv")))
+    assert "get SAMPL.csv from https://moleculenet.org and set MATEXAPPS_DATA" in by_hand
 
 
 class Server(http.server.ThreadingHTTPServer):

@@ -347,6 +347,21 @@ def test_what_a_format_cannot_hold_is_said(tmp_path):
         convert(tmp_path / "a.csv", tmp_path / "no" / "b.h5")
 
 
+@pytest.mark.parametrize("ending", [".h5", ".nc", ".csv"])
+def test_what_is_left_out_is_said(tmp_path, ending):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"], file["y"], file["axis"] = np.zeros((5, 2)), np.zeros(5), np.zeros(3)
+    assert "axis (3 rows)" in convert(tmp_path / "a.h5", tmp_path / f"b{ending}").note
+    with netCDF4.Dataset(tmp_path / "a.nc", "w") as file:
+        file.createDimension("time", None)
+        file.createDimension("station", 2)
+        file.createVariable("height", "f4", ("station",))[:] = 1
+        file.createVariable("rain", "f4", ("time", "station"))[:] = np.ones((4, 2))
+    done = convert(tmp_path / "a.nc", tmp_path / f"c{ending}")
+    assert "height (station)" in done.note
+    assert convert(tmp_path / f"c{ending}", tmp_path / "d.h5").note == ""
+
+
 def test_names_that_mislead_a_csv_reader_are_quoted_or_pointed_out(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["m"] = np.arange(6.0).reshape(2, 3)
@@ -355,6 +370,10 @@ def test_names_that_mislead_a_csv_reader_are_quoted_or_pointed_out(tmp_path):
     done = convert(tmp_path / "a.h5", tmp_path / "b.csv")
     assert list(columns_of(tmp_path / "b.csv")) == ["a;b;c", 'd "e"', "f", "n"]
     assert done.note == ""
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file["m"].attrs["columns"] = ["#", "event", "f"]
+    convert(tmp_path / "a.h5", tmp_path / "b.csv", overwrite=True)
+    assert list(columns_of(tmp_path / "b.csv")) == ["#", "event", "f", "n"]
     with h5py.File(tmp_path / "a.h5", "a") as file:
         file["m"].attrs["columns"] = ["2020", "2021", "f"]
     done = convert(tmp_path / "a.h5", tmp_path / "b.csv", overwrite=True)

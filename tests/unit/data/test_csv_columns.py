@@ -56,7 +56,7 @@ def test_categories_become_columns_as_pandas_makes_them(tmp_path):
     ("cell", "known", "expected"),
     [
         ("rde", ["red", "green"], "row 4, column 'c': 'rde' is none of .*did you mean 'red'"),
-        ("", ["red", "green"], "row 4, column 'c': '' is none of the values"),
+        ("", ["red", "green"], "row 4, column 'c': '' is none .*; name it too, or declare"),
         ("9", [1, 2], "row 4, column 'c': '9' is none of the values '1', '2'"),
         ("red", [1, 2], "row 4, column 'c': 'red' is none of the values"),
         ("", [1, 2], "row 4, column 'c': '' is none of the values"),

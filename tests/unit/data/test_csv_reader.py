@@ -122,6 +122,33 @@ def test_blank_lines_are_no_rows(tmp_path):
     np.testing.assert_array_equal(read(path).features[:, 0], [2, 3])
 
 
+@pytest.mark.parametrize(
+    ("start", "columns", "first_row"),
+    [
+        ('# a 5" pipe\n# pt eta label\n', ["pt", "eta"], 3),
+        ("## two\n\n#pt eta label\n\n", ["pt", "eta"], 5),
+        ("# made by hand\npt eta label\n", ["pt", "eta"], 3),
+        ("# made by a program\n", ["column_0", "column_1"], 2),
+        ("# made in 2011\n", ["column_0", "column_1"], 2),
+    ],
+)
+def test_comments_at_the_start_are_no_rows_and_may_name_the_columns(
+    tmp_path, start, columns, first_row
+):
+    path = tmp_path / "a.dat"
+    values = np.arange(30.0).reshape(10, 3)
+    np.savetxt(path, values, fmt="%g")
+    path.write_text(start + path.read_text())
+    rows = read(path, label=2)
+    assert rows.columns == columns
+    np.testing.assert_array_equal(rows.features, values[:, :2])
+    np.testing.assert_array_equal(rows.label, values[:, 2])
+    with path.open("a") as file:
+        file.write("1 one 0\n")
+    with pytest.raises(DataError, match=f"row {first_row + 10}, column .*'one' is not a number"):
+        read(path, label=2)
+
+
 def test_rows_longer_than_a_parsing_block(tmp_path):
     wide = np.random.default_rng(0).normal(size=(3, 60_000)).astype(np.float32)
     path = tmp_path / "wide.csv"

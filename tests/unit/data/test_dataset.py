@@ -147,11 +147,51 @@ def test_binary_refuses_one_class_among_the_training_rows(tmp_path):
         ({"test": 1.5}, "test=1.5 is not a fraction"),
         ({"validation": 0.5, "test": 0.5}, "leave no rows"),
         ({"seed": -3}, "seed=-3"),
+        ({"seed": None}, "seed=None is no seed"),
+        ({"validation": None}, "fractions of the rows, or files: got None"),
+        ({"parts": {"train": 0}}, "split='random' looks at no column"),
+        ({"split": "fold", "parts": ["train"]}, "names no parts"),
+        ({"label": ["y"]}, "label= is a list, not a column"),
+        ({"split": "group", "group": 1.5}, "to split by is a float, not a column"),
+        ({"features": [True, False]}, "features= holds True"),
+        ({"features": 3}, "features= is an int, not a list"),
+        ({"classes": "bs"}, "classes= is a str, not a list"),
+        ({"columns": [1, 2]}, "columns= holds 1, which is not a text"),
+        ({"categories": ["colour"]}, "categories= is a list: give the values of each column"),
+        ({"categories": {"colour": "red"}}, "is a str, not a list: write all values"),
+        ({"header": "yes"}, "header='yes' is not True, False or None"),
+        ({"delimiter": 9}, "delimiter=9 is not one character"),
     ],
 )
 def test_settings_are_checked_at_once(settings, expected):
     with pytest.raises(DataError, match=expected):
         DataSet("events.csv", **settings)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (pd.DataFrame({"label": [0, 1]}), "not a DataFrame: give arrays to DataSet.from_arrays"),
+        (["a.csv", "b.csv"], "several files as a pattern"),
+        ("https://example.org/a.csv", "is an address, .*: download it first"),
+        ("nothing/", "nothing does not exist"),
+        ("nothing", "nothing is no file or folder here, and no data set is called 'nothing'"),
+    ],
+)
+def test_what_no_rows_can_be_read_from(tmp_path, monkeypatch, source, expected):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=expected):
+        DataSet(source).load()
+
+
+def test_the_home_folder_is_understood(path, monkeypatch):
+    monkeypatch.setenv("HOME", str(path.parent))
+    assert DataSet(f"~/{path.name}").train.digest() == DataSet(path).train.digest()
+
+
+def test_a_split_that_is_misspelt_gets_a_guess(path):
+    with pytest.raises(DataError, match=r"no column 'stratifed'.*did you mean 'stratified'"):
+        DataSet(path, split="stratifed").load()
 
 
 def test_reading_reports_progress(path):
@@ -202,7 +242,7 @@ def test_a_column_names_the_parts(tmp_path):
     parts = {"train": "train", "test": ["validation"]}
     data = DataSet(tmp_path / "folds.csv", split="fold", parts=parts)
     assert [len(getattr(data, name)) for name in PARTS] == [20, 0, 10]
-    with pytest.raises(DataError, match=r"no column 'flod', which the split's column= asks for"):
+    with pytest.raises(DataError, match=r"no column 'flod', to split the rows by"):
         DataSet(tmp_path / "folds.csv", split="flod").load()
 
 

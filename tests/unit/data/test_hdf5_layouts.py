@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.io import savemat
 
 from matexapps.data.formats import open_table
 from matexapps.data.hdf5.table import Hdf5Table
@@ -353,7 +354,7 @@ def write_matlab(path, arrays):
 
 
 def test_files_of_matlab(tmp_path):
-    path = tmp_path / "matlab.h5"
+    path = tmp_path / "matlab.mat"
     images = np.arange(ROWS * 6).reshape(ROWS, 2, 3)
     write_matlab(
         path,
@@ -373,6 +374,27 @@ def test_files_of_matlab(tmp_path):
     np.testing.assert_array_equal(part.features, images[4:9])
     with pytest.raises(DataError, match="'title' cannot be read: it is a MATLAB char"):
         read(path, features="title", label="y")
+
+
+def test_files_of_old_versions_of_matlab_are_refused(tmp_path):
+    savemat(tmp_path / "old.mat", {"X": VALUES, "label": LABEL})
+    with pytest.raises(DataError, match=r"of MATLAB before version 7\.3: save it again"):
+        read(tmp_path / "old.mat")
+
+
+def test_text_before_the_file_is_allowed(tmp_path):
+    path = tmp_path / "x.h5"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file["features"], file["label"] = VALUES, LABEL
+    with path.open("r+b") as raw:
+        raw.write(b"made by a program of the laboratory ".ljust(512, b"."))
+    np.testing.assert_array_equal(read(path).features, VALUES)
+
+
+def test_a_label_of_zeros_and_ones_for_each_class(file):
+    file["x"], file["label"] = VALUES, np.eye(2)[LABEL]
+    with pytest.raises(DataError, match=r"'label', .*, has 2 columns, but .*numpy\.argmax"):
+        reader_of(close(file), features="x", label="label")
 
 
 @pytest.mark.parametrize(

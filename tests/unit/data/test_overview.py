@@ -66,9 +66,23 @@ def test_training_needs_follow_the_schema(people):
     assert (training.train, training.validation, training.test) == (28_000, 4_000, 8_000)
     assert training.rows_a_rank == (9_333, 9_334)
     assert overview(path, schema=schema, memory="1.92MB").training.in_memory
+    named = Schema(features=["age", "city"], classes=("no", "yes"))
+    assert "city: text is no number" in overview(path, schema=named).obstacle
     with_text = overview(path, schema=Schema(classes=("no", "yes")))
     assert "city" in with_text.obstacle
     assert "categories=" in with_text.obstacle
+
+
+def test_what_is_not_among_the_rows_is_told(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["signal"], file["background"] = np.zeros((60, 4)), np.ones((40, 4))
+    facts = overview(tmp_path / "a.h5")
+    assert facts.rows == 60
+    (note,) = [note for note in facts.notes if "background (40 rows)" in note]
+    assert "classes=" in note
+    both = overview(tmp_path / "a.h5", schema=Schema(classes=["signal", "background"]))
+    assert both.rows == 100
+    assert not any("not among" in note for note in both.notes)
 
 
 def test_images_of_an_hdf5_file_sorted_by_label(tmp_path):

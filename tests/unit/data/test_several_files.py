@@ -149,6 +149,8 @@ def test_folders_that_cannot_be_read(tmp_path):
     with pytest.raises(DataError, match=r"the pattern .*\*\.csv matches no data file"):
         open_reader(tmp_path / "*.csv", Schema())
     write_csv(tmp_path / "runs")
+    with pytest.raises(DataError, match=r"no data file; folders in it do: .*/\*\*/\*\.csv'"):
+        open_reader(tmp_path, Schema())
     (tmp_path / "runs" / "more.h5").touch()
     with pytest.raises(DataError, match=r"of several formats \(CSV: part-1.csv, .*HDF5: more.h5\)"):
         open_reader(tmp_path / "runs", Schema())

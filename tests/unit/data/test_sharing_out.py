@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from matexapps.data.batches.resident import ResidentLoader
 from matexapps.data.batches.sampler import global_permutation
+from matexapps.data.dataset import DataSet
 from matexapps.data.partition import share
 from matexapps.data.rows import Rows
 
@@ -64,6 +65,27 @@ def test_ranks_parts_make_up_the_global_batches_in_order(rows, batch, ranks, sta
         assert max(sizes) - min(sizes) <= 1
         total = sum(part.total_weight for part in parts)
         assert np.isclose(total, len(expected) if weight is None else weight[expected].sum())
+
+
+@given(
+    counts=st.lists(st.integers(1, 12), min_size=3, max_size=20),
+    batch=st.integers(1, 40),
+    ranks=st.integers(1, 9),
+    seed=st.integers(0, 1000),
+)
+def test_whole_groups_train_once_whatever_the_number_of_ranks(counts, batch, ranks, seed):
+    group = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
+    rows = len(group)
+    data = DataSet.from_arrays(
+        np.arange(rows)[:, None], np.arange(rows) % 2, split="group", group=group, seed=seed
+    )
+    parts = [data.train, data.validation, data.test]
+    assert sorted(np.concatenate([part.ids for part in parts])) == list(range(rows))
+    held = [set(group[part.ids]) for part in parts]
+    assert sum(map(len, held)) == len(counts)
+    loaders = [ResidentLoader(data.train, batch, rank, ranks, CPU, seed) for rank in range(ranks)]
+    seen = [ids for loader in loaders for one in loader.shuffled(0) for ids in one.ids]
+    assert sorted(seen) == data.train.ids.tolist()
 
 
 def test_ids_are_the_sources_row_numbers_also_of_a_part_of_the_rows():
