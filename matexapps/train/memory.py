@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from matexapps.comm.reinit import run_again_after_losses
 from matexapps.comm.survival import Loss
 from matexapps.comm.world import open_world
-from matexapps.train.recovery import Fit
+from matexapps.train.recovery import Fit, Stage
 from matexapps.train.resume import kept_state
 from matexapps.train.training import Training
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 _LONGEST_WAIT_S = 86_400.0
 
 # By the order in which they were begun, which is the same in each run of the entry.
-_kept: list[dict[str, Any]] = []
+_kept: list[dict[str, Any] | None] = []
 _begun: list[tuple[Training, Fit]] = []
 _losses: list[Loss] = []
 _restarted = False
@@ -54,26 +54,33 @@ def reinit(main: Callable[[], T]) -> T:
 
 def keep(*losses: Loss) -> None:
     """Keep the states of the fits that have begun, before all ranks start again."""
-    states = [kept_state(trainer, fit) for trainer, fit in _begun]
+    states = [
+        # One that was still being prepared has nothing of its own, least of all half of it.
+        fit.kept if fit.stage == Stage.CALLED else kept_state(trainer, fit)
+        for trainer, fit in _begun
+    ]
     _kept[: len(states)] = states
     _begun.clear()
     _losses.extend(losses)
 
 
-def hand_over() -> list[dict[str, Any]] | None:
+def hand_over() -> list[dict[str, Any] | None] | None:
     """Return what is kept, on the rank that came furthest; None on others. Collective."""
-    at = (_kept[-1]["stage"], *_kept[-1]["at"].order) if _kept else ()
+    latest = _kept[-1] if _kept else None
+    at = (latest["stage"], *latest["at"].order) if latest else ()
     with open_world() as comm:
         everybody = comm.all_gather_object((len(_kept), at))
         return _kept if comm.rank == everybody.index(max(everybody)) else None
 
 
-def take_over(kept: list[dict[str, Any]], ranks: Sequence[tuple[int, str]], size: int) -> None:
+def take_over(
+    kept: list[dict[str, Any] | None], ranks: Sequence[tuple[int, str]], size: int
+) -> None:
     """Keep what an earlier process kept.
 
     Parameters
     ----------
-    kept : list of dict
+    kept : list of dict or None
         What :func:`hand_over` returned there.
     ranks, size : sequence of (int, str), int
         The loss that was the reason, as :class:`~matexapps.comm.survival.Loss` has it.

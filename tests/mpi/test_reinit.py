@@ -106,6 +106,14 @@ def test_a_new_rank_takes_the_place_of_the_lost(run_ranks, tmp_path, undisturbed
     require_each_row_once(tmp_path)
 
 
+def test_what_a_fit_had_half_prepared_is_prepared_again(run_ranks, tmp_path, undisturbed):
+    # While the second network's mean and spread are computed.
+    result = trained(run_ranks, 3, {"0:1": 92}, tmp_path)
+    assert result["said"][0].startswith("rank 1 on ")
+    require_alike(result, undisturbed)
+    require_each_row_once(tmp_path)
+
+
 @pytest.mark.slow
 def test_a_rank_that_was_started_anew_is_replaced_too(run_ranks, tmp_path, undisturbed):
     result = trained(run_ranks, 3, {"0:0": 40, "1:2": 45}, tmp_path)
