@@ -136,6 +136,7 @@ def run_on_ranks(
     environment: Mapping[str, str] | None = None,
     outlive: bool = False,
     restarts: int = 0,
+    asks: bool = False,
 ) -> int:
     """Run ``python -m module args...`` on ``n`` ranks and wait for it, output streaming through.
 
@@ -153,6 +154,8 @@ def run_on_ranks(
         As for :func:`mpiexec_command`. Without it, one death ends all.
     restarts : int
         How often all ranks are started anew after a death, after 1 s, 2 s, 4 s and so on.
+    asks : bool
+        Whether rank 0 reads what comes in on standard input.
 
     Returns
     -------
@@ -168,7 +171,7 @@ def run_on_ranks(
     """
     command = mpiexec_command(n, ["-m", module, *args], outlive)
     variables = {**os.environ, **mpi_environment(), **(environment or {})}
-    run = partial(_status_of, command, variables, n)
+    run = partial(_status_of, command, variables, n, asks)
     return _again(run, restarts, lambda status: status > 128)
 
 
@@ -225,20 +228,19 @@ def _wait(launcher: subprocess.Popen[bytes]) -> int:
     return status if status >= 0 else 128 - status
 
 
-def _status_of(command: list[str], environment: dict[str, str], n: int) -> int:
+def _status_of(command: list[str], environment: dict[str, str], n: int, asks: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="matexapps-") as folder:
         finished = Path(folder) / "finished"
-        status = _run(command, {**environment, FINISHED: str(finished)}, n)
+        status = _run(command, {**environment, FINISHED: str(finished)}, n, asks)
         # For a rank that was started in place of a lost one and is lost too, Open MPI's launcher
         # reports a failure, although the others went on.
         return 0 if status > 128 and finished.exists() else status
 
 
-def _run(command: list[str], environment: dict[str, str], n: int) -> int:
+def _run(command: list[str], environment: dict[str, str], n: int, asks: bool) -> int:
     outlive = _FAULT_TOLERANT[0] in command
-    launcher = subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+    stdin = None if asks else subprocess.DEVNULL
+    launcher = subprocess.Popen(command, env=environment, stdin=stdin, stderr=subprocess.PIPE)
     assert launcher.stderr is not None
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     ends: list[watched_rank.End] = []

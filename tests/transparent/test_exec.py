@@ -77,7 +77,7 @@ class Ended:
 def run(tmp_path: Path) -> Exec:
     """Run ``matexapps exec`` with words, in a folder that has the program ``program.py``."""
 
-    def started(*words: str, **parts: str) -> subprocess.CompletedProcess[str]:
+    def started(*words: str, answers: str = "", **parts: str) -> subprocess.CompletedProcess[str]:
         if parts:
             (tmp_path / "program.py").write_text(Program(**parts).text)
         environment = {k: v for k, v in os.environ.items() if not k.startswith("OMPI_COMM")}
@@ -85,6 +85,7 @@ def run(tmp_path: Path) -> Exec:
             [sys.executable, "-m", "matexapps.cli", "exec", *words],
             cwd=tmp_path,
             env=environment,
+            input=answers,
             capture_output=True,
             text=True,
             timeout=200,
@@ -95,8 +96,9 @@ def run(tmp_path: Path) -> Exec:
 
 
 def test_a_program_gets_its_own_words_and_its_status_comes_back(run: Exec) -> None:
-    done = run("program.py", "-n", "2", "--lr", "0.5", before="assert __name__ == '__main__'")
-    assert (done.stdout, done.stderr, done.returncode) == ("done --lr 0.5\n", "", 0)
+    before = "assert __name__ == '__main__'; steps = int(input('steps? ')); print(steps)"
+    done = run("program.py", "-n", "2", "--lr", "0.5", answers="2\n", before=before)
+    assert (done.stdout, done.stderr, done.returncode) == ("steps? 2\ndone --lr 0.5\n", "", 0)
     done = run("-n", "1", "program.py", "--", "-n", "7", before="sys.exit(5 * ('7' in sys.argv))")
     assert (done.stdout, done.returncode) == ("", 5)
 
