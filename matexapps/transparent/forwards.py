@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_flatten, tree_unflatten
+from torch.utils.hooks import RemovableHandle
 
 from matexapps.comm.communicator import Communicator
 from matexapps.train.own_sharing import trainer_at_work
@@ -24,10 +25,11 @@ from matexapps.transparent.part import Part
 from matexapps.transparent.rows import Cut, Joined, Told, join
 from matexapps.transparent.structure import Structure
 from matexapps.transparent.telling import warn
-from matexapps.transparent.trial import Plan, find_plan, has_numbers, nested, rows_of
+from matexapps.transparent.trial import Plan, find_plan, has_numbers, input_axes, nested, rows_of
 
 _COMPARED_AGAIN = 8
 _KEPT_PARTS = 64
+_UNTRIED: Any = object()
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
@@ -42,6 +44,8 @@ class _Known:
     calls: int = 0
     compared_at: int = 1
     warned: bool = False
+    hooks_made: int = -1
+    watched: str = ""
 
 
 class SharedForwards:
@@ -123,12 +127,23 @@ class SharedForwards:
             leaf if axis is None else _cut(leaf, part, axis, told)
             for leaf, axis in zip(leaves, plan.inputs, strict=True)
         ]
-        args, kwargs = nested(here, structure)
+        given, named = nested(here, structure)
         # Compiled code would not pass through what acts for all.
         called = network if plan.acts_for_all else module
         self._acting = PartOfBatch(part, plan.inner_axes) if plan.acts_for_all else nullcontext()
+        assert known.structure is not None
+        earlier = [] if plan.draws else known.structure.attributes(network)
+        drawn = None if plan.draws else torch.get_rng_state()
         with self._acting:
-            outputs = original(called, *args, **kwargs)
+            outputs = original(called, *given, **named)
+        if drawn is not None and not torch.equal(drawn, torch.get_rng_state()):
+            # It did not draw when it was tried; something in it has changed since.
+            torch.set_rng_state(drawn)
+            for owner, attributes in earlier:
+                vars(owner).clear()
+                vars(owner).update(attributes)
+            known.plans.clear()
+            return self._outermost(original, module, args, kwargs)
         if type(outputs) is torch.Tensor and plan.outputs[0] is not None:
             return _whole(outputs, part, plan.outputs[0], told)
         leaves, structure = tree_flatten(outputs)
@@ -164,19 +179,39 @@ class SharedForwards:
         leaves: list[Any],
         structure: Any,
     ) -> Plan | None:
-        if 0 < rows_of(leaves, 0) < self._comm.world_size:
+        fewest = self._comm.world_size
+        if 0 < rows_of(leaves, 0) < fewest:
             return None
         assert known.structure is not None
-        kinds = structure, tuple(map(_leaf_kind, leaves)), torch.is_grad_enabled()
-        kind: Any = kinds, known.structure.state(network)
+        kind: Any = (
+            structure,
+            tuple(map(_leaf_kind, leaves)),
+            torch.is_grad_enabled(),
+            known.structure.state(network),
+            self._hooks(network, known),
+        )
         plan = self._known_plan(original, network, known, leaves, structure, kind)
-        if plan is not None and plan.acts_for_all:
-            # Which tensors inside hold rows is told by their shapes, so each number of rows counts.
-            kind = (kind, rows_of(leaves, plan.axis))
-            plan = self._known_plan(original, network, known, leaves, structure, kind)
-        if plan is not None and rows_of(leaves, plan.axis) < self._comm.world_size:
+        if plan is None:
             return None
-        return plan
+        rows = rows_of(leaves, plan.axis)
+        if plan.acts_for_all:
+            # Which tensors inside hold rows is told by their shapes, so each number of rows counts.
+            kind = (kind, rows)
+            plan = self._known_plan(original, network, known, leaves, structure, kind)
+        if plan is not None and rows >= fewest:
+            axes = input_axes(leaves, plan.axis, fewest)
+            if axes != plan.inputs:
+                # Another input has the rows now, or one that had them has one for all.
+                kind = (kind, axes)
+                plan = self._known_plan(original, network, known, leaves, structure, kind)
+        return None if rows < fewest else plan
+
+    def _hooks(self, network: nn.Module, known: _Known) -> str:
+        """Return what :func:`_watched_by_the_program` does, looked at again after new hooks."""
+        made = RemovableHandle.next_id
+        if made != known.hooks_made:
+            known.hooks_made, known.watched = made, _watched_by_the_program(network)
+        return known.watched
 
     def _known_plan(
         self,
@@ -187,18 +222,20 @@ class SharedForwards:
         structure: Any,
         kind: Any,
     ) -> Plan | None:
-        if kind not in known.plans:
-            plan, reason = None, _watched_by_the_program(network)
-            if not reason:
-                plan, reason = find_plan(original, network, leaves, structure, self._comm)
-            known.plans[kind] = plan
-            if plan is None and not known.warned:
-                known.warned = True
-                warn(
-                    f"calls of {type(network).__name__} are not shared out: {reason}; every rank "
-                    "computes all of them, which is right, and no faster than one rank"
-                )
-        return known.plans[kind]
+        plan = known.plans.get(kind, _UNTRIED)
+        if plan is not _UNTRIED:
+            return plan
+        plan, reason = None, _watched_by_the_program(network)
+        if not reason:
+            plan, reason = find_plan(original, network, leaves, structure, self._comm)
+        known.plans[kind] = plan
+        if plan is None and not known.warned:
+            known.warned = True
+            warn(
+                f"calls of {type(network).__name__} are not shared out: {reason}; every rank "
+                "computes all of them, which is right, and no faster than one rank"
+            )
+        return plan
 
     def _require_alike(self, network: nn.Module, calls: int, leaves: list[Any]) -> None:
         name = type(network).__name__

@@ -41,8 +41,12 @@ class Part:
         """This rank's first row."""
         return sum(self.counts[: self.comm.rank])
 
-    def __len__(self) -> int:
+    @cached_property
+    def _own(self) -> int:
         return self.counts[self.comm.rank]
+
+    def __len__(self) -> int:
+        return self._own
 
     def cut(self, whole: torch.Tensor, axis: int = 0) -> torch.Tensor:
         """Return this rank's rows of a tensor, a view.
@@ -50,8 +54,8 @@ class Part:
         An axis that is a multiple of the batch long has that many entries for each row in turn,
         as where heads of attention are folded into it.
         """
-        each = whole.shape[axis] // self.rows
-        return whole.narrow(axis, self.start * each, len(self) * each)
+        each = whole.size(axis) // self.rows
+        return whole.narrow(axis, self.start * each, self._own * each)
 
     def axis_of(self, shape: torch.Size) -> int | None:
         """Return the axis along which a tensor inside the network seems to have this rank's rows.

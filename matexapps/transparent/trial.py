@@ -23,6 +23,7 @@ from matexapps.comm.communicator import Communicator
 from matexapps.transparent.inside.part_of_batch import PartOfBatch, Seen, WholeBatch
 from matexapps.transparent.part import Part
 from matexapps.transparent.snapshot import Snapshot, generators, same
+from matexapps.transparent.trying import Trying
 
 Axes = tuple[int | None, ...]
 
@@ -39,6 +40,8 @@ class Plan:
         That axis of the first input.
     acts_for_all : bool
         Whether random numbers or statistics inside depend on the whole batch.
+    draws : bool
+        Whether a call draws random numbers.
     inner_axes : dict
         Where the tensors inside have rows that this comes by, by function and shape.
     """
@@ -47,6 +50,7 @@ class Plan:
     outputs: Axes
     axis: int
     acts_for_all: bool
+    draws: bool
     inner_axes: dict[Seen, int | None]
 
 
@@ -74,11 +78,12 @@ def find_plan(
     """
     why = "its inputs have no rows in common"
     for axis in (0, 1):
-        inputs = _input_axes(leaves, axis, comm.world_size)
+        inputs = input_axes(leaves, axis, comm.world_size)
         if inputs is None:
             continue
-        plan, reason = _try(call, network, leaves, structure, comm, inputs, axis)
-        reasons = comm.all_gather_object(reason)
+        trying = Trying(comm)
+        plan, reason = _try(call, network, leaves, structure, trying, inputs, axis)
+        reasons = trying.ended(reason)
         if not any(reasons):
             return plan, ""
         if axis == 0:
@@ -109,11 +114,12 @@ def rows_of(leaves: list[Any], axis: int) -> int:
     """Return the rows of the first tensor among the inputs, 0 without one."""
     for leaf in leaves:
         if isinstance(leaf, torch.Tensor) and leaf.dim() > axis:
-            return int(leaf.shape[axis])
+            return leaf.size(axis)
     return 0
 
 
-def _input_axes(leaves: list[Any], axis: int, world_size: int) -> Axes | None:
+def input_axes(leaves: list[Any], axis: int, world_size: int) -> Axes | None:
+    """Return for each leaf the axis along which it has rows, as many as the first; None if few."""
     rows = rows_of(leaves, axis)
     if rows < world_size:
         return None
@@ -130,30 +136,35 @@ def _input_axes(leaves: list[Any], axis: int, world_size: int) -> Axes | None:
 
 def _try(
     call: Callable[..., Any], network: nn.Module, leaves: list[Any], structure: Any,
-    comm: Communicator, inputs: Axes, axis: int,
+    comm: Trying, inputs: Axes, axis: int,
 ) -> tuple[Plan | None, str]:  # fmt: skip
-    part = Part(rows_of(leaves, axis), comm, axis)
+    part = Part(rows_of(leaves, axis), comm, axis)  # type: ignore[arg-type]  # sums are enough
     try:
         snapshot = Snapshot(network)
     except Exception as error:
         return None, f"its state cannot be told ({error})"
     watching, axes = WholeBatch(), dict[Seen, int | None]()
     try:
-        with _unseen():
+        with _unseen() as printed:
             args, kwargs = nested(_clones(leaves), structure)
             with watching:
                 whole = call(network, *args, **kwargs)
+            text = printed.getvalue()
             expected, after = snapshot.changes(), generators()
             snapshot.restore()
+            draws = not same(after, generators())
             args, kwargs = nested(_clones(cut(leaves, inputs, part)), structure)
             with PartOfBatch(part, axes, watching.seen) as mode:
                 mine = call(network, *args, **kwargs)
             seen = snapshot.changes()
             alike = same(after, generators())
+            told_alike = printed.getvalue() == 2 * text
     except Exception as error:
         return None, f"it fails on a part of the rows ({type(error).__name__}: {error})"
     finally:
         snapshot.restore()
+    if not told_alike:
+        return None, "what it prints depends on which rows it has"
     if not alike:
         return None, "it draws random numbers in a way that cannot be shared out"
     different = snapshot.differing(expected, seen)
@@ -162,7 +173,7 @@ def _try(
     outputs = _output_axes(whole, mine, part, mode.needed)
     if outputs is None:
         return None, "the outputs of some rows depend on other rows"
-    return Plan(inputs, outputs, axis, mode.needed, axes), ""
+    return Plan(inputs, outputs, axis, mode.needed, draws, axes), ""
 
 
 def cut(leaves: list[Any], axes: Axes, part: Part) -> list[Any]:
@@ -218,8 +229,8 @@ def _is_part(whole: Any, mine: Any, axis: int, part: Part) -> bool:
 
 
 @contextmanager
-def _unseen() -> Iterator[None]:
+def _unseen() -> Iterator[io.StringIO]:
     nowhere = io.StringIO()
     with warnings.catch_warnings(), redirect_stdout(nowhere), redirect_stderr(nowhere):
         warnings.simplefilter("ignore")
-        yield
+        yield nowhere

@@ -37,6 +37,7 @@ OFTEN = [
     "frames",
     "gan",
     "gcn",
+    "guided_diffusion",
     "iterable_dataset",
     "keras_callbacks",
     "keras_dataloader",
@@ -44,6 +45,8 @@ OFTEN = [
     "keras_siamese",
     "keras_train_step",
     "kfold",
+    "late_hooks",
+    "late_noise",
     "lbfgs",
     "mlp",
     "packed",
@@ -67,6 +70,8 @@ WHOLE = {
     "embedding_bag": "calls of TextClassificationModel are not shared out",
     "gcn": "calls of GCN are not shared out",
     "graph_attention": "calls of GAT are not shared out",
+    "late_hooks": "a hook on its parameter",
+    "nearest_neighbours": "calls of Neighbours are not shared out",
 }
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 TIME = re.compile(r"\b\d+(?:s|ms|us)(?:/(?:step|epoch))?(?!\w)")
