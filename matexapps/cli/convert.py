@@ -9,7 +9,7 @@ import typer
 
 from matexapps.cli.options import console
 from matexapps.cli.progress_bar import progress_bar
-from matexapps.cli.units import in_bytes
+from matexapps.data.memory import in_bytes
 
 
 def convert(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from matexapps.cli.units import counted, in_bytes, plain
+from matexapps.cli.units import counted, plain
+from matexapps.data.memory import in_bytes
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -3,17 +3,6 @@
 from __future__ import annotations
 
 
-def in_bytes(size: float) -> str:
-    """Return a size such as ``3.4 MB``."""
-    if size < 1000:
-        return f"{size:.0f} bytes"
-    for unit in ("kB", "MB", "GB"):
-        size /= 1000
-        if size < 999.5:
-            return f"{size:.3g} {unit}"
-    return f"{size / 1000:.3g} TB"
-
-
 def counted(count: int, one: str, several: str | None = None) -> str:
     """Return ``1 row``, ``2 rows``, ``2 classes``."""
     return f"{count:,} {one if count == 1 else several or one + 's'}"

@@ -193,13 +193,13 @@ class RowNumbers:
     """
 
     def __init__(self, ranges: Sequence[tuple[int, int]]) -> None:
-        starts, stops = np.array(ranges, np.int64).reshape(-1, 2).T
-        self._ends = np.cumsum(stops - starts)
-        self._shifts = stops - self._ends
+        self._ranges = ranges
 
     def __getitem__(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the numbers at these places, counted from 0 through all ranges."""
-        return places + self._shifts[np.searchsorted(self._ends, places, side="right")]
+        starts, stops = np.array(self._ranges, np.int64).reshape(-1, 2).T
+        ends = np.cumsum(stops - starts)
+        return places + (stops - ends)[np.searchsorted(ends, places, side="right")]
 
 
 def _numbers(name: str, values: ArrayLike, dtype: type[np.floating[Any]]) -> NDArray[Any]:

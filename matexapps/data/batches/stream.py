@@ -20,7 +20,7 @@ from matexapps.data.batches.streamed import Blocks, StreamedRows
 from matexapps.data.partition import share
 from matexapps.data.rows import Rows, concatenate
 
-_GATHERED_BYTES = 2**20
+_GATHERED_BYTES = 2**21
 _FEW_WAITS = 2
 
 
@@ -54,7 +54,13 @@ class StreamLoader:
         self._gathered = ReturnedArrays()
 
     def shuffled(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """Yield this rank's part of each global batch of ``epoch``, from batch ``start`` on."""
+        """Yield this rank's part of each global batch of ``epoch``, from batch ``start`` on.
+
+        Raises
+        ------
+        DataError
+            At the beginning or the end, if the file has changed since it was looked through.
+        """
         rows = self.rows
         rows.require_unchanged()
         order = WindowedOrder(
@@ -74,6 +80,7 @@ class StreamLoader:
 
         for window, skip in ahead(windows):
             yield from self._batches(window, skip)
+        rows.require_unchanged()
 
     def _at_once(self, order: WindowedOrder, deals: Iterator[tuple[Deal, int]]) -> Iterator[Batch]:
         """Yield batches until a window had to be waited for, as where its file is not in memory.
@@ -113,13 +120,15 @@ class StreamLoader:
 
     def _window(self, order: WindowedOrder, deal: Deal, arrays: ReusedArrays) -> _Window:
         window = order.window(deal.start, deal.stop)
-        blocks, places = self.rows.blocks(window.blocks, arrays), window.places
-        if blocks.wanted is not None:
+        places, wanted = window.places, self.rows.wanted(window.blocks)
+        if wanted is not None:
             # Twice as fast as an index of truth values.
-            places = places.compress(blocks.wanted[places])
+            places = places.compress(wanted[places])
         mine = places[window.first : window.first + deal.stop - deal.start]
-        # Row j of the window goes to batch j mod batches: see sampler.py.
+        # Row j of the window goes to batch j mod batches: see sampler.py. Turned round before the
+        # rows are read, which would drive the order from the processor's cache.
         by_batch = mine.reshape(deal.rows, deal.batches).T.copy()
+        blocks = self.rows.blocks(window.blocks, arrays)
         return _Window(blocks, by_batch, deal.global_rows)
 
     def _batches(self, window: _Window, skip: int) -> Iterator[Batch]:

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from matexapps.data.batches.reused import ReusedArrays
+from matexapps.data.memory import in_bytes
 from matexapps.data.reader import Reader
 from matexapps.data.rows import RowNumbers, Rows
 from matexapps.data.table import rows_in
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _BLOCKS_AT_ONCE = 8
 _BLOCK_BYTES = 2**18
-_BLOCKS_A_WINDOW = 24
+_BLOCKS_A_WINDOW = 12
 _WINDOW_SHARE = 0.2
 
 
@@ -38,15 +39,12 @@ class Blocks:
         As in :class:`~matexapps.data.rows.Rows`.
     numbers : RowNumbers
         The rows' numbers in the source.
-    wanted : ndarray of bool, or None
-        Which of them are rows of the part; None where all are.
     """
 
     features: NDArray[np.float32]
     label: NDArray[Any]
     weight: NDArray[np.float64] | None
     numbers: RowNumbers
-    wanted: NDArray[np.bool_] | None
 
 
 class StreamedRows:
@@ -103,6 +101,12 @@ class StreamedRows:
     def __len__(self) -> int:
         return int(self.counts.sum())
 
+    def __repr__(self) -> str:
+        return (
+            f"StreamedRows({len(self):,} rows in {self._reader.path}, "
+            f"{in_bytes(self.memory)} of memory)"
+        )
+
     @property
     def row_bytes(self) -> int:
         """Bytes of one row in memory."""
@@ -136,19 +140,24 @@ class StreamedRows:
         arrays : ReusedArrays
             Where the rows are put.
         """
-        numbers = np.asarray(numbers, np.int64)
-        starts, sizes = numbers * self._block_rows, self.sizes[numbers]
-        ranges = list(zip(starts.tolist(), (starts + sizes).tolist(), strict=True))
-        rows = int(sizes.sum())
+        ranges, rows = self._ranges(numbers), int(self.sizes[numbers].sum())
         features = arrays.empty("features", (rows, *self.sample_shape), np.float32)
         label = arrays.empty("label", (rows,), self.label_dtype)
         weight = arrays.empty("weight", (rows,), np.float64) if self._reader.weighted else None
         self._reader.read_again(ranges, features, label, weight)
-        wanted = None
-        if self.counts[numbers].sum() < rows:
-            parts = np.concatenate([self._parts[start:stop] for start, stop in ranges])
-            wanted = parts == self._part
-        return Blocks(features, label, weight, RowNumbers(ranges), wanted)
+        return Blocks(features, label, weight, RowNumbers(ranges))
+
+    def wanted(self, numbers: Sequence[int] | NDArray[np.int64]) -> NDArray[np.bool_] | None:
+        """Return which rows of some blocks are rows of this part; None where all are."""
+        if self.counts[numbers].sum() == self.sizes[numbers].sum():
+            return None
+        parts = [self._parts[start:stop] for start, stop in self._ranges(numbers)]
+        return np.concatenate(parts) == self._part
+
+    def _ranges(self, numbers: Sequence[int] | NDArray[np.int64]) -> list[tuple[int, int]]:
+        """Return first row and end of some blocks."""
+        starts = np.asarray(numbers, np.int64) * self._block_rows
+        return list(zip(starts.tolist(), (starts + self.sizes[numbers]).tolist(), strict=True))
 
     def require_unchanged(self) -> None:
         """Raise a DataError if the file is not as it was when it was looked through."""
@@ -160,6 +169,7 @@ class StreamedRows:
 
     def between(self, start: int, stop: int) -> Iterator[Rows]:
         """Yield the rows numbered ``start`` to ``stop - 1`` of this part, in the file's order."""
+        self.require_unchanged()
         ends = np.cumsum(self.counts)
         at = int(np.searchsorted(ends, start, side="right"))
         while start < stop:
@@ -169,12 +179,13 @@ class StreamedRows:
             ids = blocks.numbers[np.arange(len(blocks.label))]
             rows = Rows(blocks.features, blocks.label, blocks.weight, ids, self.columns)
             here = slice(start - first, stop - first)
-            wanted = blocks.wanted
+            wanted = self.wanted(some)
             rows = rows.take(here if wanted is None else np.flatnonzero(wanted)[here])
             if len(rows):
                 yield rows
             start += len(rows)
             at = some.stop
+        self.require_unchanged()
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a table of all rows, as :meth:`matexapps.data.rows.Rows.to_pandas`.
@@ -187,8 +198,8 @@ class StreamedRows:
         needed = 2 * len(self) * self.row_bytes
         if needed > self.memory:
             raise DataError(
-                f"{len(self):,} rows need {needed / 1e9:.1f} GB as a table, more than "
-                f"memory={self.memory / 1e9:.1f} GB: raise memory=, or go through .batches()"
+                f"{len(self):,} rows need {in_bytes(needed)} as a table, more than the "
+                f"{in_bytes(self.memory)} of memory=: raise it, or go through .batches()"
             )
         return pd.concat([rows.to_pandas() for rows in self.between(0, len(self))])
 
@@ -201,8 +212,8 @@ class StreamedRows:
     def __getattr__(self, name: str) -> Any:
         if name in ("features", "label", "weight", "ids"):
             raise DataError(
-                f".{name} of {len(self):,} rows does not fit into memory="
-                f"{self.memory / 1e9:.1f} GB: raise memory=, or go through .batches()"
+                f".{name} of {len(self):,} rows does not fit into the {in_bytes(self.memory)} of "
+                "memory=: raise it, or go through .batches()"
             )
         raise AttributeError(name)
 
@@ -211,7 +222,7 @@ def layout(rows: int, row_bytes: int, stored_rows: int, memory: int) -> tuple[in
     """Return the rows of a block and of a window.
 
     A block is what the file stores together, or 256 KiB where it can be read from anywhere. A
-    window holds 24 blocks, so that every batch draws from 24 regions of the file, but at most a
+    window holds 12 blocks, so that every batch draws from 12 regions of the file, but at most a
     fifth of the memory bound: one window is used, the next is read meanwhile. Small windows stay
     in the processor's cache, which makes drawing batches from them cheap, and learn as well as
     large ones even from a file sorted by its label (benchmarks/shuffle.py).
@@ -242,7 +253,7 @@ def in_memory(part: Rows | StreamedRows) -> Rows:
     """
     if isinstance(part, StreamedRows):
         raise DataError(
-            f"{len(part):,} rows are larger than memory={part.memory / 1e9:.1f} GB allows, and "
-            "here all are needed at once: raise memory="
+            f"{len(part):,} rows are larger than the {in_bytes(part.memory)} of memory= allow, and "
+            "here all are needed at once: raise it"
         )
     return part

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from threading import Event
@@ -288,13 +289,26 @@ def test_the_digest_tells_files_and_parts_apart(path):
 
 def test_what_does_not_fit_says_so(path):
     data = DataSet(path, memory="64 KiB")
-    with pytest.raises(DataError, match=r"2,100 rows need .* raise memory="):
+    with pytest.raises(DataError, match=r"2,100 rows need .* kB of memory=: raise it"):
         data.train.to_pandas()
     with pytest.raises(DataError, match=r"\.features of 2,100 rows does not fit"):
         data.training_data  # noqa: B018
     table = DataSet(path, memory="150 KiB").test.to_pandas()
     assert len(table) == 600
     assert list(table.columns) == ["id", "a", "b", "c", "d", "label"]
+
+
+@pytest.mark.parametrize("seed", [None, 0])
+def test_a_file_that_changes_under_a_pass_is_named(path, seed):
+    data = DataSet(path, memory="64 KiB")
+    half_way = data.train.batches(100, seed=seed)
+    next(half_way)
+    stat = path.stat()
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+    with pytest.raises(DataError, match=r"rows\.h5 has changed since"):
+        list(half_way)
+    with pytest.raises(DataError, match=r"rows\.h5 has changed since"):
+        next(data.train.batches(100, seed=seed))
 
 
 def test_binary_and_bad_values_name_file_and_row(path):
