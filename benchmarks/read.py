@@ -7,7 +7,8 @@ read under a bound of a quarter of its size, in the shuffled order of training a
 1,024 rows, by 1 rank and by 2, after a first pass that brings it into the page cache.
 
 - rate_over_raw_h5py: rows/s of one rank over those of a plain h5py loop, dataset[a:b], in order,
-  in a process of its own: its rate hangs on what else has used the memory of its process.
+  in a process of its own on the same core: its rate hangs on what else has used the memory of its
+  process.
 - rate_over_read_direct: the same over h5py's read_direct into one array that is used again.
 - two_raw_speedup: rows/s of two such loops, each over half of the file, over those of one.
 - two_rank_speedup: rows/s of 2 ranks over those of one.
@@ -15,7 +16,9 @@ read under a bound of a quarter of its size, in the shuffled order of training a
   highest while reading, over the bound.
 - trained_rows_per_s: an epoch of logistic regression from the same file.
 
-Single ranks and pairs alternate; figures are medians over rounds.
+Epochs of the plain loops and of ours alternate, so that a change of the machine's speed meets all
+of them; single ranks and pairs alternate too. Figures are medians, the first two of ratios between
+epochs that were read one after the other.
 """
 
 from __future__ import annotations
@@ -28,14 +31,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 COLUMNS = 28
 CHUNK_ROWS = 8192
 BATCH = 1024
-EPOCHS = 3
+EPOCHS = 5
 ROUNDS = 3
 
 
@@ -57,21 +61,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.h5"
         rows = write(path, options.gib)
-        alone, pairs, raw_alone, raw_pairs = [], [], [], []
+        alone, pairs = [], []
         for _ in range(ROUNDS):
             alone.append(on_ranks(1, path))
-            raw_alone.append(raw_processes(1, path))
             pairs.append(on_ranks(2, path))
-            raw_pairs.append(raw_processes(2, path))
-    one, raw_one = median(alone, "rows_per_s"), median(raw_alone, "raw_rows_per_s")
+    one, raw_one = median(alone, "rows_per_s"), median(alone, "raw_rows_per_s")
     figures = {
-        "rate_over_raw_h5py": one / raw_one,
-        "rate_over_read_direct": one / median(raw_alone, "read_direct_rows_per_s"),
+        "rate_over_raw_h5py": median_ratio(alone, "rows_per_s", "raw_rows_per_s"),
+        "rate_over_read_direct": median_ratio(alone, "rows_per_s", "read_direct_rows_per_s"),
         "two_rank_speedup": median(pairs, "rows_per_s") / one,
-        "two_raw_speedup": median(raw_pairs, "raw_rows_per_s") / raw_one,
+        "two_raw_speedup": median(pairs, "raw_rows_per_s") / raw_one,
         "peak_over_bound": max(run["peak_over_bound"] for run in (*alone, *pairs)),
         "rows_per_s": one,
-        "trained_rows_per_s": median(alone, "trained_rows_per_s"),
+        "trained_rows_per_s": statistics.median(run["trained_rows_per_s"] for run in alone),
         "rows": rows,
         "bound_mb": round(alone[0]["bound"] / 1e6),
     }
@@ -102,14 +104,14 @@ def write(path: Path, gib: float) -> int:
     return rows
 
 
-def on_ranks(n: int, path: Path) -> dict[str, float]:
+def on_ranks(n: int, path: Path) -> dict[str, Any]:
     """Run this script on ``n`` ranks, each on a core of its own, and return what rank 0 found."""
     from matexapps.comm.launch import mpi_environment, mpiexec_command
 
     environment = {**os.environ, **mpi_environment(), "OMP_NUM_THREADS": "1"}
     command = mpiexec_command(n, [__file__, "--rank-of", str(path)])
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
@@ -139,8 +141,16 @@ def be_a_rank(path: Path) -> None:
 
         return read
 
-    times = [timed(ours(epoch)) for epoch in range(EPOCHS)]
-    found: dict[str, Any] = {"rows_per_s": rows / statistics.median(times), "bound": bound}
+    names = ("raw_rows_per_s", "read_direct_rows_per_s", "rows_per_s")
+    rates: dict[str, list[float]] = {name: [] for name in names}
+    with plain_reader(path, comm.rank, comm.world_size) as read_plainly:
+        for epoch in range(EPOCHS):
+            for name in names[:2]:
+                comm.barrier()
+                rates[name].append(sum(comm.all_gather_object(read_plainly(name))))
+            comm.barrier()
+            rates["rows_per_s"].append(rows / timed(ours(epoch)))
+    found: dict[str, Any] = {**rates, "bound": bound}
     model = nn.Linear(COLUMNS, 1)
     trainer = Trainer(model, batch_size=BATCH, device="cpu", comm=comm)
     found["trained_rows_per_s"] = rows / timed(lambda: trainer.fit(data, epochs=1))
@@ -149,30 +159,35 @@ def be_a_rank(path: Path) -> None:
         print(json.dumps(found), flush=True)
 
 
-def raw_processes(n: int, path: Path) -> dict[str, float]:
-    """Run plain loops in ``n`` processes, each over its part of the file; return their rate."""
-    command = [sys.executable, __file__, "--raw-of", str(path), "--part"]
-    processes = [
-        subprocess.Popen([*command, str(part), str(n)], stdout=subprocess.PIPE, text=True)
-        for part in range(n)
-    ]
-    found = [json.loads(process.communicate()[0]) for process in processes]
-    return {name: sum(one[name] for one in found) for name in found[0]}
+@contextmanager
+def plain_reader(path: Path, part: int, parts: int) -> Iterator[Callable[[str], float]]:
+    """Start a process that reads one part of the file; asked by name, it says how fast."""
+    command = [sys.executable, __file__, "--raw-of", str(path), "--part", str(part), str(parts)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        asked, told = process.stdin, process.stdout
+        assert asked is not None
+        assert told is not None
+
+        def read_plainly(name: str) -> float:
+            print(name, file=asked, flush=True)
+            return float(told.readline())
+
+        yield read_plainly
+        asked.close()
 
 
 def read_raw(path: Path, part: int, parts: int) -> None:
-    """Read one part of the file with h5py alone and print how fast."""
+    """Read one part of the file with h5py alone, as often as asked, and print how fast."""
     import h5py
 
+    loops = {"raw_rows_per_s": raw, "read_direct_rows_per_s": direct}
     with h5py.File(path, "r") as file:
         count = len(file["features"])
         rows = range(part * count // parts, (part + 1) * count // parts)
-        loops = {"raw_rows_per_s": raw, "read_direct_rows_per_s": direct}
-        times = {
-            name: statistics.median(timed(loop(file, rows)) for _ in range(EPOCHS))
-            for name, loop in loops.items()
-        }
-    print(json.dumps({name: len(rows) / seconds for name, seconds in times.items()}))
+        for name in sys.stdin:
+            print(len(rows) / timed(loops[name.strip()](file, rows)), flush=True)
 
 
 def raw(file: Any, rows: range) -> Callable[[], None]:
@@ -211,9 +226,16 @@ def timed(function: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def median(runs: list[dict[str, float]], key: str) -> float:
-    """Return the median of one figure over runs."""
-    return statistics.median(run[key] for run in runs)
+def median(runs: list[dict[str, Any]], key: str) -> float:
+    """Return the median of one figure over all epochs of runs."""
+    return statistics.median(rate for run in runs for rate in run[key])
+
+
+def median_ratio(runs: list[dict[str, Any]], above: str, below: str) -> float:
+    """Return the median over epochs of one rate over another that was measured beside it."""
+    return statistics.median(
+        a / b for run in runs for a, b in zip(run[above], run[below], strict=True)
+    )
 
 
 def resident() -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import cycle, repeat
 from threading import Event
 from typing import Any
 
@@ -72,7 +72,7 @@ class StreamLoader:
 
         def windows(stop: Event) -> Iterator[tuple[_Window, int]]:
             # One holds the window that is used, the other one the window that is read.
-            in_turn = itertools.cycle((ReusedArrays(), ReusedArrays()))
+            in_turn = cycle((ReusedArrays(), ReusedArrays()))
             for (deal, skip), arrays in zip(deals, in_turn, strict=False):
                 if stop.is_set():
                     return
@@ -133,22 +133,20 @@ class StreamLoader:
 
     def _batches(self, window: _Window, skip: int) -> Iterator[Batch]:
         """Yield a window's batches from number ``skip`` on, gathered some at a time."""
-        blocks, chosen, everybody = window.blocks, window.chosen, window.global_rows
-        numbers, rows = blocks.numbers, float(chosen.shape[1])
+        blocks, chosen = window.blocks, window.chosen
         step = max(1, _GATHERED_BYTES // max(1, chosen.shape[1] * self.rows.row_bytes))
         for first in range(skip, len(chosen), step):
             some = chosen[first : first + step]
             features = self._take(blocks.features, some).unbind()
             label = self._take(blocks.label, some).unbind()
-            if blocks.weight is None:
-                for part in zip(features, label, some, strict=True):
-                    yield Batch(part[0], part[1], None, rows, everybody, numbers, part[2])
-                continue
-            weight64 = blocks.weight[some]
-            weight = self._move(torch.from_numpy(weight64).float()).unbind()
-            total = weight64.sum(axis=1).tolist()
-            for x, y, w, all_w, places in zip(features, label, weight, total, some, strict=True):
-                yield Batch(x, y, w, all_w, everybody, numbers, places)
+            weight: Iterable[torch.Tensor | None] = repeat(None)
+            total: Iterable[float] = repeat(float(chosen.shape[1]))
+            if blocks.weight is not None:
+                weight64 = blocks.weight[some]
+                weight = self._move(torch.from_numpy(weight64).float()).unbind()
+                total = weight64.sum(axis=1).tolist()
+            same = repeat(window.global_rows), repeat(blocks.numbers)
+            yield from map(Batch, features, label, weight, total, *same, some)
 
     def _take(self, values: NDArray[Any], places: NDArray[np.int64]) -> torch.Tensor:
         taken = self._gathered.empty((*places.shape, *values.shape[1:]), values.dtype)
