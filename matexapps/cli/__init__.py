@@ -21,6 +21,7 @@ from matexapps.cli.pretrain import pretrain
 from matexapps.cli.quantum import quantum
 from matexapps.cli.restart import restart
 from matexapps.cli.train import train
+from matexapps.comm.signals import handled, leave
 from matexapps.errors import MatexError
 
 app = typer.Typer(
@@ -53,10 +54,14 @@ app.add_typer(datasets, name="datasets", epilog="For example:  matexapps dataset
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; an error of matexapps ends it with one line and status 1."""
+    """Run the command line; an error of matexapps ends it with one line and status 1.
+
+    A signal ends it, and all ranks, with status 128 + its number.
+    """
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        app(join_parameters(words) if words[:1] == ["run"] else words, prog_name="matexapps")
+        with handled(leave):
+            app(join_parameters(words) if words[:1] == ["run"] else words, prog_name="matexapps")
     except MatexError as error:
         if os.environ.get("MATEXAPPS_DEBUG"):
             raise

@@ -15,11 +15,11 @@ from functools import cache, partial
 from pathlib import Path
 
 from matexapps.comm import watched_rank
+from matexapps.comm.job import job
 from matexapps.comm.launcher_banner import read_chunks, without_banner
 from matexapps.errors import PreflightError
 
 FINISHED = "MATEXAPPS_FINISHED"
-_STOP_GRACE_S = 5.0
 _FIRST_WITH_ULFM = 5
 _FAULT_TOLERANT = ["--with-ft", "ulfm"]
 
@@ -166,8 +166,8 @@ def run_on_ranks(
     ------
     PreflightError
         If nothing can be started.
-    KeyboardInterrupt
-        If interrupted, once all ranks have stopped.
+    KeyboardInterrupt, SystemExit
+        As from :func:`matexapps.comm.job.job`, once all ranks have stopped.
     """
     command = mpiexec_command(n, ["-m", module, *args], outlive)
     variables = {**os.environ, **mpi_environment(), **(environment or {})}
@@ -195,13 +195,15 @@ def run_and_restart(command: Sequence[str], restarts: int) -> int:
     ------
     PreflightError
         If there is no such program.
+    KeyboardInterrupt, SystemExit
+        As for :func:`run_on_ranks`.
     """
     if shutil.which(command[0]) is None:
         raise PreflightError(
             f"there is no program {command[0]!r}; what follows is a whole command line, as in "
             "mpiexec -n 4 python train.py"
         )
-    return _again(lambda: _wait(subprocess.Popen(command)), restarts, lambda status: status > 2)
+    return _again(lambda: _wait(command), restarts, lambda status: status > 2)
 
 
 def _again(run: Callable[[], int], restarts: int, died: Callable[[int], bool]) -> int:
@@ -219,12 +221,9 @@ def _again(run: Callable[[], int], restarts: int, died: Callable[[int], bool]) -
     return run()
 
 
-def _wait(launcher: subprocess.Popen[bytes]) -> int:
-    try:
+def _wait(command: Sequence[str]) -> int:
+    with job(command, os.environ) as launcher:
         status = launcher.wait()
-    except BaseException:
-        _stop(launcher)
-        raise
     return status if status >= 0 else 128 - status
 
 
@@ -240,11 +239,10 @@ def _status_of(command: list[str], environment: dict[str, str], n: int, asks: bo
 def _run(command: list[str], environment: dict[str, str], n: int, asks: bool) -> int:
     outlive = _FAULT_TOLERANT[0] in command
     stdin = None if asks else subprocess.DEVNULL
-    launcher = subprocess.Popen(command, env=environment, stdin=stdin, stderr=subprocess.PIPE)
-    assert launcher.stderr is not None
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     ends: list[watched_rank.End] = []
-    try:
+    with job(command, environment, stdin=stdin, stderr=subprocess.PIPE) as launcher:
+        assert launcher.stderr is not None
         with launcher.stderr as errors:
             for text in without_banner(read_chunks(errors)):
                 said = decoder.decode(text)
@@ -253,9 +251,6 @@ def _run(command: list[str], environment: dict[str, str], n: int, asks: bool) ->
                 sys.stderr.write(watched_rank.without_ends(said, exits_alone=not outlive))
                 sys.stderr.flush()
         status = launcher.wait()
-    except BaseException:
-        _stop(launcher)
-        raise
     if outlive:
         if status == 0 and len(ends) == n:
             # Nobody is left, which Open MPI's launcher calls a success.
@@ -264,13 +259,3 @@ def _run(command: list[str], environment: dict[str, str], n: int, asks: bool) ->
         # MPICH's launcher may report how it ended the others.
         status = ends[0].status
     return status if status >= 0 else 128 - status
-
-
-def _stop(launcher: subprocess.Popen[bytes]) -> None:
-    # mpiexec takes its ranks along on SIGTERM; on SIGKILL it could not.
-    launcher.terminate()
-    try:
-        launcher.wait(_STOP_GRACE_S)
-    except subprocess.TimeoutExpired:
-        launcher.kill()
-        launcher.wait()

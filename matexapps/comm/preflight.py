@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from matexapps.comm.job import job
 from matexapps.comm.launch import find_mpiexec, mpi_environment, mpiexec_command
 from matexapps.errors import PreflightError
 
@@ -121,15 +122,14 @@ def trial(n: int, environment: Mapping[str, str] | None = None, timeout_s: float
     variables = {**os.environ, **mpi_environment()} if environment is None else dict(environment)
     command = mpiexec_command(n, ["-c", _PROBE])
     try:
-        result = subprocess.run(
+        with job(
             command,
-            env=variables,
+            variables,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as launcher:
+            streams = launcher.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:
         return Finding(
             "start",
@@ -137,14 +137,15 @@ def trial(n: int, environment: Mapping[str, str] | None = None, timeout_s: float
             f"{command[0]} -n {n} did not end within {timeout_s:.0f} s",
             "look for a firewall that MPI runs into, and try OMPI_MCA_btl=self,sm",
         )
-    seen = _answers(result.stdout)
+    output, errors = (text.decode(errors="replace") for text in streams)
+    seen = _answers(output)
     sizes = sorted({answer["size"] for answer in seen})
     ranks = sorted(answer["rank"] for answer in seen)
-    if result.returncode == 0 and sizes == [n] and ranks == list(range(n)):
+    if launcher.returncode == 0 and sizes == [n] and ranks == list(range(n)):
         return Finding("start", True, f"{n} ranks started with {seen[0]['library']}")
     if n > 1 and len(seen) > 1 and sizes == [1]:
         return singletons(n, command[0], seen[0]["library"])
-    return diagnose(result.stdout + result.stderr, result.returncode)
+    return diagnose(output + errors, launcher.returncode)
 
 
 def singletons(n: int, mpiexec: str, library: str) -> Finding:

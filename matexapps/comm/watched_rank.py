@@ -108,6 +108,8 @@ def main() -> None:
     if pid == 0:
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        # What matexapps.comm.job has launchers block, MPICH's hands on.
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.set_inheritable(told, True)
         os.execve(sys.argv[1], sys.argv[1:], {**os.environ, _PIPE: str(told)})
     # An interrupt goes to both; the rank decides what comes of it.

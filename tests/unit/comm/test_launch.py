@@ -1,24 +1,14 @@
-"""Starting ranks: the launcher that is found, its environment, exit status and interrupts."""
+"""Starting ranks: the launcher that is found, its environment, and its exit status."""
 
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 from matexapps.comm import launch
 from matexapps.errors import PreflightError
-
-
-def runs(pid: int) -> bool:
-    """Whether a process still runs; one that ended but is not yet collected does not."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 @pytest.fixture
@@ -165,29 +155,3 @@ def test_a_command_of_ones_own_starts_again_and_goes_on(tmp_path, monkeypatch, c
     assert "start again" not in capfd.readouterr().err
     with pytest.raises(PreflightError, match="there is no program 'mpixec'"):
         launch.run_and_restart(["mpixec", "-n", "2"], 1)
-
-
-@pytest.mark.mpich
-def test_interrupt_stops_every_rank(program, tmp_path):
-    module = program(
-        "import os, pathlib, time\n"
-        f"pathlib.Path({str(tmp_path)!r}, f'{{os.getpid()}}.pid').touch()\n"
-        "print('up', flush=True)\ntime.sleep(120)\n"
-    )
-    parent = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            f"from matexapps.comm.launch import run_on_ranks\nrun_on_ranks({module!r}, [], 2)",
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert parent.stdout is not None
-    assert [parent.stdout.readline(), parent.stdout.readline()] == ["up\n", "up\n"]
-    pids = [int(path.stem) for path in tmp_path.glob("*.pid")]
-    assert len(pids) == 2
-    parent.send_signal(signal.SIGINT)
-    assert parent.wait(60) != 0
-    assert not any(runs(pid) for pid in pids)
