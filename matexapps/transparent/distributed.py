@@ -39,6 +39,7 @@ generators of random, numpy and torch: rank 0's state on all ranks; numpy.random
     a seed (patched): one seed for all ranks
 open, os, torch.save and other ways to write, print and ask (patched): rank 0's alone count; other
     ranks read what they have written from folders of their own
+atexit (patched by `matexapps exec`): what the program registers is done once, at its end
 with weak=True, torch.utils.data.DataLoader and torch.optim.Optimizer (patched): batch size and
     learning rate times the number of ranks"""
 
