@@ -74,7 +74,9 @@ def mpi_environment(environment: Mapping[str, str] | None = None) -> dict[str, s
     return {name: value for name, value in wanted.items() if name not in present}
 
 
-def mpiexec_command(n: int, python_arguments: Sequence[str], outlive: bool = False) -> list[str]:
+def mpiexec_command(
+    n: int, python_arguments: Sequence[str], outlive: bool = False, watched: bool = False
+) -> list[str]:
     """Return the command line that starts this interpreter on ``n`` ranks.
 
     Parameters
@@ -85,6 +87,8 @@ def mpiexec_command(n: int, python_arguments: Sequence[str], outlive: bool = Fal
         What follows ``python`` on the command line, as in ``["-m", "package.module"]``.
     outlive : bool
         Whether ranks shall outlive the death of another, where this MPI can do it.
+    watched : bool
+        Whether each rank is watched, also where that is not needed for ranks to learn of a death.
 
     Raises
     ------
@@ -96,7 +100,7 @@ def mpiexec_command(n: int, python_arguments: Sequence[str], outlive: bool = Fal
     launcher = find_mpiexec()
     options = _FAULT_TOLERANT if outlive and n > 1 and _can_outlive(launcher) else []
     program = [sys.executable, *python_arguments]
-    if options or _is_mpich(launcher):
+    if watched or options or _is_mpich(launcher):
         program = watched_rank.watched(program)
     return [str(launcher), *options, "-n", str(n), *program]
 
@@ -169,7 +173,7 @@ def run_on_ranks(
     KeyboardInterrupt, SystemExit
         As from :func:`matexapps.comm.job.job`, once all ranks have stopped.
     """
-    command = mpiexec_command(n, ["-m", module, *args], outlive)
+    command = mpiexec_command(n, ["-m", module, *args], outlive, watched=True)
     variables = {**os.environ, **mpi_environment(), **(environment or {})}
     run = partial(_status_of, command, variables, n, asks)
     return _again(run, restarts, lambda status: status > 128)
@@ -256,6 +260,7 @@ def _run(command: list[str], environment: dict[str, str], n: int, asks: bool) ->
             # Nobody is left, which Open MPI's launcher calls a success.
             status = ends[-1].status
     elif ends and status != 0:
-        # MPICH's launcher may report how it ended the others.
-        status = ends[0].status
+        # The launcher may report how it ended the others, or how the watcher ended. To leave early
+        # is a failure, whatever the status.
+        status = ends[0].status or 1
     return status if status >= 0 else 128 - status

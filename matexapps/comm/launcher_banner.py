@@ -2,7 +2,8 @@
 
 When ranks end with an exit status above 0, Open MPI's launcher prints a block between two rules of
 dashes that says so. The ranks have said why, and the status is handed back, so the block only
-buries their message.
+buries their message. The same goes for signal 9, with which a watcher ends once it has said how its
+rank ended.
 
 Where ranks outlive others, Open MPI reports each of its own messages that a death cut short; the
 survivors say what it means for the work.
@@ -22,7 +23,7 @@ _RULE_BEGUN = re.compile(rb"^-+[ \t]*\Z", re.MULTILINE)
 _CUT_SHORT = re.compile(rb"^NBC_Progress: an error 7[567] was found [^\n]*\n\n", re.MULTILINE)
 _CUT_SHORT_BEGUN = re.compile(rb"^(N|NB|NBC|NBC_[^\n]*\n?)\Z", re.MULTILINE)
 _WATCHER_BEGUN = re.compile(rb"^(r|ra|ran|rank|rank [^\n]*)\Z", re.MULTILINE)
-_REDUNDANT = b"exited with non-zero status"
+_REDUNDANT = re.compile(rb"exited with non-zero status|exited on\s+signal 9\b")
 
 
 def without_banner(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -40,7 +41,7 @@ def without_banner(chunks: Iterator[bytes]) -> Iterator[bytes]:
         if certain:
             yield certain
     held = _CUT_SHORT.sub(b"", held + b"\n")[:-1]
-    if held and _REDUNDANT not in held:
+    if held and not _REDUNDANT.search(held):
         yield held
 
 
@@ -57,7 +58,7 @@ def _split(text: bytes) -> tuple[bytes, bytes]:
         if closing is None:
             return certain + text[: opening.start()], text[opening.start() :]
         block = text[opening.start() : closing.end()]
-        certain += text[: opening.start()] + (b"" if _REDUNDANT in block else block)
+        certain += text[: opening.start()] + (b"" if _REDUNDANT.search(block) else block)
         text = text[closing.end() :]
     begun = (p.search(text) for p in (_RULE_BEGUN, _CUT_SHORT_BEGUN, _WATCHER_BEGUN))
     cut = next((found.start() for found in begun if found), len(text))

@@ -1,7 +1,8 @@
 """One rank's program, watched: if it fails, the watcher says which rank it was and how it ended.
 
 For launchers that do not say so: MPICH's ends all ranks when one dies, and reports whichever
-process it then finds first. The watcher shares the rank's connection to the launcher, so the
+process it then finds first; Open MPI's does not tell a rank that left early, and said nothing, from
+one that said why it left. The watcher shares the rank's connection to the launcher, so the
 launcher notices nothing before the watcher has spoken.
 
 A rank that leaves without ending MPI (``os._exit``, a library's ``exit``) is passed off as one that
@@ -74,9 +75,9 @@ def without_ends(text: str, exits_alone: bool = True) -> str:
     ----------
     text : str
     exits_alone : bool
-        Leave out only what they have said of ranks that left by themselves, and so have said why.
+        Leave out only what they have said of ranks that left in order, and so have said why.
     """
-    return _SAID.sub(lambda said: said[0] if exits_alone and said[4] and not said[5] else "", text)
+    return _SAID.sub(lambda said: said[0] if exits_alone and (said[4] or said[6]) else "", text)
 
 
 def watched(command: list[str]) -> list[str]:

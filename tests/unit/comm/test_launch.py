@@ -81,6 +81,27 @@ def test_the_exit_status_comes_back_with_the_ranks_own_words_alone(program, caps
 
 
 @pytest.mark.mpich
+@pytest.mark.parametrize(
+    ("leave", "status", "how"),
+    [
+        ("os._exit(3)", 3, "left with exit status 3 early"),
+        ("os._exit(0)", 1, "left with exit status 0 early"),
+        ("os.kill(os.getpid(), 9)", 137, "was ended by signal 9 (Killed)"),
+    ],
+)
+def test_who_left_without_a_word_is_named_once(program, capsys, leave, status, how):
+    module = program(
+        "import os\nfrom matexapps.comm.world import open_world\ncomm = open_world()\n"
+        f"comm.barrier()\nif comm.rank == 1:\n    {leave}\ncomm.barrier()\n"
+    )
+    assert launch.run_on_ranks(module, [], 2) == status
+    said = capsys.readouterr().err
+    assert said.startswith("rank 1 on ")
+    assert said.endswith(f"{how}\n")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.mpich
 def test_ranks_start_again_after_a_death_a_bounded_number_of_times(program, tmp_path, capsys):
     module = program(
         "import os, pathlib, signal, sys\nfrom mpi4py import MPI\n"

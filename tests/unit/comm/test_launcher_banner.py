@@ -16,7 +16,8 @@ CUT_SHORT = (
     "NBC_Progress: an error 75 was found during schedule 0x5585 at row-offset 0 - "
     "aborting the schedule\n\n"
 )
-KILLED = RULE + "prterun noticed that process rank 1 exited on signal 9 (Killed).\n" + RULE
+ENDED = RULE + "prterun noticed that process rank 1 exited on signal 11.\n" + RULE
+KILLED = RULE + "prterun noticed that process rank 1 exited on\nsignal 9 (Killed).\n" + RULE
 
 
 def passed_on(text, size):
@@ -32,8 +33,9 @@ def passed_on(text, size):
         ("DataError: no file\n" + BANNER, "DataError: no file\n"),
         (BANNER + "after\n", "after\n"),
         (BANNER.removesuffix(RULE), ""),
-        (KILLED, KILLED),
-        ("a\n" + KILLED + BANNER + "b", "a\n" + KILLED + "b"),
+        (ENDED, ENDED),
+        ("a\n" + ENDED + BANNER + "b", "a\n" + ENDED + "b"),
+        ("a\n" + KILLED, "a\n"),
         ("table\n----- ----\n1 2\n", "table\n----- ----\n1 2\n"),
         ("a\n" + CUT_SHORT + CUT_SHORT + "b\n", "a\nb\n"),
         (CUT_SHORT.strip() + "\n", ""),
