@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _BLOCKS_AT_ONCE = 8
 _BLOCK_BYTES = 2**18
-_BLOCKS_A_WINDOW = 16
+_BLOCKS_A_WINDOW = 24
 _WINDOW_SHARE = 0.2
 
 
@@ -222,7 +222,7 @@ def layout(rows: int, row_bytes: int, stored_rows: int, memory: int) -> tuple[in
     """Return the rows of a block and of a window.
 
     A block is what the file stores together, or 256 KiB where it can be read from anywhere. A
-    window holds 16 blocks, so that every batch draws from 16 regions of the file, but at most a
+    window holds 24 blocks, so that every batch draws from 24 regions of the file, but at most a
     fifth of the memory bound: one window is used, the next is read meanwhile. Small windows stay
     in the processor's cache, which makes drawing batches from them cheap, and learn as well as
     large ones even from a file sorted by its label (benchmarks/shuffle.py).
