@@ -225,7 +225,7 @@ class SharedForwards:
         plan = known.plans.get(kind, _UNTRIED)
         if plan is not _UNTRIED:
             return plan
-        plan, reason = None, _watched_by_the_program(network)
+        plan, reason = None, known.watched
         if not reason:
             plan, reason = find_plan(original, network, leaves, structure, self._comm)
         known.plans[kind] = plan
