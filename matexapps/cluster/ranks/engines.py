@@ -20,6 +20,7 @@ from matexapps.engine.rank_log import STACKS_SIGNAL, stacks_name
 from matexapps.errors import ClusterError, RanksDied
 
 _LOOK_EVERY_S = 0.02
+_HUB_TIMEOUT_S = 5.0
 _NEWS_TIMEOUT_S = 5.0
 _REASON_TIMEOUT_S = 1.0
 _GATHERING_TIMEOUT_S = 40.0
@@ -91,11 +92,12 @@ class Engines:
         # Imported while controller and engines come up in processes of their own.
         import ipyparallel
 
-        while (connection := self._launched.connection) is None:
+        while self.client is None:
             self._pause(deadline, f"no controller answered within {timeout_s:.0f} s")
-        self.client = ipyparallel.Client(
-            str(connection), timeout=max(1.0, deadline - time.monotonic())
-        )
+            if (connection := self._launched.connection) is not None:
+                # In short tries, since a controller that has ended in between never answers.
+                with suppress(TimeoutError):
+                    self.client = ipyparallel.Client(str(connection), timeout=_HUB_TIMEOUT_S)
         while len(self.client.ids) < n:
             present = len(self.client.ids)
             self._pause(deadline, f"{present} of {n} engines answered within {timeout_s:.0f} s")
@@ -139,7 +141,7 @@ class Engines:
             return
         assert self._ended is not None
         name, status = self._ended["ended"], self._ended["status"]
-        if self.client is None and name == "engines":
+        if not self.ranks and name == "engines":
             said = (self.run_folder / "engines.log").read_text(errors="replace")
             finding = preflight.diagnose(said, status)
             raise ClusterError(f"the engines did not start: {finding}")

@@ -39,20 +39,22 @@ def main() -> None:
         signal.signal(name, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     _adopt_orphans()
-    started: dict[int, str] = {}
+    # A Popen that is thrown away waits for its process, whose end would then be nobody's news.
+    started: dict[str, subprocess.Popen[bytes]] = {}
     try:
         commands = json.loads(sys.stdin.readline() or "{}")
         for name, command in commands.items():
-            started[_start(command, logs / f"{name}.log")] = name
+            started[name] = _start(command, logs / f"{name}.log")
+        names = {child.pid: name for name, child in started.items()}
         while not _pipe_closed(_LOOK_EVERY_S):
             for pid, status in _reap():
-                if pid in started:
-                    print(json.dumps({"ended": started[pid], "status": status}), flush=True)
-                    _end_all(list(started))
+                if pid in names:
+                    print(json.dumps({"ended": names[pid], "status": status}), flush=True)
+                    _end_all(list(names))
                     _wait_for_the_pipe()
                     return
     finally:
-        _end_all(list(started))
+        _end_all([child.pid for child in started.values()])
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -66,16 +68,15 @@ def _adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _start(command: list[str], log: Path) -> int:
+def _start(command: list[str], log: Path) -> subprocess.Popen[bytes]:
     with open(log, "wb") as output:
-        child = subprocess.Popen(
+        return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return child.pid
 
 
 def _pipe_closed(timeout_s: float) -> bool:

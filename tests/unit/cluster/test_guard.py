@@ -33,7 +33,7 @@ def guarded(tmp_path):
     """Start a guard over the given programs."""
     guards = []
 
-    def start(**programs: str) -> tuple[subprocess.Popen[bytes], Path]:
+    def start(**programs: str | list[str]) -> tuple[subprocess.Popen[bytes], Path]:
         folder, logs = tmp_path / "run", tmp_path / "logs"
         folder.mkdir(mode=0o700)
         logs.mkdir()
@@ -43,7 +43,10 @@ def guarded(tmp_path):
             stdout=subprocess.PIPE,
         )
         guards.append(guard)
-        commands = {name: [sys.executable, "-c", text] for name, text in programs.items()}
+        commands = {
+            name: [sys.executable, "-c", program] if isinstance(program, str) else program
+            for name, program in programs.items()
+        }
         assert guard.stdin is not None
         guard.stdin.write(json.dumps(commands).encode() + b"\n")
         guard.stdin.flush()
@@ -99,6 +102,11 @@ def test_when_one_command_ends_it_is_named_and_the_others_end(guarded, tmp_path)
     assert not any(runs(pid) for pid in pids)
     assert not (logs.parent / "run").exists()
     assert (logs / "engines.log").exists()
+
+
+def test_a_command_that_ends_at_once_is_named(guarded):
+    guard, _ = guarded(engines=["false"])
+    assert json.loads(guard.stdout.readline()) == {"ended": "engines", "status": 1}
 
 
 def test_orphans_of_a_killed_launcher_are_found(guarded):
