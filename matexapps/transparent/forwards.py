@@ -6,23 +6,24 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import compress
+from itertools import chain, compress
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
-from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.hooks import RemovableHandle
 
 from matexapps.comm.communicator import Communicator
 from matexapps.train.own_sharing import trainer_at_work
 from matexapps.transparent.alike import make_weights_alike, require_alike
 from matexapps.transparent.gradients import MeanGradients
+from matexapps.transparent.hooks import watched_by_the_program
 from matexapps.transparent.inside.part_of_batch import PartOfBatch
+from matexapps.transparent.nesting import PLAIN, Shell, flatten, unflatten
 from matexapps.transparent.part import Part
-from matexapps.transparent.rows import Cut, Joined, Told, join
+from matexapps.transparent.rows import Told, cut, joined, tell_of
 from matexapps.transparent.structure import Structure
 from matexapps.transparent.telling import warn
 from matexapps.transparent.trial import Plan, find_plan, has_numbers, input_axes, nested, rows_of
@@ -30,7 +31,6 @@ from matexapps.transparent.trial import Plan, find_plan, has_numbers, input_axes
 _COMPARED_AGAIN = 8
 _KEPT_PARTS = 64
 _UNTRIED: Any = object()
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 @dataclass
@@ -43,6 +43,7 @@ class _Known:
     told: Told = lambda: None
     calls: int = 0
     compared_at: int = 1
+    why_not: str = ""
     warned: bool = False
     hooks_made: int = -1
     watched: str = ""
@@ -100,7 +101,7 @@ class SharedForwards:
         self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any
     ) -> Any:
         leaves, structure = _flat(args, kwargs)
-        if not has_numbers(leaves):
+        if not has_numbers(leaves) or not _may_have_rows(args, kwargs):
             return original(module, *args, **kwargs)
         network = _uncompiled(module)
         known = self._networks.get(network)
@@ -118,13 +119,10 @@ class SharedForwards:
         told = known.told
         plan = self._plan(original, network, known, leaves, structure)
         if plan is None:
-            outputs = original(module, *args, **kwargs)
-            for leaf in tree_flatten(outputs)[0]:
-                _tell_of(leaf, told)
-            return outputs
+            return self._whole_call(original, module, network, known, args, kwargs)
         part = self._part(rows_of(leaves, plan.axis), plan.axis)
         here = [
-            leaf if axis is None else _cut(leaf, part, axis, told)
+            leaf if axis is None else cut(leaf, part, axis, told)
             for leaf, axis in zip(leaves, plan.inputs, strict=True)
         ]
         given, named = nested(here, structure)
@@ -145,13 +143,40 @@ class SharedForwards:
             known.plans.clear()
             return self._outermost(original, module, args, kwargs)
         if type(outputs) is torch.Tensor and plan.outputs[0] is not None:
-            return _whole(outputs, part, plan.outputs[0], told)
-        leaves, structure = tree_flatten(outputs)
+            return joined(outputs, part, plan.outputs[0], told)
+        leaves, structure = flatten(outputs)
         whole = [
-            _tell_of(leaf, told) if axis is None else _whole(leaf, part, axis, told)
+            tell_of(leaf, told) if axis is None else joined(leaf, part, axis, told)
             for leaf, axis in zip(leaves, plan.outputs, strict=True)
         ]
-        return tree_unflatten(whole, structure)
+        return unflatten(whole, structure)
+
+    def _whole_call(
+        self,
+        original: Callable[..., Any],
+        module: nn.Module,
+        network: nn.Module,
+        known: _Known,
+        args: Any,
+        kwargs: Any,
+    ) -> Any:
+        """Compute all rows on every rank, and warn of it once."""
+        try:
+            outputs = original(module, *args, **kwargs)
+        except Exception:
+            # A mistake of the program's tells nothing of calls without it.
+            known.plans.clear()
+            known.why_not = ""
+            raise
+        if known.why_not and not known.warned:
+            known.warned = True
+            warn(
+                f"calls of {type(network).__name__} are not shared out: {known.why_not}; every "
+                "rank computes all of them, which is right, and no faster than one rank"
+            )
+        for leaf in flatten(outputs)[0]:
+            tell_of(leaf, known.told)
+        return outputs
 
     def _watch(self, network: nn.Module, known: _Known) -> bool:
         """Have gradients averaged; return whether the network's weights are there and its own.
@@ -207,10 +232,10 @@ class SharedForwards:
         return None if rows < fewest else plan
 
     def _hooks(self, network: nn.Module, known: _Known) -> str:
-        """Return what :func:`_watched_by_the_program` does, looked at again after new hooks."""
+        """Return what :func:`watched_by_the_program` does, looked at again after new hooks."""
         made = RemovableHandle.next_id
         if made != known.hooks_made:
-            known.hooks_made, known.watched = made, _watched_by_the_program(network)
+            known.hooks_made, known.watched = made, watched_by_the_program(network)
         return known.watched
 
     def _known_plan(
@@ -228,13 +253,7 @@ class SharedForwards:
         plan, reason = None, known.watched
         if not reason:
             plan, reason = find_plan(original, network, leaves, structure, self._comm)
-        known.plans[kind] = plan
-        if plan is None and not known.warned:
-            known.warned = True
-            warn(
-                f"calls of {type(network).__name__} are not shared out: {reason}; every rank "
-                "computes all of them, which is right, and no faster than one rank"
-            )
+        known.plans[kind], known.why_not = plan, reason
         return plan
 
     def _require_alike(self, network: nn.Module, calls: int, leaves: list[Any]) -> None:
@@ -248,7 +267,12 @@ def _flat(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Any
     """Return the leaves of the inputs, and how they are nested: None for plain tensors."""
     if not kwargs and all(type(value) is torch.Tensor for value in args):
         return list(args), None
-    return tree_flatten((args, kwargs))
+    return flatten((args, kwargs))
+
+
+def _may_have_rows(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    values = chain(args, kwargs.values())
+    return any(not isinstance(value, PLAIN) for value in values)
 
 
 def _uncompiled(module: nn.Module) -> nn.Module:
@@ -271,36 +295,6 @@ def _state(network: nn.Module) -> list[torch.Tensor]:
 def _leaf_kind(leaf: Any) -> Any:
     if isinstance(leaf, torch.Tensor):
         return leaf.dim(), leaf.dtype
+    if isinstance(leaf, Shell):
+        return leaf.kind
     return leaf if isinstance(leaf, (bool, int, str, type(None))) else type(leaf)
-
-
-def _watched_by_the_program(network: nn.Module) -> str:
-    """Return which hooks of the program's own would see a part of the rows, "" for none."""
-    for name, module in network.named_modules():
-        for kind in _HOOKS:
-            for hook in getattr(module, kind, {}).values():
-                if not getattr(hook, "__module__", type(hook).__module__).startswith("torch."):
-                    return f"a hook on its module {name or 'itself'!r} would see some rows only"
-    for name, parameter in network.named_parameters():
-        if parameter._backward_hooks or parameter._post_accumulate_grad_hooks:
-            return f"a hook on its parameter {name!r} would see the gradient of some rows only"
-    return ""
-
-
-def _cut(leaf: torch.Tensor, part: Part, axis: int, told: Told) -> torch.Tensor:
-    if leaf.requires_grad and torch.is_grad_enabled():
-        return Cut.apply(leaf, part, axis, told)
-    return part.cut(leaf, axis)
-
-
-def _tell_of(leaf: Any, told: Told) -> Any:
-    """Have ``told`` called in each backward pass through a tensor that every rank has alike."""
-    if isinstance(leaf, torch.Tensor) and leaf.requires_grad and not leaf.is_leaf:
-        leaf.register_hook(lambda _: told())
-    return leaf
-
-
-def _whole(leaf: Any, part: Part, axis: int, told: Told) -> Any:
-    if leaf.requires_grad:
-        return Joined.apply(leaf, part, axis, told)
-    return join(leaf, part, axis)

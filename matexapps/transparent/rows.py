@@ -88,6 +88,27 @@ class Averaged(torch.autograd.Function):
         return gradient, None
 
 
+def cut(leaf: torch.Tensor, part: Part, axis: int, told: Told) -> torch.Tensor:
+    """Return this rank's rows of a tensor that every rank has, with their gradient."""
+    if leaf.requires_grad and torch.is_grad_enabled():
+        return Cut.apply(leaf, part, axis, told)
+    return part.cut(leaf, axis)
+
+
+def joined(leaf: torch.Tensor, part: Part, axis: int, told: Told) -> torch.Tensor:
+    """Return all rows of a tensor of which every rank has its part, with their gradient."""
+    if leaf.requires_grad:
+        return Joined.apply(leaf, part, axis, told)
+    return join(leaf, part, axis)
+
+
+def tell_of(leaf: Any, told: Told) -> Any:
+    """Have ``told`` called in each backward pass through a tensor that every rank has alike."""
+    if isinstance(leaf, torch.Tensor) and leaf.requires_grad and not leaf.is_leaf:
+        leaf.register_hook(lambda _: told())
+    return leaf
+
+
 def join(mine: torch.Tensor, part: Part, axis: int) -> torch.Tensor:
     """Return all rows, bit by bit, of a tensor of any type. Collective."""
     if axis == 0 and mine.dtype == torch.float32 and mine.device.type == "cpu":

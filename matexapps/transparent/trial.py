@@ -17,10 +17,10 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from matexapps.comm.communicator import Communicator
 from matexapps.transparent.inside.part_of_batch import PartOfBatch, Seen, WholeBatch
+from matexapps.transparent.nesting import PLAIN, Shell, flatten, unflatten
 from matexapps.transparent.part import Part
 from matexapps.transparent.snapshot import Snapshot, generators, same
 from matexapps.transparent.trying import Trying
@@ -76,7 +76,7 @@ def find_plan(
     why : str
         What stands against it then.
     """
-    why = "its inputs have no rows in common"
+    why = _why_no_rows(leaves)
     for axis in (0, 1):
         inputs = input_axes(leaves, axis, comm.world_size)
         if inputs is None:
@@ -92,22 +92,20 @@ def find_plan(
 
 
 def has_numbers(leaves: list[Any]) -> bool:
-    """Whether there are tensors among the inputs, and these are numbers to compute with.
+    """Whether the inputs are numbers to compute with.
 
     Not so where Keras builds a model, torch traces one, or maps one over a batch.
     """
     if torch.jit.is_tracing():
         return False
     wrapped = torch._C._functorch.is_functorch_wrapped_tensor
-    tensors = 0
     for leaf in leaves:
         if isinstance(leaf, torch.Tensor):
             if leaf.is_meta or wrapped(leaf):
                 return False
-            tensors += 1
-        elif type(leaf).__name__ == "KerasTensor":
+        elif type(leaf).__name__ == "KerasTensor" or isinstance(leaf, torch.fx.Proxy):
             return False
-    return tensors > 0
+    return True
 
 
 def rows_of(leaves: list[Any], axis: int) -> int:
@@ -149,6 +147,8 @@ def _try(
             args, kwargs = nested(_clones(leaves), structure)
             with watching:
                 whole = call(network, *args, **kwargs)
+            if not _as_they_were(args, kwargs, leaves, structure):
+                return None, "it changes its inputs"
             text = printed.getvalue()
             expected, after = snapshot.changes(), generators()
             snapshot.restore()
@@ -171,8 +171,8 @@ def _try(
     if different:
         return None, f"a call leaves something behind that depends on all rows ({different[0]})"
     outputs = _output_axes(whole, mine, part, mode.needed)
-    if outputs is None:
-        return None, "the outputs of some rows depend on other rows"
+    if isinstance(outputs, str):
+        return None, outputs
     return Plan(inputs, outputs, axis, mode.needed, draws, axes), ""
 
 
@@ -186,27 +186,54 @@ def cut(leaves: list[Any], axes: Axes, part: Part) -> list[Any]:
 
 def nested(leaves: list[Any], structure: Any) -> Any:
     """Return positional and keyword arguments from their leaves and how they are nested."""
-    return (leaves, {}) if structure is None else tree_unflatten(leaves, structure)
+    return (leaves, {}) if structure is None else unflatten(leaves, structure)
 
 
 def _clones(leaves: list[Any]) -> list[Any]:
     return [leaf.clone() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
 
 
-def _output_axes(whole: Any, mine: Any, part: Part, acts_for_all: bool) -> Axes | None:
-    """Return where the outputs have rows; None unless the part's are the part of the outputs.
+def _as_they_were(args: Any, kwargs: Any, leaves: list[Any], structure: Any) -> bool:
+    """Whether a call has left what it was given as it was: ``leaves``, nested."""
+    now, nesting = (args, None) if structure is None else flatten((tuple(args), kwargs))
+    return nesting == structure and all(
+        one is other or same(one, other) for one, other in zip(now, leaves, strict=True)
+    )
+
+
+def _why_no_rows(leaves: list[Any]) -> str:
+    if any(isinstance(leaf, torch.Tensor) for leaf in leaves):
+        return "its inputs have no rows in common"
+    kinds = sorted({type(leaf).__name__ for leaf in leaves if not isinstance(leaf, PLAIN)})
+    return f"among its inputs are no tensors{_not_looked_into(kinds)}"
+
+
+def _not_looked_into(kinds: list[str]) -> str:
+    if not kinds:
+        return ""
+    return f", and objects of {', '.join(kinds)} are not looked into (dataclasses and dicts are)"
+
+
+def _output_axes(whole: Any, mine: Any, part: Part, acts_for_all: bool) -> Axes | str:
+    """Return where the outputs have rows, or why the part's are not the part of the outputs.
 
     A number, such as a loss, may be that of the whole batch where sums act for all.
     """
-    everything, structure = tree_flatten(whole)
-    own, own_structure = tree_flatten(mine)
+    everything, structure = flatten(whole)
+    own, own_structure = flatten(mine)
+    mixes = "the outputs of some rows depend on other rows"
     if structure != own_structure:
-        return None
+        return mixes
+    tensors = [leaf for leaf in everything if isinstance(leaf, torch.Tensor)]
+    if tensors and all(tensor.dim() == 0 for tensor in tensors):
+        return "all it returns is a number, such as a loss; let it return outputs with rows too"
     axes: list[int | None] = []
     for all_rows, rows in zip(everything, own, strict=True):
         if not isinstance(all_rows, torch.Tensor):
             if not same(all_rows, rows):
-                return None
+                looked_into = isinstance(all_rows, (*PLAIN, Shell))
+                kinds = [] if looked_into else [type(all_rows).__name__]
+                return mixes + _not_looked_into(kinds)
             axes.append(None)
             continue
         if acts_for_all and all_rows.dim() == 0 and same(all_rows, rows):
@@ -214,9 +241,9 @@ def _output_axes(whole: Any, mine: Any, part: Part, acts_for_all: bool) -> Axes 
             continue
         axis = next((a for a in (0, 1) if _is_part(all_rows, rows, a, part)), None)
         if axis is None:
-            return None
+            return mixes
         axes.append(axis)
-    return tuple(axes) if any(axis is not None for axis in axes) else None
+    return tuple(axes) if any(axis is not None for axis in axes) else mixes
 
 
 def _is_part(whole: Any, mine: Any, axis: int, part: Part) -> bool:

@@ -182,6 +182,136 @@ with mx.distributed():
 print("settled")
 """
 
+NESTED = """
+from collections import OrderedDict, UserDict
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from torch.distributions import Normal
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    x: torch.Tensor
+    name: str
+    more: Any = None
+
+@dataclass
+class Output(OrderedDict):
+    "In the manner of Hugging Face."
+    logits: torch.Tensor
+    hidden: Any = None
+    loss: Any = None
+    def __post_init__(self):
+        for name in ("logits", "hidden", "loss"):
+            if getattr(self, name) is not None:
+                self[name] = getattr(self, name)
+
+class Tokens(UserDict):
+    pass
+
+class Pair(NamedTuple):
+    one: Any
+    other: Any
+
+class Holder:
+    def __init__(self, x):
+        self.x = x
+
+class Net(nn.Module):
+    def __init__(self, give):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer, self.give = nn.Linear(3, 2), give
+    def forward(self, given):
+        return self.give(self.layer, given)
+
+def loss_of(output, sizes):
+    "Sum what is inside, and look at what a program may look at."
+    if isinstance(output, torch.Tensor):
+        return output.square().sum()
+    if isinstance(output, Output):
+        assert output["logits"] is output.logits and "loss" in output, list(output)
+        return output.loss + loss_of(output.hidden, sizes)
+    if isinstance(output, Batch):
+        assert output.name == "given"
+        return loss_of(output.x, sizes)
+    return sum(loss_of(part, sizes) for part in output)
+
+def give_output(layer, batch):
+    sizes.append(len(batch.x))
+    logits = layer(batch.x)
+    loss = nn.functional.mse_loss(logits, batch.more["y"])
+    return Output(logits, Pair([logits.tanh()], Batch(logits * 2, batch.name)), loss)
+
+def give_tokens(layer, tokens):
+    sizes.append(len(tokens["x"]))
+    return layer(tokens["x"]) * tokens["scale"]
+
+def give_loss(layer, x):
+    sizes.append(len(x))
+    return layer(x).square().mean()
+
+def give_in_place(layer, x):
+    sizes.append(len(x))
+    return layer(x.mul_(0.5))
+
+def give_renamed(layer, batch):
+    sizes.append(len(batch["x"]))
+    batch["hidden"] = layer(batch["x"])
+    return batch["hidden"]
+
+def give_held(layer, holder):
+    sizes.append(len(holder.x))
+    return layer(holder.x)
+
+y = rows[:, :2].clone()
+CASES = [
+    (give_output, lambda: Batch(rows.clone(), "given", {"y": y}), ""),
+    (give_tokens, lambda: Tokens(x=rows.clone(), scale=2.0), ""),
+    (give_loss, lambda: rows.clone(), "such as a loss; let it return outputs with rows too"),
+    (give_in_place, lambda: rows.clone(), "it changes its inputs"),
+    (give_renamed, lambda: {"x": rows.clone()}, "it changes its inputs"),
+    (give_held, lambda: Holder(rows.clone()), "objects of Holder are not looked into"),
+]
+expected = []
+for give, make, _ in CASES:
+    sizes = []
+    alone, given = Net(give), make()
+    loss = loss_of(alone(given), sizes)
+    loss.backward()
+    expected.append((loss, alone.layer.weight.grad, given))
+with mx.distributed():
+    for (give, make, why), (expected_loss, gradient, afterwards) in zip(CASES, expected):
+        sizes = []
+        model, given = Net(give), make()
+        loss, warned = told(lambda: loss_of(model(given), sizes))
+        loss.backward()
+        close(loss, expected_loss)
+        close(model.layer.weight.grad, gradient)
+        assert why in warned and bool(why) == bool(warned), warned
+        assert (sizes[-1] < 11) == (not why), (give, sizes)
+        if give in (give_in_place, give_renamed):
+            torch.testing.assert_close(given, afterwards)
+    drawn, warned = told(lambda: Net(lambda layer, x: Normal(layer(x), 1.0))(rows).mean)
+    assert "objects of Normal are not looked into" in warned and drawn.shape == (11, 2)
+    # Without anything that may have rows there is nothing to warn of.
+    assert told(lambda: Net(lambda layer, step: layer.bias * step)(3))[1] == ""
+print("nested")
+"""
+
+WRONG_SHAPE = """
+with mx.distributed():
+    model = network()
+    def fails():
+        try:
+            model(torch.randn(11, 4))
+        except RuntimeError as error:
+            return str(error)
+    error, warned = told(fails)
+    assert "shapes cannot be multiplied (11x4 and 3x5)" in error and not warned, (error, warned)
+    assert told(lambda: model(rows))[1] == ""
+print("wrong shape")
+"""
+
 PROGRAMS = {
     "gradients": WAYS_OF_GRADIENTS,
     "few rows": FEW_ROWS,
@@ -191,6 +321,8 @@ PROGRAMS = {
     "seeds": SEEDS,
     "trainer": TRAINER,
     "settled": SETTLED,
+    "nested": NESTED,
+    "wrong shape": WRONG_SHAPE,
 }
 
 

@@ -16,10 +16,10 @@ from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
 )
-from torch.utils._pytree import tree_leaves
 
 from matexapps.transparent import keras_layers
 from matexapps.transparent.after_import import after_import
+from matexapps.transparent.nesting import flatten
 from matexapps.transparent.trial import has_numbers
 
 _MOST_VALUES = 100_000
@@ -121,12 +121,13 @@ class Recorder:
             self._inside = False
         kind = type(module).__name__
         parameters = list(module.named_parameters())
-        if parameters and has_numbers(tree_leaves((args, kwargs))):
+        inputs, _ = flatten((args, kwargs))
+        if parameters and has_numbers(inputs):
             self._names |= {id(p): f"{name} of {kind}" for name, p in parameters}
             number = self._calls[kind] = self._calls.get(kind, 0) + 1
             call = f"call {number} of {kind}"
-            self._add("input", ((call, leaf) for leaf in tree_leaves((args, kwargs))))
-            self._add("output", ((call, leaf) for leaf in tree_leaves(outputs)))
+            self._add("input", ((call, leaf) for leaf in inputs))
+            self._add("output", ((call, leaf) for leaf in flatten(outputs)[0]))
         return outputs
 
     def _add(self, kind: str, found: Iterable[tuple[str, Any]]) -> None:
