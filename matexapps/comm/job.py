@@ -3,7 +3,8 @@
 A signal may come to this process alone, as from a batch system, or to its process group, as with
 Ctrl-C. Open MPI's launcher ends its ranks on the first signal, and on a second one it leaves
 without them. So it gets one only, from here: those of the group are blocked in it. Whatever is
-left when it has gone is found by a mark in its environment and killed.
+left when it has gone is found by a mark in its environment and killed. Where this process is killed
+itself, a guard does as much.
 """
 
 from __future__ import annotations
@@ -12,14 +13,13 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import psutil
 
+from matexapps.comm.job_guard import GRACE_S, MARK, guarded, kill, marked
 from matexapps.comm.signals import OF_GROUPS, blocked, handled, leave
 
-_MARK = "MATEXAPPS_JOB"
-_GRACE_S = 5.0
 _SECOND_GRACE_S = 1.0
 _LOOK_EVERY_S = 0.02
 
@@ -32,7 +32,7 @@ def job(
     stdout: int | None = None,
     stderr: int | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a launcher; an exception or signal that ends the block ends all that it started.
+    """Start a launcher; whatever ends the block before its end ends all that it started.
 
     Parameters
     ----------
@@ -49,12 +49,12 @@ def job(
         this host is left. A second signal kills what is left at once.
     """
     this = _Job()
-    with handled(this.tell):
+    with handled(this.tell), guarded(this.mark):
         try:
             with blocked(OF_GROUPS):
                 this.launcher = subprocess.Popen(
                     command,
-                    env={**environment, _MARK: this.mark},
+                    env={**environment, MARK: this.mark},
                     stdin=stdin,
                     stdout=stdout,
                     stderr=stderr,
@@ -77,7 +77,7 @@ class _Job:
         """Handle a signal. While the launcher is being started it is only noted."""
         if self._told is not None:
             self._deadline = min(self._deadline, time.monotonic() + _SECOND_GRACE_S)
-            self._kill(self._left(but_launcher=True))
+            kill(self._left(but_launcher=True))
             return
         self._told = number
         if self.launcher is not None:
@@ -92,29 +92,16 @@ class _Job:
         if self.launcher is None:
             return
         self.launcher.terminate()
-        self._deadline = min(self._deadline, time.monotonic() + _GRACE_S)
+        self._deadline = min(self._deadline, time.monotonic() + GRACE_S)
         while self.launcher.poll() is None and time.monotonic() < self._deadline:
             time.sleep(_LOOK_EVERY_S)
         # What waits for a device or a file system cannot be killed until that answers.
-        last_look = time.monotonic() + _GRACE_S
+        last_look = time.monotonic() + GRACE_S
         while (left := self._left()) and time.monotonic() < last_look:
-            self._kill(left)
+            kill(left)
             time.sleep(_LOOK_EVERY_S)
             self.launcher.poll()
 
     def _left(self, but_launcher: bool = False) -> list[psutil.Process]:
-        left = []
-        for process in psutil.process_iter():
-            with suppress(psutil.Error):
-                if (
-                    process.environ().get(_MARK) == self.mark
-                    and process.status() != psutil.STATUS_ZOMBIE
-                    and not (but_launcher and self.launcher and process.pid == self.launcher.pid)
-                ):
-                    left.append(process)
-        return left
-
-    def _kill(self, processes: list[psutil.Process]) -> None:
-        for process in processes:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+        spared = self.launcher.pid if but_launcher and self.launcher else None
+        return [process for process in marked(self.mark) if process.pid != spared]

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from processes import runs
 
@@ -39,7 +40,7 @@ while True:
 PATIENT = """
 import sys
 from matexapps.comm import job, launch
-job._GRACE_S = 1e9
+job.GRACE_S = 1e9
 launch.run_and_restart(sys.argv[1:], 0)
 """
 COMMAND = [sys.executable, "-m", "matexapps.cli"]
@@ -93,6 +94,17 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
         command.process.wait()
 
 
+def of_folder(folder: Path) -> list[int]:
+    """Which processes, the launcher among them, have a folder in their command line."""
+    found = psutil.process_iter(["pid", "cmdline", "status"])
+    return [
+        process.pid
+        for process in found
+        if str(folder) in (process.info["cmdline"] or [])
+        and process.info["status"] != psutil.STATUS_ZOMBIE
+    ]
+
+
 @pytest.mark.parametrize(
     ("words", "number", "group"),
     [
@@ -108,6 +120,22 @@ def test_a_signal_ends_all_that_ranks_have_started(start: Start, words, number, 
     (os.killpg if group else os.kill)(command.process.pid, number)
     assert command.process.wait(60) == 128 + number
     assert [pid for pid in command.pids() if runs(pid)] == []
+
+
+@pytest.mark.parametrize(("words", "group"), [(["exec", "-n", "2"], True), (MPIEXEC, False)])
+def test_a_command_that_is_killed_leaves_nothing_running(
+    start: Start, tmp_path: Path, words: list[str], group: bool
+) -> None:
+    command = start([*COMMAND, *words], STUBBORN)
+    command.wait_for("*.pid", 4)
+    (os.killpg if group else os.kill)(command.process.pid, signal.SIGKILL)
+    command.process.wait()
+    deadline = time.monotonic() + 60
+    while (left := of_folder(tmp_path) + list(filter(runs, command.pids()))) and (
+        time.monotonic() < deadline
+    ):
+        time.sleep(0.1)
+    assert left == []
 
 
 def test_a_second_interrupt_waits_for_nothing(start: Start) -> None:
