@@ -15,10 +15,12 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 
 from matexapps.comm.agreement import Agreement
-from matexapps.comm.base import Member, base, fault_tolerant
+from matexapps.comm.base import base, fault_tolerant
 from matexapps.comm.c_library import CLibrary, load_c_library, with_handles
 from matexapps.comm.communicator import Communicator, MeanBuffer, Op
+from matexapps.comm.introduction import Introduction, register
 from matexapps.comm.mean_buffers import MessageMean, SharedMemoryMean
+from matexapps.comm.packing import as_bytes, in_pieces, pack, starts_of
 from matexapps.comm.shared_memory import shared_memory
 from matexapps.comm.shared_rows import SharedRows
 from matexapps.comm.waiting import Waiting
@@ -27,7 +29,6 @@ from matexapps.errors import CommunicationError
 
 T = TypeVar("T")
 
-_PIECE_BYTES = 4 * 1024 * 1024
 # Counts and places in a message of parts are C ints.
 _MOST_BYTES = 2**31
 # More would leave the processor's cache.
@@ -87,19 +88,13 @@ class MpiCommunicator(Communicator):
 
     def _introduce(self) -> None:
         """Learn who the others are, and which of them share this rank's memory."""
-        known = self._base.roll is None, self._base.generation
-        me = (self.hostname, _memory_namespace()), os.getpid(), *known
-        everybody = [pickle.loads(packed) for packed in self._all_gather(_pack(me))]
-        self._base.generation = max(generation for *_, generation in everybody)
-        here = [rank for rank, (place, *_) in enumerate(everybody) if place == me[0]]
+        me = Introduction.of_this_rank(self.hostname, self._base)
+        everybody = [pickle.loads(packed) for packed in self._all_gather(pack(me))]
+        here = [rank for rank, other in enumerate(everybody) if other.shares_memory_with(me)]
         self.local_rank, self.local_size = here.index(self.rank), len(here)
         if self.local_size > (os.cpu_count() or 1):
             self._waiting.yield_at_once()
-        if fault_tolerant() and any(unknown for *_, unknown, _ in everybody):
-            self._base.members = [
-                Member(rank, host, pid) for rank, ((host, _), pid, *_) in enumerate(everybody)
-            ]
-            self._base.roll = self._waiting.duplicate(self._base.comm)
+        register(everybody, self._base, self._waiting)
 
     def _open_agreement(self, wanted: bool) -> Agreement | None:
         wanted_by_any = np.array([wanted], np.uint8)
@@ -185,7 +180,7 @@ class MpiCommunicator(Communicator):
         self._waiting.run("barrier", self._data.Ibarrier)
 
     def broadcast(self, array: NDArray[Any], root: int = 0) -> None:
-        pieces = _pieces(array)
+        pieces = in_pieces(array)
         self._begin("broadcast(root={})", root, array)
         self._broadcast(pieces, root)
 
@@ -194,7 +189,7 @@ class MpiCommunicator(Communicator):
             self._waiting.run("broadcast", self._data.Ibcast, piece, root=root)
 
     def all_reduce(self, array: NDArray[Any], op: Op = "sum") -> None:
-        pieces = _pieces(array)
+        pieces = in_pieces(array)
         self._begin("all_reduce({})", op, array)
         self._all_reduce(pieces, op)
 
@@ -203,7 +198,7 @@ class MpiCommunicator(Communicator):
             self._waiting.run("all_reduce", self._data.Iallreduce, MPI.IN_PLACE, piece, op=_OPS[op])
 
     def broadcast_object(self, value: T, root: int = 0) -> T:
-        content = _pack(value) if self.rank == root else b""
+        content = pack(value) if self.rank == root else b""
         self._begin("broadcast_object(root={})", root)
         return self._broadcast_packed(value, content, root)
 
@@ -213,12 +208,12 @@ class MpiCommunicator(Communicator):
         data = np.empty(int(length[0]), np.uint8)
         if self.rank == root:
             data[:] = np.frombuffer(content, np.uint8)
-        self._broadcast(_pieces(data), root)
+        self._broadcast(in_pieces(data), root)
         # Bytes that a rank of this very job made a moment ago; nothing from a file.
         return value if self.rank == root else pickle.loads(data.tobytes())
 
     def all_gather_object(self, value: T) -> list[T]:
-        content = _pack(value)
+        content = pack(value)
         self._begin("all_gather_object()")
         return [
             value if rank == self.rank else pickle.loads(packed)
@@ -231,10 +226,10 @@ class MpiCommunicator(Communicator):
         lengths[self.rank] = len(mine)
         self._all_reduce([lengths], "sum")
         joined = np.empty(int(lengths.sum()), np.uint8)
-        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-        parts = [joined, lengths, starts, MPI.BYTE]
+        places = starts_of(lengths)
+        parts = [joined, lengths, places, MPI.BYTE]
         self._waiting.run("all_gather", self._data.Iallgatherv, mine, parts)
-        return [joined[s : s + n].tobytes() for s, n in zip(starts, lengths, strict=True)]
+        return [joined[s : s + n].tobytes() for s, n in zip(places, lengths, strict=True)]
 
     def all_gather_rows(
         self, array: NDArray[Any], counts: Sequence[int] | None = None
@@ -250,19 +245,19 @@ class MpiCommunicator(Communicator):
             self._refuse_if_broken()
             first = starts[self.rank] * (joined.nbytes // max(1, len(joined)))
             meet = partial(self._meet, *call)
-            self._shared_rows.join(_as_bytes(array), first, _as_bytes(joined), meet)
+            self._shared_rows.join(as_bytes(array), first, as_bytes(joined), meet)
             return joined
         self._begin(*call)
         if joined.nbytes < _MOST_BYTES:
             row_bytes = joined.nbytes // max(1, len(joined))
             sizes = [count * row_bytes for count in counts]
             places = [start * row_bytes for start in starts[:-1]]
-            parts = [_as_bytes(joined), sizes, places, MPI.BYTE]
-            self._waiting.run("all_gather_rows", self._data.Iallgatherv, _as_bytes(array), parts)
+            parts = [as_bytes(joined), sizes, places, MPI.BYTE]
+            self._waiting.run("all_gather_rows", self._data.Iallgatherv, as_bytes(array), parts)
             return joined
         joined[starts[self.rank] : starts[self.rank + 1]] = array
         for root, (start, end) in enumerate(itertools.pairwise(starts)):
-            self._broadcast(_pieces(joined[start:end]), root)
+            self._broadcast(in_pieces(joined[start:end]), root)
         return joined
 
     def mean_buffer(self, length: int, dtype: type[np.floating[Any]]) -> MeanBuffer:
@@ -281,7 +276,7 @@ class MpiCommunicator(Communicator):
         return shared_memory(size, self.rank == 0, self._tell, self._barrier)
 
     def _tell(self, text: str) -> str:
-        return self._broadcast_packed(text, _pack(text), 0)
+        return self._broadcast_packed(text, pack(text), 0)
 
     def c_library(self, names: Sequence[str]) -> CLibrary | None:
         self._begin("c_library({})", ", ".join(names))
@@ -301,34 +296,3 @@ class MpiCommunicator(Communicator):
         self._begin("close()")
         for comm in self._all:
             comm.Free()
-
-
-def _memory_namespace() -> str:
-    """Return what ranks that can share memory have in common, besides their host's name."""
-    try:
-        return os.readlink("/proc/self/ns/ipc")
-    except OSError:
-        return ""
-
-
-def _pack(value: Any) -> bytes:
-    try:
-        return pickle.dumps(value)
-    except Exception as error:
-        raise CommunicationError(
-            f"cannot send a {type(value).__name__} to other ranks: {error}; send plain data"
-        ) from error
-
-
-def _as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-
-
-def _pieces(array: NDArray[Any]) -> list[NDArray[Any]]:
-    if not array.flags.c_contiguous:
-        raise CommunicationError(
-            f"an array of shape {array.shape} is not C-contiguous; pass numpy.ascontiguousarray(it)"
-        )
-    flat = array.reshape(-1)
-    step = max(1, _PIECE_BYTES // max(1, flat.itemsize))
-    return [flat[start : start + step] for start in range(0, len(flat), step)]
