@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from rdkit import Chem, rdBase
 from rdkit.Chem import Mol
@@ -17,7 +18,7 @@ from rdkit.Chem.MolStandardize import rdMolStandardize
 from matexapps import progress
 from matexapps.errors import MatexError
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the rules change."""
 
 _REPORT_EVERY = 500
@@ -50,7 +51,8 @@ def standardise(smiles: str) -> Standard:
 
     RDKit's MolStandardize: clean-up (bonds to metals cut, functional groups in one notation,
     strongest acids ionised first), the largest organic fragment, no charges that protons can take
-    away (Bento et al., J. Cheminform. 12 (2020) 51, follow the same steps).
+    away (Bento et al., J. Cheminform. 12 (2020) 51, follow the same steps). Charges that stay,
+    as in betaines, N-oxides and sydnones, are part of the molecule.
 
     Raises
     ------
@@ -64,9 +66,7 @@ def standardise(smiles: str) -> Standard:
         drawn = parse(smiles)
         fragments = len(Chem.GetMolFrags(drawn))
         try:
-            parent = rdMolStandardize.FragmentParent(drawn)
-            parent = rdMolStandardize.Uncharger().uncharge(parent)
-            text = Chem.MolToSmiles(parent)
+            text = Chem.MolToSmiles(_parent(drawn))
             molecule = parse(text)
             inchikey = Chem.MolToInchiKey(molecule)
         except (Rejected, RuntimeError, ValueError) as error:
@@ -76,6 +76,32 @@ def standardise(smiles: str) -> Standard:
     if not inchikey:
         raise Rejected("has no InChI: it may hold dummy atoms, or more than 1,023 atoms")
     return Standard(text, inchikey, fragments)
+
+
+class _Tools:
+    """RDKit's, which take long to make."""
+
+    def __init__(self) -> None:
+        self.disconnector = rdMolStandardize.MetalDisconnector()
+        self.normalizer = rdMolStandardize.Normalizer()
+        self.reionizer = rdMolStandardize.Reionizer()
+        self.chooser = rdMolStandardize.LargestFragmentChooser(preferOrganic=True)
+        self.uncharger = rdMolStandardize.Uncharger()
+
+
+_tools = cache(_Tools)
+
+
+def _parent(drawn: Mol) -> Mol:
+    tools = _tools()
+    # One by one: all together, as Cleanup, they break the rings of mesoionic compounds.
+    cleaned = tools.normalizer.normalize(tools.disconnector.Disconnect(drawn))
+    parent = tools.chooser.choose(tools.reionizer.reionize(cleaned))
+    # A proton that comes or goes changes which rings are aromatic.
+    Chem.Kekulize(parent, clearAromaticFlags=True)
+    parent = tools.uncharger.uncharge(parent)
+    Chem.SanitizeMol(parent)
+    return parent
 
 
 def parse(smiles: str) -> Mol:

@@ -34,6 +34,13 @@ def molecules_of(path, **columns):
         ("CN(=O)=O", "C[N+](=O)[O-]"),  # one notation
         ("C", "C"),
         ("O=c1cccc[nH]1", "O=c1cccc[nH]1"),  # the tautomer stays as drawn
+        ("[NH3+]CC(=O)[O-]", "NCC(=O)O"),  # a zwitterion that protons can undo
+        ("C[N+](C)(C)CC(=O)[O-]", "C[N+](C)(C)CC(=O)[O-]"),  # and one that they cannot
+        ("[O-][n+]1ccccc1", "[O-][n+]1ccccc1"),
+        ("[O-]c1c[n+](C)no1", "C[n+]1cc([O-])on1"),  # mesoionic
+        ("[NH2+]=C1[CH-]C(=O)C=CN1", "N=C1CC(=O)C=CN1"),  # aromatic only while charged
+        ("C[NH+]1C=Nc2c1c(=O)n(C)c(=O)n2C", "Cn1c(=O)c2c(ncn2C)n(C)c1=O"),  # only when not
+        ("CC#N.F[P-](F)(F)(F)(F)F.[Cu+]", "CC#N"),  # organic before large
     ],
 )
 def test_standard_forms(given, standard):
@@ -51,7 +58,7 @@ def test_standard_forms(given, standard):
         ("c1cccc1", "kekulize"),
         ("*CC", "dummy atoms"),
         ("[Na+].[Cl-]", "none of which holds carbon"),
-        ("[NH2+]=C1[CH-]C(=O)C=CN1", "cannot be standardised"),
+        ("F[P-](F)(F)(F)(F)F", "cannot be standardised: .*valence"),
     ],
 )
 def test_reasons_of_rejection(text, reason, capfd):
