@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -14,8 +14,6 @@ from torch import nn
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.survival import Loss, survive
 from matexapps.comm.world import open_world
-from matexapps.data.batches.batch import Batch, Loader
-from matexapps.data.batches.loader import open_loader
 from matexapps.data.dataset import DataSet
 from matexapps.data.matex_names import Part
 from matexapps.devices import choose_device
@@ -24,14 +22,13 @@ from matexapps.progress import report
 from matexapps.train import memory
 from matexapps.train.callbacks import Callback, Checkpointing
 from matexapps.train.evaluation import evaluate, predict
-from matexapps.train.gradients import GradientAverage, global_gradient, gradient_average
+from matexapps.train.gradients import gradient_average
 from matexapps.train.history import History
-from matexapps.train.hooks import call_hook, finish_hook, overrides
+from matexapps.train.loop import TrainingLoop
 from matexapps.train.losses import RowLoss, RowLossFunction
 from matexapps.train.metrics import Metric, as_metric
 from matexapps.train.optimizers import OptimizerFactory, make_optimizer
 from matexapps.train.own_sharing import shares_rows
-from matexapps.train.pace import Pace
 from matexapps.train.position import Position
 from matexapps.train.precision import Precision, PrecisionName
 from matexapps.train.recovery import (
@@ -42,16 +39,11 @@ from matexapps.train.recovery import (
     event_of,
     event_of_restart,
 )
-from matexapps.train.replicas import (
-    check_replicas,
-    refuse_what_cannot_be_shared,
-    seed_rank,
-    share_initial_weights,
-)
-from matexapps.train.resume import random_state, restore, synchronise, take_back, take_snapshot
+from matexapps.train.replicas import refuse_what_cannot_be_shared, share_initial_weights
+from matexapps.train.resume import restore, synchronise, take_back, take_snapshot
 from matexapps.train.standardize import fit_standardize
 from matexapps.train.training import RandomState
-from matexapps.train.whereabouts import Whereabouts, add_place, ids_of_step, shown
+from matexapps.train.whereabouts import settle
 
 T = TypeVar("T")
 
@@ -230,7 +222,7 @@ class Trainer:
                 callback.on_fit_start(self)
         fit.stage = Stage.BEGUN
         average = gradient_average(self.comm, self.parameters, self.rank_device)
-        self._run(data, fit.epochs, average)
+        TrainingLoop(self, data, fit.epochs, average).run()
         if average is not None:
             average.close()
 
@@ -269,8 +261,9 @@ class Trainer:
     @shares_rows
     def evaluate(self, rows: Part) -> dict[str, float]:
         """Return the loss and all metrics over ``rows``, each counted once. Collective."""
+        what = self.model, rows, self.loss, self.metrics, self.precision, self.comm
         doing = "in evaluation"
-        return self.outlive(doing, lambda: self._evaluate(rows, doing))
+        return self.outlive(doing, lambda: evaluate(*what, doing))
 
     @shares_rows
     def predict(self, rows: Part) -> NDArray[Any]:
@@ -288,7 +281,7 @@ class Trainer:
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything that a checkpoint keeps. Collective."""
-        self._settle()
+        settle(self.position, self._rows, self.batch_size, self.seed)
         return take_snapshot(self)
 
     def _prepare(self, data: DataSet, epochs: int) -> None:
@@ -301,106 +294,3 @@ class Trainer:
         if self._make_scheduler is not None and self.scheduler is None:
             per_epoch = self.steps_per_epoch if self.schedule_every == "batch" else 1
             self.scheduler = self._make_scheduler(self.optimizer, epochs * per_epoch)
-
-    def _run(self, data: DataSet, epochs: int, average: GradientAverage | None) -> None:
-        loader = open_loader(
-            data.train, self.batch_size, self.comm, self.rank_device.device, self.seed
-        )
-        pace = Pace(self.comm, epochs, self.steps_per_epoch, len(data.train))
-        finish_hook(self)
-        self.model.train()
-        while self.position.epoch < epochs and not self.stop:
-            self._epoch(data, loader, average, pace)
-        if self.position.hook != "on_fit_end":
-            call_hook(self, "on_fit_end")
-
-    def _epoch(
-        self, data: DataSet, loader: Loader, average: GradientAverage | None, pace: Pace
-    ) -> None:
-        position, epoch = self.position, self.position.epoch
-        if position.step == 0 and position.hook != "on_epoch_start":
-            seed_rank(self.seed, epoch, self.comm.rank)
-            call_hook(self, "on_epoch_start")
-        pace.start_epoch(epoch, position.step * self.batch_size, position.seconds)
-        place = Whereabouts(f"in training, epoch {epoch + 1}", self.steps_per_epoch, position.step)
-        try:
-            with place:
-                self._steps(place.follow(loader.shuffled(epoch, position.step)), average, pace)
-        finally:
-            position.seconds = pace.epoch_seconds
-        self._settle()
-        self._end_epoch(data, pace)
-
-    def _steps(self, batches: Iterator[Batch], average: GradientAverage | None, pace: Pace) -> None:
-        position = self.position
-        hooked = any(overrides(c, "on_step_end") for c in self.callbacks)
-        shown = [c for c in self.callbacks if overrides(c, "on_batch")]
-        for batch in batches:
-            for callback in shown:
-                callback.on_batch(self, batch)
-            loss, weight = self._step(batch, average)
-            position.add_step(loss, weight)
-            self.random_before_step = None
-            if self.scheduler is not None and self.schedule_every == "batch":
-                self.scheduler.step()
-            if pace.due(batch.global_rows):
-                pace.report(position.step, float(loss))
-            if hooked:
-                finish_hook(self)
-
-    def _step(
-        self, batch: Batch, average: GradientAverage | None
-    ) -> tuple[torch.Tensor | float, torch.Tensor | float]:
-        """Take one step; return the global batch's mean loss and its weight."""
-        if self.comm.outlives_ranks:
-            self.random_before_step = random_state()
-        self.optimizer.zero_grad(set_to_none=True)
-        loss, total = global_gradient(batch, self._loss, self.precision.backward, average)
-        if self.clip_norm is not None:
-            self.precision.unscale(self.optimizer)
-            nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
-        self.precision.step(self.optimizer)
-        return loss, total
-
-    def _loss(self, batch: Batch) -> tuple[torch.Tensor, float]:
-        prediction = self.precision.forward(self.model, batch.features)
-        return self.loss(prediction, batch.label, batch.weight, batch.total_weight)
-
-    def _end_epoch(self, data: DataSet, pace: Pace) -> None:
-        position = self.position
-        check_replicas(self.parameters, self.comm, position.epoch + 1)
-        row: dict[str, Any] = {
-            "epoch": position.epoch + 1,
-            "loss": position.mean_loss,
-        }
-        rows_per_s = len(data.train) / max(position.seconds, 1e-9)
-        rate, seconds = self.comm.broadcast_object((rows_per_s, position.seconds))
-        if len(data.validation):
-            results = self._evaluate(data.validation, f"in validation, epoch {row['epoch']}")
-            row["validation_loss"] = results.pop("loss")
-            row.update(results)
-        row["learning_rate"] = self.optimizer.param_groups[0]["lr"]
-        row["rows_per_s"], row["seconds"] = rate, seconds
-        self.history.rows.append(row)
-        if self.scheduler is not None and self.schedule_every == "epoch":
-            if isinstance(self.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
-                self.scheduler.step(row.get("validation_loss", row["loss"]))
-            else:
-                self.scheduler.step()
-        self.position = Position(epoch=position.epoch + 1)
-        pace.report_epoch(row)
-        finish_hook(self)
-
-    def _evaluate(self, rows: Part, doing: str) -> dict[str, float]:
-        return evaluate(self.model, rows, self.loss, self.metrics, self.precision, self.comm, doing)
-
-    def _settle(self) -> None:
-        position = self.position
-        try:
-            position.settle()
-        except TrainingError as error:
-            if self._rows is not None and position.not_finite is not None:
-                step = (position.epoch, position.not_finite)
-                ids = ids_of_step(self._rows, self.batch_size, self.seed, *step)
-                add_place(error, "in training, " + shown("all ranks'", ids))
-            raise

@@ -13,7 +13,8 @@ from matexapps.comm.single import SingleProcess
 from matexapps.data.batches.batch import Batch
 from matexapps.data.batches.loader import open_loader
 from matexapps.data.matex_names import Part
-from matexapps.errors import PeerAborted
+from matexapps.errors import PeerAborted, TrainingError
+from matexapps.train.position import Position
 
 _MARK = "matexapps: "
 _MOST_SHOWN = 8
@@ -81,6 +82,24 @@ def shown(whose: str, ids: NDArray[np.int64]) -> str:
     dots = ", ..." if len(ids) > _MOST_SHOWN else ""
     count = "1 row" if len(ids) == 1 else f"{len(ids)} rows"
     return f"{whose} rows {first}{dots} ({count}, numbered from 0)"
+
+
+def settle(position: Position, rows: Part | None, batch_size: int, seed: int) -> None:
+    """Settle a position's losses.
+
+    Raises
+    ------
+    TrainingError
+        If one is not finite, with a note of the rows of its global batch where ``rows``, all that
+        are trained on, are given.
+    """
+    try:
+        position.settle()
+    except TrainingError as error:
+        if rows is not None and position.not_finite is not None:
+            ids = ids_of_step(rows, batch_size, seed, position.epoch, position.not_finite)
+            add_place(error, "in training, " + shown("all ranks'", ids))
+        raise
 
 
 def ids_of_step(rows: Part, batch_size: int, seed: int, epoch: int, step: int) -> NDArray[np.int64]:
