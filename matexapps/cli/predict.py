@@ -12,7 +12,11 @@ from matexapps.cli.options import Ranks, on_ranks
 def predict(
     model: Annotated[str, typer.Argument(help="Folder that train molecules --out has written.")],
     library: Annotated[
-        str, typer.Argument(help="SMILES, CSV, TSV, SDF or Parquet file; .gz where it is text.")
+        str,
+        typer.Argument(
+            help="SMILES file (.smi: SMILES, then a name; a first line that begins with smiles is "
+            "a header), CSV or TSV with a header, SDF or Parquet file; .gz where it is text."
+        ),
     ],
     n: Ranks = 2,
     out: Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -48,8 +48,9 @@ def read_records(
     Parameters
     ----------
     path : path
-        ``.csv`` and ``.tsv`` with a header; ``.sdf``, whose properties are the columns; ``.smi``
-        without header: SMILES, then a name; each also with ``.gz`` behind; ``.parquet``.
+        ``.csv`` and ``.tsv`` with a header; ``.sdf``, whose properties are the columns; ``.smi``,
+        whose lines are SMILES, then a name (see :func:`molecule_lines`); each also with ``.gz``
+        behind; ``.parquet``.
     smiles_columns : str or sequence of str, or None
         The column of structures, or several whose structures belong together, such as a solute
         and its solvent; None takes the one called "smiles". An SDF has none.
@@ -121,6 +122,17 @@ def sdf_molecules(path: Path) -> Iterator[Mol | None]:
         raise DataError(f"{path} cannot be read as SDF: {error.__cause__ or error}") from None
 
 
+def molecule_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of a SMILES file; a first one that is a header is left out.
+
+    It is one if its first word, in capitals or not, is what columns of structures are usually
+    called, such as "smiles", none of which is a SMILES.
+    """
+    for number, line in enumerate(lines):
+        if number > 0 or first_word(line).lower() not in _USUAL_NAMES:
+            yield line
+
+
 def first_word(line: str) -> str:
     """Return the SMILES of a line of a SMILES file, empty where it has none."""
     return next(iter(line.split()), "")
@@ -151,7 +163,8 @@ def _table(path: Path, kind: str) -> pd.DataFrame:
             return pd.read_parquet(path)
         if kind in LISTS:
             with open_text(path) as lines:
-                return pd.DataFrame({"smiles": [first_word(line) for line in lines]}, dtype=str)
+                found = [first_word(line) for line in molecule_lines(lines)]
+            return pd.DataFrame({"smiles": found}, dtype=str)
         return pd.read_csv(
             path, sep=SEPARATORS[kind], dtype=str, keep_default_na=False, skip_blank_lines=False
         )
@@ -206,10 +219,23 @@ def structure_columns(
             f"{source} has one column, {names[0]!r}: its cells seem to be separated by "
             f"{apart[0]!r}; a .csv needs commas between them, and a .tsv tabs"
         )
+    molecules = [name for name in names if _is_molecule(name)]
+    if molecules:
+        raise DataError(
+            f"{source} has no header: its first line must name the columns, and {molecules[0]!r} "
+            "there is a molecule"
+        )
     raise DataError(
         f"{source} has no column called 'smiles': say which one has the structures, as in "
         f"smiles_columns={names[0]!r}; it has {', '.join(map(repr, names))}"
     )
+
+
+def _is_molecule(name: str) -> bool:
+    """Whether a text is a SMILES of three atoms or more, unlike short words such as "CN"."""
+    with rdBase.BlockLogs():
+        found = Chem.MolFromSmiles(name)
+    return found is not None and found.GetNumAtoms() > 2
 
 
 def _texts(cells: pd.Series[Any]) -> list[str]:

@@ -16,6 +16,7 @@ from matexapps.apps.molecules.files import (
     UNREADABLE,
     file_kind,
     first_word,
+    molecule_lines,
     open_text,
     sdf_molecules,
     structure_columns,
@@ -74,7 +75,8 @@ def _rows(path: Path, smiles_columns: str | Sequence[str] | None) -> Iterator[Ro
         with open_text(path) as lines:
             try:
                 if kind in LISTS:
-                    yield from (Row(_name_of(line), (first_word(line),)) for line in lines)
+                    for line in molecule_lines(lines):
+                        yield Row(_name_of(line), (first_word(line),))
                     return
                 table = csv.reader(lines, delimiter=SEPARATORS[kind], strict=True)
                 names = next(table, [])

@@ -163,6 +163,14 @@ def test_a_library_s_rows_keep_their_names(tmp_path):
         assert list(pieces(tmp_path / name, None, 2)) == [expected[:2], expected[2:]]
 
 
+def test_a_header_of_a_smiles_file_is_no_row(tmp_path):
+    path = tmp_path / "a.smi"
+    for header in ("smiles", "SMILES Name", "canonical_smiles\tid"):
+        path.write_text(f"\ufeff{header}\nCCO ethanol\nsmiles\n")
+        assert read_records(path).smiles == ["CCO", "smiles"]
+        assert list(pieces(path, None, 9)) == [[("ethanol", ("CCO",)), ("", ("smiles",))]]
+
+
 def test_dates_are_no_numbers_to_learn(tmp_path):
     days = pd.to_datetime(["2020-01-01", None])
     frame = pd.DataFrame({"smiles": ["CCO", "CC"], "measured": days, "logS": [1.0, 2.0]})
@@ -173,6 +181,7 @@ def test_dates_are_no_numbers_to_learn(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
+        ("a.csv", b"CCO,ethanol\nCCN,amine\n", "no header.*'CCO' there is a molecule"),
         ("a.csv", b"smiles;logS\nCCO;1,5\n", "separated by ';'"),
         ("a.csv", b"", "a.csv"),
         ("a.csv", b'smiles,logS\n"CCO,1\nCC,2\n', "cannot be read"),  # the quote swallows rows
