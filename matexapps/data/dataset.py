@@ -12,25 +12,22 @@ from numpy.typing import ArrayLike
 
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.single import SingleProcess
-from matexapps.data.labels import LabelFacts, require_binary
 from matexapps.data.matex_names import MatexNames, Part
 from matexapps.data.memory import parse_size
-from matexapps.data.partition import share
+from matexapps.data.parts import enough_rows, read_parts, same_columns
 from matexapps.data.rows import Rows
 from matexapps.data.schema import KINDS, Column, Schema
 from matexapps.data.settings import check_source
 from matexapps.data.source import absolute
-from matexapps.data.split import (
+from matexapps.data.split_settings import (
     PARTS,
     TEST_SHARE,
     VALIDATION_SHARE,
     check_parts,
     check_split,
-    fraction,
-    split_rows,
+    split_column,
 )
 from matexapps.data.statistics import Statistics
-from matexapps.data.whole import Whole, whole_of_file, whole_of_rows
 from matexapps.errors import DataError, MatexError
 
 
@@ -141,7 +138,7 @@ class DataSet(MatexNames):
             columns=columns,
             header=header,
             delimiter=delimiter,
-            key=_key(split, group, time),
+            key=split_column(split, group, time),
             categories=categories,
             dimension=dimension,
         )
@@ -196,7 +193,7 @@ class DataSet(MatexNames):
     def from_rows(cls, train: Rows, validation: Rows, test: Rows) -> Self:
         """Put ready rows together; the parts must have the same columns."""
         for name, part in (("validation", validation), ("test", test)):
-            _same_columns(train, part, "training rows", f"{name} rows")
+            same_columns(train, part, "training rows", f"{name} rows")
         data = cls("rows")
         data.source = None
         data._parts = {"train": train, "validation": validation, "test": test}
@@ -252,12 +249,7 @@ class DataSet(MatexNames):
         self.load(comm)
         known = comm.all_gather_object(self._statistics is not None)
         if not all(known):
-            train = self.train
-            part = share(len(train), comm.rank, comm.world_size)
-            found = Statistics.none(train.columns, train.sample_shape)
-            for rows in train.between(part.start, part.stop):
-                found = found.merge(Statistics.of(rows.features, rows.columns))
-            self._statistics = found.over_ranks(comm)
+            self._statistics = Statistics.shared_out(self.train, comm)
         assert self._statistics is not None
         return self._statistics
 
@@ -268,7 +260,7 @@ class DataSet(MatexNames):
             if self.source is None and self._parts is None:
                 self._parts = self._read(SingleProcess())
             if self._parts is not None:
-                _enough(len(self._parts["train"]), comm.world_size, self._name)
+                enough_rows(len(self._parts["train"]), comm.world_size, self._name)
                 self._token = self._token or self._fingerprint()
         except MatexError as caught:
             error = caught
@@ -289,56 +281,21 @@ class DataSet(MatexNames):
         return " ".join(self._parts[name].digest() for name in PARTS)
 
     def _read(self, comm: Communicator) -> dict[str, Part]:
-        """Read, check and split. Collective."""
-        ranks = comm.world_size
-        whole = self._whole(self.source, comm)
-        _enough(len(whole), ranks, self._name)
-        others: dict[str, Whole] = {}
-        for name, source in (("validation", self.validation_source), ("test", self.test_source)):
-            if isinstance(source, str | Path):
-                others[name] = self._whole(source, comm, columns=whole.columns)
-                _same_columns(whole, others[name], self._name, str(source))
-        facts = LabelFacts()
-        for one in (whole, *others.values()):
-            facts = facts.merge(one.labels)
-        if self.binary and self.source is None:
-            require_binary(whole.labels, self._name)
-        codes = split_rows(
-            len(whole),
-            validation=fraction(self.validation_source),
-            test=fraction(self.test_source),
-            kind=self.split,
-            seed=self.seed,
-            key=whole.label if self.split == "stratified" else whole.key,
+        source = self._rows if self.source is None else self.source
+        assert source is not None
+        return read_parts(
+            source,
+            self.schema,
+            comm,
+            name=self._name,
+            validation=self.validation_source,
+            test=self.test_source,
+            split=self.split,
             values=self.part_values,
+            seed=self.seed,
+            binary=self.binary,
+            memory=self.memory,
         )
-        parts: dict[str, Part] = {}
-        for code, name in enumerate(PARTS):
-            if name in others:
-                everything = np.full(len(others[name]), code, np.uint8)
-                parts[name] = others[name].part(everything, code, facts.dtype)
-            else:
-                parts[name] = whole.part(codes, code, facts.dtype)
-        train = parts["train"]
-        _enough(len(train), ranks, f"{self._name}, training part")
-        if self.binary and isinstance(train, Rows):
-            require_binary(LabelFacts.of(train.label, train.ids), f"{self._name}, training part")
-        return parts
-
-    def _whole(
-        self, source: str | Path | None, comm: Communicator, columns: list[str] | None = None
-    ) -> Whole:
-        """Return all rows of one source; ``columns`` are the features that another has set."""
-        if source is None:
-            assert self._rows is not None
-            return whole_of_rows(self._rows)
-        schema = self.schema
-        if columns is not None and not isinstance(schema.features, str) and not schema.categories:
-            schema = replace(schema, features=tuple(columns))
-        if columns is not None and self.split not in ("random", "stratified"):
-            schema = replace(schema, key=None)
-        keep = self.split == "stratified"
-        return whole_of_file(source, schema, self.memory, comm, self.binary, keep_label=keep)
 
     def _part(self, name: str) -> Part:
         self.load()
@@ -366,37 +323,3 @@ class DataSet(MatexNames):
             what = f"{shape[0]} columns" if len(shape) == 1 else f"samples of {sample}"
             return f"DataSet({self._name!r}, {what}, rows: {sizes})"
         return f"DataSet({self._name!r}, split={self.split!r}, seed={self.seed}, not read yet)"
-
-
-def _key(split: str, group: Column | None, time: Column | None) -> Column | None:
-    """Return the column that decides the split."""
-    for name, column in (("group", group), ("time", time)):
-        if column is not None and split != name:
-            raise DataError(
-                f"{name}={column!r} is for split={name!r}, but split is {split!r}: set "
-                f"split={name!r}, or leave {name}= out"
-            )
-    if split in ("random", "stratified"):
-        return None
-    if split == "group":
-        return "group" if group is None else group
-    if split == "time":
-        return "time" if time is None else time
-    return split
-
-
-def _enough(rows: int, ranks: int, name: str) -> None:
-    if rows < ranks:
-        raise DataError(
-            f"{name}: fewer rows ({rows}) than ranks ({ranks}); start fewer ranks or use more rows"
-        )
-
-
-def _same_columns(one: Part | Whole, other: Part | Whole, name: str, other_name: str) -> None:
-    if one.columns != other.columns:
-        differing = next(
-            (a for a in one.columns if a not in other.columns), "the order of the columns"
-        )
-        raise DataError(
-            f"{other_name} and {name} differ in {differing!r}: give both the same columns"
-        )

@@ -26,7 +26,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,11 +33,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from matexapps.data.schema import KINDS
+from matexapps.data.split_settings import PARTS, as_written, check_split
 from matexapps.errors import DataError, did_you_mean
-
-PARTS = ("train", "validation", "test")
-VALIDATION_SHARE, TEST_SHARE = 0.1, 0.2
-"""What a DataSet takes where nothing else is said."""
 
 TRAIN, VALIDATION, TEST, UNUSED = range(4)
 """What stands for each part in an array of parts; UNUSED rows belong to none."""
@@ -56,45 +52,11 @@ _PIECE_ROWS = 2**20
 _CELLS = 2**22
 
 
-def check_split(
-    kind: str, validation: float | str | Path, test: float | str | Path, seed: int
-) -> None:
-    """Raise a DataError unless these settings describe a split; paths count as no fraction."""
-    if not isinstance(kind, str) or not kind:
-        raise DataError(f"split={kind!r} is no name: use {', '.join(KINDS)}, or a column's name")
-    if not isinstance(seed, int | np.integer) or seed < 0:
-        raise DataError(f"seed={seed!r} is no seed: use a whole number, zero or above")
-    fractions = {"validation": fraction(validation), "test": fraction(test)}
-    for name, value in fractions.items():
-        if not 0 <= value < 1:
-            raise DataError(f"{name}={value} is not a fraction: use 0 or more, but less than 1")
-    if sum(_as_written(value) for value in fractions.values()) >= 1:
-        raise DataError(f"validation={validation} and test={test} leave no rows to train on")
-
-
-def fraction(part: float | str | Path) -> float:
-    """Return the fraction of rows that a part takes: none where it is a file of its own.
-
-    Raises
-    ------
-    DataError
-        If it is neither a number nor a path.
-    """
-    if isinstance(part, str | Path):
-        return 0.0
-    try:
-        return float(part)
-    except (TypeError, ValueError):
-        raise DataError(
-            f"validation= and test= are fractions of the rows, or files: got {part!r}; 0 is none"
-        ) from None
-
-
 def part_size(rows: int, share: float) -> int:
     """Return how many of ``rows`` rows a part of this fraction gets (see the module's text)."""
     if share == 0:
         return 0
-    exact = rows * _as_written(float(share))
+    exact = rows * as_written(float(share))
     return max(1, int((2 * exact + 1) // 2))
 
 
@@ -313,25 +275,3 @@ def _named(key: NDArray[Any], column: str, values: Mapping[str, Any] | None) -> 
     if not (parts == TRAIN).any():
         raise DataError(f"split={column!r}: no row of the column is for training")
     return parts
-
-
-def check_parts(values: Mapping[str, Any] | None, kind: str) -> None:
-    """Raise a DataError unless a ``parts=`` setting says what a column calls the parts."""
-    if values is None:
-        return
-    if not isinstance(values, Mapping):
-        raise DataError(
-            f"parts={values!r} names no parts: write parts={{'train': ..., 'test': ...}}"
-        )
-    if kind in KINDS:
-        raise DataError(
-            f"parts= says what a column calls the parts, but split={kind!r} looks at no column: "
-            "give split= its name"
-        )
-    for name in values:
-        if name not in PARTS:
-            raise DataError(f"parts= names {name!r}{did_you_mean(name, PARTS)}; use {PARTS}")
-
-
-def _as_written(value: float) -> Fraction:
-    return Fraction(repr(value))

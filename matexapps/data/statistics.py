@@ -14,6 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
+from matexapps.data.matex_names import Part
+from matexapps.data.partition import share
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,17 @@ class Statistics:
             np.fmax(self.maximum, other.maximum),
         )
 
-    def over_ranks(self, comm: Communicator) -> Statistics:
-        """Return the statistics of the rows of all ranks. Collective."""
-        first, *others = comm.all_gather_object(self)
+    @classmethod
+    def shared_out(cls, rows: Part, comm: Communicator) -> Statistics:
+        """Return the statistics of rows that all ranks hold, each looking at a share. Collective.
+
+        The numbers do not depend on how many ranks there are.
+        """
+        mine = share(len(rows), comm.rank, comm.world_size)
+        found = cls.none(rows.columns, rows.sample_shape)
+        for piece in rows.between(mine.start, mine.stop):
+            found = found.merge(cls.of(piece.features, piece.columns))
+        first, *others = comm.all_gather_object(found)
         for other in others:
             first = first.merge(other)
         return first

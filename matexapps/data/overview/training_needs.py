@@ -13,7 +13,8 @@ from matexapps.data.overview.column_facts import ColumnFacts
 from matexapps.data.overview.label_balance import LabelBalance
 from matexapps.data.partition import share
 from matexapps.data.raw_files import RawFiles, listed
-from matexapps.data.split import TEST_SHARE, VALIDATION_SHARE, part_size
+from matexapps.data.split import part_size
+from matexapps.data.split_settings import TEST_SHARE, VALIDATION_SHARE
 from matexapps.errors import DataError
 
 
