@@ -54,6 +54,23 @@ def report_work(
 
 
 @contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Name, in the events of a training inside the block, which of several it is.
+
+    Parameters
+    ----------
+    what : str
+        In a person's words, as in "scaffold split, seed 0".
+    """
+    sink = _sink.get()
+    if sink is None:
+        yield
+        return
+    with reporting_to(lambda e: sink({**e, "what": what} if e["kind"] == "train" else e)):
+        yield
+
+
+@contextmanager
 def reporting_to(sink: Sink) -> Iterator[None]:
     """Send every event reported inside the block to ``sink``."""
     token = _sink.set(sink)

@@ -132,9 +132,10 @@ def epoch_lines(unit: str) -> progress.Sink:
             return
         figures = "  ".join(f"{name} {value:.4f}" for name, value in event["metrics"].items())
         if figures:
+            which = f"{event['what']}: " if "what" in event else ""
             print(
-                f"epoch {event['epoch']}/{event['epochs']}  loss {event['loss']:.4f}  {figures}  "
-                f"{event['rows_per_s']:,.0f} {unit}/s",
+                f"{which}epoch {event['epoch']}/{event['epochs']}  loss {event['loss']:.4f}  "
+                f"{figures}  {event['rows_per_s']:,.0f} {unit}/s",
                 file=sys.stderr,
                 flush=True,
             )

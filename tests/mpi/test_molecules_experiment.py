@@ -56,6 +56,8 @@ def test_31_molecules_give_the_same_on_any_number_of_ranks(table, several, tmp_p
             *("--cache", tmp_path / "cache"),  # which one rank fills, and several read
         )
         assert done.returncode == 0, done.stderr
+        for kind in ("scaffold", "random"):
+            assert f"{kind} split, seed 0: epoch 1/3" in done.stderr
         results.append(json.loads(done.stdout.splitlines()[-1]))
     one, two = results
     assert (one["ranks"], two["ranks"]) == (1, several)

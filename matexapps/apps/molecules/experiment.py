@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from matexapps import progress
 from matexapps.apps.molecules.baselines import FEATURES, fit_baselines
 from matexapps.apps.molecules.components import featurise_rows, parts_of, side_by_side
 from matexapps.apps.molecules.components import split as structures_of
@@ -213,10 +214,19 @@ def _train_and_judge(
 ) -> tuple[Judged, Model]:
     """Train from each seed, and judge; the model is that of the first seed. Collective."""
     seeds = range(settings.seed, settings.seed + settings.seeds)
-    found = [train_one(settings, prepared, split, kind, seed, comm) for seed in seeds]
+    found = []
+    for seed in seeds:
+        with progress.naming(_in_words(kind, seed)):
+            found.append(train_one(settings, prepared, split, kind, seed, comm))
     trainings = [training for _, training in found]
     judge = partial(_judge, kind, settings.seed, prepared, split, trainings, seen, comm)
     return survive(comm, judge), found[0][0]
+
+
+def _in_words(kind: str, seed: int) -> str:
+    """Return which training it is, as in "scaffold split, 450 molecules, seed 0"."""
+    split, _, drawn = kind.partition("-")
+    return f"{split} split, {f'{drawn} molecules, ' if drawn else ''}seed {seed}"
 
 
 def make_split(
