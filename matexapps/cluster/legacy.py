@@ -64,4 +64,6 @@ class Legacy:
             told.append(f"not to {new}, set them there again: {', '.join(self.unlike)}")
         if self.stuck:
             told.append(f"lost, for they cannot be pickled: {', '.join(self.stuck)}")
+        if len(told) == 1:
+            told.append("nothing to hand over, for no rank held a name")
         return "; ".join(told)

@@ -143,6 +143,15 @@ def test_the_lost_are_replaced_and_the_model_lives(nothing_left, capsys):
 
 
 @pytest.mark.slow
+def test_where_no_rank_holds_a_name_growing_says_so(nothing_left, capsys):
+    with Cluster(1) as cluster:
+        cluster.grow(2)
+        said = "2 ranks; nothing to hand over, for no rank held a name\n"
+        assert capsys.readouterr().err == said
+        assert cluster.n == 2
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("recovery", ["reinit", "checkpoint"])
 def test_all_start_again_with_new_ranks(nothing_left, tmp_path, capsys, recovery):
     network, data, settings = training([])

@@ -22,10 +22,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that happened at a place on the epoch axis."""
+    """Something that happened: its place on the epoch axis, what it was, and where, in words."""
 
     epoch: float
     label: str
+    where: str
 
 
 @dataclass(frozen=True)
@@ -87,14 +88,19 @@ class TrainingCurves:
         self._begin()
 
     def _begin(self) -> None:
-        self._epoch = 0.0
+        self._epoch, self._steps = 0.0, 1
         self._batches, self._loss, self._validation = (Curve(True) for _ in range(3))
         self._metrics: dict[str, Curve] = {}
         self._marks: list[Mark] = []
 
-    def mark(self, label: str, epochs: float) -> None:
-        """Mark the place that training has reached, after at least so many epochs."""
-        self._marks.append(Mark(max(self._epoch, epochs), label))
+    def mark(self, label: str) -> None:
+        """Mark the place that training has reached."""
+        self._marks.append(Mark(self._epoch, label, f"after epoch {self._epoch:.4g}"))
+
+    def mark_step(self, label: str, epoch: int, step: int) -> None:
+        """Mark where a step begins; epoch and step from 1."""
+        place = epoch - 1 + (step - 1) / self._steps
+        self._marks.append(Mark(place, label, f"at epoch {epoch}, step {step}"))
 
     def add(self, event: dict[str, Any]) -> None:
         """Take in an event of kind "train" (see :mod:`matexapps.train.pace`)."""
@@ -102,7 +108,7 @@ class TrainingCurves:
         epoch = event["epoch"] - 1 + within
         if epoch < self._epoch:
             self._begin()
-        self._epoch = epoch
+        self._epoch, self._steps = epoch, max(1, event["steps"])
         if event.get("loss") is not None:
             (self._loss if within == 1.0 else self._batches).add(epoch, event["loss"])
         metrics = event.get("metrics") or {}
@@ -133,7 +139,7 @@ class TrainingCurves:
 
     def text(self) -> str:
         """Return each curve's latest and best value, and what happened, in words."""
-        marks = [f"{mark.label} at epoch {mark.epoch:.4g}" for mark in self._marks]
+        marks = [f"{mark.label} {mark.where}" for mark in self._marks]
         return "\n".join([*(_in_words(chart) for chart in self.charts()), *marks])
 
 

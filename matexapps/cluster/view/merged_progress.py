@@ -82,7 +82,10 @@ class MergedProgress:
             self._world_size = event["ranks"]
             self._latest = {r: e for r, e in self._latest.items() if r < event["ranks"]}
             who = " and ".join(f"rank {rank}" for rank in event["lost"])
-            self.curves.mark(f"{who} lost", event.get("epoch", 1) - 1)
+            if "step" in event:
+                self.curves.mark_step(f"{who} lost", event["epoch"], event["step"])
+            else:
+                self.curves.mark(f"{who} lost")
 
     @property
     def started(self) -> bool:

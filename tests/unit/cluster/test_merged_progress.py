@@ -115,7 +115,18 @@ def test_after_a_loss_those_left_are_shown_and_the_place_is_marked():
     assert progress.notices == [told["event"]]
     (chart, *_) = progress.curves.charts()
     assert [(mark.epoch, mark.label) for mark in chart.marks] == [(1.5, "rank 1 lost")]
+    assert progress.curves.text().endswith("\nrank 1 lost after epoch 1.5")
     assert told["event"] in panel_html(progress, "")
+
+
+def test_a_loss_in_a_step_is_marked_as_its_line_says():
+    progress = MergedProgress()
+    progress.update(training(0, epoch=2, rows=1000))
+    said = {"event": "rank 1 on node lost at epoch 3, step 5; 2 ranks go on", "epoch": 3, "step": 5}
+    progress.loss({"kind": "loss", "rank": 0, "lost": [1], "ranks": 2, **said})
+    (chart, *_) = progress.curves.charts()
+    assert [mark.epoch for mark in chart.marks] == [pytest.approx(2.4)]
+    assert progress.curves.text().endswith("\nrank 1 lost at epoch 3, step 5")
 
 
 def test_each_rank_tells_its_share_of_rows_its_waiting_and_its_memory():
