@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from rdkit.Chem import Descriptors, Mol
@@ -15,8 +16,13 @@ _LARGEST = float(np.finfo(np.float32).max)
 # long as forty of them.
 _LEFT_OUT = {"Ipc", "AvgIpc", "qed"}
 
+# Left to itself, each of these computes the electronic state of all atoms anew.
+_OF_ONE_STATE = {"MaxAbsEStateIndex", "MaxEStateIndex", "MinAbsEStateIndex", "MinEStateIndex"}
+
 _FUNCTIONS: dict[str, Callable[[Mol], float]] = {
-    name: function for name, function in Descriptors.descList if name not in _LEFT_OUT
+    name: partial(function, force=False) if name in _OF_ONE_STATE else function
+    for name, function in Descriptors.descList
+    if name not in _LEFT_OUT
 }
 
 DESCRIPTORS: tuple[str, ...] = tuple(_FUNCTIONS)

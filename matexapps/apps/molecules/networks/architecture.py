@@ -9,7 +9,7 @@ from matexapps.errors import TrainingError, did_you_mean
 NETWORKS: dict[str, tuple[str, ...]] = {
     "combined": ("graph", "properties"),
     "graph": ("graph",),
-    "fingerprint": ("fingerprint", "properties"),
+    "fingerprint": ("fingerprint", "descriptors"),
     "smiles": ("tokens",),
     "image": ("image",),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -10,11 +11,11 @@ from torch import Tensor, nn
 
 from matexapps.apps.molecules.featurisers.fingerprints import BITS
 from matexapps.apps.molecules.featurisers.image import CHANNELS
-from matexapps.apps.molecules.featurisers.properties import PROPERTIES
 from matexapps.apps.molecules.featurisers.tokens import TOKENS
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.batch_graph import BatchGraph
 from matexapps.apps.molecules.networks.message_passing import DirectedMessagePassing, read_out
+from matexapps.apps.molecules.networks.scaling import SCALED
 
 
 class Encoder(nn.Module):
@@ -38,14 +39,15 @@ class GraphEncoder(Encoder):
         return read_out(self.passing(graph), graph)
 
 
-class PropertyEncoder(Encoder):
-    """Scaled properties as they are."""
+class ScaledEncoder(Encoder):
+    """Scaled columns as they are."""
 
-    def __init__(self, _: Architecture) -> None:
-        super().__init__(len(PROPERTIES))
+    def forward(self, scaled: Tensor) -> Tensor:
+        return scaled
 
-    def forward(self, properties: Tensor) -> Tensor:
-        return properties
+
+def _as_they_are(columns: int, _: Architecture) -> Encoder:
+    return ScaledEncoder(columns)
 
 
 class FingerprintEncoder(Encoder):
@@ -102,7 +104,7 @@ class ImageEncoder(Encoder):
 
 ENCODERS: dict[str, Callable[[Architecture], Encoder]] = {
     "graph": GraphEncoder,
-    "properties": PropertyEncoder,
+    **{name: partial(_as_they_are, columns) for name, columns in SCALED.items()},
     "fingerprint": FingerprintEncoder,
     "tokens": SmilesEncoder,
     "image": ImageEncoder,

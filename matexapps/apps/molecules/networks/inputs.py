@@ -14,53 +14,18 @@ from torch import Tensor, nn
 
 from matexapps.apps.molecules.components import parts_of
 from matexapps.apps.molecules.featurisers import Arrays
-from matexapps.apps.molecules.featurisers.properties import PROPERTIES
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.batch_graph import BatchGraph, PackedGraphs
+from matexapps.apps.molecules.networks.scaling import SCALED, ScaledColumns
 from matexapps.errors import TrainingError
 
 Inputs = dict[str, Tensor | BatchGraph]
 
-_LARGEST_DEVIATION = 5.0
 LARGEST_NUMBER = 2**24
 """Rows are float32, which counts no further."""
 
 
-_TABLES = ("properties", "fingerprint", "tokens", "token_count", "token_start", "image")
-
-
-class ScaledProperties(nn.Module):
-    """Properties in units of their spread among training molecules, outliers drawn in.
-
-    Where RDKit has no value, the median of the training molecules stands.
-    """
-
-    median: Tensor
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        for name in ("median", "mean"):
-            self.register_buffer(name, torch.zeros(len(PROPERTIES)))
-        self.register_buffer("scale", torch.ones(len(PROPERTIES)))
-
-    def adapt(self, properties: Tensor) -> None:
-        """Take the numbers from the training molecules, shape (molecules, properties)."""
-        values = properties.double()
-        median = values.nanmedian(0).values.nan_to_num(0.0)
-        filled = torch.where(values.isnan(), median, values)
-        spread = filled.std(0, correction=0)
-        varies = spread > 1e-6 * filled.abs().amax(0)
-        self.median.copy_(median)
-        self.mean.copy_(filled.mean(0))
-        self.scale.copy_(torch.where(varies, 1 / spread, 0.0))
-
-    def forward(self, properties: Tensor) -> Tensor:
-        """Return scaled properties of the same shape."""
-        known = torch.where(properties.isnan(), self.median, properties)
-        scaled = (known - self.mean) * self.scale
-        return scaled.clamp(-_LARGEST_DEVIATION, _LARGEST_DEVIATION)
+_TABLES = (*SCALED, "fingerprint", "tokens", "token_count", "token_start", "image")
 
 
 class MoleculeInputs(nn.Module):
@@ -73,6 +38,7 @@ class MoleculeInputs(nn.Module):
 
     parts: Tensor
     properties: Tensor
+    descriptors: Tensor
     fingerprint: Tensor
     tokens: Tensor
     token_count: Tensor
@@ -83,8 +49,13 @@ class MoleculeInputs(nn.Module):
         super().__init__()
         self.names = architecture.features
         self._inputs = architecture.inputs()
-        if "properties" in self.names:
-            self.scaled = nn.ModuleList(ScaledProperties() for _ in range(architecture.components))
+        self.scaled = nn.ModuleDict(
+            {
+                name: ScaledColumns(SCALED[feature])
+                for name, _, feature in self._inputs
+                if feature in SCALED
+            }
+        )
 
     def hold(self, features: Arrays, molecules: int) -> None:
         """Take the features of so many molecules in place of those held before.
@@ -113,26 +84,28 @@ class MoleculeInputs(nn.Module):
                 self.register_buffer(name, tensors[name], persistent=False)
 
     def adapt(self, train: NDArray[np.int64]) -> None:
-        """Scale properties by the molecules with these numbers."""
-        if "properties" in self.names:
-            parts = self.parts[torch.from_numpy(train)]
-            for place, scaled in enumerate(self.scaled):
-                scaled.adapt(self.properties[parts[:, place]])  # type: ignore[operator]
+        """Scale computed columns by the molecules with these numbers."""
+        parts = self.parts[torch.from_numpy(train)]
+        for name, place, feature in self._inputs:
+            if name in self.scaled:
+                scaled = self.scaled[name]
+                assert isinstance(scaled, ScaledColumns)
+                scaled.adapt(getattr(self, feature)[parts[:, place]])
 
     def forward(self, numbers: Tensor) -> Inputs:
         """Return the inputs of these molecules, as an architecture names them."""
         parts = self.parts[numbers]
         return {
-            name: self._input(feature, place, parts[:, place])
+            name: self._input(name, feature, parts[:, place])
             for name, place, feature in self._inputs
         }
 
-    def _input(self, feature: str, place: int, structures: Tensor) -> Tensor | BatchGraph:
+    def _input(self, name: str, feature: str, structures: Tensor) -> Tensor | BatchGraph:
         if feature == "graph":
             graph: BatchGraph = self.graphs(structures)
             return graph
-        if feature == "properties":
-            scaled: Tensor = self.scaled[place](self.properties[structures])
+        if name in self.scaled:
+            scaled: Tensor = self.scaled[name](getattr(self, feature)[structures])
             return scaled
         if feature == "fingerprint":
             return self.fingerprint[structures].float().log1p()

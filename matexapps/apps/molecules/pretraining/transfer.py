@@ -10,6 +10,7 @@ from matexapps.apps.molecules.components import split
 from matexapps.apps.molecules.model import load_model
 from matexapps.apps.molecules.networks.encoders import Encoder
 from matexapps.apps.molecules.networks.network import Member, MoleculeNetwork
+from matexapps.apps.molecules.networks.scaling import SCALED
 from matexapps.comm.communicator import Communicator
 from matexapps.data.partition import share
 from matexapps.errors import TrainingError
@@ -39,7 +40,7 @@ def begin_with(network: MoleculeNetwork, pretrained: MoleculeNetwork) -> None:
     pairs = [
         (name, trained[feature])
         for name, _, feature in own.inputs()
-        if feature in trained and feature != "properties"
+        if feature in trained and feature not in SCALED
     ]
     if not pairs:
         raise TrainingError(

@@ -10,9 +10,9 @@ from scipy import stats
 from matexapps.apps.molecules.featurise import featurise
 from matexapps.apps.molecules.networks.architecture import NETWORKS, Architecture
 from matexapps.apps.molecules.networks.batch_graph import PackedGraphs
-from matexapps.apps.molecules.networks.inputs import ScaledProperties
 from matexapps.apps.molecules.networks.message_passing import DirectedMessagePassing
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
+from matexapps.apps.molecules.networks.scaling import ScaledColumns
 from matexapps.apps.molecules.objective import FREEDOM, MeanVarianceLoss, TargetRmse
 from matexapps.apps.molecules.training import warm_up_and_cosine
 from matexapps.apps.molecules.uncertainty import Estimates
@@ -109,9 +109,9 @@ def test_what_is_held_is_no_part_of_the_state():
     torch.testing.assert_close(other.eval()(rows(0)), network(rows(0)))
 
 
-def test_properties_are_scaled_by_the_training_molecules_alone():
-    scaled = ScaledProperties()
-    width = len(scaled.mean)
+def test_columns_are_scaled_by_the_training_molecules_alone():
+    width = 12
+    scaled = ScaledColumns(width)
     train = torch.randn(50, width) * 3 + 7
     train[:, 0] = 4.0  # does not vary
     train[::2, 1] = torch.nan

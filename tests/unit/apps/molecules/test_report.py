@@ -14,7 +14,7 @@ from matexapps.apps.molecules import report
 from matexapps.apps.molecules.attribution import atom_contributions
 from matexapps.apps.molecules.cliffs import activity_cliffs
 from matexapps.apps.molecules.featurise import featurise
-from matexapps.apps.molecules.featurisers.properties import PROPERTIES
+from matexapps.apps.molecules.featurisers.descriptors import DESCRIPTORS
 from matexapps.apps.molecules.model import Model, TrainingMolecules
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
@@ -28,12 +28,12 @@ matplotlib.use("Agg")
 def mass_model():
     """A model whose weights are set by hand, so that it hands a molecule's mass through."""
     masses = np.array([[Descriptors.MolWt(Chem.MolFromSmiles(one))] for one in FAMILY])
-    features = featurise(FAMILY, FAMILY, ["fingerprint", "properties"], SingleProcess())
+    features = featurise(FAMILY, FAMILY, ["fingerprint", "descriptors"], SingleProcess())
     network = MoleculeNetwork(Architecture("fingerprint", members=1, width=4, head=4))
     network.hold(features, len(FAMILY))
     network.adapt(np.arange(len(FAMILY)), masses)
     (member,) = network.members
-    place = member.encoders["fingerprint"].outputs + PROPERTIES.index("molar mass (g/mol)")
+    place = member.encoders["fingerprint"].outputs + DESCRIPTORS.index("MolWt")
     lift = 10.0  # keeps a scaled mass above zero, where the hidden layer passes it on
     with torch.no_grad():
         for weight in (*member.hidden.parameters(), *member.head.mean.parameters()):
