@@ -18,6 +18,7 @@ from rdkit.Chem import Mol
 from matexapps.apps.molecules.records import (
     Records,
     Target,
+    check_once,
     chosen_column,
     codes,
     is_blank,
@@ -33,6 +34,7 @@ UNREADABLE = (OSError, EOFError, zlib.error)
 _OTHER_SEPARATORS = (";", "\t", ",", "|")
 _USUAL_NAMES = ("smiles", "canonical_smiles", "isosmiles", "structure")
 _STRUCTURE = "structure"
+_EMPTY = "{} is empty: its first line must name the columns"
 
 
 def read_records(
@@ -72,13 +74,16 @@ def read_records(
     path = Path(path)
     kind = file_kind(path)
     table = _sdf(path) if kind == ".sdf" else _table(path, kind)
+    if table.empty:
+        raise DataError(f"{path} has no rows")
     names = [str(name) for name in table.columns]
     table.columns = pd.Index(names)
     structures = (
         [_STRUCTURE] if kind == ".sdf" else structure_columns(smiles_columns, names, str(path))
     )
     if target_columns is None:
-        others = [name for name in names if name not in (*structures, part_column)]
+        apart = ("", *structures, part_column)
+        others = [check_once(name, names, str(path)) for name in names if name not in apart]
         chosen = [name for name in others if _is_target(name, table[name], classes)]
     else:
         chosen = [chosen_column(one, names, str(path), "a target") for one in target_columns]
@@ -165,9 +170,9 @@ def _table(path: Path, kind: str) -> pd.DataFrame:
             with open_text(path) as lines:
                 found = [first_word(line) for line in molecule_lines(lines)]
             return pd.DataFrame({"smiles": found}, dtype=str)
-        return pd.read_csv(
-            path, sep=SEPARATORS[kind], dtype=str, keep_default_na=False, skip_blank_lines=False
-        )
+        return _separated(path, SEPARATORS[kind])
+    except pd.errors.EmptyDataError:
+        raise DataError(_EMPTY.format(path)) from None
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path} is not UTF-8 text ({error.reason} at byte {error.start}): save it as UTF-8, "
@@ -176,6 +181,18 @@ def _table(path: Path, kind: str) -> pd.DataFrame:
     except (*UNREADABLE, ValueError, pd.errors.ParserError) as error:
         why = " ".join(str(error).split())
         raise DataError(f"{path} cannot be read as {kind[1:].upper()}: {why}") from None
+
+
+def _separated(path: Path, separator: str) -> pd.DataFrame:
+    """Return a table of texts; pandas would rename columns of one name, were the header its."""
+    with open_text(path) as text:
+        _check_separator(text.readline().strip().split(separator), str(path))
+    lines = pd.read_csv(
+        path, sep=separator, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False
+    )
+    table = lines.iloc[1:].reset_index(drop=True)
+    table.columns = pd.Index(lines.iloc[0].tolist())
+    return table
 
 
 def _sdf(path: Path) -> pd.DataFrame:
@@ -200,7 +217,7 @@ def structure_columns(
     Raises
     ------
     DataError
-        If there is none, or one is named twice.
+        If there is none, one is named twice, or there are two of one name.
     """
     if given is not None:
         wanted = [given] if isinstance(given, str) else list(given)
@@ -210,15 +227,11 @@ def structure_columns(
         return found
     for name in names:
         if name.strip().lower() in _USUAL_NAMES:
+            check_once(name, names, source)
             return [name]
     if not names:
-        raise DataError(f"{source} is empty: its first line must name the columns")
-    apart = [one for one in _OTHER_SEPARATORS if one in names[0]]
-    if len(names) == 1 and apart:
-        raise DataError(
-            f"{source} has one column, {names[0]!r}: its cells seem to be separated by "
-            f"{apart[0]!r}; a .csv needs commas between them, and a .tsv tabs"
-        )
+        raise DataError(_EMPTY.format(source))
+    _check_separator(names, source)
     molecules = [name for name in names if _is_molecule(name)]
     if molecules:
         raise DataError(
@@ -229,6 +242,15 @@ def structure_columns(
         f"{source} has no column called 'smiles': say which one has the structures, as in "
         f"smiles_columns={names[0]!r}; it has {', '.join(map(repr, names))}"
     )
+
+
+def _check_separator(names: list[str], source: str) -> None:
+    apart = [one for one in _OTHER_SEPARATORS if one in names[0]]
+    if len(names) == 1 and apart:
+        raise DataError(
+            f"{source} has one column, {names[0]!r}: its cells seem to be separated by "
+            f"{apart[0]!r}; a .csv needs commas between them, and a .tsv tabs"
+        )
 
 
 def _is_molecule(name: str) -> bool:
@@ -260,7 +282,7 @@ def _is_target(name: str, cells: pd.Series[Any], classes: tuple[str, str] | None
     if classes is not None:
         found = {str(cell).strip() for cell in cells if not is_blank(cell)}
         return bool(found) and found <= set(classes)
-    if name.strip().lower() in ("", "index", "id") or name.startswith("Unnamed:"):
+    if name.strip().lower() in ("index", "id") or name.startswith("Unnamed:"):
         return False
     if cells.dtype.kind in "mM":  # dates, which pandas would count from 1970
         return False

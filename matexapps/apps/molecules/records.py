@@ -167,14 +167,37 @@ def chosen_column(wanted: str, names: Sequence[str], source: str, what: str) -> 
     Raises
     ------
     DataError
-        If there is none.
+        If there is none, or several.
     """
-    if wanted in names:
-        return wanted
-    for name in names:
-        if Target.from_header(name).name == wanted:
-            return name
+    found = [wanted] if wanted in names else _named(wanted, names)
+    if len(set(found)) > 1:
+        raise DataError(
+            f"{source} has several columns {wanted!r} for {what}: {', '.join(map(repr, found))}; "
+            "name one with its unit"
+        )
+    if found:
+        return check_once(found[0], names, source)
     raise DataError(
         f"{source} has no column {wanted!r} for {what}{did_you_mean(wanted, names)}; it has "
         f"{', '.join(map(repr, names))}"
     )
+
+
+def _named(wanted: str, names: Sequence[str]) -> list[str]:
+    """Return the columns called so without their units."""
+    return [name for name in names if Target.from_header(name).name == wanted]
+
+
+def check_once(name: str, names: Sequence[str], source: str) -> str:
+    """Return the name of a column.
+
+    Raises
+    ------
+    DataError
+        If several columns have it.
+    """
+    if names.count(name) > 1:
+        raise DataError(
+            f"{source} has {names.count(name)} columns called {name!r}: give each a name of its own"
+        )
+    return name

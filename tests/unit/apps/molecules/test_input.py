@@ -112,6 +112,11 @@ def test_columns_are_chosen_by_name_and_blank_is_missing(tmp_path):
         ("smile_text,a\nCC,1\n", {}, "no column called 'smiles'"),
         ("smiles,solubility\nCC,1\n", {"target_columns": ["solubilty"]}, "did you mean"),
         ("smiles,a\nC,1\n", {"smiles_columns": ["smiles", "smiles"]}, "once"),
+        ("smiles,a,a\nC,1,2\n", {}, "2 columns called 'a'"),
+        ("smiles,smiles,a\nC,CC,2\n", {}, "2 columns called 'smiles'"),
+        ("smiles,a (K),a (C)\nC,1,2\n", {"target_columns": ["a"]}, "several columns 'a'"),
+        ("smiles,a\nCC,1,\nCCC,2,\n", {}, "Expected 2 fields"),
+        ("smiles,a\n", {}, "has no rows"),
         ("smiles,a\nxx,1\n", {}, "none of 1 rows gives a molecule; row 1: 'xx': not a SMILES"),
     ],
 )
@@ -183,7 +188,7 @@ def test_dates_are_no_numbers_to_learn(tmp_path):
     [
         ("a.csv", b"CCO,ethanol\nCCN,amine\n", "no header.*'CCO' there is a molecule"),
         ("a.csv", b"smiles;logS\nCCO;1,5\n", "separated by ';'"),
-        ("a.csv", b"", "a.csv"),
+        ("a.csv", b"", "is empty"),
         ("a.csv", b'smiles,logS\n"CCO,1\nCC,2\n', "cannot be read"),  # the quote swallows rows
         ("a.csv.gz", gzip.compress(b"smiles\n" + b"CCO\n" * 9999)[:40], "ended before"),
         ("a.sdf.gz", gzip.compress(b"CCO\n" * 9999)[:40], "ended before"),
