@@ -138,6 +138,8 @@ def _execute(source: Path, output: Path, n: int, parameters: dict[str, Any]) -> 
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
+    from matexapps.batch import engine
+
     encrypted = Config({"KernelManager": {"transport_encryption": "auto"}})
     try:
         # Cells that call programs find those of this environment.
@@ -151,6 +153,7 @@ def _execute(source: Path, output: Path, n: int, parameters: dict[str, Any]) -> 
                 kernel_name="python3",
                 language="python",
                 cwd=str(source.parent),
+                engine_name=engine.register(),
                 config=encrypted,
                 progress_bar=sys.stderr.isatty(),
                 stdout_file=sys.stdout,

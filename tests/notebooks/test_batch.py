@@ -99,28 +99,29 @@ def test_a_failing_cell_is_shown_with_output_and_root_cause(write_notebook, tmp_
     assert not any(runs(int(pid)) for pid in pids)
 
 
-def test_an_interrupt_ends_kernel_and_engines(write_notebook, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_kernel_and_engines_and_says_nothing(write_notebook, tmp_path, number):
     path = write_notebook(
         "n = 0",
         "import pathlib, time\nfrom matexapps import Cluster\ncluster = Cluster()\n"
         "print('pids', *cluster.run('os:getpid'), flush=True)\n"
         "cluster.run(time.sleep, 120)",
     )
-    code = f"from matexapps.batch.run import run_notebook\nrun_notebook({str(path)!r}, 'build')"
     process = subprocess.Popen(
-        [sys.executable, "-c", code],
+        [sys.executable, "-m", "matexapps.cli", "run", str(path)],
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
         cwd=tmp_path,
     )
     assert process.stdout is not None
+    assert process.stdout.readline() == f"{path} on 2 ranks\n"
     line = process.stdout.readline()
     assert line.startswith("pids")
     below = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) != 0
-    process.stdout.close()
+    process.send_signal(number)
+    assert process.communicate(timeout=60) == ("", "")
+    assert process.returncode == 128 + number
     psutil.wait_procs(below, timeout=30)
     assert not any(runs(int(pid)) for pid in line.split()[1:])
     assert not any(runs(child.pid) for child in below)
