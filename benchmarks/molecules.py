@@ -164,13 +164,13 @@ def judge(name: str, folder: Path, seeds: int, chemprop: str | None) -> dict[str
 
 
 def fingerprint_model(name: str, folder: Path) -> Model:
-    """Return a model that reads fingerprints and properties, trained briefly."""
+    """Return a model that reads fingerprints and descriptors, trained briefly."""
     rows = rows_of(folder)
     split = Split(*(numbers(rows, part) for part in PARTS))
     settings = ExperimentSettings(
         split="column", split_column="part", network="fingerprint", epochs=5
     )
-    prepared = prepare(rows, SETS[name])
+    prepared = prepare(rows, SETS[name], settings.network)
     return train_one(settings, prepared, split, name, 0, SingleProcess())[0]
 
 
@@ -209,7 +209,9 @@ def numbers(rows: list[dict[str, Any]], part: str) -> np.ndarray:
     return np.array([i for i, row in enumerate(rows) if row["part"] == part])
 
 
-def prepare(rows: list[dict[str, Any]], target: Target) -> Prepared:
+def prepare(
+    rows: list[dict[str, Any]], target: Target, network: str = Architecture.network
+) -> Prepared:
     """Standardise and featurise the rows; each stays a row, so that all models judge the same."""
     standards = standardise_all([row["smiles"] for row in rows])
     good = [one for one in standards if isinstance(one, Standard)]
@@ -224,8 +226,8 @@ def prepare(rows: list[dict[str, Any]], target: Target) -> Prepared:
         rejected=[],
         conflicts=[],
     )
-    names = (*Architecture().features, "fingerprint")
-    features = featurise(molecules.smiles, molecules.inchikeys, names, SingleProcess())
+    names = dict.fromkeys((*Architecture(network=network).features, "fingerprint"))
+    features = featurise(molecules.smiles, molecules.inchikeys, list(names), SingleProcess())
     return Prepared(molecules, features, [None])
 
 

@@ -37,7 +37,7 @@ from matexapps.apps.molecules.uncertainty import Values
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError
 
-_FORMAT = 2
+_FORMAT = 3
 _WEIGHTS, _FACTS, _TRAINING = "model.safetensors", "model.json", "training.safetensors"
 
 
@@ -156,9 +156,8 @@ class Model:
             If the folder cannot be written, or holds something else.
         """
         folder = Path(folder)
-        if folder.exists() and not (folder / _FACTS).is_file() and any(folder.iterdir()):
-            raise DataError(f"{folder} holds something else than a model: give a new folder")
-        partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+        check_folder(folder)
+        partial, former = _beside(folder, "partial"), _beside(folder, "former")
         facts = {
             "format": _FORMAT,
             "architecture": asdict(self.network.architecture),
@@ -178,12 +177,36 @@ class Model:
             save_arrays(tables, partial / _TRAINING)
             (partial / _FACTS).write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n")
             if folder.exists():
-                shutil.rmtree(folder)
+                os.replace(folder, former)
             os.replace(partial, folder)
         except OSError as error:
             raise DataError(f"cannot write the model to {folder}: {error}") from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(former, ignore_errors=True)
+
+
+def check_folder(folder: str | Path) -> None:
+    """Make sure, before a model is trained, that it can be kept in a folder.
+
+    Raises
+    ------
+    DataError
+        If the folder cannot be written, or holds something else.
+    """
+    folder = Path(folder)
+    trial = _beside(folder, "trial")
+    try:
+        if folder.exists() and not (folder / _FACTS).is_file() and any(folder.iterdir()):
+            raise DataError(f"{folder} holds something else than a model: give a new folder")
+        trial.mkdir(parents=True, exist_ok=True)
+        trial.rmdir()
+    except OSError as error:
+        raise DataError(f"cannot write the model to {folder}: {error}") from error
+
+
+def _beside(folder: Path, what: str) -> Path:
+    return folder.with_name(f".{folder.name}.{os.getpid()}.{what}")
 
 
 def load_model(folder: str | Path) -> Model:

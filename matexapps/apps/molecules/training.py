@@ -20,7 +20,7 @@ from matexapps.data.rows import Rows
 from matexapps.train.callbacks import EarlyStopping
 
 EPOCHS = 25
-BATCH_SIZE = 64
+BATCH_SIZE = 32
 LEARNING_RATE = 1e-3
 _WARM_UP = 0.1
 _FINAL = 0.01

@@ -1,7 +1,7 @@
 """A few physical descriptors that are quick, robust, and mean something to a chemist.
 
-Networks read these instead of all descriptors: on few molecules two hundred columns are learned by
-heart, and new scaffolds pay for it.
+The combined network reads these beside the graph, instead of all descriptors: on few molecules two
+hundred columns are learned by heart, and new scaffolds pay for it.
 """
 
 from __future__ import annotations

@@ -29,10 +29,10 @@ class Encoder(nn.Module):
 
 
 class GraphEncoder(Encoder):
-    """Message passing on bonds, then the sum over atoms."""
+    """Message passing on bonds, then sum and mean over atoms."""
 
     def __init__(self, architecture: Architecture) -> None:
-        super().__init__(architecture.width)
+        super().__init__(2 * architecture.width)
         self.passing = DirectedMessagePassing(architecture.width, architecture.depth)
 
     def forward(self, graph: BatchGraph) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from matexapps.apps.molecules.featurisers.graph import ATOM_CODES, BOND_CODES
@@ -55,10 +56,12 @@ class DirectedMessagePassing(nn.Module):
 
 
 def read_out(atoms: Tensor, graph: BatchGraph) -> Tensor:
-    """Return the sum over each molecule's atoms, shape (molecules, width).
+    """Return sum and mean over each molecule's atoms, side by side, shape (molecules, 2 * width).
 
-    A sum, not a mean: solubility and free energies grow with the molecule. It is divided by a
-    usual number of atoms, so that it starts near one.
+    Solubility and free energies grow with the molecule, as the sum does; the mean lets a property
+    that does not be read from a molecule larger or smaller than those learned from. The sum is
+    divided by a usual number of atoms, so that it starts near one.
     """
     sums = atoms.new_zeros(graph.molecules, atoms.shape[1]).index_add(0, graph.molecule, atoms)
-    return sums / _USUAL_ATOMS
+    count = torch.bincount(graph.molecule, minlength=graph.molecules)
+    return torch.cat([sums / _USUAL_ATOMS, sums / count[:, None]], 1)
