@@ -50,7 +50,8 @@ class DataSet(MatexNames):
         ``uci-higgs``.
     features : sequence of column names or positions, or None
         None takes all but label, weight, group and time. For HDF5 and NetCDF with features in a
-        dataset or variable of their own, its name. Samples may be arrays, such as images.
+        dataset or variable of their own, its name. Samples may be arrays, such as images; several
+        arrays of one shape, as in ``["t2m", "u10"]``, are channels: the first axis of a sample.
     label : column name or position, or None
         None takes the column called "label" or "labels".
     weight : column name or position, or None

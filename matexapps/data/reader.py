@@ -24,7 +24,8 @@ class Reader(ABC):
     path : Path
         The file, folder or pattern.
     columns : list of str
-        Names of the feature columns; one name for samples that are arrays.
+        Names of the feature columns; for samples that are arrays, one name, or those of their
+        channels.
     sample_shape : tuple of int
         Shape of one row's features.
     block_rows : int

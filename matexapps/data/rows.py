@@ -38,7 +38,8 @@ class Rows:
     ids : ndarray of int64, shape (rows,)
         Row numbers in the source, from 0; a header is not counted.
     columns : list of str
-        Names of the feature columns; one name where samples are arrays.
+        Names of the feature columns; where samples are arrays, one name, or those of their
+        channels.
     key : ndarray, shape (rows,), or None
         The value that decides the split: a group, a time, or the part itself.
     """
@@ -51,8 +52,9 @@ class Rows:
     key: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
-        width = self.features.shape[1] if self.features.ndim == 2 else 1
-        if self.features.ndim < 2 or width != len(self.columns):
+        shape, names = self.features.shape, len(self.columns)
+        is_one_array = len(shape) > 2 and names == 1
+        if len(shape) < 2 or not (is_one_array or names == shape[1]):
             raise DataError(
                 f"features of shape {self.features.shape} do not fit {len(self.columns)} column "
                 "names: give one row per example and one column per name"

@@ -103,9 +103,15 @@ class Schema:
         DataError
             If a column is not there, or the label is among the features.
         """
-        for role, column in (("label", self.label), ("weight", self.weight), ("key", self.key)):
+        for role, column in (
+            ("label", label_column(list(groups or {})) if self.label is None else self.label),
+            ("weight", self.weight),
+            ("key", self.key),
+        ):
             if isinstance(column, str) and column not in names and column in (groups or {}):
-                raise _wide(file, role, column, len((groups or {})[column]))
+                unasked = role == "label" and self.label is None
+                asked = "which would be the label" if unasked else _ASKED[role]
+                raise _wide(file, role, f"{column!r}, {asked},", (groups or {})[column])
         label = _label(self.label, names, file)
         weight = None if self.weight is None else position(self.weight, names, file, "weight")
         key = None if self.key is None else position(self.key, names, file, "key")
@@ -196,13 +202,15 @@ def position(column: Column, names: Sequence[str], file: str, role: str) -> int:
     return int(column) % len(names)
 
 
-def _wide(file: str, role: str, name: Column, columns: int) -> DataError:
-    cure = "choose one of them by its position"
+def _wide(file: str, role: str, which: str, columns: Sequence[int]) -> DataError:
+    cure = f"choose one of them by its position, {columns[0]} for the first"
     if role == "label":
-        cure += "; of classes given as zeros and ones, write the number of each (numpy.argmax)"
+        cure = (
+            "if they are classes given as zeros and ones, write the number of each row's class in "
+            f"their place, which numpy.argmax(label, axis=1) gives; otherwise {cure}"
+        )
     return DataError(
-        f"{file}: {name!r}, {_ASKED[role]}, has {columns} columns, but there is one {role} a row: "
-        f"{cure}"
+        f"{file}: {which} has {len(columns)} columns, but there is one {role} a row: {cure}"
     )
 
 

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.data.encoding import (
-    category_names,
-    check_known,
-    numbers_of,
-    one_hot,
-    unknown_value,
-)
+from matexapps.data.encoding import category_names, numbers_of, one_hot, unknown_value
 from matexapps.data.missing import Missing, bad_value
 from matexapps.data.reader import Reader
 from matexapps.data.rows import RowNumbers, Rows
 from matexapps.data.schema import Schema
 from matexapps.data.several_files import joined
-from matexapps.data.table import Table, Variable, named_columns, rows_in
-from matexapps.errors import DataError, did_you_mean
+from matexapps.data.table import Table, Variable, rows_in
+from matexapps.data.table_roles import Place, table_roles
+from matexapps.errors import DataError
 
 _PIECE_BYTES = 32 * 2**20
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where a column stands: its variable, and which column of it."""
-
-    variable: Variable
-    column: int
 
 
 class TableReader(Reader):
@@ -56,28 +42,14 @@ class TableReader(Reader):
         self._missing = Missing.declared(schema.missing)
         self._classes = schema.classes
         self._categories = dict(schema.categories or {})
-        found = named_columns(table.variables)
-        self._names = [name for name, _, _ in found]
-        groups: dict[str, list[int]] = {}
-        for position, (_, variable, _) in enumerate(found):
-            groups.setdefault(variable.name, []).append(position)
-        default = None if schema.features is not None else _only_matrix(table, groups)
-        roles = schema.roles(self._names, str(self.path), groups, default)
-        if not len(table):
-            raise DataError(f"{self.path} holds no row")
-        self._places = [_Place(variable, column) for _, variable, column in found]
-        self._roles = roles
-        self._check_roles()
-        self._features = [self._places[i] for i in roles.features]
-        sample = self._features[0].variable.shape
-        self._is_array = len(sample) > 1
-        self.sample_shape = sample if self._is_array else ()
+        self._places, self._roles = places, roles = table_roles(table, schema)
+        self._features = [places[i] for i in roles.features]
+        self._is_array = self._features[0].is_array
         self.columns = self._feature_names()
-        if not self._is_array:
-            self.sample_shape = (len(self.columns),)
+        self.sample_shape = self._shape_of_sample()
         self._plain_matrix = self._one_whole_matrix()
         self.weighted = roles.weight is not None
-        used = [self._places[i] for i in (roles.label, roles.weight) if i is not None]
+        used = [places[i] for i in (roles.label, roles.weight) if i is not None]
         self.copied = self._plain_matrix is not None and all(
             table.is_copied(place.variable.name) for place in (*self._features, *used)
         )
@@ -146,6 +118,9 @@ class TableReader(Reader):
         with np.errstate(over="ignore"):
             if whole is not None:
                 piece.read_into(target.reshape(len(target), *whole.shape), whole)
+            elif self._is_array:
+                for channel, place in enumerate(self._features):
+                    piece.read_into(target[:, channel], place.variable)
             else:
                 self._fill_columns(target, piece)
 
@@ -154,13 +129,20 @@ class TableReader(Reader):
         if bad is not None:
             row, column = bad
             value = float(target.reshape(len(target), -1)[row, column])
-            where = f"value {column}" if self._is_array else f"column {self.columns[column]!r}"
-            raise self._fault(piece.row(row), where, bad_value(value))
+            raise self._fault(piece.row(row), self._where(column), bad_value(value))
+
+    def _where(self, column: int) -> str:
+        if not self._is_array:
+            return f"column {self.columns[column]!r}"
+        if len(self.columns) == 1:
+            return f"value {column}"
+        size = int(np.prod(self._features[0].variable.shape, dtype=np.int64))
+        return f"value {column % size} of {self.columns[column // size]!r}"
 
     def _fill_columns(self, target: NDArray[np.float32], piece: _Piece) -> None:
         at = 0
-        for position, place in zip(self._roles.features, self._features, strict=True):
-            name = self._names[position]
+        for place in self._features:
+            name = place.name
             values = piece.column(place)
             known = self._categories.get(name)
             if known is None:
@@ -181,7 +163,7 @@ class TableReader(Reader):
         if not finite.all():
             row = int(np.argmin(finite))
             message = f"the {role} is {numbers[row]}; correct it or remove the row"
-            raise self._fault(piece.row(row), f"column {self._names[position]!r}", message)
+            raise self._fault(piece.row(row), f"column {self._places[position].name!r}", message)
         return numbers
 
     def _fill_numbers(self, target: NDArray[Any], position: int, piece: _Piece) -> None:
@@ -192,7 +174,7 @@ class TableReader(Reader):
             if (target < 0).any():
                 row = int(np.argmax(target < 0))
                 message = unknown_value(values[row], self._classes or (), "classes=")
-                raise self._fault(piece.row(row), f"column {self._names[position]!r}", message)
+                raise self._fault(piece.row(row), f"column {place.name!r}", message)
         elif place.variable.shape:
             target[...] = piece.column(place)
         else:
@@ -201,55 +183,19 @@ class TableReader(Reader):
     def _fault(self, row: int, where: str, message: str) -> DataError:
         return DataError(f"{self.path}, {self.locate(row)}, {where}: {message}")
 
-    def _check_roles(self) -> None:
-        roles = self._roles
-        for name, known in self._categories.items():
-            check_known(f"categories={{{name!r}: ...}}", known)
-            if name not in [self._names[i] for i in roles.features]:
-                raise DataError(
-                    f"categories= names {name!r}, which is no feature"
-                    f"{did_you_mean(name, [self._names[i] for i in roles.features])}"
-                )
-        arrays = [i for i in roles.features if len(self._places[i].variable.shape) > 1]
-        if arrays and len(roles.features) > 1:
-            names = ", ".join(repr(self._names[i]) for i in roles.features)
-            raise DataError(
-                f"{self.path}: {self._names[arrays[0]]!r} holds an array for each row, so it must "
-                f"be the only feature, but the features are {names}: choose with features="
-            )
-        for role, position in (
-            ("label", roles.label),
-            ("weight", roles.weight),
-            ("key", roles.key),
-        ):
-            if position is None:
-                continue
-            variable, name = self._places[position].variable, self._names[position]
-            if len(variable.shape) > 1:
-                raise DataError(
-                    f"{self.path}: the {role} {name!r} is an array, not one value a row"
-                )
-            if role == "weight" and variable.is_text:
-                raise DataError(f"{self.path}: the weight {name!r} holds text, not numbers")
-            if role == "label" and variable.is_text and self._classes is None:
-                raise DataError(
-                    f"{self.path}: the label {name!r} holds text; name its values in the order of "
-                    "their numbers with classes=(...)"
-                )
-        for i in roles.features:
-            if self._places[i].variable.is_text and self._names[i] not in self._categories:
-                raise DataError(
-                    f"{self.path}: the column {self._names[i]!r} holds text; declare its values "
-                    f"with categories={{{self._names[i]!r}: [...]}}, or leave it out of features="
-                )
-
     def _feature_names(self) -> list[str]:
         names: list[str] = []
-        for position in self._roles.features:
-            name = self._names[position]
-            known = self._categories.get(name)
-            names.extend([name] if known is None else category_names(name, known))
+        for place in self._features:
+            known = self._categories.get(place.name)
+            names.extend([place.name] if known is None else category_names(place.name, known))
         return names
+
+    def _shape_of_sample(self) -> tuple[int, ...]:
+        """Return the shape of one row's features; several arrays are channels, the first axis."""
+        if not self._is_array:
+            return (len(self.columns),)
+        shape = self._features[0].variable.shape
+        return shape if len(self._features) == 1 else (len(self._features), *shape)
 
     def _one_whole_matrix(self) -> Variable | None:
         """Return the variable whose values, as they stand, are the features; None if not one."""
@@ -278,7 +224,7 @@ class _Piece:
     def read_into(self, target: NDArray[Any], variable: Variable) -> None:
         self._table.read_into(target, variable.name, self._ranges)
 
-    def column(self, place: _Place) -> NDArray[Any]:
+    def column(self, place: Place) -> NDArray[Any]:
         values = self._whole(place.variable.name)
         return values[:, place.column] if values.ndim == 2 else values
 
@@ -287,21 +233,3 @@ class _Piece:
             pieces = [self._table.read(name, start, stop) for start, stop in self._ranges]
             self._read[name] = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         return self._read[name]
-
-
-def _only_matrix(table: Table, groups: Mapping[str, Sequence[int]]) -> Sequence[int] | None:
-    """Return the columns of the only variable that is more than one value a row; None if none is.
-
-    Raises
-    ------
-    DataError
-        If several are.
-    """
-    wide = [v for v in table.variables if len(v.shape) > 1 or len(v.columns) > 1]
-    if len(wide) > 1:
-        held = ", ".join(f"{v.name} {v.shape} a row" for v in wide)
-        raise DataError(
-            f"{table.path} holds several arrays that may be the features: {held}; say which with "
-            "features='its name'"
-        )
-    return groups[wide[0].name] if wide else None

@@ -5,6 +5,7 @@ import json
 import re
 
 import h5py
+import netCDF4
 import numpy as np
 import pytest
 
@@ -170,3 +171,51 @@ def test_arrays_must_be_the_same_on_every_rank(run_ranks, same):
     else:
         assert done.returncode != 0
         assert "rank 1 holds other rows than rank 0" in done.stderr
+
+
+CHANNELS = """
+import json, sys
+import numpy as np
+import torch
+from matexapps.comm.world import open_world
+from matexapps.data.batches.loader import open_loader
+from matexapps.data.dataset import DataSet
+
+with open_world(timeout_s=60) as comm:
+    for path in sys.argv[1:]:
+        for memory in ("16 KiB", "2GB"):
+            data = DataSet(path, features=["t2m", "u10"], validation=0, test=0, memory=memory)
+            loader = open_loader(data.load(comm).train, 32, comm, torch.device("cpu"), seed=0)
+            mine = [(b.ids.copy(), b.features.numpy().copy()) for b in loader.shuffled(0)]
+            ids = np.concatenate([i for i, _ in mine])
+            features = np.concatenate([f for _, f in mine])
+            mean = data.statistics(comm).mean
+            parts = comm.all_gather_object((ids, features))
+            if comm.rank == 0:
+                order = np.argsort(np.concatenate([i for i, _ in parts]))
+                whole = np.concatenate([f for _, f in parts])[order]
+                kind = type(data.train).__name__
+                print(json.dumps([kind, len(parts), whole.tolist(), mean.tolist()]))
+"""
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_fields_as_channels_are_the_same_rows_on_all_ranks(run_ranks, tmp_path, ranks):
+    fields = np.arange(101 * 3 * 4, dtype=np.float64).reshape(101, 3, 4)
+    paths = [tmp_path / "classic.nc", tmp_path / "chunked.nc"]
+    for path, format in zip(paths, ["NETCDF3_CLASSIC", "NETCDF4"], strict=True):
+        with netCDF4.Dataset(path, "w", format=format) as file:
+            for name, length in {"time": None, "lat": 3, "lon": 4}.items():
+                file.createDimension(name, length)
+            chunks = {"chunksizes": (7, 2, 4), "zlib": True} if format == "NETCDF4" else {}
+            for name, values in (("t2m", fields), ("u10", -fields)):
+                file.createVariable(name, "f8", ("time", "lat", "lon"), **chunks)[:] = values
+            file.createVariable("label", "i4", ("time",))[:] = np.arange(101) % 2
+    result = run_ranks(ranks, CHANNELS, *paths)
+    assert result.returncode == 0, result.stderr
+    wanted = np.stack([fields, -fields], axis=1)
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(kind, n) for kind, n, *_ in told] == [("StreamedRows", ranks), ("Rows", ranks)] * 2
+    for _, _, whole, mean in told:
+        assert whole == wanted.tolist()
+        np.testing.assert_allclose(mean, wanted.mean(axis=0), rtol=1e-12)

@@ -1,6 +1,7 @@
 """DataSet on one rank: settings, parts, files of their own, pickling."""
 
 import pickle
+import tracemalloc
 
 import h5py
 import numpy as np
@@ -10,6 +11,8 @@ import torch
 
 from matexapps import progress
 from matexapps.comm.single import SingleProcess
+from matexapps.data.batches.loader import open_loader
+from matexapps.data.batches.streamed import StreamedRows
 from matexapps.data.dataset import DataSet
 from matexapps.data.rows import Rows
 from matexapps.errors import DataError
@@ -275,6 +278,30 @@ def test_samples_may_be_images(tmp_path, memory):
     assert data.train.sample_shape == (8, 8, 3)
     with pytest.raises(DataError, match=r"do not fit into the cells"):
         DataSet(tmp_path / "images.h5").train.to_pandas()
+
+
+def test_channels_that_stay_in_their_file_keep_to_the_memory(tmp_path):
+    values = np.arange(2000 * 16 * 16, dtype=np.float32).reshape(2000, 16, 16)
+    with h5py.File(tmp_path / "fields.h5", "w") as file:
+        for name, field in (("t2m", values), ("u10", -values)):
+            file.create_dataset(name, data=field, chunks=(32, 16, 16), compression="lzf")
+        file["label"] = np.arange(2000) % 2
+    memory = 2**20  # The features take 4.
+    data = DataSet(tmp_path / "fields.h5", features=["t2m", "u10"], memory=memory)
+    assert isinstance(data.train, StreamedRows)
+    seen = []
+    loader = open_loader(data.train, 64, SingleProcess(), torch.device("cpu"), seed=0)
+    for batch in loader.shuffled(0):
+        first = torch.as_tensor(values[batch.ids])
+        assert torch.equal(batch.features, torch.stack([first, -first], dim=1))
+        seen.extend(batch.ids)
+    assert sorted(seen) == sorted(DataSet(tmp_path / "fields.h5", features="t2m").train.ids)
+    tracemalloc.start()
+    read = sum(len(batch.ids) for batch in loader.shuffled(1))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert read == len(seen)
+    assert most < memory
 
 
 def test_a_folder_is_one_data_set(tmp_path):

@@ -141,6 +141,19 @@ def test_columns_of_one_name_are_told_apart_by_their_paths(file):
         read(path, features=["x"])
 
 
+@pytest.mark.parametrize("features", [None, "data"])
+@pytest.mark.parametrize("label", [None, "label"])
+def test_a_label_of_zeros_and_ones_says_what_to_write_instead(file, features, label):
+    file["data"], file["label"] = VALUES, np.eye(10)[np.arange(ROWS) % 10]
+    path = close(file)
+    words = r"'label', which .*, has 10 columns, .*argmax\(label, axis=1\) .*, 4 for the first"
+    with pytest.raises(DataError, match=words):
+        read(path, features=features, label=label)
+    rows = read(path, label=6)
+    np.testing.assert_array_equal(rows.features, VALUES)
+    np.testing.assert_array_equal(rows.label, np.arange(ROWS) % 10 == 2)
+
+
 def test_images_beside_a_table_of_what_is_known_of_them(file):
     images = np.arange(ROWS * 6).reshape(ROWS, 2, 3)
     known = np.zeros(ROWS, [("label", "i1"), ("run", "i4")])

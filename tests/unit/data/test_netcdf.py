@@ -249,6 +249,57 @@ def test_images(path, format):
     np.testing.assert_array_equal(reader.read(5, 19).features, images[5:19])
 
 
+FIELDS = np.arange(60 * 4 * 5, dtype=np.float64).reshape(60, 4, 5)
+COMPRESSED = {"chunksizes": (7, 2, 5), "zlib": True}
+
+
+def write_fields(path, format, settings, u10=-FIELDS):
+    grid = ("time", "lat", "lon")
+    variables = {
+        "t2m": ("f8", grid, FIELDS, settings),
+        "u10": ("f4", grid, u10, settings),
+        "packed": ("i2", grid, FIELDS, settings | {"attributes": {"scale_factor": 0.5}}),
+        "coarse": ("f4", ("time", "lat", "k"), FIELDS[:, :, :2]),
+        "label": ("i4", ("time",), np.arange(60) % 2),
+    }
+    return write(path, variables, {"time": None, "lat": 4, "lon": 5, "k": 2}, format=format)
+
+
+@pytest.mark.parametrize(
+    ("format", "settings"), [("NETCDF3_64BIT_DATA", {}), ("NETCDF4", {}), ("NETCDF4", COMPRESSED)]
+)
+def test_fields_of_one_shape_are_channels(path, format, settings):
+    reader = reader_of(write_fields(path, format, settings), features=["u10", "packed", "t2m"])
+    wanted = np.stack([-FIELDS, FIELDS / 2, FIELDS], axis=1)
+    assert (reader.sample_shape, reader.columns) == ((3, 4, 5), ["u10", "packed", "t2m"])
+    np.testing.assert_array_equal(reader.read(5, 49).features, wanted[5:49])
+    ranges = [(50, 60), (3, 4), (10, 25)]
+    rows = np.concatenate([np.arange(*one) for one in ranges])
+    features, label = np.empty((26, 3, 4, 5), np.float32), np.empty(26)
+    reader.read_again(ranges, features, label, None)
+    np.testing.assert_array_equal(features, wanted[rows])
+    np.testing.assert_array_equal(label, rows % 2)
+
+
+def test_fields_that_are_no_channels_together(path):
+    gap = FIELDS.copy()
+    gap[7, 2, 3] = np.inf
+    write_fields(path, "NETCDF4", {}, u10=gap)
+    with pytest.raises(DataError, match=r"these are 't2m' \(4, 5\) a row, 'coarse' \(4, 2\) a row"):
+        reader_of(path, features=["t2m", "coarse"])
+    with pytest.raises(DataError, match=r"row 7 \(from 0\), value 13 of 'u10': inf is not"):
+        read(path, features=["t2m", "u10"])
+
+
+def test_fields_that_nobody_has_chosen_are_all_offered(path):
+    fields = dict.fromkeys(("t2m", "u10"), ("f4", ("row", "y", "x"), FIELDS[:50]))
+    write(path, fields | {"label": ("i4", ("row",), LABEL)}, {"row": 50, "y": 4, "x": 5})
+    with pytest.raises(
+        DataError, match=r"or features=\['t2m', 'u10'\] for all of them as channels"
+    ):
+        read(path)
+
+
 @pytest.mark.parametrize("format", ["NETCDF3_CLASSIC", "NETCDF4"])
 def test_rows_along_another_axis(path, format):
     field = np.arange(4 * 50 * 2, dtype=np.float32).reshape(4, 50, 2)
