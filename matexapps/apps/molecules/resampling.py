@@ -22,6 +22,8 @@ class Estimate:
     high: float
 
     def __str__(self) -> str:
+        if np.isnan(self.value):
+            return "not defined"
         return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
 
 

@@ -232,7 +232,7 @@ def _seconds(time: object) -> float:
     text = str(time).strip()
     try:
         if _is_number(text) and len(text) != _DIGITS_OF_A_YEAR:
-            raise ValueError("some of the column's cells are dates, and this is a number")
+            raise ValueError("others of its cells are no numbers, and this one is")
         return float(np.datetime64(text).astype("datetime64[s]").astype(np.int64))
     except ValueError as error:
         raise DataError(

@@ -55,10 +55,9 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     try:
         columns = _columns(model, chosen.smiles_columns)
         rows, bad = _write_all(table, model, Path(chosen.library), columns, comm)
-    except DataError:
+    finally:
         if comm.rank == 0:
             table.discard()
-        raise
     seconds = time.monotonic() - began
     return {
         "out": str(chosen.table),

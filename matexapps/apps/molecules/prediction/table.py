@@ -6,6 +6,7 @@ import csv
 import io
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from matexapps.apps.molecules.model import Model, Predictions
@@ -103,5 +104,6 @@ class GrowingFile:
             os.replace(self._partial, self.path)
 
     def discard(self) -> None:
-        """Remove what has been written."""
-        self._partial.unlink(missing_ok=True)
+        """Remove what has been written and is not whole, if there is anything."""
+        with suppress(OSError):
+            self._partial.unlink()

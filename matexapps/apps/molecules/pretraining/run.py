@@ -15,7 +15,7 @@ from matexapps.apps.molecules.data import load_records
 from matexapps.apps.molecules.experiment import Prepared, make_split, train_one
 from matexapps.apps.molecules.featurise import featurise
 from matexapps.apps.molecules.featurisers.cache import FeatureCache
-from matexapps.apps.molecules.model import Model
+from matexapps.apps.molecules.model import Model, check_folder
 from matexapps.apps.molecules.molecule_set import merge, standardise_records
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.outcome import Training
@@ -55,10 +55,12 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     -------
     dict
         On every rank: what was learned from what, and how well. ``r2`` is the share of a target's
-        variance that is explained among molecules that were not trained on.
+        variance that is explained among molecules that were not trained on; None where it does
+        not vary among them.
     """
     began = time.monotonic()
     chosen = from_plain(PretrainingSettings, settings)
+    survive(comm, lambda _: comm.on_root(lambda: check_folder(chosen.out)))
     model, training, molecules = pretrain(chosen, comm)
     prepared = molecules.prepared
     explained = _explained(prepared, molecules.split, training)
@@ -70,9 +72,9 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
         "rejected": len(prepared.molecules.rejected),
         "left_out_rows": molecules.left_out,
         "targets": len(prepared.molecules.targets),
-        "r2_median": round(float(np.nanmedian(explained)), 4),
+        "r2_median": _rounded(explained),
         "r2_of_labels": {
-            str(target): round(float(value), 4)
+            str(target): _rounded(value)
             for target, value in zip(prepared.molecules.targets, explained, strict=True)
             if target.name in {one.split(" (")[0] for one in chosen.labels or ()}
         },
@@ -181,3 +183,9 @@ def _explained(prepared: Prepared, split: Split, training: Training) -> NDArray[
     with np.errstate(divide="ignore", invalid="ignore"):
         explained = 1 - np.nanmean(error**2, 0) / variance
     return np.where(variance > 0, explained, np.nan)
+
+
+def _rounded(explained: NDArray[np.float64]) -> float | None:
+    """Return the median of those that are known, None where there are none."""
+    known = explained[np.isfinite(explained)]
+    return round(float(np.median(known)), 4) if known.size else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -45,9 +46,14 @@ def mean_absolute_error(value: ArrayLike, predicted: ArrayLike) -> float:
 
 
 def r_squared(value: ArrayLike, predicted: ArrayLike) -> float:
-    """Return the share of the values' variance that is explained, the mean over trainings."""
+    """Return the share of the values' variance that is explained, the mean over trainings.
+
+    It is NaN where they do not vary, as one value alone does not.
+    """
     known = np.asarray(value, float)[np.isfinite(np.asarray(value, float))]
-    return float(1 - _squared(value, predicted).mean() / max(float(known.var()), 1e-300))
+    if len(np.unique(known)) < 2:
+        return math.nan
+    return float(1 - _squared(value, predicted).mean() / known.var())
 
 
 def _squared(value: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:

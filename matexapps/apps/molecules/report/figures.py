@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from matexapps.apps.molecules.records import Target
@@ -19,6 +20,7 @@ _MONITORS = {
     "relative_rmse": "validation RMSE (spread of the training values)",
     "log_loss": "validation log loss (nats a molecule)",
 }
+_GROUP = 4
 
 
 def plot_parity(
@@ -67,8 +69,9 @@ def plot_learning(axes: Axes, history: Sequence[Mapping[str, Any]]) -> Axes:
     axes.set(
         xlabel="epoch",
         ylabel=_MONITORS[monitor],
-        ylim=(0, None),
+        ylim=(0, 1.1 * max(errors)),
     )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
     return axes
 
@@ -113,21 +116,26 @@ def plot_domain(
     ----------
     axes : matplotlib axes
     similarity, error : array-like, shape (molecules,)
+        Molecules whose error is not known (NaN) are left out.
     target : Target
     bins : int
-        Groups of equally many molecules, whose RMSE is drawn as a line.
+        Groups of equally many molecules, whose RMSE is drawn as a line; fewer where a group would
+        have less than four.
     """
-    near: NDArray[np.float64] = np.asarray(similarity, float)
-    errors: NDArray[np.float64] = np.abs(np.asarray(error, float))
+    known = np.isfinite(np.asarray(error, float))
+    near: NDArray[np.float64] = np.asarray(similarity, float)[known]
+    errors: NDArray[np.float64] = np.abs(np.asarray(error, float)[known])
     axes.scatter(near, errors, s=8, alpha=0.5, label="molecule")
-    groups = np.array_split(np.argsort(near, kind="stable"), bins)
-    axes.plot(
-        [near[group].mean() for group in groups],
-        [np.sqrt((errors[group] ** 2).mean()) for group in groups],
-        color="tab:red",
-        marker="s",
-        label="RMSE of a fifth of them" if bins == 5 else "RMSE of a group",
-    )
+    bins = min(bins, len(near) // _GROUP)
+    if bins:
+        groups = np.array_split(np.argsort(near, kind="stable"), bins)
+        axes.plot(
+            [near[group].mean() for group in groups],
+            [np.sqrt((errors[group] ** 2).mean()) for group in groups],
+            color="tab:red",
+            marker="s",
+            label="RMSE of a fifth of them" if bins == 5 else f"RMSE of groups, {bins} in all",
+        )
     unit = f" ({target.unit})" if target.unit else ""
     axes.set(
         xlabel="similarity to the nearest training molecule",

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from matexapps.apps.molecules.leakage import NEAR
+from matexapps.apps.molecules.report.kept import CONFLICTS, REJECTED
 from matexapps.apps.molecules.tasks import TASKS, Task
 
 _LISTED = 10
@@ -43,25 +44,24 @@ def as_table(summary: dict[str, Any]) -> str:
 def _of_input(summary: dict[str, Any]) -> list[str]:
     """Return what became of the rows."""
     lines = [
-        f"{summary['data']}: {summary['molecules']:,} molecules; {summary['rejected']:,} rows "
-        f"rejected, {summary['merged_rows']:,} merged, {len(summary['conflicts']):,} conflicts; "
-        f"{summary['ranks']} ranks, {summary['seconds']:.0f} s",
-        "standard forms: the largest organic fragment (other parts left out in "
-        f"{summary['stripped_rows']:,} rows), uncharged where protons can do it, the tautomer as "
-        "drawn",
+        f"{summary['data']}: {summary['molecules']:,} molecules; rows rejected: "
+        f"{summary['rejected']:,}, merged: {summary['merged_rows']:,}; conflicts: "
+        f"{len(summary['conflicts']):,}; ranks: {summary['ranks']}; {summary['seconds']:.0f} s",
+        "standard forms: the largest organic fragment (rows with other parts, left out: "
+        f"{summary['stripped_rows']:,}), uncharged where protons can do it, the tautomer as drawn",
     ]
     rejected = [
         f"row {one['row']}: {one['smiles']!r}: {one['reason']}" for one in summary["rejected_rows"]
     ]
     return [
         *lines,
-        *_listed("rejected", rejected, summary["out"]),
-        *_listed("conflict", summary["conflicts"], summary["out"]),
+        *_listed("rejected", rejected, summary["out"], REJECTED),
+        *_listed("conflict", summary["conflicts"], summary["out"], CONFLICTS),
     ]
 
 
-def _listed(what: str, entries: list[str], out: str | None) -> list[str]:
-    where = f"{out}/report.json" if out else "--json or --out lists them"
+def _listed(what: str, entries: list[str], out: str | None, kept: str) -> list[str]:
+    where = f"{out}/{kept}" if out else "--json or --out lists them"
     more = [f"  and {len(entries) - _LISTED:,} more: {where}"] if len(entries) > _LISTED else []
     return [*(f"  {what}: {one}" for one in entries[:_LISTED]), *more]
 

@@ -32,6 +32,8 @@ from matexapps.apps.molecules.uncertainty import (
 from matexapps.train.metrics import Metric
 
 _COLUMNS_OF_A_SPLIT = 1 / 3
+_SMALL = 0.1
+"""Errors below have three digits, as those of energies in hartree need; others three decimals."""
 
 
 class Regression(Task[Estimates]):
@@ -76,7 +78,7 @@ class Regression(Task[Estimates]):
             "rmse_interval": [error.low, error.high],
             "rmse_by_seed": [rmse(value, one).value for one in predicted],
             "mae": mean_absolute_error(value, predicted),
-            "r2": r_squared(value, predicted),
+            "r2": _finite(r_squared(value, predicted)),
             "interval_level": LEVEL,
             "interval_coverage": _finite(np.mean(inside)),
             "interval_width": _finite(np.mean(width)),
@@ -87,14 +89,16 @@ class Regression(Task[Estimates]):
         }
 
     def rows(self, network: str, found: dict[str, Any]) -> list[tuple[str, str, str]]:
+        form = ".3f" if found["rmse"] >= _SMALL else ".3g"
+        r2 = "-" if found["r2"] is None else f"{found['r2']:.3f}"
         rows = [
-            (network, self.score_name, _shown(found["rmse"], found["rmse_interval"], ".3f")),
-            ("", "MAE, R squared", f"{found['mae']:.3f}, {found['r2']:.3f}"),
+            (network, self.score_name, _shown(found["rmse"], found["rmse_interval"], form)),
+            ("", "MAE, R squared", f"{found['mae']:{form}}, {r2}"),
         ]
         for baseline, other in found["baselines"].items():
-            gain = _shown(other["network_gain"], other["network_gain_interval"], "+.3f")
+            gain = _shown(other["network_gain"], other["network_gain_interval"], f"+{form}")
             rows += [
-                (baseline, self.score_name, _shown(other["rmse"], other["rmse_interval"], ".3f")),
+                (baseline, self.score_name, _shown(other["rmse"], other["rmse_interval"], form)),
                 ("", "the network's gain", gain),
             ]
         held, width = found["interval_coverage"], found["interval_width"]

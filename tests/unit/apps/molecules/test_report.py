@@ -95,8 +95,16 @@ def test_pictures_say_what_they_show(study):
     report.plot_calibration(axes[1, 0], chosen, (training.test, values))
     held = axes[1, 0].lines[0].get_ydata()
     assert 0 <= held.min() <= held.max() <= 1
-    report.plot_domain(axes[1, 1], np.linspace(0, 1, 14), training.test.mean[:, 0], target)
+    error = training.test.mean[:, 0].copy()
+    error[0] = np.nan  # not measured
+    report.plot_domain(axes[1, 1], np.linspace(0, 1, 14), error, target)
+    assert np.isfinite(axes[1, 1].lines[0].get_ydata()).all()
     plt.close(figure)
+
+
+def test_no_share_of_a_variance_is_explained_where_there_is_none():
+    assert np.isnan(report.r_squared([5.0, np.nan], [4.0, 1.0]))
+    assert report.r_squared([1.0, 3.0], [1.0, 3.0]) == 1.0
 
 
 def test_drawings_have_a_place_for_each_molecule():

@@ -65,7 +65,7 @@ def test_splits_stand_side_by_side_and_rows_that_were_no_good_are_listed(tmp_pat
         error = summary["splits"][kind]["targets"]["y"]["baselines"]["random_forest"]["rmse"]
         assert f"{error:.3f}" in forest
     assert sum(line.startswith("  rejected: row") for line in text) == 10
-    assert any("and 2 more" in line and "report.json" in line for line in text)
+    assert any("and 2 more" in line and "rejected.csv" in line for line in text)
     assert any("500 (row 45)" in line for line in text)
     assert "the tautomer as drawn" in "\n".join(text)
     assert summary["stripped_rows"] == 1
@@ -114,8 +114,12 @@ def test_folders_that_are_no_models_are_refused(study, tmp_path):
     with pytest.raises(DataError, match="something else than a model"):
         model.save(tmp_path)
     assert (tmp_path / "notes.txt").read_text() == "mine"
+    with pytest.raises(DataError, match="cannot write the model"):
+        model.save(tmp_path / "notes.txt")
     folder = tmp_path / "model"
     model.save(folder)
+    model.save(folder)  # in place of the former
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["model", "notes.txt"]
     facts = json.loads((folder / "model.json").read_text())
     facts["versions"]["graph"] = 0
     (folder / "model.json").write_text(json.dumps(facts))
