@@ -10,6 +10,7 @@ from typing import Any
 
 from matexapps import progress
 from matexapps.apps.molecules.components import standardise_rows
+from matexapps.apps.molecules.losses import go_on
 from matexapps.apps.molecules.model import Model, load_model
 from matexapps.apps.molecules.prediction.library import Row, pieces
 from matexapps.apps.molecules.prediction.settings import PredictionSettings
@@ -17,7 +18,6 @@ from matexapps.apps.molecules.prediction.table import GrowingFile, header, lines
 from matexapps.apps.molecules.standardise import Standard
 from matexapps.apps.settings import from_plain
 from matexapps.comm.communicator import Communicator
-from matexapps.comm.survival import Loss, survive
 from matexapps.data.partition import share
 from matexapps.errors import DataError
 
@@ -80,11 +80,12 @@ def _write_all(
     rows = bad = 0
     at = _append(table, 0, header(model), comm)
     for piece in pieces(library, smiles_columns, PIECE):
-        text, rejected = survive(comm, partial(_predict, rows, piece, model, comm))
+        when = f"while rows from {rows + 1:,} on were predicted"
+        text, rejected = go_on(comm, when, partial(_predict, rows, piece, model, comm))
         at = _append(table, at, text, comm)
         rows, bad = rows + len(piece), bad + rejected
         progress.report_work(WHAT, rows, None, "molecules", comm.rank, comm.world_size)
-    survive(comm, lambda _: comm.on_root(table.finish))
+    go_on(comm, "at the end", lambda: comm.on_root(table.finish))
     return rows, bad
 
 
@@ -113,9 +114,7 @@ def _loaded(folder: str, comm: Communicator) -> Model:
     return model
 
 
-def _predict(
-    before: int, rows: list[Row], model: Model, comm: Communicator, _: Loss | None
-) -> tuple[str, int]:
+def _predict(before: int, rows: list[Row], model: Model, comm: Communicator) -> tuple[str, int]:
     """Return the lines of a piece, in order, and how many rows are bad. Collective."""
     part = share(len(rows), comm.rank, comm.world_size)
     text, bad, error = "", 0, None
@@ -134,5 +133,5 @@ def _predict(
 def _append(table: GrowingFile, at: int, text: str, comm: Communicator) -> int:
     """Write behind what is there, on rank 0, and return where it ends. Collective."""
     content = text.encode()
-    survive(comm, lambda _: comm.on_root(lambda: table.write(at, content)))
+    go_on(comm, "while rows were written", lambda: comm.on_root(lambda: table.write(at, content)))
     return at + len(content)

@@ -10,6 +10,7 @@ import rdkit
 
 from matexapps import progress
 from matexapps.apps.molecules import standardise
+from matexapps.apps.molecules.losses import go_on
 from matexapps.apps.molecules.molecule_set import standardise_records
 from matexapps.apps.molecules.quantum.geometry import NotComputed
 from matexapps.apps.molecules.quantum.journal import Journal, Outcome, write
@@ -22,7 +23,6 @@ from matexapps.apps.molecules.sources import read_structures
 from matexapps.apps.molecules.standardise import Standard
 from matexapps.apps.settings import from_plain
 from matexapps.comm.communicator import Communicator
-from matexapps.comm.survival import survive
 
 WHAT = "computing GFN2-xTB"
 
@@ -58,7 +58,7 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     chosen = from_plain(CampaignSettings, settings)
     began = time.monotonic()
     comm.on_root(check_installed)
-    found = survive(comm, lambda _: _compute_all(chosen, comm))
+    found = go_on(comm, "in the campaign", lambda: _compute_all(chosen, comm))
     seconds = time.monotonic() - began
     return {
         **found,

@@ -1,0 +1,34 @@
+"""Work other than training that goes on without ranks that are lost, and says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from matexapps import progress
+from matexapps.comm.communicator import Communicator
+from matexapps.comm.survival import Loss, survive
+from matexapps.train.recovery import event_of
+
+T = TypeVar("T")
+
+
+def go_on(comm: Communicator, when: str, work: Callable[[], T]) -> T:
+    """Do ``work``, and do it again on the ranks that are left when some are lost. Collective.
+
+    Parameters
+    ----------
+    comm : Communicator
+    when : str
+        For the report of a loss, as in "in the campaign".
+    work : callable
+        As for :func:`~matexapps.comm.survival.survive`.
+    """
+
+    def again(loss: Loss | None) -> T:
+        if loss is not None:
+            event = event_of(loss, comm.world_size, when)
+            progress.report({"kind": "loss", "rank": comm.rank, **event})
+        return work()
+
+    return survive(comm, again)
