@@ -94,14 +94,14 @@ def find_plan(
 def has_numbers(leaves: list[Any]) -> bool:
     """Whether the inputs are numbers to compute with.
 
-    Not so where Keras builds a model, torch traces one, or maps one over a batch.
+    Not so where Keras builds a model, torch traces one, or transforms one, as with vmap and grad.
     """
-    if torch.jit.is_tracing():
+    # Where one is mapped, its inputs or its weights may be what stands for many.
+    if torch.jit.is_tracing() or torch._C._functorch.peek_interpreter_stack() is not None:
         return False
-    wrapped = torch._C._functorch.is_functorch_wrapped_tensor
     for leaf in leaves:
         if isinstance(leaf, torch.Tensor):
-            if leaf.is_meta or wrapped(leaf):
+            if leaf.is_meta:
                 return False
         elif type(leaf).__name__ == "KerasTensor" or isinstance(leaf, torch.fx.Proxy):
             return False

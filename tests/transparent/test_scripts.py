@@ -49,7 +49,9 @@ OFTEN = [
     "late_noise",
     "lbfgs",
     "mlp",
+    "objects",
     "packed",
+    "per_sample",
     "pinn",
     "reinforce",
     "resnet_groupnorm",
@@ -72,6 +74,7 @@ WHOLE = {
     "graph_attention": "calls of GAT are not shared out",
     "late_hooks": "a hook on its parameter",
     "nearest_neighbours": "calls of Neighbours are not shared out",
+    "objects": "it changes its inputs",
 }
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 TIME = re.compile(r"\b\d+(?:s|ms|us)(?:/(?:step|epoch))?(?!\w)")
