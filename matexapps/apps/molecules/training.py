@@ -19,7 +19,7 @@ from matexapps.data.dataset import DataSet
 from matexapps.data.rows import Rows
 from matexapps.train.callbacks import EarlyStopping
 
-EPOCHS = 25
+EPOCHS = 22
 BATCH_SIZE = 32
 LEARNING_RATE = 1e-3
 _WARM_UP = 0.1

@@ -47,7 +47,7 @@ class Architecture:
     targets: int = 1
     components: int = 1
     members: int = 2
-    width: int = 256
+    width: int = 192
     depth: int = 3
     head: int = 256
 
