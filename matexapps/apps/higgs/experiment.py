@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from matexapps import progress
 from matexapps.apps.higgs.baselines import fit_baselines
 from matexapps.apps.higgs.data import KAGGLE_SET, balance_classes, load_higgs
 from matexapps.apps.higgs.model import build_network, default_training
@@ -61,7 +63,9 @@ def run_study(settings: ExperimentSettings, comm: Communicator) -> Study:
 
     trainings: list[Training] = []
     for seed in range(settings.seed, settings.seed + settings.seeds):
-        trainer = _train(settings, balanced, seed, comm)
+        several = settings.seeds > 1
+        with progress.naming(f"seed {seed}") if several else nullcontext():
+            trainer = _train(settings, balanced, seed, comm)
         trainings.append(
             Training(
                 validation=_probability(trainer, validation),

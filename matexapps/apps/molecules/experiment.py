@@ -20,7 +20,7 @@ from matexapps.apps.molecules.featurisers import Arrays
 from matexapps.apps.molecules.featurisers.cache import FeatureCache
 from matexapps.apps.molecules.leakage import audit
 from matexapps.apps.molecules.learning_curve import smaller_trainings
-from matexapps.apps.molecules.model import Model, TrainingMolecules, load_model
+from matexapps.apps.molecules.model import Model, TrainingMolecules, check_folder, load_model
 from matexapps.apps.molecules.molecule_set import MoleculeSet, merge, standardise_records
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
@@ -81,13 +81,16 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     dict
         On every rank: :meth:`Study.summary`.
     """
-    study, model = run_study(from_plain(ExperimentSettings, settings), comm)
+    chosen = from_plain(ExperimentSettings, settings)
+    if (out := chosen.out) is not None:
+        survive(comm, lambda _: comm.on_root(lambda: check_folder(out)))
+    study, model = run_study(chosen, comm)
 
     def finish() -> dict[str, Any]:
         summary = study.summary()
-        if study.settings.out is not None:
-            model.save(study.settings.out)
-            write_report(study.settings.out, summary, study.molecules)
+        if out is not None:
+            model.save(out)
+            write_report(out, summary, study.molecules)
         return summary
 
     return survive(comm, lambda _: comm.on_root(finish))

@@ -142,7 +142,8 @@ class MergedProgress:
         return pieces
 
     def _training_parts(self, event: dict[str, Any]) -> list[str]:
-        pieces = [f"epoch {event['epoch']}/{event['epochs']}"]
+        which = [event["what"]] if "what" in event else []
+        pieces = [*which, f"epoch {event['epoch']}/{event['epochs']}"]
         if event.get("loss") is not None:
             pieces.append(f"loss {event['loss']:.4g}")
         pieces += [f"{name} {value:.4g}" for name, value in (event.get("metrics") or {}).items()]

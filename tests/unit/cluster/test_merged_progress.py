@@ -49,6 +49,12 @@ def test_the_line_says_epoch_loss_metric_and_rate():
     ]
 
 
+def test_the_line_names_a_training_among_several():
+    progress = MergedProgress()
+    progress.update({**training(0, epoch=2), "what": "random split, seed 1"})
+    assert progress.text().split("  ")[1:3] == ["random split, seed 1", "epoch 2/4"]
+
+
 def test_metrics_stay_in_sight_until_the_next_epochs_end():
     progress = MergedProgress()
     progress.update(training(0, epoch=1, rows=1000))
