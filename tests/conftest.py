@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -14,6 +15,11 @@ import pytest
 from matexapps.comm.launch import mpi_environment, mpiexec_command
 
 RunRanks = Callable[..., subprocess.CompletedProcess[str]]
+
+
+# What is started in the background, or under nohup, ignores these, and so would what tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)

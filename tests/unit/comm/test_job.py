@@ -76,8 +76,6 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Start a command whose last words are a program and a folder; kill in the end what it left."""
     for name, value in launch.mpi_environment().items():
         monkeypatch.setenv(name, value)
-    # What shells start in the background ignores it.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     commands: list[Started] = []
 
     def started(words: list[str], text: str) -> Started:
@@ -87,7 +85,6 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
         return commands[-1]
 
     yield started
-    signal.signal(signal.SIGINT, before)
     for command in commands:
         for pid in filter(runs, [command.process.pid, *command.pids()]):
             os.kill(pid, signal.SIGKILL)
