@@ -78,7 +78,7 @@ def _with_scale(picture: Image.Image, largest: float, unit: str) -> Image.Image:
     whole.paste(Image.fromarray((255 * strip).round().astype(np.uint8)), (left, picture.height))
     pen, font = ImageDraw.Draw(whole), ImageFont.load_default(_FONT)
     for place, value in ((0, -largest), (width // 2, 0.0), (width, largest)):
-        text = f"{value:+.2g} {unit}".rstrip() if value else "0"
+        text = f"{value:+.3g} {unit}".rstrip() if value else "0"
         below = (left + place, picture.height + height + 3)
         pen.text(below, text, fill="black", font=font, anchor="ma")
     return whole.quantize()
