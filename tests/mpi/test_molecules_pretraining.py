@@ -93,6 +93,7 @@ def test_every_network_that_reads_structure_is_pre_trained_by_the_command(
     assert done.returncode == 0, done.stderr
     leakage = json.loads(done.stdout.splitlines()[-1])["splits"]["scaffold"]["leakage"]
     assert leakage["pretrained"] > 0
+    words = ("--epochs", 2, "--pretrained", out)
     done = matexapps("train", "molecules", "--data", task, *words)
     assert done.returncode == 1
     assert f"cannot begin with a pre-trained '{network}' network" in done.stderr

@@ -37,7 +37,7 @@ from matexapps.apps.molecules.uncertainty import Values
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError
 
-_FORMAT = 3
+_FORMAT = 4
 _WEIGHTS, _FACTS, _TRAINING = "model.safetensors", "model.json", "training.safetensors"
 
 

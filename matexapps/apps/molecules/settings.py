@@ -44,7 +44,8 @@ class ExperimentSettings:
         Folder of a model whose encoders the training begins with: one that has been pre-trained,
         or trained on other values.
     members : int
-        Networks of the ensemble.
+        Networks of the ensemble; those of the combined network read the graph with a few physical
+        properties, and fingerprints with descriptors, in turn.
     epochs, batch_size : int or None
         None takes the usual. The batch is that of all ranks together.
     learning_curve : int

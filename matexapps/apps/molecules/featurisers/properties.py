@@ -1,7 +1,7 @@
 """A few physical descriptors that are quick, robust, and mean something to a chemist.
 
-The combined network reads these beside the graph, instead of all descriptors: on few molecules two
-hundred columns are learned by heart, and new scaffolds pay for it.
+The combined network's graph members read these beside the graph, instead of all descriptors, which
+its other members read: members that read different things err differently, and their mean less.
 """
 
 from __future__ import annotations

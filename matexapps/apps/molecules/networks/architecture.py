@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain, cycle, islice
 
 from matexapps.errors import TrainingError, did_you_mean
 
-NETWORKS: dict[str, tuple[str, ...]] = {
-    "combined": ("graph", "properties"),
-    "graph": ("graph",),
-    "fingerprint": ("fingerprint", "descriptors"),
-    "smiles": ("tokens",),
-    "image": ("image",),
+NETWORKS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "combined": (("graph", "properties"), ("fingerprint", "descriptors")),
+    "graph": (("graph",),),
+    "fingerprint": (("fingerprint", "descriptors"),),
+    "smiles": (("tokens",),),
+    "image": (("image",),),
 }
-"""Names of the networks, and the features that each reads."""
+"""Names of the networks, and the features that each kind of its members reads."""
 
 TASKS = ("regression", "classification")
 """What kinds of targets a network may have."""
@@ -33,7 +34,8 @@ class Architecture:
     components : int
         Structures of a row.
     members : int
-        Networks of the ensemble; they differ in their initial weights.
+        Networks of the ensemble; those of several kinds take turns. Networks of one kind differ in
+        their initial weights.
     width : int
         Of a message between atoms.
     depth : int
@@ -65,16 +67,26 @@ class Architecture:
         for name in ("targets", "components", "members", "width", "depth", "head"):
             if getattr(self, name) < 1:
                 raise TrainingError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.members < (kinds := len(NETWORKS[self.network])):
+            raise TrainingError(
+                f"members={self.members}: a {self.network} network has members of {kinds} kinds; "
+                f"give at least {kinds}, or take the network {NETWORKS[self.network][0][0]!r}"
+            )
 
-    def inputs(self) -> list[tuple[str, int, str]]:
+    def inputs(self, features: tuple[str, ...]) -> list[tuple[str, int, str]]:
         """Return the name of each input, its structure's place in a row, and its featuriser."""
         return [
             (feature if place == 0 else f"{feature}_{place + 1}", place, feature)
             for place in range(self.components)
-            for feature in self.features
+            for feature in features
         ]
+
+    @property
+    def ensemble(self) -> list[tuple[str, ...]]:
+        """What each member reads."""
+        return list(islice(cycle(NETWORKS[self.network]), self.members))
 
     @property
     def features(self) -> tuple[str, ...]:
         """The featurisers that the network needs."""
-        return NETWORKS[self.network]
+        return tuple(dict.fromkeys(chain.from_iterable(NETWORKS[self.network])))

@@ -48,7 +48,7 @@ class MoleculeInputs(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.names = architecture.features
-        self._inputs = architecture.inputs()
+        self._inputs = architecture.inputs(architecture.features)
         self.scaled = nn.ModuleDict(
             {
                 name: ScaledColumns(SCALED[feature])

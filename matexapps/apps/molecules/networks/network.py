@@ -18,16 +18,17 @@ _ROWS_AT_ONCE = 512
 
 
 class Member(nn.Module):
-    """One network of the ensemble: encoders side by side, and a head.
+    """One network of the ensemble: encoders of its features side by side, and a head.
 
     Each structure of a row has encoders of its own, whose vectors are joined, as chemprop does
     with several components (Heid et al., J. Chem. Inf. Model. 64 (2024) 9).
     """
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, features: tuple[str, ...]) -> None:
         super().__init__()
         encoders = {
-            name: ENCODERS[feature](architecture) for name, _, feature in architecture.inputs()
+            name: ENCODERS[feature](architecture)
+            for name, _, feature in architecture.inputs(features)
         }
         self.encoders = nn.ModuleDict(encoders)
         width = sum(one.outputs for one in encoders.values())
@@ -64,7 +65,7 @@ class MoleculeNetwork(nn.Module):
         self.inputs = MoleculeInputs(architecture)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.members = nn.ModuleList(Member(architecture) for _ in range(architecture.members))
+            self.members = nn.ModuleList(Member(architecture, one) for one in architecture.ensemble)
         self.register_buffer("target_mean", torch.zeros(architecture.targets))
         self.register_buffer("target_scale", torch.ones(architecture.targets))
 

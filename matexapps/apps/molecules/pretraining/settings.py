@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.settings import DEFAULT_DATA, ExperimentSettings
 from matexapps.apps.settings import check_least, check_recovery
 from matexapps.errors import TrainingError, did_you_mean
@@ -37,7 +36,9 @@ class PretrainingSettings:
         which molecules these are. The seed is that of the training, too.
     network : {"graph", "smiles", "image"}
         "graph" serves the combined network as well.
-    members, epochs, batch_size, cache, recovery, checkpoints
+    members : int
+        Networks; those that begin with them take turns.
+    epochs, batch_size, cache, recovery, checkpoints
         As for an experiment.
 
     Raises
@@ -58,7 +59,7 @@ class PretrainingSettings:
     test: float = ExperimentSettings.test
     seed: int = 0
     network: str = "graph"
-    members: int = Architecture.members
+    members: int = 1
     epochs: int | None = None
     batch_size: int | None = None
     cache: str | None = None

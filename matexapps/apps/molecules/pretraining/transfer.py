@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 import torch
 from rdkit import Chem, rdBase
 from torch import nn
 
 from matexapps.apps.molecules.components import split
 from matexapps.apps.molecules.model import load_model
+from matexapps.apps.molecules.networks.architecture import NETWORKS, Architecture
 from matexapps.apps.molecules.networks.encoders import Encoder
 from matexapps.apps.molecules.networks.network import Member, MoleculeNetwork
 from matexapps.apps.molecules.networks.scaling import SCALED
@@ -22,7 +25,8 @@ def begin_with(network: MoleculeNetwork, pretrained: MoleculeNetwork) -> None:
     """Copy what a trained network has learned of structure: encoders and hidden layers.
 
     Heads stay as they are, and so do the hidden layers' weights of inputs that the trained network
-    does not have. Where it has fewer members, several begin alike and differ in their heads.
+    does not have, and members that read nothing that it reads. Where it has fewer members, several
+    begin alike and differ in their heads.
 
     Parameters
     ----------
@@ -36,11 +40,12 @@ def begin_with(network: MoleculeNetwork, pretrained: MoleculeNetwork) -> None:
         If the two have no encoder in common, or differ in size.
     """
     own, other = network.architecture, pretrained.architecture
-    trained = {feature: name for name, _, feature in reversed(other.inputs())}
     pairs = [
-        (name, trained[feature])
-        for name, _, feature in own.inputs()
-        if feature in trained and feature not in SCALED
+        (member, source, common)
+        for kind in NETWORKS[own.network]
+        for member, (source, common) in zip(
+            _that_read(network, kind), cycle(_in_common(own, kind, pretrained)), strict=False
+        )
     ]
     if not pairs:
         raise TrainingError(
@@ -54,11 +59,8 @@ def begin_with(network: MoleculeNetwork, pretrained: MoleculeNetwork) -> None:
                 f"the pre-trained network has {size} {getattr(other, size)} and this one "
                 f"{getattr(own, size)}: they must be equal"
             )
-    for place, member in enumerate(network.members):
-        source = pretrained.members[place % other.members]
-        assert isinstance(member, Member)
-        assert isinstance(source, Member)
-        _copy(member, source, pairs)
+    for member, source, common in pairs:
+        _copy(member, source, common)
 
 
 def learned_from(folder: str | None, comm: Communicator) -> set[str]:
@@ -74,6 +76,31 @@ def learned_from(folder: str | None, comm: Communicator) -> set[str]:
     with rdBase.BlockLogs():
         keys = {Chem.MolToInchiKey(Chem.MolFromSmiles(one)) for one in mine}
     return set().union(*comm.all_gather_object(keys))
+
+
+def _that_read(network: MoleculeNetwork, kind: tuple[str, ...]) -> list[Member]:
+    """Return the members of a kind."""
+    ensemble = zip(network.members, network.architecture.ensemble, strict=True)
+    return [member for member, reads in ensemble if reads == kind and isinstance(member, Member)]
+
+
+def _in_common(
+    own: Architecture, kind: tuple[str, ...], pretrained: MoleculeNetwork
+) -> list[tuple[Member, list[tuple[str, str]]]]:
+    """Return the trained members that have encoders of what a kind reads, with both names."""
+    found = []
+    for source, reads in zip(pretrained.members, pretrained.architecture.ensemble, strict=True):
+        assert isinstance(source, Member)
+        inputs = pretrained.architecture.inputs(reads)
+        trained = {feature: name for name, _, feature in reversed(inputs)}
+        common = [
+            (name, trained[feature])
+            for name, _, feature in own.inputs(kind)
+            if feature in trained and feature not in SCALED
+        ]
+        if common:
+            found.append((source, common))
+    return found
 
 
 @torch.no_grad()

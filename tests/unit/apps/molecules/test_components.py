@@ -59,9 +59,8 @@ def test_a_row_s_encoders_read_its_structures_one_each(name):
     with torch.no_grad():
         together = network(numbers[:, None].float())
         alone = torch.cat([network(one.reshape(1, 1).float()) for one in numbers])
-        member = network.members[0]
         # The structures of a row one after the other, in networks of one structure, side by side.
-        encoded = []
+        inputs = []
         for place in range(2):
             structures = [split(pair)[place] for pair in PAIRS]
             single = MoleculeNetwork(Architecture(name, targets=1, width=16, head=12), seed=9)
@@ -70,13 +69,17 @@ def test_a_row_s_encoders_read_its_structures_one_each(name):
                 len(PAIRS),
             )
             single.adapt(np.arange(len(PAIRS)), np.arange(len(PAIRS), dtype=float)[:, None])
-            inputs = single.inputs(numbers)
-            for feature in architecture.features:
-                own = member.encoders[feature if place == 0 else f"{feature}_2"]
-                encoded.append(own(inputs[feature]))
-        expected = member.head(member.hidden(torch.cat(encoded, 1)))
+            inputs.append(single.inputs(numbers))
+        expected = []
+        for member, features in zip(network.members, architecture.ensemble, strict=True):
+            encoded = [
+                member.encoders[feature if place == 0 else f"{feature}_2"](inputs[place][feature])
+                for place in range(2)
+                for feature in features
+            ]
+            expected.append(member.head(member.hidden(torch.cat(encoded, 1))))
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(together[:, 0], expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(together, torch.stack(expected, 1), rtol=1e-4, atol=1e-5)
 
 
 @pytest.fixture(scope="module")

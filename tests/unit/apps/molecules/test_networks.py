@@ -99,12 +99,30 @@ def test_gradients_of_parts_make_up_that_of_the_batch(name):
     assert (parts - whole).norm() < 1e-5 * whole.norm()
 
 
+@pytest.mark.parametrize(
+    ("member", "reads"), [(0, ("atoms", "properties")), (1, ("descriptors", "fingerprint"))]
+)
+def test_members_of_the_combined_network_read_different_features(member, reads):
+    network = network_of("combined")
+    with torch.no_grad():
+        before = network(rows(2))[0]
+        features = featurise(SMILES, SMILES, network.architecture.features, SingleProcess())
+        for name in reads:
+            features[name] = np.zeros_like(features[name])
+        network.hold(features, len(SMILES))
+        changed = network(rows(2))[0] != before
+    assert changed[member].any()
+    assert not changed[1 - member].any()
+
+
 def test_what_is_held_is_no_part_of_the_state():
     network = network_of("combined")
     kept = {name: value.clone() for name, value in network.state_dict().items()}
-    assert not any("atoms" in name or "inputs.properties" in name for name in kept)
+    held = ("atoms", "inputs.properties", "inputs.descriptors", "inputs.fingerprint")
+    assert not any(one in name for name in kept for one in held)
     other = MoleculeNetwork(network.architecture, seed=9)
-    other.hold(featurise(["CCO"], ["CCO"], ("graph", "properties"), SingleProcess()), 1)
+    features = other.architecture.features
+    other.hold(featurise(["CCO"], ["CCO"], features, SingleProcess()), 1)
     other.load_state_dict(kept)
     torch.testing.assert_close(other.eval()(rows(0)), network(rows(0)))
 
@@ -145,7 +163,7 @@ def test_the_loss_counts_known_values_only_and_leaves_the_mean_to_the_squared_er
     # Weighted by known values, the mean over rows is the mean over values.
     weight = torch.tensor([1.0, 0.0, 2.0])
     mean, _ = RowLoss(loss)(prediction, torch.tensor([0, 1, 2]), weight, 3.0)
-    assert float(mean) == pytest.approx((of(1.0) + of(2.0) + of(4.0)) / 3, rel=1e-5)
+    assert float(mean.detach()) == pytest.approx((of(1.0) + of(2.0) + of(4.0)) / 3, rel=1e-5)
     nothing, _ = RowLoss(loss)(prediction[1:2], torch.tensor([1]), torch.zeros(1), 0.0)
     assert float(nothing) == 0.0
 
@@ -191,6 +209,8 @@ def test_the_learning_rate_rises_and_falls_whatever_the_number_of_steps():
 def test_what_cannot_be_learned_is_refused():
     with pytest.raises(TrainingError, match="did you mean 'combined'"):
         Architecture("combind")
+    with pytest.raises(TrainingError, match="members=1: a combined network has members of 2 kinds"):
+        Architecture("combined", members=1)
     network = network_of("fingerprint")
     values = np.array([[1.0, np.nan]] * len(SMILES))
     with pytest.raises(TrainingError, match="target 2 of 2 has no value"):

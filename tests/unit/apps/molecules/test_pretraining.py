@@ -48,7 +48,8 @@ def test_descriptors_that_vary_are_targets_scaled_on_the_training_rows():
 )
 def test_a_network_begins_with_what_another_makes_of_a_structure(pretrained, network):
     trained = MoleculeNetwork(Architecture(pretrained, targets=5, members=1, **SMALL), seed=1)
-    new = MoleculeNetwork(Architecture(network, targets=2, members=2, **SMALL), seed=2)
+    new = MoleculeNetwork(Architecture(network, targets=2, members=3, **SMALL), seed=2)
+    fresh = {name: value.clone() for name, value in new.state_dict().items()}
     begin_with(new, trained)
     features = featurise(SMILES, SMILES, new.architecture.features, SingleProcess())
     trained.hold(features, len(SMILES))
@@ -61,16 +62,26 @@ def test_a_network_begins_with_what_another_makes_of_a_structure(pretrained, net
     expected = torch.cat(
         [one(trained.inputs(numbers)[name]) for name, one in source.encoders.items()], 1
     )
-    for member in new.members:
+    begun = [
+        place
+        for place, reads in enumerate(new.architecture.ensemble)
+        if trained.architecture.features[0] in reads
+    ]
+    assert begun == ([0, 2] if network == "combined" else [0, 1, 2])
+    for place in begun:
+        member = new.members[place]
         encoded = torch.cat([one(inputs[name]) for name, one in member.encoders.items()], 1)
         torch.testing.assert_close(member.hidden(encoded), source.hidden(expected))
-    heads = [member.head.mean.weight for member in new.members]
-    assert not torch.equal(*heads)
+    for name, value in new.state_dict().items():
+        own_way = int(name.split(".")[1]) not in begun if name.startswith("members") else True
+        if own_way or ".head." in name:
+            torch.testing.assert_close(value, fresh[name], rtol=0, atol=0)
+    assert not torch.equal(*(new.members[place].head.mean.weight for place in begun[:2]))
 
 
 def test_each_structure_of_a_row_begins_alike():
     trained = MoleculeNetwork(Architecture("graph", members=1, **SMALL), seed=1)
-    new = MoleculeNetwork(Architecture("combined", components=2, members=1, **SMALL), seed=2)
+    new = MoleculeNetwork(Architecture("combined", components=2, members=2, **SMALL), seed=2)
     begin_with(new, trained)
     state, source = new.members[0].state_dict(), trained.members[0].state_dict()
     for name in ("graph", "graph_2"):
