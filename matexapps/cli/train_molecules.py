@@ -91,8 +91,8 @@ def train_molecules(
         str | None,
         typer.Option(
             metavar="FOLDER",
-            help="Keep the model there, for predict, with report.json, rejected.csv and "
-            "conflicts.csv.",
+            help="Keep the model there, for predict, with report.json, report.png, rejected.csv "
+            "and conflicts.csv.",
         ),
     ] = None,
     cache: Cache = None,

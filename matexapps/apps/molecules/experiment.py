@@ -28,6 +28,7 @@ from matexapps.apps.molecules.noise import NoiseFloor, noise_floors
 from matexapps.apps.molecules.outcome import Judged, Training
 from matexapps.apps.molecules.pretraining.transfer import begin_with, learned_from
 from matexapps.apps.molecules.report.kept import write_report
+from matexapps.apps.molecules.report.picture import write_picture
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.apps.molecules.splits import (
     Split,
@@ -91,6 +92,7 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
         if out is not None:
             model.save(out)
             write_report(out, summary, study.molecules)
+            write_picture(out, study)
         return summary
 
     return survive(comm, lambda _: comm.on_root(finish))

@@ -56,7 +56,7 @@ class ExperimentSettings:
     seed : int
         Seed of the split and of the first training.
     out : str or None
-        Folder for the model of the first seed.
+        Folder for the model of the first seed, all figures and a picture of them.
     cache : str or None
         Folder in which features are kept; None keeps none.
     recovery : str or None

@@ -33,7 +33,7 @@ def plot_roc(axes: Axes, value: ArrayLike, models: Mapping[str, ArrayLike]) -> A
         axes.plot(false, true, label=f"{name}: {score('roc_auc', value, probability)}")
     axes.plot([0, 1], [0, 1], color="gray", linestyle=":", label="by chance")
     axes.set(xlabel="false positive rate", ylabel="true positive rate", aspect="equal")
-    axes.legend(loc="lower right", title="area (95 %)")
+    _explain_below(axes, "area (95 %)")
     return axes
 
 
@@ -51,7 +51,7 @@ def plot_precision(axes: Axes, value: ArrayLike, models: Mapping[str, ArrayLike]
         float(np.nanmean(np.asarray(value, float))), color="gray", linestyle=":", label="by chance"
     )
     axes.set(xlabel="recall", ylabel="precision", ylim=(0, 1.02))
-    axes.legend(loc="lower left", title="average precision (95 %)")
+    _explain_below(axes, "average precision (95 %)")
     return axes
 
 
@@ -73,5 +73,10 @@ def plot_reliability(axes: Axes, value: ArrayLike, models: Mapping[str, ArrayLik
         ylim=(0, 1),
         aspect="equal",
     )
-    axes.legend(loc="upper left", title="Brier score (95 %)")
+    _explain_below(axes, "Brier score (95 %)")
     return axes
+
+
+def _explain_below(axes: Axes, title: str) -> None:
+    """Put the legend where curves may run anywhere and figures are long: under the axes."""
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), title=title)

@@ -27,6 +27,7 @@ from matexapps.apps.molecules.model import load_model
 from matexapps.apps.molecules.molecule_set import merge, standardise_records
 from matexapps.apps.molecules.prediction.run import run as predict
 from matexapps.apps.molecules.records import Target
+from matexapps.apps.molecules.report.picture import draw_study
 from matexapps.apps.molecules.report.text import as_table
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.comm.single import SingleProcess
@@ -143,6 +144,11 @@ def test_a_study_of_classes_learns_and_predicts_probabilities(classes, tmp_path)
     forest = oily["baselines"]["random_forest"]
     assert forest["network_gain"] == pytest.approx(oily["roc_auc"] - forest["roc_auc"])
     assert "Brier score" in as_table(summary)
+    roc = draw_study(study).axes[0]
+    assert roc.get_title() == "random split\noily"
+    assert [line.get_label().split(":")[0] for line in roc.lines] == [
+        "network", "random forest", "prevalence", "by chance",
+    ]  # fmt: skip
 
     model.save(tmp_path / "model")
     again = load_model(tmp_path / "model")

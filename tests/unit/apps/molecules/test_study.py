@@ -7,7 +7,7 @@ import json
 import re
 from itertools import pairwise
 
-import matplotlib
+import matplotlib.image
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -21,6 +21,7 @@ from matexapps.apps.molecules.noise import noise_floors
 from matexapps.apps.molecules.records import Records, Target
 from matexapps.apps.molecules.report.errors import rmse, rmse_difference
 from matexapps.apps.molecules.report.learning_curve import plot_learning_curve
+from matexapps.apps.molecules.report.picture import draw_study
 from matexapps.apps.molecules.report.text import as_table
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.apps.molecules.standardise import Standard
@@ -77,7 +78,18 @@ def test_splits_stand_side_by_side_and_rows_that_were_no_good_are_listed(tmp_pat
     assert ",y (K),1,0\n" in conflicts
     assert ",y (K),45,500\n" in conflicts
     assert json.loads((tmp_path / "model" / "report.json").read_text()) == summary
+    height, width, _ = matplotlib.image.imread(tmp_path / "model" / "report.png").shape
+    assert width == 3 * height  # a parity plot of each split, and the course of the training
     load_model(tmp_path / "model")
+
+
+def test_the_picture_has_every_target_on_every_split(study):
+    found, _ = study
+    axes = draw_study(found).axes
+    assert [one.get_xlabel() for one in axes] == [
+        "measured logP", "epoch", "measured size (atoms)", "epoch",
+    ]  # fmt: skip
+    assert axes[0].get_title().startswith("random split\nRMSE ")
 
 
 def test_a_model_says_the_same_after_it_was_kept(study, tmp_path):
