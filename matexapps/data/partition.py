@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 
 def share(rows: int, rank: int, world_size: int) -> slice:
     """Return the contiguous share of ``rows`` that belongs to ``rank``.
@@ -10,3 +14,20 @@ def share(rows: int, rank: int, world_size: int) -> slice:
     one row.
     """
     return slice(rows * rank // world_size, rows * (rank + 1) // world_size)
+
+
+def share_by_work(work: Sequence[int], rank: int, world_size: int) -> slice:
+    """Return the contiguous share of rows that belongs to ``rank``, where rows differ in work.
+
+    The shares of all ranks, in rank order, are all rows once each; each starts with the row in
+    which its part of the total begins, so that they differ by at most two rows' work.
+
+    Parameters
+    ----------
+    work : sequence of int
+        Of each row, at least 1, in any unit.
+    """
+    done = np.cumsum(work, dtype=np.int64)
+    total = int(done[-1]) if len(done) else 0
+    first, end = np.searchsorted(done * world_size, [total * rank, total * (rank + 1)], "right")
+    return slice(int(first), int(end))

@@ -7,15 +7,17 @@ from functools import partial
 
 import numpy as np
 from rdkit import Chem, rdBase
+from rdkit.Chem import Mol
 
 from matexapps import progress
 from matexapps.apps.molecules.featurisers import FEATURISERS, Arrays, Featuriser
 from matexapps.apps.molecules.featurisers.cache import FeatureCache
 from matexapps.apps.molecules.featurisers.featuriser import join
 from matexapps.comm.communicator import Communicator
-from matexapps.data.partition import share
+from matexapps.data.partition import share_by_work
 
 _REPORT_EVERY = 200
+_CHARACTERS_OF_ANY = 8  # a molecule without atoms would take as long as these
 
 
 def featurise(
@@ -37,59 +39,82 @@ def featurise(
     cache : FeatureCache or None
         Where features computed before are, and new ones are put.
     """
-    part = share(len(smiles), comm.rank, comm.world_size)
-    found: Arrays = {}
-    for name in names:
-        featuriser = FEATURISERS[name]()
-        mine, new, error = None, None, None
-        try:
-            mine, new = _own(featuriser, smiles[part], inchikeys[part], comm, cache)
-        except Exception as caught:
-            error = caught
-        comm.agree(error)
-        assert mine is not None
-        if cache is not None:
-            everything = [one for one in comm.all_gather_object(new) if one]
-            comm.on_root(partial(_write, cache, featuriser, everything))
-        # Arrays from the cache come in any order, which differs between ranks.
-        for key in sorted(mine):
-            found[key] = comm.all_gather_rows(np.ascontiguousarray(mine[key]))
-    return found
+    part = share_by_work(list(map(work_of, smiles)), comm.rank, comm.world_size)
+    featurisers = [FEATURISERS[name]() for name in names]
+    mine: list[Arrays] = []
+    new: list[dict[str, Arrays]] = []
+    error = None
+    try:
+        mine, new = _own(featurisers, smiles[part], inchikeys[part], comm, cache)
+    except Exception as caught:
+        error = caught
+    comm.agree(error)
+    if cache is not None:
+        everything = comm.all_gather_object(new)
+        comm.on_root(partial(_write, cache, featurisers, everything))
+    # Arrays from the cache come in any order, which differs between ranks.
+    return {
+        key: comm.all_gather_rows(np.ascontiguousarray(arrays[key]))
+        for arrays in mine
+        for key in sorted(arrays)
+    }
+
+
+def work_of(smiles: str) -> int:
+    """Return how much work a molecule's features are, in characters of SMILES."""
+    return len(smiles) + _CHARACTERS_OF_ANY
 
 
 def _own(
-    featuriser: Featuriser,
+    featurisers: Sequence[Featuriser],
     smiles: Sequence[str],
     inchikeys: Sequence[str],
     comm: Communicator,
     cache: FeatureCache | None,
-) -> tuple[Arrays, dict[str, Arrays]]:
-    """Return the features of this rank's molecules, and those that were not in the cache."""
+) -> tuple[list[Arrays], list[dict[str, Arrays]]]:
+    """Return each featuriser's features of this rank's molecules, and what the cache lacks.
+
+    A molecule is read once for all featurisers: descriptors keep in it what others ask for again.
+    """
     keys = [f"{inchikey} {one}" for inchikey, one in zip(inchikeys, smiles, strict=True)]
-    known = {} if cache is None else cache.read(featuriser, keys)
-    new: dict[str, Arrays] = {}
-    parts = []
+    known = [{} if cache is None else cache.read(one, keys) for one in featurisers]
+    new: list[dict[str, Arrays]] = [{} for _ in featurisers]
+    parts: list[list[Arrays]] = [[] for _ in featurisers]
     for done, (key, one) in enumerate(zip(keys, smiles, strict=True)):
         if done % _REPORT_EVERY == 0:
+            what = ", ".join(featuriser.name for featuriser in featurisers)
             progress.report_work(
-                f"computing features: {featuriser.name}",
+                f"computing features: {what}",
                 done,
                 len(smiles),
                 "molecules",
                 comm.rank,
                 comm.world_size,
             )
-        arrays = known.get(key)
-        if arrays is None:
-            with rdBase.BlockLogs():
-                arrays = new[key] = featuriser.compute(Chem.MolFromSmiles(one))
-        parts.append(arrays)
-    if not parts:  # fewer molecules than ranks
-        arrays = featuriser.compute(Chem.MolFromSmiles("C"))
-        return {name: array[:0] for name, array in arrays.items()}, new
-    return join(parts), new
+        molecule = None
+        for place, featuriser in enumerate(featurisers):
+            arrays = known[place].get(key)
+            if arrays is None:
+                if molecule is None:
+                    molecule = _parsed(one)
+                arrays = featuriser.compute(molecule)
+                if cache is not None:
+                    new[place][key] = arrays
+            parts[place].append(arrays)
+    if not smiles:  # fewer molecules than ranks
+        some = [one.compute(_parsed("C")) for one in featurisers]
+        return [{name: array[:0] for name, array in one.items()} for one in some], new
+    return [join(some) for some in parts], new
 
 
-def _write(cache: FeatureCache, featuriser: Featuriser, found: list[dict[str, Arrays]]) -> None:
-    for one in found:
-        cache.write(featuriser, one)
+def _parsed(smiles: str) -> Mol:
+    with rdBase.BlockLogs():
+        return Chem.MolFromSmiles(smiles)
+
+
+def _write(
+    cache: FeatureCache, featurisers: Sequence[Featuriser], found: list[list[dict[str, Arrays]]]
+) -> None:
+    for of_rank in found:
+        for featuriser, computed in zip(featurisers, of_rank, strict=True):
+            cache.write(featuriser, computed)

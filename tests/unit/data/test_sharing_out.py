@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from matexapps.data.batches.resident import ResidentLoader
 from matexapps.data.batches.sampler import global_permutation
 from matexapps.data.dataset import DataSet
-from matexapps.data.partition import share
+from matexapps.data.partition import share, share_by_work
 from matexapps.data.rows import Rows
 
 CPU = torch.device("cpu")
@@ -22,6 +22,14 @@ def test_shares_are_all_rows_once_and_differ_by_at_most_one(rows, ranks):
     assert [row for part in parts for row in part] == list(range(rows))
     sizes = [len(part) for part in parts]
     assert max(sizes) - min(sizes) <= 1
+
+
+@given(work=st.lists(st.integers(1, 1000), max_size=200), ranks=st.integers(1, 9))
+def test_shares_by_work_are_all_rows_once_and_even_to_a_row(work, ranks):
+    parts = [range(len(work))[share_by_work(work, rank, ranks)] for rank in range(ranks)]
+    assert [row for part in parts for row in part] == list(range(len(work)))
+    for part in parts:
+        assert abs(sum(work[row] for row in part) - sum(work) / ranks) <= max(work, default=0)
 
 
 @given(rows=st.integers(1, 500), seed=st.integers(0, 2**32), epoch=st.integers(0, 50))

@@ -10,6 +10,7 @@ from typing import Any
 
 from matexapps import progress
 from matexapps.apps.molecules.components import standardise_rows
+from matexapps.apps.molecules.featurise import work_of
 from matexapps.apps.molecules.losses import go_on
 from matexapps.apps.molecules.model import Model, load_model
 from matexapps.apps.molecules.prediction.library import Row, pieces
@@ -18,7 +19,7 @@ from matexapps.apps.molecules.prediction.table import GrowingFile, header, lines
 from matexapps.apps.molecules.standardise import Standard
 from matexapps.apps.settings import from_plain
 from matexapps.comm.communicator import Communicator
-from matexapps.data.partition import share
+from matexapps.data.partition import share_by_work
 from matexapps.errors import DataError
 
 PIECE = 4096
@@ -116,7 +117,8 @@ def _loaded(folder: str, comm: Communicator) -> Model:
 
 def _predict(before: int, rows: list[Row], model: Model, comm: Communicator) -> tuple[str, int]:
     """Return the lines of a piece, in order, and how many rows are bad. Collective."""
-    part = share(len(rows), comm.rank, comm.world_size)
+    work = [sum(map(work_of, row.structures)) for row in rows]
+    part = share_by_work(work, comm.rank, comm.world_size)
     text, bad, error = "", 0, None
     try:
         structures = [row.structures for row in rows[part]]
