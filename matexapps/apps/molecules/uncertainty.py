@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,8 @@ def conformal_factor(estimates: Estimates, values: Values, level: float = LEVEL)
 
     Split conformal prediction with residuals in units of the deviation: of molecules like those
     given, the interval holds at least ``level`` (Lei et al., J. Am. Stat. Assoc. 113 (2018) 1094).
-    With too few values it reaches as far as the largest residual.
+    Where there are too few values for that, it reaches as far as the largest residual, and not less
+    than a normal distribution of that deviation does.
 
     Parameters
     ----------
@@ -100,7 +102,9 @@ def _quantile(residual: Values, level: float) -> float:
     count = len(residual)
     if count == 0:
         return math.nan
-    place = min(count, math.ceil((count + 1) * level))
+    place = math.ceil((count + 1) * level)
+    if place > count:
+        return max(float(residual.max()), NormalDist().inv_cdf((1 + level) / 2))
     return float(np.sort(residual)[place - 1])
 
 

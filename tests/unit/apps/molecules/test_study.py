@@ -11,6 +11,7 @@ import matplotlib.image
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from scipy import stats
 
 from matexapps.apps.molecules.data import load_records
 from matexapps.apps.molecules.domain import nearest_training_molecules
@@ -191,6 +192,18 @@ def test_conformal_intervals_hold_what_they_promise_on_new_values(seed):
     new, new_values = draw(20_000)
     assert 0.86 < coverage(new, factor, new_values)[0] < 0.94
     assert coverage(new, np.ones(1), new_values)[0] < 0.6
+
+
+def test_few_values_cannot_make_intervals_narrow():
+    def factor(*residuals):
+        values = np.array(residuals)[:, None]
+        said = Estimates(np.zeros_like(values), np.ones_like(values), np.zeros_like(values))
+        return conformal_factor(said, values)[0]
+
+    normal = stats.norm.ppf(0.95)
+    assert factor(0.01) == pytest.approx(normal)
+    assert factor(*[0.1] * 7, 5.0) == 5.0  # 8 values: (8 + 1) * 0.9 is more than 8
+    assert factor(*[0.1] * 9) == 0.1  # 9 are enough
 
 
 def test_a_target_that_nothing_calibrates_has_no_interval_and_no_coverage(tmp_path):
