@@ -179,7 +179,7 @@ def test_the_scale_that_is_learned_is_that_of_the_residuals():
         optimizer.zero_grad()
         loss(both, torch.arange(4000)).mean().backward()
         optimizer.step()
-    outputs = np.array([[[[0.0, float(log_scale)]]]], np.float32)
+    outputs = np.array([[[[0.0, log_scale.item()]]]], np.float32)
     noise = Estimates.from_outputs(outputs, np.zeros(1), np.ones(1)).noise[0, 0]
     assert noise == pytest.approx(0.3 * np.sqrt(FREEDOM / (FREEDOM - 2)), rel=0.05)
 
