@@ -7,7 +7,6 @@ from functools import partial
 
 import numpy as np
 from rdkit import Chem, rdBase
-from rdkit.Chem import Mol
 
 from matexapps import progress
 from matexapps.apps.molecules.featurisers import FEATURISERS, Arrays, Featuriser
@@ -45,13 +44,15 @@ def featurise(
     new: list[dict[str, Arrays]] = []
     error = None
     try:
-        mine, new = _own(featurisers, smiles[part], inchikeys[part], comm, cache)
+        with rdBase.BlockLogs():
+            mine, new = _own(featurisers, smiles[part], inchikeys[part], comm, cache)
     except Exception as caught:
         error = caught
     comm.agree(error)
     if cache is not None:
-        everything = comm.all_gather_object(new)
-        comm.on_root(partial(_write, cache, featurisers, everything))
+        for featuriser, computed in zip(featurisers, new, strict=True):
+            everything = comm.all_gather_object(computed)
+            comm.on_root(partial(_write, cache, featuriser, everything))
     # Arrays from the cache come in any order, which differs between ranks.
     return {
         key: comm.all_gather_rows(np.ascontiguousarray(arrays[key]))
@@ -80,9 +81,9 @@ def _own(
     known = [{} if cache is None else cache.read(one, keys) for one in featurisers]
     new: list[dict[str, Arrays]] = [{} for _ in featurisers]
     parts: list[list[Arrays]] = [[] for _ in featurisers]
+    what = ", ".join(featuriser.name for featuriser in featurisers)
     for done, (key, one) in enumerate(zip(keys, smiles, strict=True)):
         if done % _REPORT_EVERY == 0:
-            what = ", ".join(featuriser.name for featuriser in featurisers)
             progress.report_work(
                 f"computing features: {what}",
                 done,
@@ -96,25 +97,17 @@ def _own(
             arrays = known[place].get(key)
             if arrays is None:
                 if molecule is None:
-                    molecule = _parsed(one)
+                    molecule = Chem.MolFromSmiles(one)
                 arrays = featuriser.compute(molecule)
                 if cache is not None:
                     new[place][key] = arrays
             parts[place].append(arrays)
     if not smiles:  # fewer molecules than ranks
-        some = [one.compute(_parsed("C")) for one in featurisers]
+        some = [one.compute(Chem.MolFromSmiles("C")) for one in featurisers]
         return [{name: array[:0] for name, array in one.items()} for one in some], new
     return [join(some) for some in parts], new
 
 
-def _parsed(smiles: str) -> Mol:
-    with rdBase.BlockLogs():
-        return Chem.MolFromSmiles(smiles)
-
-
-def _write(
-    cache: FeatureCache, featurisers: Sequence[Featuriser], found: list[list[dict[str, Arrays]]]
-) -> None:
-    for of_rank in found:
-        for featuriser, computed in zip(featurisers, of_rank, strict=True):
-            cache.write(featuriser, computed)
+def _write(cache: FeatureCache, featuriser: Featuriser, found: list[dict[str, Arrays]]) -> None:
+    for one in found:
+        cache.write(featuriser, one)
