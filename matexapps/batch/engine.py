@@ -1,7 +1,9 @@
 """Papermill's engine, but on a signal it ends the cell under way before the kernel.
 
-A kernel that is told to leave while a cell ends closes the sockets under the cell's last answer,
-and prints a traceback of its own.
+A signal that raises where it happens to arrive breaks asyncio's tasks off, and each one that waits
+for another raises once more, also while the kernel is being ended. So signals are noted here, and
+looked at between steps. A kernel that is told to leave while a cell ends, in turn, closes the
+sockets under the cell's last answer, and prints a traceback of its own.
 """
 
 from __future__ import annotations
@@ -11,39 +13,56 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from jupyter_core.utils import ensure_async, run_sync
+from jupyter_core.utils import ensure_async, ensure_event_loop, run_sync
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
+
+from matexapps.comm.signals import handled, leave
 
 _NAME = "matexapps"
 _PATIENCE_S = 3.0
 
 
 class _Client(PapermillNotebookClient):
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._signals: list[int] = []
+        self._told = asyncio.Event()
+
     @contextmanager
     def setup_kernel(self, **kwargs: Any) -> Iterator[None]:
-        try:
-            with super().setup_kernel(**kwargs):
-                try:
-                    yield
-                except (KeyboardInterrupt, SystemExit):
-                    run_sync(self._end_cell)()
-                    raise
-        except (KeyboardInterrupt, SystemExit):
-            if self.km is not None and self.km.has_kernel:
-                # It was still being started, and nobody else would end it.
-                self._cleanup_kernel()
-            raise
+        loop = ensure_event_loop()
 
-    async def _end_cell(self) -> None:
-        waiting = asyncio.all_tasks() - {asyncio.current_task()}
-        if waiting:
+        def note(number: int, _frame: object) -> None:
+            self._signals.append(number)
+            loop.call_soon_threadsafe(self._told.set)
+
+        with handled(note), super().setup_kernel(**kwargs):
+            yield
+        self._leave_if_told()
+
+    def _leave_if_told(self) -> None:
+        if self._signals:
+            leave(self._signals[0])
+
+    async def async_execute_cell(self, *args: Any, **settings: Any) -> Any:
+        self._leave_if_told()
+        cell = asyncio.ensure_future(super().async_execute_cell(*args, **settings))
+        told = asyncio.ensure_future(self._told.wait())
+        await asyncio.wait({cell, told}, return_when=asyncio.FIRST_COMPLETED)
+        if told.done():
             await ensure_async(self.km.interrupt_kernel())
-            ended, _ = await asyncio.wait(waiting, timeout=_PATIENCE_S)
-            for task in ended:
-                # That the cell was interrupted is no news, but asyncio would tell it at length.
-                if not task.cancelled():
-                    task.exception()
+            await asyncio.wait({cell}, timeout=_PATIENCE_S)
+            unfinished = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in unfinished:
+                task.cancel()
+            # That the cell was interrupted is no news, but asyncio would tell it at length.
+            await asyncio.gather(cell, *unfinished, return_exceptions=True)
+            self._leave_if_told()
+        told.cancel()
+        return await cell
+
+    execute_cell = run_sync(async_execute_cell)
 
 
 class _Engine(NBClientEngine):

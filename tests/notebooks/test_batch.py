@@ -99,23 +99,35 @@ def test_a_failing_cell_is_shown_with_output_and_root_cause(write_notebook, tmp_
     assert not any(runs(int(pid)) for pid in pids)
 
 
+@pytest.fixture
+def start():
+    """Start ``matexapps run``, and wait until it has said so."""
+
+    def begin(path: Path) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "matexapps.cli", "run", str(path)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=path.parent,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"{path} on 2 ranks\n"
+        return process
+
+    return begin
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_kernel_and_engines_and_says_nothing(write_notebook, tmp_path, number):
-    path = write_notebook(
-        "n = 0",
-        "import pathlib, time\nfrom matexapps import Cluster\ncluster = Cluster()\n"
-        "print('pids', *cluster.run('os:getpid'), flush=True)\n"
-        "cluster.run(time.sleep, 120)",
+def test_a_signal_ends_kernel_and_engines_and_says_nothing(write_notebook, start, number):
+    process = start(
+        write_notebook(
+            "n = 0",
+            "import pathlib, time\nfrom matexapps import Cluster\ncluster = Cluster()\n"
+            "print('pids', *cluster.run('os:getpid'), flush=True)\n"
+            "cluster.run(time.sleep, 120)",
+        )
     )
-    process = subprocess.Popen(
-        [sys.executable, "-m", "matexapps.cli", "run", str(path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=tmp_path,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == f"{path} on 2 ranks\n"
     line = process.stdout.readline()
     assert line.startswith("pids")
     below = psutil.Process(process.pid).children(recursive=True)
@@ -124,6 +136,24 @@ def test_a_signal_ends_kernel_and_engines_and_says_nothing(write_notebook, tmp_p
     assert process.returncode == 128 + number
     psutil.wait_procs(below, timeout=30)
     assert not any(runs(int(pid)) for pid in line.split()[1:])
+    assert not any(runs(child.pid) for child in below)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_amid_what_a_cell_prints_says_nothing_of_its_own(write_notebook, start, number):
+    process = start(
+        write_notebook(
+            "n = 0",
+            "for line in range(1_000_000):\n    print(line, flush=True)",
+        )
+    )
+    for line in range(100):
+        assert process.stdout.readline() == f"{line}\n"
+    below = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(number)
+    assert process.communicate(timeout=60)[1] == ""
+    assert process.returncode == 128 + number
+    psutil.wait_procs(below, timeout=30)
     assert not any(runs(child.pid) for child in below)
 
 
