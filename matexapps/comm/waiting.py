@@ -14,13 +14,13 @@ from typing import Any, TypeVar
 
 from mpi4py import MPI
 
+from matexapps.comm.abort_notes import AbortNotes
 from matexapps.comm.base import Base, fault_tolerant
 from matexapps.comm.long_waits import LongWaits
 from matexapps.errors import CommunicationError, DeadlineExceeded, PeerAborted, RankLost
 
 T = TypeVar("T")
 
-_ABORT_TAG = 1
 _SPIN_S = 300e-6
 _YIELD_S = 20e-3
 _NAP_S = 50e-6
@@ -57,15 +57,14 @@ class Waiting:
         self.waited_s = 0.0
         self.broken_by: str | None = None
         self._long_waits = LongWaits()
-        self._control = MPI.COMM_NULL
-        self._abort: PeerAborted | None = None
+        self._notes: AbortNotes | None = None
         self._spin_s = _SPIN_S
         self._unfinished: list[Any] = []
         self._ended: set[int] = set()
 
     def listen_on(self, control: MPI.Comm) -> None:
         """Use ``control``, which carries nothing else, for the news that a rank gave up."""
-        self._control = control
+        self._notes = AbortNotes(control)
 
     def yield_at_once(self) -> None:
         """Never spin: there are more ranks than cores, and the one waited for needs this core."""
@@ -161,12 +160,11 @@ class Waiting:
                 os.sched_yield()
             if now > next_look:
                 self._look_for_loss()
-                self._look_for_abort()
-                if self._abort is not None:
+                if self._notes is not None and self._notes.arrived():
                     # The one that gave up may have done so after this exchange, which then ends.
                     if _ends_soon(ready):
                         return
-                    raise self._abort
+                    raise self._notes.take()
                 if elapsed > limit_s:
                     if not (self.ends_silent and self._silent_ended()):
                         raise self._too_late(elapsed, what)
@@ -210,27 +208,13 @@ class Waiting:
         self._ended |= ended
         return bool(ended)
 
-    def _look_for_abort(self) -> None:
-        control = self._control
-        if self._abort is not None or control == MPI.COMM_NULL:
-            return
-        if control.Iprobe(source=MPI.ANY_SOURCE, tag=_ABORT_TAG):
-            rank, host, reason = control.recv(source=MPI.ANY_SOURCE, tag=_ABORT_TAG)
-            self._abort = PeerAborted(f"rank {rank} on {host} stopped with {reason}")
-
     def give_up(self, reason: str, tell: bool = True) -> None:
         """Mark the communicator as broken and, unless they know, tell every other rank."""
         if self.broken_by is not None:
             return
         self.broken_by = reason
-        control = self._control
-        if tell and control != MPI.COMM_NULL:
-            note = (control.rank, MPI.Get_processor_name(), reason)
-            self._unfinished.extend(
-                control.isend(note, dest=rank, tag=_ABORT_TAG)
-                for rank in range(control.size)
-                if rank != control.rank
-            )
+        if tell and self._notes is not None:
+            self._notes.send(reason)
 
 
 def _ends_soon(ready: Callable[[], bool]) -> bool:
