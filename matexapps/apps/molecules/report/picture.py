@@ -46,8 +46,8 @@ def draw_study(study: Study) -> Figure:
     """Return a figure with a row for each target that has test values, the first twelve of them.
 
     Of each split the first training on its test molecules: predictions against measured values,
-    or ROC curves. Then its validation error epoch by epoch, and, where there are smaller trainings,
-    the learning curve.
+    or ROC curves. Then, in the first row, the validation error of all targets epoch by epoch, and,
+    where there are smaller trainings, the learning curve.
     """
     drawn = [
         place
@@ -63,11 +63,13 @@ def draw_study(study: Study) -> Figure:
             values = study.molecules.values[judged.split.test]
             _DRAW[study.task.name](one, values, judged, study.molecules.targets[place], place)
             one.set_title(f"{judged.kind} split\n{one.get_title()}".rstrip())
-        history = axes[len(study.splits)]
-        plot_learning(history, study.splits[0].trainings[0].history)
-        history.set_title(f"{study.splits[0].kind} split\nall targets")
         if study.curve:
             plot_learning_curve(axes[-1], study, place)
+    history, *below = table[:, len(study.splits)]
+    plot_learning(history, study.splits[0].trainings[0].history)
+    history.set_title(f"{study.splits[0].kind} split\nall targets")
+    for empty in below:
+        empty.set_axis_off()
     return figure
 
 

@@ -87,8 +87,8 @@ def test_splits_stand_side_by_side_and_rows_that_were_no_good_are_listed(tmp_pat
 def test_the_picture_has_every_target_on_every_split(study):
     found, _ = study
     axes = draw_study(found).axes
-    assert [one.get_xlabel() for one in axes] == [
-        "measured logP", "epoch", "measured size (atoms)", "epoch",
+    assert [one.get_xlabel() for one in axes if one.axison] == [
+        "measured logP", "epoch", "measured size (atoms)",
     ]  # fmt: skip
     assert axes[0].get_title().startswith("random split\nRMSE ")
 
