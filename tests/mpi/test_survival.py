@@ -239,7 +239,8 @@ def test_what_cannot_be_done_here_is_said(run_ranks):
 @pytest.mark.parametrize("rank", [0, 2])
 def test_a_rank_may_die_at_any_moment(run_ranks, tmp_path, undisturbed, rank):
     (whole,) = trained(run_ranks, 3, [{}], tmp_path / "whole")
-    for moment in range(1, whole["waits"] + 1, 2):
+    # In the last wait a rank may have done its part already: the others end without it.
+    for moment in range(1, whole["waits"], 2):
         folder = tmp_path / str(moment)
         (result,) = trained(run_ranks, 3, [{str(rank): moment}], folder)
         assert result["ranks"] == 2
