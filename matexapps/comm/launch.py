@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import codecs
 import os
 import re
@@ -22,6 +23,7 @@ from matexapps.errors import PreflightError
 FINISHED = "MATEXAPPS_FINISHED"
 _FIRST_WITH_ULFM = 5
 _FAULT_TOLERANT = ["--with-ft", "ulfm"]
+_LAUNCHERS_FOLDER = "PRTE_MCA_prte_local_tmpdir_base"
 
 
 def find_mpiexec() -> Path:
@@ -58,8 +60,9 @@ def mpi_environment(environment: Mapping[str, str] | None = None) -> dict[str, s
     dict
         Open MPI's permission to run as root (only for root, as in containers), more ranks than
         cores, no binding to cores (the affinity mask is shared out by ``matexapps.devices``), and
-        no one-sided transport over UCX, which warns where it finds no network card, and no wait
-        at the end for ranks that may be dead. Other MPIs ignore them.
+        no one-sided transport over UCX, which warns where it finds no network card, no wait
+        at the end for ranks that may be dead, and a folder of this process's for what launchers
+        keep while they run. Other MPIs ignore them.
     """
     present = os.environ if environment is None else environment
     wanted = {
@@ -71,7 +74,18 @@ def mpi_environment(environment: Mapping[str, str] | None = None) -> dict[str, s
     if os.geteuid() == 0:
         wanted["OMPI_ALLOW_RUN_AS_ROOT"] = "1"
         wanted["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"
+    if _LAUNCHERS_FOLDER not in present:
+        wanted[_LAUNCHERS_FOLDER] = _launchers_folder()
     return {name: value for name, value in wanted.items() if name not in present}
+
+
+@cache
+def _launchers_folder() -> str:
+    # Left to itself, a launcher keeps a folder named by its process number in the temporary one.
+    # A launcher that was killed leaves it, and the next one with that number could not start.
+    folder = tempfile.mkdtemp(prefix="matexapps-mpi-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def mpiexec_command(

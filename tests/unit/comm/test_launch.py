@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -49,6 +50,31 @@ def test_root_is_allowed_only_for_root(monkeypatch):
     assert launch.mpi_environment({})["OMPI_ALLOW_RUN_AS_ROOT"] == "1"
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert "OMPI_ALLOW_RUN_AS_ROOT" not in launch.mpi_environment({})
+
+
+@pytest.mark.open_mpi
+def test_what_a_killed_launcher_left_keeps_no_other_from_starting(tmp_path):
+    start = 'mkdir ompi.$$ && touch "ompi.$$/pmix.$(uname -n).tool" && exec "$0" -n 2 echo well'
+    command = ["bash", "-c", start, str(launch.find_mpiexec())]
+    plain = {**os.environ, **launch.mpi_environment(), "TMPDIR": str(tmp_path)}
+    del plain["PRTE_MCA_prte_local_tmpdir_base"]
+    ours = {**plain, **launch.mpi_environment(plain)}
+    how = {"cwd": tmp_path, "capture_output": True, "text": True, "check": False}
+    # As long as Open MPI is like that.
+    assert subprocess.run(command, env=plain, **how).returncode != 0
+    assert subprocess.run(command, env=ours, **how).stdout == "well\nwell\n"
+
+
+def test_nothing_is_left_of_the_folder_that_launchers_use(tmp_path):
+    program = (
+        "import os; from matexapps.comm.launch import mpi_environment\n"
+        "print(os.path.isdir(mpi_environment()['PRTE_MCA_prte_local_tmpdir_base']))"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    environment.pop("PRTE_MCA_prte_local_tmpdir_base", None)
+    command = [sys.executable, "-c", program]
+    assert subprocess.check_output(command, env=environment, text=True) == "True\n"
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("n", [0, -1])
