@@ -59,10 +59,10 @@ def mpi_environment(environment: Mapping[str, str] | None = None) -> dict[str, s
     -------
     dict
         Open MPI's permission to run as root (only for root, as in containers), more ranks than
-        cores, no binding to cores (the affinity mask is shared out by ``matexapps.devices``), and
-        no one-sided transport over UCX, which warns where it finds no network card, no wait
-        at the end for ranks that may be dead, and a folder of this process's for what launchers
-        keep while they run. Other MPIs ignore them.
+        cores, no binding to cores (the affinity mask is shared out by ``matexapps.devices``), no
+        one-sided transport over UCX, which warns where it finds no network card, no wait at the
+        end for ranks that may be dead, and a folder of this process's for what launchers keep
+        while they run. Other MPIs ignore them.
     """
     present = os.environ if environment is None else environment
     wanted = {
