@@ -31,8 +31,8 @@ VALUES = 1024
 
 def main() -> None:
     """Start the ranks, or be one of them."""
-    from matexapps.comm.launch import mpi_environment, mpiexec_command
     from matexapps.comm.world import under_mpiexec
+    from matexapps.launch.mpiexec import mpi_environment, mpiexec_command
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object last")

@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import matexapps as mx
 from matexapps.comm.single import SingleProcess
-from matexapps.data.batches.loader import open_loader
+from matexapps.data.loading.loader import open_loader
 
 ROWS, COLUMNS, BATCH = 200_000, 28, 1024
 ROUNDS = 7
@@ -118,7 +118,7 @@ def bare_epoch(model: nn.Module | None, table: TensorDataset) -> Callable[[], No
 
 
 def sgd(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """Return the optimiser of both ways."""
+    """Return the optimizer of both ways."""
     return torch.optim.SGD(parameters, lr=1e-3, momentum=0.9)
 
 

@@ -49,7 +49,7 @@ START = f"%mpi start -n {RANKS}"
 IPYPARALLEL_PREPARE = f"""
 import os, ipyparallel
 from traitlets.config import Config
-from matexapps.comm.launch import find_mpiexec, mpi_environment
+from matexapps.launch.mpiexec import find_mpiexec, mpi_environment
 os.environ.update(mpi_environment())
 settings = Config()
 settings.MPILauncher.mpi_cmd = [str(find_mpiexec())]

@@ -34,7 +34,7 @@ from rdkit import Chem
 
 from matexapps.apps.molecules.baselines import FEATURES, fit_baselines
 from matexapps.apps.molecules.experiment import Prepared, train_one
-from matexapps.apps.molecules.featurise import featurise
+from matexapps.apps.molecules.featurize import featurize
 from matexapps.apps.molecules.model import Model
 from matexapps.apps.molecules.molecule_set import MoleculeSet
 from matexapps.apps.molecules.networks.architecture import Architecture
@@ -43,11 +43,11 @@ from matexapps.apps.molecules.records import Target
 from matexapps.apps.molecules.report.errors import rmse
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.apps.molecules.splits import Split, random_split
-from matexapps.apps.molecules.standardise import Standard, standardise_all
+from matexapps.apps.molecules.standardize import Standard, standardize_all
 from matexapps.apps.molecules.tasks import TASKS
 from matexapps.apps.molecules.uncertainty import coverage
-from matexapps.comm.launch import mpi_environment, mpiexec_command
 from matexapps.comm.single import SingleProcess
+from matexapps.launch.mpiexec import mpi_environment, mpiexec_command
 
 SETS = {
     "esol": Target("log solubility", "log mol/L"),
@@ -58,18 +58,18 @@ PARTS = {"train": "train", "valid": "val", "test": "test"}
 
 ON_RANKS = """
 import json, sys, time
-from matexapps.apps.molecules.featurise import featurise
+from matexapps.apps.molecules.featurize import featurize
 from matexapps.apps.molecules.files import read_records
-from matexapps.apps.molecules.molecule_set import standardise_records
+from matexapps.apps.molecules.molecule_set import standardize_records
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.comm.world import open_world
 with open_world(3600) as comm:
     records = comm.on_root(lambda: read_records(sys.argv[1]))
     comm.barrier()
     began = time.monotonic()
-    standards = standardise_records(records, comm)
+    standards = standardize_records(records, comm)
     smiles = [one.smiles for one in standards]
-    featurise(smiles, smiles, Architecture().features, comm)
+    featurize(smiles, smiles, Architecture().features, comm)
     comm.barrier()
     if comm.rank == 0:
         print(time.monotonic() - began)
@@ -102,7 +102,7 @@ def main() -> None:
         "--library",
         type=int,
         default=200_000,
-        help="molecules to predict, half of which are featurised before, on one rank and on two; "
+        help="molecules to predict, half of which are featurized before, on one rank and on two; "
         "0: leave that out",
     )
     options = parser.parse_args()
@@ -144,7 +144,7 @@ def judge(name: str, folder: Path, seeds: int, chemprop: str | None) -> dict[str
     figures[f"{name}_seconds"] = round(float(np.mean(seconds)), 1)
     figures[f"{name}_scaffold_coverage"] = mean_coverage(trainings, values[split.test])
     figures |= random_figures(name, prepared, settings, seeds)
-    features = featurise(
+    features = featurize(
         prepared.molecules.smiles, prepared.molecules.inchikeys, FEATURES, SingleProcess()
     )
     baselines = fit_baselines(
@@ -217,8 +217,8 @@ def numbers(rows: list[dict[str, Any]], part: str) -> np.ndarray:
 def prepare(
     rows: list[dict[str, Any]], target: Target, network: str = Architecture.network
 ) -> Prepared:
-    """Standardise and featurise the rows; each stays a row, so that all models judge the same."""
-    standards = standardise_all([row["smiles"] for row in rows])
+    """Standardize and featurize the rows; each stays a row, so that all models judge the same."""
+    standards = standardize_all([row["smiles"] for row in rows])
     good = [one for one in standards if isinstance(one, Standard)]
     if len(good) != len(rows):
         raise ValueError(f"{len(rows) - len(good)} rows give no molecule")
@@ -232,7 +232,7 @@ def prepare(
         conflicts=[],
     )
     names = dict.fromkeys((*Architecture(network=network).features, "fingerprint"))
-    features = featurise(molecules.smiles, molecules.inchikeys, list(names), SingleProcess())
+    features = featurize(molecules.smiles, molecules.inchikeys, list(names), SingleProcess())
     return Prepared(molecules, features, [None])
 
 
@@ -266,7 +266,7 @@ def chemprop_predictions(
 
 
 def library_figures(smiles: list[str], model: Model, molecules: int) -> dict[str, Any]:
-    """Featurise half of many molecules on one rank and on two, and predict all on two."""
+    """Featurize half of many molecules on one rank and on two, and predict all on two."""
     figures: dict[str, Any] = {"library": molecules}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -279,9 +279,9 @@ def library_figures(smiles: list[str], model: Model, molecules: int) -> dict[str
         predict.write_text(PREDICT)
         model.save(folder / "model")
         taken = {n: float(on_ranks(n, [program, half])) for n in (1, 2)}
-        figures["featurise_speedup_2_ranks"] = round(taken[1] / taken[2], 3)
-        figures["featurise_molecules"] = molecules // 2
-        figures["featurise_molecules_per_s"] = round(molecules // 2 / taken[2], 1)
+        figures["featurize_speedup_2_ranks"] = round(taken[1] / taken[2], 3)
+        figures["featurize_molecules"] = molecules // 2
+        figures["featurize_molecules_per_s"] = round(molecules // 2 / taken[2], 1)
         settings = {"model": str(folder / "model"), "library": str(library)}
         done = json.loads(on_ranks(2, [predict, json.dumps(settings)]))
         figures["predict_rows"] = done["rows"]

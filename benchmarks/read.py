@@ -106,7 +106,7 @@ def write(path: Path, gib: float) -> int:
 
 def on_ranks(n: int, path: Path) -> dict[str, Any]:
     """Run this script on ``n`` ranks, each on a core of its own, and return what rank 0 found."""
-    from matexapps.comm.launch import mpi_environment, mpiexec_command
+    from matexapps.launch.mpiexec import mpi_environment, mpiexec_command
 
     environment = {**os.environ, **mpi_environment(), "OMP_NUM_THREADS": "1"}
     command = mpiexec_command(n, [__file__, "--rank-of", str(path)])

@@ -104,7 +104,7 @@ def run(way: str, path: Path) -> tuple[float, float]:
     tuple of float
         Seconds of the slowest process, and seconds of processor time of all together.
     """
-    from matexapps.comm.launch import mpi_environment, mpiexec_command
+    from matexapps.launch.mpiexec import mpi_environment, mpiexec_command
 
     words = [sys.argv[0], "--way", way, "--file", str(path)]
     environment = {**os.environ, **mpi_environment(), "OMP_NUM_THREADS": str(RANKS)}
@@ -131,7 +131,7 @@ def run_ours(path: Path) -> None:
     """Read this rank's share."""
     from matexapps.comm.world import open_world
     from matexapps.data.csv.reader import CsvReader
-    from matexapps.data.schema import Schema
+    from matexapps.data.schema.schema import Schema
 
     with open_world() as comm:
         for _ in range(2):
@@ -158,8 +158,8 @@ def run_copy(path: Path) -> None:
     """Make the columnar copy."""
     from matexapps.comm.world import open_world
     from matexapps.data.csv.cache import columnar_copy
-    from matexapps.data.formats import open_reader
-    from matexapps.data.schema import Schema
+    from matexapps.data.schema.schema import Schema
+    from matexapps.data.sources.formats import open_reader
 
     with open_world() as comm:
         reader = open_reader(path, Schema())
@@ -173,8 +173,8 @@ def time_copy(path: Path) -> dict[str, float]:
 
     from matexapps.comm.single import SingleProcess
     from matexapps.data.csv.cache import columnar_copy
-    from matexapps.data.formats import open_reader
-    from matexapps.data.schema import Schema
+    from matexapps.data.schema.schema import Schema
+    from matexapps.data.sources.formats import open_reader
 
     reader = columnar_copy(open_reader(path, Schema()), Schema(), SingleProcess())
     step = PIECE_BYTES // (4 * COLUMNS)

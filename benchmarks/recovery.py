@@ -68,7 +68,7 @@ def main() -> None:
 
 def launch(plan: str) -> None:
     """Start the ranks as `matexapps train` does."""
-    from matexapps.comm.launch import run_on_ranks
+    from matexapps.launch.mpiexec import run_on_ranks
 
     here = {"PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
     given = json.loads(plan)
@@ -96,7 +96,7 @@ def train(plan: dict[str, Any], folder: Path, deaths: dict[str, float]) -> None:
     from torch import nn
 
     import matexapps as mx
-    from matexapps.train.ledger import Ledger
+    from matexapps.train.monitor.ledger import Ledger
 
     torch.set_num_threads(1)
     folder.mkdir(parents=True, exist_ok=True)
@@ -273,7 +273,7 @@ def step_time(folder: Path, number: int, policy: str) -> float:
 
 def rows_computed_twice(folder: Path) -> int:
     """Return how many rows were computed for a step that was taken again."""
-    from matexapps.train.ledger import read_ledger
+    from matexapps.train.monitor.ledger import read_ledger
 
     return int(read_ledger(folder / "ledger").duplicated(["epoch", "row"]).sum())
 
@@ -287,7 +287,7 @@ def furthest(one: dict[str, Any], other: dict[str, Any]) -> float:
 
 def prove(deaths: int) -> None:
     """Run jobs with random deaths and look at what they leave."""
-    from matexapps.train.ledger import read_ledger
+    from matexapps.train.monitor.ledger import read_ledger
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -29,7 +29,7 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from matexapps import DataSet
-from matexapps.data.batches.batch import Batch
+from matexapps.data.loading.batch import Batch
 from matexapps.data.statistics import Statistics
 
 SEEDS = 5

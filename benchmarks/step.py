@@ -38,8 +38,8 @@ RANKS = 2
 
 def main() -> None:
     """Start the ranks, or be one of them."""
-    from matexapps.comm.launch import mpi_environment, mpiexec_command
     from matexapps.comm.world import under_mpiexec
+    from matexapps.launch.mpiexec import mpi_environment, mpiexec_command
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
@@ -241,7 +241,7 @@ def between(stamps: list[float]) -> list[float]:
 
 
 def sgd(parameters):
-    """Return the optimiser that every way uses."""
+    """Return the optimizer that every way uses."""
     import torch
 
     return torch.optim.SGD(parameters, lr=1e-3, momentum=0.9)

@@ -18,7 +18,7 @@ _PUBLIC = {
     "Trainer": "matexapps.train.trainer",
     "distributed": "matexapps.transparent.distributed",
     "open_world": "matexapps.comm.world",
-    "reinit": "matexapps.train.memory",
+    "reinit": "matexapps.train.state.reinit_state",
 }
 
 __all__ = sorted(_PUBLIC)

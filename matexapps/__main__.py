@@ -35,7 +35,7 @@ def main() -> None:
     options = parser.parse_args()
 
     from matexapps.errors import MatexError
-    from matexapps.transparent.script import Recording, run_script
+    from matexapps.transparent.program.script import Recording, run_script
 
     recording = Recording(options.record, options.steps) if options.record else None
     try:

@@ -21,7 +21,7 @@ class PeerAborted(CommunicationError):
     """Another rank stopped with an error, so this one was freed from its wait."""
 
 
-class RankLost(CommunicationError):
+class RankFailureError(CommunicationError):
     """Another rank's process is gone; the others can go on without it."""
 
 

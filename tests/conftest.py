@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from matexapps.comm.launch import mpi_environment, mpiexec_command
+from matexapps.launch.mpiexec import mpi_environment, mpiexec_command
 
 RunRanks = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -17,7 +17,7 @@ from jupyter_core.utils import ensure_async, ensure_event_loop, run_sync
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 
-from matexapps.comm.signals import handled, leave
+from matexapps.launch.signals import handled, leave
 
 _NAME = "matexapps"
 _PATIENCE_S = 3.0

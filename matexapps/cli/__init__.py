@@ -21,8 +21,8 @@ from matexapps.cli.pretrain import pretrain
 from matexapps.cli.quantum import quantum
 from matexapps.cli.restart import restart
 from matexapps.cli.train import train
-from matexapps.comm.signals import handled, leave
 from matexapps.errors import MatexError
+from matexapps.launch.signals import handled, leave
 
 app = typer.Typer(
     help="Distributed deep learning for domain scientists, from Jupyter notebooks, on MPI.",

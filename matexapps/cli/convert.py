@@ -9,7 +9,7 @@ import typer
 
 from matexapps.cli.options import console
 from matexapps.cli.progress_bar import progress_bar
-from matexapps.data.memory import in_bytes
+from matexapps.data.loading.memory import in_bytes
 
 
 def convert(
@@ -35,7 +35,7 @@ def convert(
     Training reads HDF5 fastest. B appears only once it is whole.
     """
     from matexapps.data.convert import convert as convert_files
-    from matexapps.data.schema import Schema
+    from matexapps.data.schema.schema import Schema
 
     with progress_bar():
         done = convert_files(

@@ -44,7 +44,7 @@ def data(
     """Say what is in a file: columns, missing cells, classes, memory, shares of the ranks."""
     from matexapps.cli.overview_view import show
     from matexapps.data.overview.overview import overview
-    from matexapps.data.schema import Schema
+    from matexapps.data.schema.schema import Schema
 
     if len(file) > 1:
         raise typer.BadParameter(

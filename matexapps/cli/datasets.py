@@ -20,10 +20,10 @@ datasets.add_typer(
 
 @datasets.command("list", epilog="For example:  matexapps datasets list")
 def list_datasets() -> None:
-    """List all data sets of the catalogue, and which are on this machine."""
+    """List all data sets of the catalog, and which are on this machine."""
     from rich.table import Table
 
-    from matexapps.data import catalog
+    from matexapps.data.catalog import catalog
 
     table = Table("name", "rows", "here", "simulated", "what it is", box=None, pad_edge=False)
     for entry in catalog.entries():
@@ -37,10 +37,10 @@ def list_datasets() -> None:
 
 @datasets.command("show", epilog="For example:  matexapps datasets show higgs")
 def show_dataset(name: Annotated[str, typer.Argument(help="As in the list.")]) -> None:
-    """Show what is known of a data set: columns, source, licence, where its file is."""
+    """Show what is known of a data set: columns, source, license, where its file is."""
     from rich.markdown import Markdown
 
-    from matexapps.data import catalog
+    from matexapps.data.catalog import catalog
 
     entry = catalog.entry(name)
     console().print(Markdown(entry.as_markdown()))
@@ -51,7 +51,7 @@ def show_dataset(name: Annotated[str, typer.Argument(help="As in the list.")]) -
 @datasets.command("get", epilog="For example:  matexapps datasets get higgs")
 def get_dataset(name: Annotated[str, typer.Argument(help="As in the list.")]) -> None:
     """Print the path of a data set's file, fetching the file first if need be."""
-    from matexapps.data import catalog
+    from matexapps.data.catalog import catalog
 
     typer.echo(catalog.get(name))
 

@@ -38,7 +38,7 @@ def execute(
 
     What follows the program is its own command line; write -- before options that are also ours.
     """
-    from matexapps.comm.launch import run_on_ranks
+    from matexapps.launch.mpiexec import run_on_ranks
 
     _require_program(script)
     if check:

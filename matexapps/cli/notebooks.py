@@ -14,7 +14,7 @@ from matexapps.errors import BatchError
 
 def check(n: Ranks = 2) -> None:
     """Start MPI ranks once and say, for whatever keeps them from it, what to do."""
-    from matexapps.comm import preflight
+    from matexapps.launch import preflight
 
     screen = console()
     findings = preflight.check(n)

@@ -49,17 +49,17 @@ def on_ranks(module: str, given: dict[str, Any], n: int) -> None:
     Settings that are None were not given, and are the module's to choose. What is done when ranks
     die follows from ``given["recovery"]``.
     """
-    from matexapps.comm.launch import require_outliving, run_on_ranks
+    from matexapps.launch.mpiexec import require_fault_tolerance, run_on_ranks
 
     settings = {name: value for name, value in given.items() if value is not None}
     recovery = settings.get("recovery")
     if recovery in ("shrink", "reinit") and n > 1:
-        require_outliving(recovery)
+        require_fault_tolerance(recovery)
     status = run_on_ranks(
         module,
         [json.dumps(settings)],
         n,
-        outlive=recovery in (None, "shrink", "reinit"),
+        fault_tolerant=recovery in (None, "shrink", "reinit"),
         restarts=RESTARTS if recovery == "checkpoint" else 0,
     )
     if status:

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from matexapps.cli.units import counted, plain
-from matexapps.data.memory import in_bytes
+from matexapps.data.loading.memory import in_bytes
 
 if TYPE_CHECKING:
     from rich.console import Console

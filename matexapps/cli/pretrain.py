@@ -32,7 +32,7 @@ def pretrain_molecules(
         str | None,
         typer.Argument(
             metavar="FILE",
-            help="Molecules: SMILES, CSV, TSV, SDF, Parquet, or a name of the catalogue; those "
+            help="Molecules: SMILES, CSV, TSV, SDF, Parquet, or a name of the catalog; those "
             "that come with the project without.",
         ),
     ] = None,

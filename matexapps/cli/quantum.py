@@ -13,7 +13,7 @@ def quantum(
     data: Annotated[
         str,
         typer.Argument(
-            metavar="FILE", help="SMILES, CSV, TSV, SDF or Parquet file, or a catalogue's name."
+            metavar="FILE", help="SMILES, CSV, TSV, SDF or Parquet file, or a catalog's name."
         ),
     ],
     out: Annotated[

@@ -21,7 +21,7 @@ def restart(
     For programs that go on from their checkpoints, as with recovery="checkpoint" and
     fit(resume=folder). It waits 1 s, 2 s, 4 s and so on before it starts again.
     """
-    from matexapps.comm.launch import run_and_restart
+    from matexapps.launch.mpiexec import run_and_restart
 
     status = run_and_restart(command, restarts)
     if status:

@@ -30,7 +30,7 @@ def train_higgs(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="CSV, CSV.gz, HDF5, or a name of the catalogue; the simulated sample without.",
+            help="CSV, CSV.gz, HDF5, or a name of the catalog; the simulated sample without.",
         ),
     ] = None,
     test: Annotated[

@@ -15,7 +15,7 @@ def train_molecules(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="CSV, TSV, SDF (.gz too), Parquet, or a name of the catalogue; melting and "
+            help="CSV, TSV, SDF (.gz too), Parquet, or a name of the catalog; melting and "
             "boiling points and logP of organic molecules without.",
         ),
     ] = None,
@@ -102,7 +102,7 @@ def train_molecules(
 ) -> None:
     """Learn properties of molecules, and compare with simpler methods on the same molecules.
 
-    Structures are standardised: the largest organic fragment, uncharged where
+    Structures are standardized: the largest organic fragment, uncharged where
     protons can do it, the tautomer as drawn. Rows of one InChIKey are merged
     to their median; rows that disagree, or give no molecule, are listed.
     """

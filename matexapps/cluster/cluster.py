@@ -14,7 +14,7 @@ import pandas as pd
 from matexapps.cluster.call.call import Call
 from matexapps.cluster.cell import Cell
 from matexapps.cluster.fitting import fit
-from matexapps.cluster.legacy import Legacy
+from matexapps.cluster.handover import Handover
 from matexapps.cluster.names import table_of_names
 from matexapps.cluster.output.rich import show_rich
 from matexapps.cluster.ranks.engines import Engines
@@ -158,7 +158,7 @@ class Cluster:
         return self
 
     def _replace(self, engines: Engines, n: int) -> str:
-        legacy, new = Legacy.of(engines), self._started(n)
+        legacy, new = Handover.of(engines), self._started(n)
         try:
             told = legacy.leave_to(new)
         except BaseException:

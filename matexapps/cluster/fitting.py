@@ -14,7 +14,7 @@ from matexapps.errors import RanksDied
 if TYPE_CHECKING:
     from matexapps.cluster.cluster import Cluster
 
-_SESSION = "matexapps.train.session"
+_SESSION = "matexapps.train.remote"
 _MOST_RESTARTS = 3
 
 
@@ -51,7 +51,7 @@ def _from_checkpoints(cluster: Cluster, died: RanksDied, size: int, number: int)
 def _from_memory(cluster: Cluster, died: RanksDied, size: int, number: int) -> None:
     if not died.ranks:
         raise died
-    memory = "matexapps.train.memory"
+    memory = "matexapps.train.state.reinit_state"
     kept = next(kept for kept in cluster.run(f"{memory}:hand_over") if kept is not None)
     cluster.grow(size)
     lost = [(rank, socket.gethostname()) for rank in died.ranks]

@@ -53,7 +53,7 @@ class Communicator(ABC):
         The same among the ranks of this host.
     hostname : str
         The host this rank runs on.
-    outlives_ranks : bool
+    fault_tolerant : bool
         Whether ranks can go on after the death of one.
     timeout_s : float
         The longest that one wait for other ranks may take, in seconds.
@@ -63,7 +63,7 @@ class Communicator(ABC):
     """
 
     renewals: int = 0
-    outlives_ranks: bool = False
+    fault_tolerant: bool = False
     timeout_s: float
     rank: int
     world_size: int
@@ -133,15 +133,15 @@ class Communicator(ABC):
         """Free the other ranks from their waits with a ``PeerAborted``. Not collective."""
 
     @abstractmethod
-    def losses_expected(self) -> AbstractContextManager[None]:
+    def failures_expected(self) -> AbstractContextManager[None]:
         """Inside, ranks that give no sign of life at a wait's deadline are ended: they are lost.
 
         Elsewhere such a wait ends with a ``DeadlineExceeded``. Not collective.
         """
 
     @abstractmethod
-    def agree_that_all_is_well(self) -> None:
-        """Return on every rank, or raise ``RankLost`` on every rank."""
+    def confirm_success(self) -> None:
+        """Return on every rank, or raise ``RankFailureError`` on every rank."""
 
     @abstractmethod
     def close(self) -> None:

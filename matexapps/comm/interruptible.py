@@ -6,7 +6,7 @@ import math
 
 from mpi4py import MPI
 
-from matexapps.comm.base import base
+from matexapps.comm.failures.membership import base
 from matexapps.comm.interruptible_comm import InterruptibleComm
 from matexapps.comm.waiting import Waiting
 

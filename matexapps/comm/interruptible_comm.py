@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 from mpi4py import MPI
 
-from matexapps.comm.base import base
+from matexapps.comm.failures.membership import base
 from matexapps.comm.packing import pack_each, starts_of, unpack_each
 from matexapps.comm.waiting import Waiting
 from matexapps.errors import CommunicationError

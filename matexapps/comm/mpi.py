@@ -14,15 +14,15 @@ import numpy as np
 from mpi4py import MPI
 from numpy.typing import NDArray
 
-from matexapps.comm.agreement import Agreement
-from matexapps.comm.base import base, fault_tolerant
 from matexapps.comm.c_library import CLibrary, load_c_library, with_handles
+from matexapps.comm.checks.collective_checks import CollectiveChecks
 from matexapps.comm.communicator import Communicator, MeanBuffer, Op
-from matexapps.comm.introduction import Introduction, register
-from matexapps.comm.mean_buffers import MessageMean, SharedMemoryMean
+from matexapps.comm.failures.membership import base, fault_tolerant
 from matexapps.comm.packing import as_bytes, in_pieces, pack, starts_of
-from matexapps.comm.shared_memory import shared_memory
-from matexapps.comm.shared_rows import SharedRows
+from matexapps.comm.shared.mean_buffers import MessageMean, SharedMemoryMean
+from matexapps.comm.shared.shared_memory import shared_memory
+from matexapps.comm.shared.shared_rows import SharedRows
+from matexapps.comm.topology import Topology, register
 from matexapps.comm.waiting import Waiting
 from matexapps.comm.world import pack_world
 from matexapps.errors import CommunicationError
@@ -48,7 +48,7 @@ class MpiCommunicator(Communicator):
 
     def __init__(self, timeout_s: float, check: bool, opened: bool = True) -> None:
         self.hostname = MPI.Get_processor_name()
-        self.outlives_ranks = fault_tolerant()
+        self.fault_tolerant = fault_tolerant()
         self.timeout_s, self.check = timeout_s, check
         self._all: list[MPI.Intracomm] = []
         if opened:
@@ -76,7 +76,7 @@ class MpiCommunicator(Communicator):
         self._introduce()
         self._mean_buffers = itertools.count(1)
         self._shared_rows = SharedRows(self._share)
-        self._agreement = self._open_agreement(self.check)
+        self._agreement = self._open_checks(self.check)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return pack_world(self)
@@ -88,7 +88,7 @@ class MpiCommunicator(Communicator):
 
     def _introduce(self) -> None:
         """Learn who the others are, and which of them share this rank's memory."""
-        me = Introduction.of_this_rank(self.hostname, self._base)
+        me = Topology.of_this_rank(self.hostname, self._base)
         everybody = [pickle.loads(packed) for packed in self._all_gather(pack(me))]
         here = [rank for rank, other in enumerate(everybody) if other.shares_memory_with(me)]
         self.local_rank, self.local_size = here.index(self.rank), len(here)
@@ -96,12 +96,12 @@ class MpiCommunicator(Communicator):
             self._waiting.yield_at_once()
         register(everybody, self._base, self._waiting)
 
-    def _open_agreement(self, wanted: bool) -> Agreement | None:
+    def _open_checks(self, wanted: bool) -> CollectiveChecks | None:
         wanted_by_any = np.array([wanted], np.uint8)
         self._all_reduce([wanted_by_any], "max")
         if not wanted_by_any[0]:
             return None
-        return Agreement(self._duplicate(self._data), self._waiting, self._all_gather)
+        return CollectiveChecks(self._duplicate(self._data), self._waiting, self._all_gather)
 
     def renew(self) -> None:
         """Open it again over the ranks that are there. Collective; buffers made before are lost."""
@@ -122,7 +122,7 @@ class MpiCommunicator(Communicator):
                 comm.Free()
 
     @contextmanager
-    def losses_expected(self) -> Iterator[None]:
+    def failures_expected(self) -> Iterator[None]:
         """Inside, ranks that give no sign of life at the deadline are ended, and count as lost."""
         before, self.ends_silent = self.ends_silent, True
         self._waiting.ends_silent = True
@@ -131,7 +131,7 @@ class MpiCommunicator(Communicator):
         finally:
             self._waiting.ends_silent = self.ends_silent = before
 
-    def agree_that_all_is_well(self) -> None:
+    def confirm_success(self) -> None:
         self._refuse_if_broken()
         self._waiting.run("the end", self._data.Iagree, np.ones(1, np.int32))
 

@@ -68,11 +68,11 @@ class SingleProcess(Communicator):
     def abort(self, reason: str) -> None:
         """There is nobody to free."""
 
-    def losses_expected(self) -> AbstractContextManager[None]:
+    def failures_expected(self) -> AbstractContextManager[None]:
         """There is nobody to lose."""
         return nullcontext()
 
-    def agree_that_all_is_well(self) -> None:
+    def confirm_success(self) -> None:
         """There is nobody to lose."""
 
     def close(self) -> None:

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 from mpi4py import MPI
 
 from matexapps.comm.abort_notes import AbortNotes
-from matexapps.comm.base import Base, fault_tolerant
-from matexapps.comm.long_waits import LongWaits
-from matexapps.errors import CommunicationError, DeadlineExceeded, PeerAborted, RankLost
+from matexapps.comm.checks.long_waits import LongWaits
+from matexapps.comm.failures.membership import Base, fault_tolerant
+from matexapps.errors import CommunicationError, DeadlineExceeded, PeerAborted, RankFailureError
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class Waiting:
 
         Raises
         ------
-        RankLost
+        RankFailureError
             If a rank is gone.
         """
         try:
@@ -94,7 +94,7 @@ class Waiting:
             If the others do not arrive within ``timeout_s``.
         PeerAborted
             If another rank gave up.
-        RankLost
+        RankFailureError
             If a rank is gone.
         """
         # One by one: of several, MPI would not say what went wrong.
@@ -130,7 +130,7 @@ class Waiting:
             raise self._failed(what, error) from error
         except BaseException as error:
             self._unfinished.append(kept)
-            known = isinstance(error, PeerAborted | RankLost)
+            known = isinstance(error, PeerAborted | RankFailureError)
             self.give_up(f"{type(error).__name__}: {error}", tell=not known)
             raise
         finally:
@@ -140,11 +140,13 @@ class Waiting:
 
     def _failed(self, what: str, error: MPI.Exception) -> CommunicationError:
         failure: CommunicationError
-        if fault_tolerant() and self._base.tells_of_loss(error):
-            failure = RankLost(f"a rank was lost during {what}")
+        if fault_tolerant() and self._base.reports_failures(error):
+            failure = RankFailureError(f"a rank was lost during {what}")
         else:
             failure = CommunicationError(f"MPI failed in {what}: {error}")
-        self.give_up(f"{type(failure).__name__}: {failure}", tell=not isinstance(failure, RankLost))
+        self.give_up(
+            f"{type(failure).__name__}: {failure}", tell=not isinstance(failure, RankFailureError)
+        )
         return failure
 
     def _loop(self, ready: Callable[[], bool], what: str, start: float) -> None:
@@ -180,7 +182,7 @@ class Waiting:
         if not fault_tolerant():
             return
         if not self._after_loss and self._base.revoked:
-            raise RankLost("a rank was lost, as another one found")
+            raise RankFailureError("a rank was lost, as another one found")
         self._base.answer()
 
     def _too_late(self, elapsed_s: float, what: str) -> DeadlineExceeded:
@@ -198,7 +200,7 @@ class Waiting:
 
     def _silent_ended(self) -> bool:
         """End the ranks that give no sign of life; return whether there are such."""
-        silent = self._base.call_the_roll()
+        silent = self._base.probe_liveness()
         until = time.perf_counter() + _ROLL_S
         while silent and time.perf_counter() < until:
             self._look_for_loss()

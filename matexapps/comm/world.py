@@ -12,13 +12,13 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from matexapps.comm.communicator import Communicator
-from matexapps.comm.restarts import restarts
+from matexapps.comm.failures.restarts import restarts
 from matexapps.comm.single import SingleProcess
-from matexapps.errors import RankLost
+from matexapps.errors import RankFailureError
 from matexapps.progress import report
 
 if TYPE_CHECKING:
-    from matexapps.comm.base import Member
+    from matexapps.comm.failures.membership import Member
     from matexapps.comm.interruptible import InterruptibleWorld
     from matexapps.comm.mpi import MpiCommunicator
 
@@ -56,7 +56,7 @@ def open_world(timeout_s: float = 600.0, check: bool | None = None) -> Communica
     """
     if not several_ranks():
         return SingleProcess()
-    from matexapps.comm.base import fault_tolerant
+    from matexapps.comm.failures.membership import fault_tolerant
     from matexapps.comm.mpi import MpiCommunicator
 
     if check is None:
@@ -72,20 +72,20 @@ def open_world(timeout_s: float = 600.0, check: bool | None = None) -> Communica
 def _open_with_those_left(timeout_s: float, check: bool) -> MpiCommunicator:
     from matexapps.comm.mpi import MpiCommunicator
 
-    with prepared_for_losses():
+    with prepared_for_failures():
         while True:
             try:
                 world = MpiCommunicator(timeout_s, check)
-                world.agree_that_all_is_well()
+                world.confirm_success()
                 return world
-            except RankLost:
+            except RankFailureError:
                 if restarts():
                     raise
-                go_on_without_the_lost(timeout_s)
+                shrink_world(timeout_s)
 
 
 @contextmanager
-def prepared_for_losses() -> Iterator[None]:
+def prepared_for_failures() -> Iterator[None]:
     """Tell whoever watches this rank that it goes on, inside, when others are lost."""
     report({"kind": "prepared", "on": True})
     try:
@@ -138,7 +138,7 @@ def several_ranks() -> bool:
     """Whether a launcher started this process with others."""
     if not under_mpiexec():
         return False
-    from matexapps.comm.base import started_with
+    from matexapps.comm.failures.membership import started_with
 
     return started_with() > 1
 
@@ -183,7 +183,7 @@ def come_together() -> tuple[int, int]:
         return comm.rank, comm.world_size
 
 
-def replace_the_lost(timeout_s: float) -> tuple[list[Member], int]:
+def replace_failed_ranks(timeout_s: float) -> tuple[list[Member], int]:
     """Start ranks in place of those that are gone. Collective over those that are left.
 
     All communicators are given up. The new ranks run the program from its first line, and come
@@ -202,7 +202,7 @@ def replace_the_lost(timeout_s: float) -> tuple[list[Member], int]:
         How many ranks there were, and are again.
     """
     global _numbers
-    from matexapps.comm.base import base, replace, shrink, started_with
+    from matexapps.comm.failures.membership import base, replace, shrink, started_with
     from matexapps.comm.waiting import Waiting
 
     lost: list[Member] = []
@@ -215,12 +215,12 @@ def replace_the_lost(timeout_s: float) -> tuple[list[Member], int]:
         try:
             lost += shrink(Waiting(timeout_s, base(), after_loss=True))
             replace(started_with() - base().comm.size)
-        except RankLost:
+        except RankFailureError:
             continue
         return lost, started_with()
 
 
-def go_on_without_the_lost(timeout_s: float) -> list[Member]:
+def shrink_world(timeout_s: float) -> list[Member]:
     """Go on with the ranks that are still there, in place. Collective over them.
 
     All communicators are opened again over them; ranks are numbered anew, in the same order.
@@ -235,7 +235,7 @@ def go_on_without_the_lost(timeout_s: float) -> list[Member]:
     list of Member
         Who was lost, by the numbers they had.
     """
-    from matexapps.comm.base import base, shrink
+    from matexapps.comm.failures.membership import base, shrink
     from matexapps.comm.waiting import Waiting
 
     lost: list[Member] = []
@@ -247,7 +247,7 @@ def go_on_without_the_lost(timeout_s: float) -> list[Member]:
             _renew(everything=True)
             agreed = np.ones(1, np.int32)
             Waiting(timeout_s, base()).run("the end", base().comm.Iagree, agreed)
-        except RankLost:
+        except RankFailureError:
             continue
         report({"kind": "survived", "lost": len(lost)})
         return lost

@@ -19,9 +19,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.data.raw_files import RawFiles, listed
-from matexapps.data.schema import Schema
-from matexapps.data.table import Variable, named_columns
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.raw_files import RawFiles, listed
+from matexapps.data.sources.table import Variable, named_columns
 from matexapps.errors import DataError, did_you_mean
 from matexapps.progress import report_work
 
@@ -69,7 +69,7 @@ def convert(
     Parameters
     ----------
     source : str or Path
-        A file, a folder or a pattern of files, or a name of the catalogue.
+        A file, a folder or a pattern of files, or a name of the catalog.
     target : str or Path
         Ends in .h5, .hdf5, .nc, .csv, .tsv, .csv.gz or .tsv.gz.
     dtype : str or None

@@ -1,4 +1,4 @@
-"""DataSet: a file or a catalogue name, and how its rows become training, validation and test."""
+"""DataSet: a file or a catalog name, and how its rows become training, validation and test."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from numpy.typing import ArrayLike
 
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.single import SingleProcess
+from matexapps.data.loading.memory import parse_size
 from matexapps.data.matex_names import MatexNames, Part
-from matexapps.data.memory import parse_size
-from matexapps.data.parts import enough_rows, read_parts, same_columns
 from matexapps.data.rows import Rows
-from matexapps.data.schema import KINDS, Column, Schema
-from matexapps.data.settings import check_source
-from matexapps.data.source import absolute
-from matexapps.data.split_settings import (
+from matexapps.data.schema.schema import KINDS, Column, Schema
+from matexapps.data.schema.settings import check_source
+from matexapps.data.sources.source import absolute
+from matexapps.data.splitting.parts import enough_rows, read_parts, same_columns
+from matexapps.data.splitting.split_settings import (
     PARTS,
     TEST_SHARE,
     VALIDATION_SHARE,
@@ -32,21 +32,21 @@ from matexapps.errors import DataError, MatexError
 
 
 class DataSet(MatexNames):
-    """Rows for training, validation and test, from a file, a catalogue name, or arrays.
+    """Rows for training, validation and test, from a file, a catalog name, or arrays.
 
     Making one reads nothing: the rows are read, checked and split when they are first needed.
     Which row belongs to which part depends on the file and the seed, never on the number of ranks
-    (see :mod:`matexapps.data.split` for the exact rule).
+    (see :mod:`matexapps.data.splitting.split` for the exact rule).
 
     What fits into ``memory`` is read into it, by all ranks together. What does not stays in its
     file: it is looked through once, then read again in each epoch, in an order that is random all
-    the same (see :mod:`matexapps.data.batches.sampler`).
+    the same (see :mod:`matexapps.data.loading.sampler`).
 
     Parameters
     ----------
     source : path or str
         A CSV, TSV, HDF5 (also of MATLAB, since 7.3) or NetCDF file, CSV also gzip; a folder or a
-        pattern such as ``"runs/*.csv"`` of such files; or a name of the catalogue such as
+        pattern such as ``"runs/*.csv"`` of such files; or a name of the catalog such as
         ``uci-higgs``.
     features : sequence of column names or positions, or None
         None takes all but label, weight, group and time. For HDF5 and NetCDF with features in a

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.data.batches.streamed import StreamedRows
+from matexapps.data.loading.streamed import StreamedRows
 from matexapps.data.rows import Rows
 
 Part = Rows | StreamedRows

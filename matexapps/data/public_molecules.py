@@ -6,15 +6,15 @@ BioChemGNN). None was found for the table of FreeSolv, which is therefore not do
 
 from __future__ import annotations
 
-from matexapps.data.entry import Entry
-from matexapps.data.schema import Schema
+from matexapps.data.catalog.entry import Entry
+from matexapps.data.schema.schema import Schema
 
 _URL = "https://deepchemdata.s3-us-west-1.amazonaws.com/datasets"
 _MOLECULENET = (
     "Z. Wu et al., MoleculeNet: a benchmark for molecular machine learning, Chemical Science 9 "
     "(2018) 513; doi:10.1039/c7sc02664a"
 )
-_LICENCE = "not stated; distributed with DeepChem (MIT)"
+_LICENSE = "not stated; distributed with DeepChem (MIT)"
 
 
 def _entry(
@@ -34,7 +34,7 @@ def _entry(
         title=title,
         files=(file, file.removesuffix(".gz")) if file.endswith(".gz") else (file,),
         source="https://moleculenet.org",
-        licence=_LICENCE,
+        license=_LICENSE,
         citation=f"{_MOLECULENET}; {origin}",
         schema=Schema(features=(structures,), label=label),
         description=f"{description}\n",

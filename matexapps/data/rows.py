@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from matexapps.data.labels import LabelFacts
-from matexapps.data.missing import Missing, bad_value
-from matexapps.data.schema import default_names
+from matexapps.data.schema.labels import LabelFacts
+from matexapps.data.schema.missing import Missing, bad_value
+from matexapps.data.schema.schema import default_names
 from matexapps.errors import DataError
 
 if TYPE_CHECKING:
-    from matexapps.data.batches.batch import Batch
+    from matexapps.data.loading.batch import Batch
 
 _PIECE_BYTES = 2**20
 
@@ -83,8 +83,8 @@ class Rows:
         """Make rows of anything numpy understands, numbered from 0.
 
         The label becomes float32 or int64 by the rule of
-        :attr:`~matexapps.data.labels.LabelFacts.dtype`; ``missing`` is explained in
-        :mod:`matexapps.data.missing`.
+        :attr:`~matexapps.data.schema.labels.LabelFacts.dtype`; ``missing`` is explained in
+        :mod:`matexapps.data.schema.missing`.
 
         Raises
         ------
@@ -150,8 +150,8 @@ class Rows:
         return self.features.shape[1:]
 
     def batches(self, batch_size: int = 1024, **settings: Any) -> Iterator[Batch]:
-        """Yield all rows in batches: see :func:`matexapps.data.batches.loader.batches`."""
-        from matexapps.data.batches.loader import batches
+        """Yield all rows in batches: see :func:`matexapps.data.loading.loader.batches`."""
+        from matexapps.data.loading.loader import batches
 
         return batches(self, batch_size, **settings)
 

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import torch
 
-from matexapps.data.batches.batch import Batch
+from matexapps.data.loading.batch import Batch
 from matexapps.errors import TrainingError, did_you_mean
-from matexapps.train.checkpoint import finish_checkpoints, save_checkpoint
+from matexapps.train.state.checkpoint import finish_checkpoints, save_checkpoint
 from matexapps.train.training import Training
 
 
@@ -23,24 +23,24 @@ class Callback:
     def on_epoch_start(self, trainer: Training) -> None:
         """Called before the first step of an epoch."""
 
-    def on_batch(self, trainer: Training, batch: Batch) -> None:
+    def on_batch_start(self, trainer: Training, batch: Batch) -> None:
         """Called with this rank's part of a batch, before anything is computed of it."""
 
     def on_step_end(self, trainer: Training) -> None:
-        """Called after the optimiser's step."""
+        """Called after the optimizer's step."""
 
     def on_epoch_end(self, trainer: Training, row: dict[str, Any]) -> None:
-        """Called with the epoch's row of the history; set ``trainer.stop`` to end after it."""
+        """Called with the epoch's row of the history; may set ``trainer.should_stop``."""
 
     def on_fit_end(self, trainer: Training) -> None:
         """Called after the last epoch."""
 
-    def state(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint must keep: plain values and tensors."""
         return {}
 
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Take back what :meth:`state` gave."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what :meth:`state_dict` gave."""
 
 
 class EarlyStopping(Callback):
@@ -87,16 +87,16 @@ class EarlyStopping(Callback):
                     k: v.detach().clone() for k, v in trainer.model.state_dict().items()
                 }
         elif row["epoch"] - self.best_epoch >= self.patience:
-            trainer.stop = True
+            trainer.should_stop = True
 
     def on_fit_end(self, trainer: Training) -> None:
         if self._weights:
             trainer.model.load_state_dict(self._weights)
 
-    def state(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         return {"best": self.best, "best_epoch": self.best_epoch, "weights": self._weights}
 
-    def load_state(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.best, self.best_epoch = state["best"], state["best_epoch"]
         self._weights = state["weights"]
 

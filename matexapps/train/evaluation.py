@@ -12,15 +12,15 @@ import torch
 from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
-from matexapps.data.batches.batch import Batch
-from matexapps.data.batches.loader import open_loader
+from matexapps.data.loading.batch import Batch
+from matexapps.data.loading.loader import open_loader
 from matexapps.data.matex_names import Part
 from matexapps.data.partition import share
 from matexapps.errors import TrainingError
 from matexapps.train.losses import RowLoss
 from matexapps.train.metrics import Metric
+from matexapps.train.monitor.error_context import ErrorContext
 from matexapps.train.precision import Precision
-from matexapps.train.whereabouts import Whereabouts
 
 _EVALUATION_BATCH = 4096
 
@@ -54,7 +54,7 @@ def evaluate(
     results = {"loss": float(loss_sums[0] / loss_sums[1]) if loss_sums[1] else float("nan")}
     for metric in metrics:
         comm.all_reduce(metric.sums)
-        results.update(metric.values())
+        results.update(metric.compute())
     return results
 
 
@@ -82,7 +82,7 @@ def _own_batches(
     part = share(len(rows), comm.rank, comm.world_size)
     number = math.ceil((part.stop - part.start) / _EVALUATION_BATCH)
     batches = open_loader(rows, _EVALUATION_BATCH, comm, device).in_order()
-    with Whereabouts(doing, number) as place, torch.no_grad():
+    with ErrorContext(doing, number) as place, torch.no_grad():
         yield place.follow(batches)
 
 

@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 
 from matexapps.comm.communicator import Communicator
-from matexapps.data.batches.batch import Batch
+from matexapps.data.loading.batch import Batch
 from matexapps.devices import RankDevice
 from matexapps.errors import TrainingError
 
@@ -24,7 +24,7 @@ class GradientAverage(ABC):
     """Replaces each parameter's gradient by the weighted mean of all ranks' gradients.
 
     All gradients, the loss, and a mark for each parameter that has a gradient travel as one
-    vector. A parameter that has a gradient on no rank keeps none, so that the optimiser skips it
+    vector. A parameter that has a gradient on no rank keeps none, so that the optimizer skips it
     as it would on one rank.
 
     Parameters

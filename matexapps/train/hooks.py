@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from matexapps.train.callbacks import Callback
-from matexapps.train.whereabouts import Whereabouts
+from matexapps.train.monitor.error_context import ErrorContext
 
 if TYPE_CHECKING:
     from matexapps.train.trainer import Trainer
@@ -31,7 +31,7 @@ def finish_hook(trainer: Trainer) -> None:
     position = trainer.position
     row = trainer.history.rows[-1:] if position.hook == "on_epoch_end" else []
     when = _WHEN.get(position.hook, "").format(position.epoch, position.epoch + 1)
-    with Whereabouts(f"in training, {when}") if when else nullcontext():
+    with ErrorContext(f"in training, {when}") if when else nullcontext():
         for callback in trainer.callbacks[position.told :]:
             getattr(callback, position.hook)(trainer, *row)
             position.told += 1

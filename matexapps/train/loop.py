@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from matexapps.data.batches.batch import Batch
-from matexapps.data.batches.loader import open_loader
 from matexapps.data.dataset import DataSet
+from matexapps.data.loading.batch import Batch
+from matexapps.data.loading.loader import open_loader
 from matexapps.train.evaluation import evaluate
 from matexapps.train.gradients import GradientAverage, global_gradient
 from matexapps.train.hooks import call_hook, finish_hook, overrides
-from matexapps.train.pace import Pace
-from matexapps.train.position import Position
-from matexapps.train.replicas import check_replicas, seed_rank
-from matexapps.train.resume import random_state
-from matexapps.train.whereabouts import Whereabouts, settle
+from matexapps.train.monitor.error_context import ErrorContext, flush_losses
+from matexapps.train.monitor.throughput import Throughput
+from matexapps.train.state.position import Position
+from matexapps.train.state.replicas import check_replicas, seed_rank
+from matexapps.train.state.resume import random_state
 
 if TYPE_CHECKING:
     from matexapps.train.trainer import Trainer
@@ -30,7 +30,7 @@ class TrainingLoop:
     Parameters
     ----------
     trainer : Trainer
-        Its network, optimiser, position and history go on with each step.
+        Its network, optimizer, position and history go on with each step.
     data : DataSet
         Loaded.
     epochs : int
@@ -46,14 +46,14 @@ class TrainingLoop:
         self._loader = open_loader(
             data.train, trainer.batch_size, trainer.comm, trainer.rank_device.device, trainer.seed
         )
-        self._pace = Pace(trainer.comm, epochs, trainer.steps_per_epoch, len(data.train))
+        self._pace = Throughput(trainer.comm, epochs, trainer.steps_per_epoch, len(data.train))
 
     def run(self) -> None:
         """Train until the epochs are complete, or the trainer is told to stop."""
         trainer = self._trainer
         finish_hook(trainer)
         trainer.model.train()
-        while trainer.position.epoch < self._epochs and not trainer.stop:
+        while trainer.position.epoch < self._epochs and not trainer.should_stop:
             self._epoch()
         if trainer.position.hook != "on_fit_end":
             call_hook(trainer, "on_fit_end")
@@ -66,22 +66,22 @@ class TrainingLoop:
             call_hook(trainer, "on_epoch_start")
         pace.start_epoch(epoch, position.step * trainer.batch_size, position.seconds)
         doing = f"in training, epoch {epoch + 1}"
-        place = Whereabouts(doing, trainer.steps_per_epoch, position.step)
+        place = ErrorContext(doing, trainer.steps_per_epoch, position.step)
         try:
             with place:
                 self._steps(place.follow(self._loader.shuffled(epoch, position.step)))
         finally:
             position.seconds = pace.epoch_seconds
-        settle(position, self._data.train, trainer.batch_size, trainer.seed)
+        flush_losses(position, self._data.train, trainer.batch_size, trainer.seed)
         self._end_epoch()
 
     def _steps(self, batches: Iterator[Batch]) -> None:
         trainer, pace, position = self._trainer, self._pace, self._trainer.position
         hooked = any(overrides(c, "on_step_end") for c in trainer.callbacks)
-        shown = [c for c in trainer.callbacks if overrides(c, "on_batch")]
+        shown = [c for c in trainer.callbacks if overrides(c, "on_batch_start")]
         for batch in batches:
             for callback in shown:
-                callback.on_batch(trainer, batch)
+                callback.on_batch_start(trainer, batch)
             loss, weight = self._step(batch)
             position.add_step(loss, weight)
             trainer.random_before_step = None
@@ -95,7 +95,7 @@ class TrainingLoop:
     def _step(self, batch: Batch) -> tuple[torch.Tensor | float, torch.Tensor | float]:
         """Take one step; return the global batch's mean loss and its weight."""
         trainer, precision = self._trainer, self._trainer.precision
-        if trainer.comm.outlives_ranks:
+        if trainer.comm.fault_tolerant:
             trainer.random_before_step = random_state()
         trainer.optimizer.zero_grad(set_to_none=True)
         loss, total = global_gradient(batch, self._loss, precision.backward, self._average)

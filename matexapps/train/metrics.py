@@ -38,7 +38,7 @@ class Metric(ABC):
         """Add rows: the network's raw outputs, the labels, and weights or None."""
 
     @abstractmethod
-    def values(self) -> dict[str, float]:
+    def compute(self) -> dict[str, float]:
         """Return the results by name."""
 
 
@@ -66,7 +66,7 @@ class Accuracy(Metric):
             w = weight.double()
             self.sums += (float((w * right).sum()), float(w.sum()))
 
-    def values(self) -> dict[str, float]:
+    def compute(self) -> dict[str, float]:
         return {self.name: float(self.sums[0] / self.sums[1]) if self.sums[1] else float("nan")}
 
 
@@ -106,7 +106,7 @@ class RocAuc(Metric):
         )
         self.sums += counts.cpu().numpy()
 
-    def values(self) -> dict[str, float]:
+    def compute(self) -> dict[str, float]:
         background, signal = self.sums[: self.bins], self.sums[self.bins :]
         pairs = background.sum() * signal.sum()
         if pairs == 0:

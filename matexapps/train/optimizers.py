@@ -1,4 +1,4 @@
-"""The optimiser of a training, from what the caller gave."""
+"""The optimizer of a training, from what the caller gave."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DEFAULT_LEARNING_RATE = 1e-3
 def make_optimizer(
     optimizer: torch.optim.Optimizer | OptimizerFactory | None, parameters: list[nn.Parameter]
 ) -> torch.optim.Optimizer:
-    """Return an optimiser of ``parameters``: the given one, the function's, or AdamW.
+    """Return an optimizer of ``parameters``: the given one, the function's, or AdamW.
 
     Raises
     ------

@@ -19,7 +19,7 @@ class Precision:
     Parameters
     ----------
     name : {"float32", "bf16", "fp16"}
-        ``"fp16"`` scales the loss so that small gradients survive, and needs a GPU.
+        ``"fp16"`` scales the loss so that small gradients run_fault_tolerant, and needs a GPU.
     model : torch.nn.Module
         The network, on its device; its own dtype is what inputs are cast to.
 
@@ -70,7 +70,7 @@ class Precision:
             self.scaler.unscale_(optimizer)
 
     def step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Take the optimiser's step; with fp16, only if every gradient is finite."""
+        """Take the optimizer's step; with fp16, only if every gradient is finite."""
         if self.scaler is None:
             optimizer.step()
         else:

@@ -43,7 +43,7 @@ class Standardize(nn.Module):
         self.register_buffer("known", torch.tensor(False))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Return standardised features, of the same shape (rows, columns)."""
+        """Return standardized features, of the same shape (rows, columns)."""
         standard = (features - self.mean) * self.scale
         return torch.nan_to_num(standard, nan=0.0) if self.missing == "mean" else standard
 

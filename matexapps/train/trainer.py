@@ -12,26 +12,28 @@ from numpy.typing import NDArray
 from torch import nn
 
 from matexapps.comm.communicator import Communicator
-from matexapps.comm.survival import Loss, survive
+from matexapps.comm.failures.fault_tolerant import RankFailure, run_fault_tolerant
 from matexapps.comm.world import open_world
 from matexapps.data.dataset import DataSet
 from matexapps.data.matex_names import Part
 from matexapps.devices import choose_device
 from matexapps.errors import TrainingError
 from matexapps.progress import report
-from matexapps.train import memory
 from matexapps.train.callbacks import Callback, Checkpointing
 from matexapps.train.evaluation import evaluate, predict
 from matexapps.train.gradients import gradient_average
-from matexapps.train.history import History
 from matexapps.train.loop import TrainingLoop
 from matexapps.train.losses import RowLoss, RowLossFunction
 from matexapps.train.metrics import Metric, as_metric
+from matexapps.train.monitor.error_context import flush_losses
+from matexapps.train.monitor.history import History
 from matexapps.train.optimizers import OptimizerFactory, make_optimizer
 from matexapps.train.own_sharing import shares_rows
-from matexapps.train.position import Position
 from matexapps.train.precision import Precision, PrecisionName
-from matexapps.train.recovery import (
+from matexapps.train.standardize import fit_standardize
+from matexapps.train.state import reinit_state
+from matexapps.train.state.position import Position
+from matexapps.train.state.recovery import (
     Fit,
     Stage,
     choose_recovery,
@@ -39,11 +41,9 @@ from matexapps.train.recovery import (
     event_of,
     event_of_restart,
 )
-from matexapps.train.replicas import refuse_what_cannot_be_shared, share_initial_weights
-from matexapps.train.resume import restore, synchronise, take_back, take_snapshot
-from matexapps.train.standardize import fit_standardize
+from matexapps.train.state.replicas import refuse_what_cannot_be_shared, share_initial_weights
+from matexapps.train.state.resume import restore, synchronize, take_back, take_snapshot
 from matexapps.train.training import RandomState
-from matexapps.train.whereabouts import settle
 
 T = TypeVar("T")
 
@@ -61,12 +61,12 @@ class Trainer:
     ----------
     model : torch.nn.Module
         Takes features of shape (rows, columns). Rank 0's weights are used everywhere. Dropout
-        differs by rank, reproducibly; batch normalisation is refused on several ranks, because it
+        differs by rank, reproducibly; batch normalization is refused on several ranks, because it
         mixes the rows of a batch.
     loss : str, torch loss module or callable
         See :class:`~matexapps.train.losses.RowLoss`.
     optimizer : torch.optim.Optimizer, function or None
-        An optimiser of the model's parameters, or a function from the list of trainable parameters
+        An optimizer of the model's parameters, or a function from the list of trainable parameters
         to one. Default: AdamW with a learning rate of 1e-3.
     batch_size : int
         Rows of a global batch, over all ranks.
@@ -129,7 +129,9 @@ class Trainer:
         self.comm = comm if comm is not None else open_world()
         self.recovery = choose_recovery(recovery, self.comm, callbacks)
         self.history = History()
-        self.rank_device = self.outlive("before training", lambda: choose_device(self.comm, device))
+        self.rank_device = self.run_fault_tolerant(
+            "before training", lambda: choose_device(self.comm, device)
+        )
         torch.set_num_threads(self.rank_device.threads)
         self.model = model.to(self.rank_device.device)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
@@ -147,7 +149,7 @@ class Trainer:
         self._rows: Part | None = None
         self._digest = ""
         self._renewals = self.comm.renewals
-        self.stop = False
+        self.should_stop = False
         self.random_before_step: RandomState | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -186,15 +188,15 @@ class Trainer:
             resume = next(c.folder for c in self.callbacks if isinstance(c, Checkpointing))
         under_way = Fit(data, epochs, resume, interrupted)
         if self.recovery == "reinit":
-            memory.begin(self, under_way)
+            reinit_state.begin(self, under_way)
         try:
-            self._survive(lambda loss: self._fit(under_way, loss))
+            self._run_fault_tolerant(lambda loss: self._fit(under_way, loss))
         except BaseException as error:
             self.comm.abort(f"{type(error).__name__}: {error}")
             raise
         return self.history
 
-    def _fit(self, fit: Fit, loss: Loss | None) -> None:
+    def _fit(self, fit: Fit, loss: RankFailure | None) -> None:
         """Do what is left of a fit."""
         if loss is not None:
             fit.losses.append(loss)
@@ -203,7 +205,7 @@ class Trainer:
         if fit.kept is not None:
             take_back(self, fit, fit.kept)
         if fit.interrupted or loss is not None:
-            synchronise(self, fit)
+            synchronize(self, fit)
         else:
             share_initial_weights(self.model, self.comm)
         if fit.resume is not None and fit.stage < Stage.RESTORED:
@@ -215,7 +217,7 @@ class Trainer:
             self._tell(event_of_restart(loss, self) if restart else event_in_step(loss, self, rows))
         fit.losses.clear()
         if fit.stage < Stage.BEGUN:
-            self.stop = False
+            self.should_stop = False
             self.position.reach("on_fit_start")
         elif self.recovery == "reinit":
             for callback in self.callbacks:
@@ -226,12 +228,12 @@ class Trainer:
         if average is not None:
             average.close()
 
-    def _survive(self, work: Callable[[Loss | None], T]) -> T:
+    def _run_fault_tolerant(self, work: Callable[[RankFailure | None], T]) -> T:
         if self.recovery in ("shrink", "reinit"):
-            return survive(self.comm, work)
+            return run_fault_tolerant(self.comm, work)
         return work(None)
 
-    def outlive(self, doing: str, work: Callable[[], T]) -> T:
+    def run_fault_tolerant(self, doing: str, work: Callable[[], T]) -> T:
         """Do work that stands apart from the steps, anew if ranks are lost meanwhile. Collective.
 
         Parameters
@@ -246,12 +248,12 @@ class Trainer:
         What ``work`` returns.
         """
 
-        def do(loss: Loss | None) -> T:
+        def do(loss: RankFailure | None) -> T:
             if loss is not None:
                 self._tell(event_of(loss, self.comm.world_size, doing))
             return work()
 
-        return self._survive(do)
+        return self._run_fault_tolerant(do)
 
     def _tell(self, event: dict[str, Any]) -> None:
         self._renewals = self.comm.renewals
@@ -263,12 +265,12 @@ class Trainer:
         """Return the loss and all metrics over ``rows``, each counted once. Collective."""
         what = self.model, rows, self.loss, self.metrics, self.precision, self.comm
         doing = "in evaluation"
-        return self.outlive(doing, lambda: evaluate(*what, doing))
+        return self.run_fault_tolerant(doing, lambda: evaluate(*what, doing))
 
     @shares_rows
     def predict(self, rows: Part) -> NDArray[Any]:
         """Return the network's raw outputs for ``rows``, in their order. Collective."""
-        return self.outlive(
+        return self.run_fault_tolerant(
             "in prediction", lambda: predict(self.model, rows, self.precision, self.comm)
         )
 
@@ -281,7 +283,7 @@ class Trainer:
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything that a checkpoint keeps. Collective."""
-        settle(self.position, self._rows, self.batch_size, self.seed)
+        flush_losses(self.position, self._rows, self.batch_size, self.seed)
         return take_snapshot(self)
 
     def _prepare(self, data: DataSet, epochs: int) -> None:

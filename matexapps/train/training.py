@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import torch
 
 from matexapps.comm.communicator import Communicator
-from matexapps.train.history import History
-from matexapps.train.position import Position
+from matexapps.train.monitor.history import History
 from matexapps.train.precision import Precision
+from matexapps.train.state.position import Position
 
 # Of each kind of generator.
 RandomState = dict[str, torch.Tensor]
@@ -19,11 +19,11 @@ RandomState = dict[str, torch.Tensor]
 class Stateful(Protocol):
     """Something whose state belongs into a checkpoint."""
 
-    def state(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         """Return plain values and tensors."""
 
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Take back what :meth:`state` gave."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what :meth:`state_dict` gave."""
 
 
 class Training(Protocol):
@@ -43,7 +43,7 @@ class Training(Protocol):
         What the order of rows follows from.
     callbacks
         What is hooked in.
-    stop : bool
+    should_stop : bool
         Set it to end training after the current epoch.
     random_before_step : dict or None
         State of the random number generators before the step under way; None between steps.
@@ -59,7 +59,7 @@ class Training(Protocol):
     batch_size: int
     seed: int
     steps_per_epoch: int
-    stop: bool
+    should_stop: bool
     random_before_step: RandomState | None
 
     @property

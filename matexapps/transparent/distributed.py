@@ -15,24 +15,24 @@ from torch import nn
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.world import open_world
 from matexapps.devices import choose_device
-from matexapps.transparent import keras_layers
+from matexapps.sharding import keras_layers
 from matexapps.transparent.after_import import after_import
-from matexapps.transparent.forwards import SharedForwards
-from matexapps.transparent.gradients import MeanGradients
-from matexapps.transparent.once import written_once
+from matexapps.transparent.gradients import GradientAverager
+from matexapps.transparent.rank_zero_io import rank_zero_io
 from matexapps.transparent.seeds import same_seeds
-from matexapps.transparent.weak import weak_scaling
+from matexapps.transparent.sharded_forward import ShardedForward
+from matexapps.transparent.weak_scaling import weak_scaling
 
 _HOOKS = """\
 torch.nn.Module.__call__ (patched; in Keras, keras.Layer.__call__): the outermost call of a network
     with parameters computes this rank's rows of the batch; the outputs of all ranks are put
     together
 torch.autograd.Function or Tensor.register_hook at the outputs of these calls, and a callback at the
-    end of each backward pass: the mean of gradients over ranks, before clipping, optimisers and
+    end of each backward pass: the mean of gradients over ranks, before clipping, optimizers and
     schedulers see them
 torch.autograd.grad (patched): the same mean, where gradients of parameters are asked for there
 torch.overrides.TorchFunctionMode inside shared calls: dropout and other random numbers, batch
-    normalisation, sums, means and losses are those of the whole batch
+    normalization, sums, means and losses are those of the whole batch
 torch.utils.checkpoint.checkpoint (patched): what is computed again in the backward pass of a shared
     call is computed for the same rows
 generators of random, numpy and torch: rank 0's state on all ranks; numpy.random.default_rng without
@@ -85,7 +85,7 @@ class distributed(ContextDecorator):
             comm = self._comm if self._comm is not None else stack.enter_context(open_world())
             torch.set_num_threads(choose_device(comm, "cpu").threads)
             if comm.world_size > 1:
-                stack.enter_context(written_once(comm))
+                stack.enter_context(rank_zero_io(comm))
                 stack.enter_context(shared_out(comm, weak=self._weak))
             self._stack = stack.pop_all()
         return comm
@@ -117,9 +117,9 @@ def _enter(stack: ExitStack, comm: Communicator, weak: bool) -> None:
     stack.enter_context(same_seeds(comm))
     if weak:
         stack.enter_context(weak_scaling(comm.world_size))
-    gradients = MeanGradients(comm)
+    gradients = GradientAverager(comm)
     stack.callback(gradients.stop)
-    forwards = SharedForwards(comm, gradients)
+    forwards = ShardedForward(comm, gradients)
     gradient = torch.autograd.grad
 
     def grad(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:

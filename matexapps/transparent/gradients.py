@@ -1,6 +1,6 @@
 """The mean of gradients over ranks, at the end of each backward pass.
 
-So clipping, gradient scalers, optimisers and schedulers see what they would see on one rank. A
+So clipping, gradient scalers, optimizers and schedulers see what they would see on one rank. A
 gradient that was averaged before and is added to, as when gradients accumulate, is averaged once
 more, which leaves the older part as it is: it is the same on all ranks.
 """
@@ -18,12 +18,12 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from matexapps.comm.communicator import Communicator
 from matexapps.devices import choose_device
+from matexapps.sharding.autograd import Averaged, Told
 from matexapps.train.gradients import GradientAverage, gradient_average
 from matexapps.train.own_sharing import trainer_at_work
-from matexapps.transparent.rows import Averaged, Told
 
 
-class MeanGradients:
+class GradientAverager:
     """Averages the gradients that a backward pass gives to the parameters it watches.
 
     Parameters that are first seen together travel together, as one group.

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from matexapps.comm.communicator import Communicator
-from matexapps.transparent.snapshot import generators, set_generators
+from matexapps.transparent.probing.snapshot import generators, set_generators
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
-from matexapps.transparent.script import Recording, run_script
+from matexapps.transparent.program.script import Recording, run_script
 
 
 def run(

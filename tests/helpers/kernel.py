@@ -33,7 +33,7 @@ class Shown:
 
     @property
     def text(self) -> str:
-        """What a reader sees in the end, without colours: redrawn outputs as they were last."""
+        """What a reader sees in the end, without colors: redrawn outputs as they were last."""
         slots: dict[Any, str] = {}
         for number, output in enumerate(_whole(self.outputs)):
             name = output.get("transient", {}).get("display_id", number)
@@ -49,7 +49,7 @@ def plain(output: dict[str, Any]) -> str:
 
 
 def _whole(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Put neighbouring messages of one stream together: what one print writes may come in two."""
+    """Put neighboring messages of one stream together: what one print writes may come in two."""
     whole: list[dict[str, Any]] = []
     for output in outputs:
         before = whole[-1] if whole else {"kind": ""}

@@ -69,7 +69,7 @@ MEANS = """
 
     def means(comm, path, kind):
         if path == "messages" and comm.world_size > 1:
-            from matexapps.comm.mean_buffers import MessageMean
+            from matexapps.comm.shared.mean_buffers import MessageMean
             buffer = MessageMean(comm._data, comm._waiting, comm.barrier, 600_001, kind)
         else:
             buffer = comm.mean_buffer(600_001, kind)

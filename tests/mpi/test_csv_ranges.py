@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from matexapps.data.formats import open_reader
-from matexapps.data.schema import Schema
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.formats import open_reader
 from matexapps.errors import DataError
 
 TELL = """
@@ -18,8 +18,8 @@ import json, sys
 from pathlib import Path
 from matexapps.comm.world import open_world
 from matexapps.data.csv.cache import columnar_copy
-from matexapps.data.formats import open_reader
-from matexapps.data.schema import Schema
+from matexapps.data.sources.formats import open_reader
+from matexapps.data.schema.schema import Schema
 from matexapps.errors import DataError
 
 with open_world(timeout_s=60) as comm:

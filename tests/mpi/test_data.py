@@ -178,7 +178,7 @@ import json, sys
 import numpy as np
 import torch
 from matexapps.comm.world import open_world
-from matexapps.data.batches.loader import open_loader
+from matexapps.data.loading.loader import open_loader
 from matexapps.data.dataset import DataSet
 
 with open_world(timeout_s=60) as comm:

@@ -410,7 +410,7 @@ def test_without_a_setting_a_wait_is_long_by_what_was_met_before(run_ranks):
             """
             import json
             from matexapps import progress
-            from matexapps.comm.long_waits import LongWaits
+            from matexapps.comm.checks.long_waits import LongWaits
 
             waits, told = LongWaits(), []
             with progress.reporting_to(lambda event: told.append(event["seconds"])):
@@ -440,7 +440,7 @@ def test_a_threshold_that_is_no_number_of_seconds_is_refused(run_ranks):
         1,
         """
         import os, sys
-        from matexapps.comm.long_waits import LongWaits
+        from matexapps.comm.checks.long_waits import LongWaits
         from matexapps.errors import PreflightError
         for text in sys.argv[1:]:
             os.environ["MATEXAPPS_HANG_AFTER_S"] = text

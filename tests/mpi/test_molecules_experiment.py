@@ -136,7 +136,9 @@ def test_a_rank_s_death_in_training_changes_no_result(table, run_ranks, victim):
     for ranks, dies in ((1, -1), (3, victim)):
         settings = {"data": str(table), "epochs": 3, "members": 2, "batch_size": 8}
         settings |= {"split": "random", "validation": 0.2, "test": 0.2}
-        done = run_ranks(ranks, SCRIPT, dies, json.dumps(settings), outlive=ranks > 1, timeout=200)
+        done = run_ranks(
+            ranks, SCRIPT, dies, json.dumps(settings), fault_tolerant=ranks > 1, timeout=200
+        )
         assert done.stdout, done.stderr
         found.append(json.loads(done.stdout.splitlines()[-1]))
     one, two = found

@@ -91,7 +91,7 @@ def test_what_cannot_be_predicted_is_said_once_and_leaves_the_table_as_it_was(mo
 SCRIPT = """
     import json, os, signal, sys
     from matexapps import progress
-    from matexapps.apps.command import tell_of_loss
+    from matexapps.experiment.command import report_failure_line
     from matexapps.apps.molecules.prediction import run as prediction
     from matexapps.comm.world import open_world
     victim, settings = int(sys.argv[1]), json.loads(sys.argv[2])
@@ -105,7 +105,7 @@ SCRIPT = """
 
     prediction.pieces = with_a_death
     prediction.PIECE = 10
-    with progress.reporting_to(tell_of_loss), open_world() as comm:
+    with progress.reporting_to(report_failure_line), open_world() as comm:
         summary = prediction.run(settings, comm)
         if comm.rank == 0:
             print(json.dumps(summary))
@@ -119,7 +119,7 @@ def test_a_rank_s_death_loses_and_doubles_no_row(model, tmp_path, run_ranks, vic
     library.write_text("\n".join("C" * (1 + i % 30) + "O" for i in range(57)) + "\n")
     for ranks, dies, name in ((1, -1, "one.csv"), (3, victim, "out.csv")):
         settings = {"model": str(model), "library": str(library), "out": str(tmp_path / name)}
-        done = run_ranks(ranks, SCRIPT, dies, json.dumps(settings), outlive=ranks > 1)
+        done = run_ranks(ranks, SCRIPT, dies, json.dumps(settings), fault_tolerant=ranks > 1)
         assert '"rows": 57' in done.stdout, done.stderr
         assert done.stderr.count("lost while rows from 21 on were predicted") == (ranks > 1)
     one, out = rows_of(tmp_path / "one.csv"), rows_of(tmp_path / "out.csv")

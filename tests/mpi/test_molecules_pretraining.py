@@ -14,7 +14,7 @@ SCRIPT = """
     from matexapps.apps.molecules.model import load_model
     from matexapps.apps.molecules.pretraining.run import pretrain, run
     from matexapps.apps.molecules.pretraining.settings import PretrainingSettings
-    from matexapps.apps.settings import from_plain
+    from matexapps.experiment.settings import from_plain
     from matexapps.comm.single import SingleProcess
     from matexapps.comm.world import open_world
 

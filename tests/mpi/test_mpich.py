@@ -11,13 +11,13 @@ import pytest
 import rank_functions
 
 from matexapps.cluster.cluster import Cluster
-from matexapps.comm import launch
 from matexapps.errors import ClusterError
+from matexapps.launch import mpiexec
 
 pytestmark = [
     pytest.mark.mpich,
     pytest.mark.skipif(
-        "HYDRA" not in launch._version_text(launch.find_mpiexec()),
+        "HYDRA" not in mpiexec._version_text(mpiexec.find_mpiexec()),
         reason="needs MPICH: make test-mpich",
     ),
 ]
@@ -70,7 +70,7 @@ def started(script, *args, n=2, restarts=0):
     done = subprocess.run(
         [
             *(sys.executable, "-c"),
-            "import sys\nfrom matexapps.comm.launch import run_on_ranks\n"
+            "import sys\nfrom matexapps.launch.mpiexec import run_on_ranks\n"
             f"sys.exit(run_on_ranks('script', sys.argv[1:], {n}, restarts={restarts}))",
             *map(str, args),
         ],
@@ -128,4 +128,4 @@ def test_what_needs_survivors_is_refused_in_one_sentence_before_anything_starts(
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert f"recovery='{recovery}' needs ranks that outlive" in done.stderr
-    assert f"but {launch.find_mpiexec()} is of MPICH; choose recovery='checkpoint'" in done.stderr
+    assert f"but {mpiexec.find_mpiexec()} is of MPICH; choose recovery='checkpoint'" in done.stderr

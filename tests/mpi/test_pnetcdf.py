@@ -34,9 +34,9 @@ from pathlib import Path
 import numpy as np
 import matexapps.data.netcdf.reader
 from matexapps.comm.world import open_world
-from matexapps.data.formats import open_reader
+from matexapps.data.sources.formats import open_reader
 from matexapps.data.netcdf.pnetcdf import pnetcdf_library
-from matexapps.data.schema import Schema
+from matexapps.data.schema.schema import Schema
 from matexapps.errors import DataError
 
 matexapps.data.netcdf.reader._ROUND_BYTES = 200  # several rounds, even of these few rows

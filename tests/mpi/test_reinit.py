@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from matexapps.train.ledger import read_ledger
+from matexapps.train.monitor.ledger import read_ledger
 
 pytestmark = pytest.mark.open_mpi
 
@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import nn
 import matexapps as mx
-from matexapps.comm import base, waiting
-from matexapps.train.ledger import Ledger
+from matexapps.comm import waiting
+from matexapps.train.monitor.ledger import Ledger
 
 warnings.simplefilter("ignore")
 plan, folder = json.loads(sys.argv[1]), sys.argv[2]
@@ -69,14 +69,14 @@ if rank == 0:
 
 
 def trained(run_ranks, n, plan, folder):
-    done = run_ranks(n, PROGRAM, json.dumps(plan), folder, outlive=True)
+    done = run_ranks(n, PROGRAM, json.dumps(plan), folder, fault_tolerant=True)
     # Where one of those that were started anew is lost, Open MPI's launcher says so at its end.
     assert done.returncode in (0, 137), done.stderr[-5000:]
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("{")]
     return json.loads(line)
 
 
-def require_alike(result, undisturbed):
+def require_consistency(result, undisturbed):
     for ours, theirs in zip(result["values"], undisturbed["values"], strict=True):
         assert ours == pytest.approx(theirs, rel=1e-5, abs=1e-5)
 
@@ -102,7 +102,7 @@ def test_a_new_rank_takes_the_place_of_the_lost(run_ranks, tmp_path, undisturbed
     assert result["ranks"] == 3
     assert result["said"][0].startswith("rank 0 on ")
     assert " lost; 3 ranks start again from epoch " in result["said"][0]
-    require_alike(result, undisturbed)
+    require_consistency(result, undisturbed)
     require_each_row_once(tmp_path)
 
 
@@ -110,7 +110,7 @@ def test_what_a_fit_had_half_prepared_is_prepared_again(run_ranks, tmp_path, und
     # While the second network's mean and spread are computed.
     result = trained(run_ranks, 3, {"0:1": 92}, tmp_path)
     assert result["said"][0].startswith("rank 1 on ")
-    require_alike(result, undisturbed)
+    require_consistency(result, undisturbed)
     require_each_row_once(tmp_path)
 
 
@@ -119,7 +119,7 @@ def test_a_rank_that_was_started_anew_is_replaced_too(run_ranks, tmp_path, undis
     result = trained(run_ranks, 3, {"0:0": 40, "1:2": 45}, tmp_path)
     assert result["ranks"] == 3
     assert result["said"][1].startswith("rank 2 on ")
-    require_alike(result, undisturbed)
+    require_consistency(result, undisturbed)
     require_each_row_once(tmp_path)
 
 
@@ -147,5 +147,5 @@ def test_ranks_may_die_at_any_moment(run_ranks, tmp_path, undisturbed):
         folder = tmp_path / str(number)
         result = trained(run_ranks, 3, moments, folder)
         assert result["ranks"] == 3
-        require_alike(result, undisturbed)
+        require_consistency(result, undisturbed)
         require_each_row_once(folder)

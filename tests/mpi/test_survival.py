@@ -11,8 +11,8 @@ import time
 import psutil
 import pytest
 
-from matexapps.comm.launch import find_mpiexec, mpi_environment
-from matexapps.train.ledger import read_ledger
+from matexapps.launch.mpiexec import find_mpiexec, mpi_environment
+from matexapps.train.monitor.ledger import read_ledger
 
 # Trains the same network several times. A rank dies when it has waited so often for the others:
 # at the start, in a step, in evaluation, while a checkpoint is written, as the number goes.
@@ -23,7 +23,7 @@ import torch
 from torch import nn
 import matexapps as mx
 from matexapps.comm import waiting
-from matexapps.train.ledger import Ledger
+from matexapps.train.monitor.ledger import Ledger
 
 warnings.simplefilter("ignore")
 plan, folder, how, timeout = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3], float(sys.argv[4])
@@ -81,7 +81,7 @@ for number, deaths in enumerate(plan):
 
 
 def trained(run_ranks, n, plan, folder, how="SIGKILL", timeout_s=60.0):
-    done = run_ranks(n, PROGRAM, json.dumps(plan), folder, how, timeout_s, outlive=True)
+    done = run_ranks(n, PROGRAM, json.dumps(plan), folder, how, timeout_s, fault_tolerant=True)
     assert done.returncode == 0, done.stderr[-5000:]
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
@@ -94,7 +94,7 @@ def undisturbed(run_ranks_once, tmp_path_factory):
     return result["values"]
 
 
-def require_alike(values, undisturbed):
+def require_consistency(values, undisturbed):
     for ours, theirs in zip(values, undisturbed, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-5, abs=1e-5)
 
@@ -118,7 +118,7 @@ def test_ranks_die_one_after_another_down_to_one(run_ranks, tmp_path, undisturbe
         (said,) = result["said"]
         assert said.startswith(who)
         assert " lost " in said
-        require_alike(result["values"], undisturbed)
+        require_consistency(result["values"], undisturbed)
         require_each_row_once(tmp_path / str(number))
 
 
@@ -128,7 +128,7 @@ def test_two_ranks_die_at_once(run_ranks, tmp_path, undisturbed):
     (result,) = trained(run_ranks, 3, [{"0": 40, "2": 40}], tmp_path)
     assert result["ranks"] == 1
     assert {word for said in result["said"] for word in said.split() if word == "lost"}
-    require_alike(result["values"], undisturbed)
+    require_consistency(result["values"], undisturbed)
     require_each_row_once(tmp_path / "0")
 
 
@@ -138,13 +138,13 @@ def test_a_rank_that_hangs_is_ended_at_the_deadline(run_ranks, tmp_path, undistu
     (result,) = trained(run_ranks, 3, [{"1": 45}], tmp_path, how="SIGSTOP", timeout_s=2.0)
     assert result["ranks"] == 2
     assert result["said"][0].startswith("rank 1 on")
-    require_alike(result["values"], undisturbed)
+    require_consistency(result["values"], undisturbed)
     require_each_row_once(tmp_path / "0")
 
 
 LEAVES = """
 import os, sys
-from matexapps.comm.survival import survive
+from matexapps.comm.failures.fault_tolerant import run_fault_tolerant
 from matexapps.comm.world import open_world
 
 comm = open_world()
@@ -156,7 +156,7 @@ def work(loss):
     comm.barrier()
     return loss
 
-loss = survive(comm, work)
+loss = run_fault_tolerant(comm, work)
 print(comm.world_size, loss.ranks[0][0], flush=True)
 """
 
@@ -164,7 +164,7 @@ print(comm.world_size, loss.ranks[0][0], flush=True)
 @pytest.mark.open_mpi
 @pytest.mark.parametrize("status", [0, 3])
 def test_a_rank_that_leaves_by_itself_counts_as_lost(run_ranks, status):
-    done = run_ranks(3, LEAVES, status, outlive=True)
+    done = run_ranks(3, LEAVES, status, fault_tolerant=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["2 1", "2 1"]
 
@@ -244,5 +244,5 @@ def test_a_rank_may_die_at_any_moment(run_ranks, tmp_path, undisturbed, rank):
         folder = tmp_path / str(moment)
         (result,) = trained(run_ranks, 3, [{str(rank): moment}], folder)
         assert result["ranks"] == 2
-        require_alike(result["values"], undisturbed)
+        require_consistency(result["values"], undisturbed)
         require_each_row_once(folder / "0")

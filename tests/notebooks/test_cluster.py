@@ -18,8 +18,8 @@ from processes import runs
 
 from matexapps.cluster.cluster import Cluster
 from matexapps.cluster.ranks import launched
-from matexapps.comm import launch, preflight
 from matexapps.errors import ClusterError, DataError
+from matexapps.launch import mpiexec, preflight
 
 
 @pytest.mark.parametrize("n", [1, 3])
@@ -178,7 +178,7 @@ def test_singletons_are_refused_and_leave_nothing(tmp_path, monkeypatch, nothing
         '#!/bin/sh\nn=$2; shift 2; i=0; while [ $i -lt $n ]; do "$@" & i=$((i+1)); done; wait\n'
     )
     foreign.chmod(0o755)
-    real = launch.mpiexec_command
+    real = mpiexec.mpiexec_command
 
     def command(n: int, arguments: list[str], outlive: bool = False) -> list[str]:
         return [str(foreign), *real(n, arguments)[1:]]

@@ -68,7 +68,7 @@ def test_two_ranks_give_what_this_process_gives_alone(pair, data, model):
     np.testing.assert_allclose(together.history["loss"], alone.frame["loss"], rtol=1e-5)
 
 
-def test_an_optimiser_made_outside_follows_its_model(pair, data, model):
+def test_an_optimizer_made_outside_follows_its_model(pair, data, model):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     still = pair.fit(model, data, epochs=1, optimizer=optimizer)
     assert torch.equal(still.model.layer.weight, model.layer.weight)

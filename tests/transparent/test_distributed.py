@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 import matexapps as mx
-from matexapps.transparent.gradients import MeanGradients
+from matexapps.transparent.gradients import GradientAverager
 
 def told(function):
     "What a call returns, and what it warns of."
@@ -120,7 +120,7 @@ with mx.distributed():
         model = network(fold)
         model(rows).sum().backward()
         gc.collect()
-    (watching,) = [o for o in gc.get_objects() if isinstance(o, MeanGradients) and o._groups]
+    (watching,) = [o for o in gc.get_objects() if isinstance(o, GradientAverager) and o._groups]
     # The present network, and the last one, which was still there when this one came.
     assert len(watching._groups) <= 2, watching._groups
     model[2] = nn.Linear(5, 1)

@@ -15,7 +15,7 @@ from pathlib import Path
 import exec_in_turn
 import pytest
 
-from matexapps.comm.launch import mpi_environment, mpiexec_command
+from matexapps.launch.mpiexec import mpi_environment, mpiexec_command
 from matexapps.transparent.checking.compare import first_difference
 from matexapps.transparent.checking.record import load
 
@@ -168,7 +168,7 @@ DIFFERENCES = {
     "weight": (
         "optimizer.register_step_post_hook(lambda *_: model.weight.data.add_(float(several)))",
         "the weight weight of Linear",
-        "the optimiser's step differs",
+        "the optimizer's step differs",
     ),
     "path": ("steps -= 2 * several", "ends earlier", "another path"),
 }
@@ -201,7 +201,7 @@ def note():
         before="nn.init.constant_(model.weight, rank + 1.0)",
         inside="assert step or model.weight.sum() == 4 * (rank + 1)",
     ),
-    # The gradient of a bias before batch normalisation is rounding; Adam makes whole steps of it.
+    # The gradient of a bias before batch normalization is rounding; Adam makes whole steps of it.
     "rounding": Program(
         before="""
 model = nn.Sequential(nn.Linear(4, 9), nn.BatchNorm1d(9), nn.ReLU(), nn.Linear(9, 1))

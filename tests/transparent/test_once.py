@@ -29,9 +29,9 @@ from typing import Any
 import pytest
 
 from matexapps.transparent.after_import import after_import
-from matexapps.transparent.once.notes import Notes
-from matexapps.transparent.once.overlay import Overlay
-from matexapps.transparent.once.zone import Zone
+from matexapps.transparent.rank_zero_io.notes import Notes
+from matexapps.transparent.rank_zero_io.overlay.overlay import Overlay
+from matexapps.transparent.rank_zero_io.zone import Zone
 
 Program = Callable[[], Any]
 
@@ -674,7 +674,7 @@ def outcome(tmp_path_factory):
 
     ``late`` says whether rank 0 or the others begin when the rest have ended.
     """
-    from matexapps.comm.launch import mpi_environment, mpiexec_command
+    from matexapps.launch.mpiexec import mpi_environment, mpiexec_command
 
     folders: dict[tuple[int, str], Path] = {}
 

@@ -21,7 +21,7 @@ import corpus
 import pytest
 import torch
 
-from matexapps.comm.launch import mpi_environment, mpiexec_command
+from matexapps.launch.mpiexec import mpi_environment, mpiexec_command
 
 SCRIPTS = Path(__file__).parent / "scripts"
 NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py"))
@@ -73,7 +73,7 @@ WHOLE = {
     "gcn": "calls of GCN are not shared out",
     "graph_attention": "calls of GAT are not shared out",
     "late_hooks": "a hook on its parameter",
-    "nearest_neighbours": "calls of Neighbours are not shared out",
+    "nearest_neighbors": "calls of Neighbors are not shared out",
     "objects": "it changes its inputs",
 }
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")

@@ -10,9 +10,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from matexapps.apps.command import run_experiment
 from matexapps.apps.higgs.experiment import LONGEST_WAIT_S, run
 from matexapps.apps.higgs.settings import ExperimentSettings
+from matexapps.experiment.command import run_experiment
 
 
 def as_table(summary: dict[str, Any]) -> str:

@@ -92,7 +92,7 @@ def has_lightgbm() -> bool:
 
 
 def logistic_regression(train: Rows, test: Rows) -> Scores:
-    """Return scores of the test rows by logistic regression on standardised columns."""
+    """Return scores of the test rows by logistic regression on standardized columns."""
     model = make_pipeline(
         SimpleImputer(keep_empty_features=True),
         StandardScaler(),

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from matexapps.apps.higgs.schema import COLUMNS, FEATURES
+from matexapps.data.catalog.public_data import ATLAS_HIGGS_CHALLENGE
 from matexapps.data.dataset import DataSet
-from matexapps.data.formats import open_reader
-from matexapps.data.public_data import ATLAS_HIGGS_CHALLENGE
 from matexapps.data.rows import Rows
-from matexapps.data.schema import Schema
-from matexapps.data.source import resolve
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.formats import open_reader
+from matexapps.data.sources.source import resolve
 
 SIMULATED = "higgs-simulated"
-"""The catalogue's name of the sample that comes with the project."""
+"""The catalog's name of the sample that comes with the project."""
 
 _CHALLENGE = ATLAS_HIGGS_CHALLENGE.schema
 KAGGLE_SET, _KAGGLE_WEIGHT = "KaggleSet", "KaggleWeight"
@@ -45,7 +45,7 @@ def load_higgs(
 
     Parameters
     ----------
-    source : path, catalogue name or None
+    source : path, catalog name or None
         None is the simulated sample that comes with the project.
     test, validation : path or float
         A file of its own, or a fraction of the rows.

@@ -17,12 +17,12 @@ from matexapps.apps.higgs.model import build_network, default_training
 from matexapps.apps.higgs.report.significance import Yields
 from matexapps.apps.higgs.settings import ExperimentSettings
 from matexapps.apps.higgs.study import Scores, Study, Training
-from matexapps.apps.settings import from_plain
 from matexapps.comm.communicator import Communicator
-from matexapps.comm.survival import Loss, survive
-from matexapps.data.batches.streamed import in_memory
+from matexapps.comm.failures.fault_tolerant import RankFailure, run_fault_tolerant
 from matexapps.data.dataset import DataSet
+from matexapps.data.loading.streamed import in_memory
 from matexapps.data.rows import Rows
+from matexapps.experiment.settings import from_plain
 from matexapps.train.callbacks import Callback, Checkpointing, EarlyStopping
 from matexapps.train.trainer import Trainer
 
@@ -45,7 +45,7 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
         On every rank: :meth:`Study.summary`.
     """
     study = run_study(from_plain(ExperimentSettings, settings), comm)
-    return survive(comm, lambda _: comm.on_root(study.summary))
+    return run_fault_tolerant(comm, lambda _: comm.on_root(study.summary))
 
 
 def run_study(settings: ExperimentSettings, comm: Communicator) -> Study:
@@ -53,10 +53,10 @@ def run_study(settings: ExperimentSettings, comm: Communicator) -> Study:
     began = time.monotonic()
     test: str | float = 0.2 if settings.test is None else settings.test
 
-    def load(_: Loss | None) -> DataSet:
+    def load(_: RankFailure | None) -> DataSet:
         return comm.on_root(lambda: load_higgs(settings.data, test, seed=settings.seed)).load(comm)
 
-    data = survive(comm, load)
+    data = run_fault_tolerant(comm, load)
     yields = _yields(settings, data)
     train, validation, test_rows = map(in_memory, (data.train, data.validation, data.test))
     balanced = DataSet.from_rows(balance_classes(train), validation, test_rows)
@@ -74,11 +74,11 @@ def run_study(settings: ExperimentSettings, comm: Communicator) -> Study:
             )
         )
 
-    def fit_on_root(_: Loss | None) -> dict[str, Scores]:
+    def fit_on_root(_: RankFailure | None) -> dict[str, Scores]:
         rows = in_memory(balanced.train)
         return comm.on_root(lambda: fit_baselines(rows, validation, test_rows, settings.seed))
 
-    baselines = survive(comm, fit_on_root)
+    baselines = run_fault_tolerant(comm, fit_on_root)
     return Study(
         settings=settings,
         validation=validation,

@@ -81,7 +81,7 @@ def build_network(name: str, features: NDArray[np.float32], *, seed: int = 0) ->
     """Return an untrained network for rows like these.
 
     ``"dnn2014"`` is the deep network of Baldi, Sadowski and Whiteson, Nature Communications 5
-    (2014) 4308: five hidden layers of 300 tanh units on the standardised columns, 370,201
+    (2014) 4308: five hidden layers of 300 tanh units on the standardized columns, 370,201
     parameters for 28 columns. ``"present"`` is a batch ensemble on piecewise linear codes; for the
     28 columns of the HIGGS schema it stands on :class:`KinematicInputs`, for other columns on the
     columns as they are.

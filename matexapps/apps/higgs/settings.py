@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from matexapps.apps.higgs.data import SIMULATED
 from matexapps.apps.higgs.model import NETWORKS
-from matexapps.apps.settings import check_least, check_recovery
 from matexapps.errors import TrainingError, did_you_mean
+from matexapps.experiment.settings import check_least, check_recovery
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class ExperimentSettings:
     Attributes
     ----------
     data : str
-        A file or a name of the catalogue.
+        A file or a name of the catalog.
     test : str or None
         A test file of its own; None takes a fifth of the rows.
     network : {"present", "dnn2014"}

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import sys
 
-from matexapps.apps.command import run_experiment
 from matexapps.apps.molecules.experiment import LONGEST_WAIT_S, run
 from matexapps.apps.molecules.report.text import as_table
 from matexapps.apps.molecules.settings import ExperimentSettings
+from matexapps.experiment.command import run_experiment
 
 
 def main(arguments: list[str]) -> int:

@@ -9,7 +9,7 @@ from rdkit.Chem import Mol, RWMol
 
 from matexapps.apps.molecules.components import join, split
 from matexapps.apps.molecules.model import Model
-from matexapps.apps.molecules.standardise import parse
+from matexapps.apps.molecules.standardize import parse
 
 
 def atom_contributions(model: Model, smiles: str) -> NDArray[np.float64]:
@@ -50,10 +50,10 @@ def _without(molecule: Mol, atom: int) -> str:
     edited = RWMol(molecule)
     with rdBase.BlockLogs():
         Chem.Kekulize(edited, clearAromaticFlags=True)
-        for neighbour in edited.GetAtomWithIdx(atom).GetNeighbors():
-            neighbour.SetNoImplicit(False)
-            neighbour.SetNumExplicitHs(0)
-            neighbour.SetChiralTag(Chem.ChiralType.CHI_UNSPECIFIED)
+        for neighbor in edited.GetAtomWithIdx(atom).GetNeighbors():
+            neighbor.SetNoImplicit(False)
+            neighbor.SetNumExplicitHs(0)
+            neighbor.SetChiralTag(Chem.ChiralType.CHI_UNSPECIFIED)
         edited.RemoveAtom(atom)
         text = Chem.MolToSmiles(edited)
         return text if text and Chem.MolFromSmiles(text) is not None else ""

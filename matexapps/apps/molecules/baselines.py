@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from matexapps.apps.molecules.components import side_by_side
-from matexapps.apps.molecules.featurisers import Arrays
+from matexapps.apps.molecules.featurizers import Arrays
 from matexapps.apps.molecules.tasks import Task
 from matexapps.apps.molecules.uncertainty import Values
 from matexapps.comm.communicator import Communicator
@@ -64,7 +64,7 @@ def fit_baselines(
                 n_jobs=torch.get_num_threads(),
             )
             forest.fit(table[known], column[known])
-            mine.append(task.forest_says(forest, table[judged]))
+            mine.append(task.predict_forest(forest, table[judged]))
     except Exception as caught:
         error = caught
     comm.agree(error)

@@ -12,7 +12,7 @@ from typing import Any
 
 from rdkit.Chem import GetFormalCharge, GetMolFrags, Mol
 
-from matexapps.apps.molecules.standardise import Rejected, parse
+from matexapps.apps.molecules.standardize import Rejected, parse
 from matexapps.apps.molecules.table_command import write_table
 from matexapps.errors import MissingExtraError
 

@@ -1,6 +1,6 @@
 """Rows of several structures, such as a solute and its solvent.
 
-Each different structure is standardised and featurised once, however many rows it stands in. Where
+Each different structure is standardized and featurized once, however many rows it stands in. Where
 a row must be one text, its structures stand in order with `` + `` between them, which no SMILES and
 no InChIKey holds.
 """
@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.apps.molecules.featurise import featurise
-from matexapps.apps.molecules.featurisers import Arrays
-from matexapps.apps.molecules.featurisers.cache import FeatureCache
-from matexapps.apps.molecules.standardise import Standard, standardise_all
+from matexapps.apps.molecules.featurize import featurize
+from matexapps.apps.molecules.featurizers import Arrays
+from matexapps.apps.molecules.featurizers.cache import FeatureCache
+from matexapps.apps.molecules.standardize import Standard, standardize_all
 from matexapps.comm.communicator import Communicator
 
 PARTS = "parts"
@@ -35,10 +35,10 @@ def split(row: str) -> list[str]:
     return row.split(_BETWEEN)
 
 
-def standardise_rows(
+def standardize_rows(
     rows: Sequence[tuple[str, ...]],
     columns: Sequence[str],
-    standardise: Callable[[list[str]], list[Standard | str]] = standardise_all,
+    standardize: Callable[[list[str]], list[Standard | str]] = standardize_all,
 ) -> list[Standard | str]:
     """Return the standard forms of each row's structures, joined, or why it has none.
 
@@ -47,11 +47,11 @@ def standardise_rows(
     rows : sequence of tuple of str
     columns : sequence of str
         What the structures of a row are called.
-    standardise : callable
+    standardize : callable
         Does so with structures that all differ.
     """
     texts = list(dict.fromkeys(text for row in rows for text in row))
-    standards = dict(zip(texts, standardise(texts), strict=True))
+    standards = dict(zip(texts, standardize(texts), strict=True))
     return [_joined([standards[text] for text in row], columns) for row in rows]
 
 
@@ -68,7 +68,7 @@ def _joined(standards: Sequence[Standard | str], columns: Sequence[str]) -> Stan
     )
 
 
-def featurise_rows(
+def featurize_rows(
     smiles: Sequence[str],
     inchikeys: Sequence[str],
     components: int,
@@ -85,7 +85,7 @@ def featurise_rows(
     components : int
         Structures of a row.
     names, comm, cache
-        As for :func:`~matexapps.apps.molecules.featurise.featurise`.
+        As for :func:`~matexapps.apps.molecules.featurize.featurize`.
 
     Returns
     -------
@@ -94,14 +94,14 @@ def featurise_rows(
         and :data:`PARTS`.
     """
     if components == 1:
-        return featurise(smiles, inchikeys, names, comm, cache)
+        return featurize(smiles, inchikeys, names, comm, cache)
     rows = [
         list(zip(split(text), split(key), strict=True))
         for text, key in zip(smiles, inchikeys, strict=True)
     ]
     pairs = dict.fromkeys(pair for row in rows for pair in row)
     different = {pair: number for number, pair in enumerate(pairs)}
-    features = featurise(
+    features = featurize(
         [text for text, _ in different], [key for _, key in different], names, comm, cache
     )
     return {**features, PARTS: np.array([[different[pair] for pair in row] for row in rows])}

@@ -1,4 +1,4 @@
-"""The molecules behind a file or a name of the catalogue."""
+"""The molecules behind a file or a name of the catalog."""
 
 from __future__ import annotations
 

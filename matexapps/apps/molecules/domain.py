@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from matexapps.apps.molecules.components import featurise_rows, side_by_side
+from matexapps.apps.molecules.components import featurize_rows, side_by_side
 from matexapps.apps.molecules.model import Model
 from matexapps.apps.molecules.similarity import nearest
 from matexapps.comm.single import SingleProcess
@@ -27,11 +27,11 @@ def nearest_training_molecules(model: Model, smiles: Sequence[str], count: int =
     Returns
     -------
     DataFrame
-        ``molecule``, ``neighbour``, SMILES; ``similarity``; then each target's measured value,
-        with its unit in the name. Molecules stand in the order given, nearest neighbours first.
+        ``molecule``, ``neighbor``, SMILES; ``similarity``; then each target's measured value,
+        with its unit in the name. Molecules stand in the order given, nearest neighbors first.
     """
     components = model.network.architecture.components
-    features = featurise_rows(smiles, smiles, components, ["fingerprint"], SingleProcess())
+    features = featurize_rows(smiles, smiles, components, ["fingerprint"], SingleProcess())
     learned = model.training
     places, similarity = nearest(side_by_side(features, "fingerprint"), learned.fingerprints, count)
     found = places.ravel()
@@ -39,7 +39,7 @@ def nearest_training_molecules(model: Model, smiles: Sequence[str], count: int =
     return pd.DataFrame(
         {
             "molecule": np.repeat(np.array(smiles, object), places.shape[1]),
-            "neighbour": [learned.smiles[place] for place in found],
+            "neighbor": [learned.smiles[place] for place in found],
             "similarity": similarity.ravel(),
             **values,
         }

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from matexapps import progress
 from matexapps.apps.molecules.baselines import FEATURES, fit_baselines
-from matexapps.apps.molecules.components import featurise_rows, parts_of, side_by_side
+from matexapps.apps.molecules.components import featurize_rows, parts_of, side_by_side
 from matexapps.apps.molecules.components import split as structures_of
 from matexapps.apps.molecules.data import load_records
-from matexapps.apps.molecules.featurisers import Arrays
-from matexapps.apps.molecules.featurisers.cache import FeatureCache
+from matexapps.apps.molecules.featurizers import Arrays
+from matexapps.apps.molecules.featurizers.cache import FeatureCache
 from matexapps.apps.molecules.leakage import audit
 from matexapps.apps.molecules.learning_curve import smaller_trainings
 from matexapps.apps.molecules.model import Model, TrainingMolecules, check_folder, load_model
-from matexapps.apps.molecules.molecule_set import MoleculeSet, merge, standardise_records
+from matexapps.apps.molecules.molecule_set import MoleculeSet, merge, standardize_records
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
 from matexapps.apps.molecules.noise import NoiseFloor, noise_floors
@@ -48,10 +48,10 @@ from matexapps.apps.molecules.training import (
     training_data,
     training_settings,
 )
-from matexapps.apps.settings import from_plain
 from matexapps.comm.communicator import Communicator
-from matexapps.comm.survival import Loss, survive
+from matexapps.comm.failures.fault_tolerant import RankFailure, run_fault_tolerant
 from matexapps.data.rows import Rows
+from matexapps.experiment.settings import from_plain
 from matexapps.train.callbacks import Checkpointing
 from matexapps.train.trainer import Trainer
 
@@ -84,7 +84,7 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     """
     chosen = from_plain(ExperimentSettings, settings)
     if (out := chosen.out) is not None:
-        survive(comm, lambda _: comm.on_root(lambda: check_folder(out)))
+        run_fault_tolerant(comm, lambda _: comm.on_root(lambda: check_folder(out)))
     study, model = run_study(chosen, comm)
 
     def finish() -> dict[str, Any]:
@@ -95,7 +95,7 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
             write_picture(out, study)
         return summary
 
-    return survive(comm, lambda _: comm.on_root(finish))
+    return run_fault_tolerant(comm, lambda _: comm.on_root(finish))
 
 
 def run_study(settings: ExperimentSettings, comm: Communicator) -> tuple[Study, Model]:
@@ -104,15 +104,15 @@ def run_study(settings: ExperimentSettings, comm: Communicator) -> tuple[Study, 
     Collective. The model is that of the first seed on the chosen split.
     """
     began = time.monotonic()
-    prepared = survive(comm, lambda _: prepare(settings, comm))
-    seen = survive(comm, lambda _: learned_from(settings.pretrained, comm))
+    prepared = run_fault_tolerant(comm, lambda _: prepare(settings, comm))
+    seen = run_fault_tolerant(comm, lambda _: learned_from(settings.pretrained, comm))
     kinds = [settings.split]
     if settings.compare_random and settings.split != "random":
         kinds.append("random")
     judged: list[Judged] = []
     kept: Model | None = None
     for kind in kinds:
-        split = survive(comm, partial(make_split, kind, settings, prepared, comm))
+        split = run_fault_tolerant(comm, partial(make_split, kind, settings, prepared, comm))
         found, model = _train_and_judge(settings, prepared, kind, split, seen, comm)
         kept = kept or model
         judged.append(found)
@@ -134,11 +134,11 @@ def run_study(settings: ExperimentSettings, comm: Communicator) -> tuple[Study, 
 
 
 def prepare(settings: ExperimentSettings, comm: Communicator) -> Prepared:
-    """Read, standardise, merge and featurise the molecules. Collective."""
+    """Read, standardize, merge and featurize the molecules. Collective."""
     records = comm.on_root(lambda: load_records(settings))
-    molecules = merge(records, standardise_records(records, comm))
+    molecules = merge(records, standardize_records(records, comm))
     architecture = Architecture(network=settings.network, members=settings.members)
-    features = featurise_rows(
+    features = featurize_rows(
         molecules.smiles,
         molecules.inchikeys,
         len(molecules.smiles_columns),
@@ -225,7 +225,7 @@ def _train_and_judge(
             found.append(train_one(settings, prepared, split, kind, seed, comm))
     trainings = [training for _, training in found]
     judge = partial(_judge, kind, settings.seed, prepared, split, trainings, seen, comm)
-    return survive(comm, judge), found[0][0]
+    return run_fault_tolerant(comm, judge), found[0][0]
 
 
 def _in_words(kind: str, seed: int) -> str:
@@ -235,7 +235,11 @@ def _in_words(kind: str, seed: int) -> str:
 
 
 def make_split(
-    kind: str, settings: ExperimentSettings, prepared: Prepared, comm: Communicator, _: Loss | None
+    kind: str,
+    settings: ExperimentSettings,
+    prepared: Prepared,
+    comm: Communicator,
+    _: RankFailure | None,
 ) -> Split:
     """Make the split on rank 0, for all ranks. Collective.
 
@@ -270,7 +274,7 @@ def _judge(
     trainings: list[Training],
     seen: set[str],
     comm: Communicator,
-    _: Loss | None,
+    _: RankFailure | None,
 ) -> Judged:
     """Fit the baselines and audit the split. Collective."""
     molecules, features = prepared.molecules, prepared.features

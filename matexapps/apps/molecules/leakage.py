@@ -12,7 +12,7 @@ from matexapps.apps.molecules.components import join, split
 from matexapps.apps.molecules.similarity import Fingerprints, nearest
 
 NEAR = 0.85
-"""Similarity from which on two molecules count as near neighbours."""
+"""Similarity from which on two molecules count as near neighbors."""
 
 _SKELETON = 14
 
@@ -28,15 +28,15 @@ class Leakage:
     same_skeleton : int
         Test molecules of which a stereoisomer, isotope or other protonation is there.
     near : int
-        Test molecules with a neighbour at least :data:`NEAR` similar.
+        Test molecules with a neighbor at least :data:`NEAR` similar.
     median_similarity : float
-        Of the test molecules to their nearest neighbours.
+        Of the test molecules to their nearest neighbors.
     test : int
         Test molecules in all.
     pretrained : int
         Test molecules that a pre-training has learned from, without the values asked for here.
     near_pairs : list of tuple
-        The near ones with their nearest neighbours, most similar first: both as numbers of
+        The near ones with their nearest neighbors, most similar first: both as numbers of
         molecules, and the similarity.
     moved : list of str
         InChIKeys of molecules that the column of the split gave to several parts; they are in the
@@ -56,7 +56,7 @@ class Leakage:
         return (
             f"of {self.test:,} test molecules {len(self.identical)} are among those learned from, "
             f"{self.same_skeleton} have an isomer of the same skeleton there, {self.near} a "
-            f"neighbour of similarity {NEAR} or more; median similarity to the nearest "
+            f"neighbor of similarity {NEAR} or more; median similarity to the nearest "
             f"{self.median_similarity:.2f}"
         )
 

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from matexapps import progress
 from matexapps.comm.communicator import Communicator
-from matexapps.comm.survival import Loss, survive
-from matexapps.train.recovery import event_of
+from matexapps.comm.failures.fault_tolerant import RankFailure, run_fault_tolerant
+from matexapps.train.state.recovery import event_of
 
 T = TypeVar("T")
 
@@ -22,13 +22,13 @@ def go_on(comm: Communicator, when: str, work: Callable[[], T]) -> T:
     when : str
         For the report of a loss, as in "in the campaign".
     work : callable
-        As for :func:`~matexapps.comm.survival.survive`.
+        As for :func:`~matexapps.comm.failures.fault_tolerant.run_fault_tolerant`.
     """
 
-    def again(loss: Loss | None) -> T:
+    def again(loss: RankFailure | None) -> T:
         if loss is not None:
             event = event_of(loss, comm.world_size, when)
             progress.report({"kind": "loss", "rank": comm.rank, **event})
         return work()
 
-    return survive(comm, again)
+    return run_fault_tolerant(comm, again)

@@ -25,9 +25,9 @@ from safetensors.numpy import load_file as load_arrays
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
-from matexapps.apps.molecules import standardise
-from matexapps.apps.molecules.components import featurise_rows, side_by_side
-from matexapps.apps.molecules.featurisers import FEATURISERS, Arrays
+from matexapps.apps.molecules import standardize
+from matexapps.apps.molecules.components import featurize_rows, side_by_side
+from matexapps.apps.molecules.featurizers import FEATURISERS, Arrays
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
 from matexapps.apps.molecules.records import Target
@@ -43,7 +43,7 @@ _WEIGHTS, _FACTS, _TRAINING = "model.safetensors", "model.json", "training.safet
 
 @dataclass(frozen=True)
 class TrainingMolecules:
-    """What a model has learned from, for the search of neighbours.
+    """What a model has learned from, for the search of neighbors.
 
     Attributes
     ----------
@@ -109,7 +109,7 @@ class Model:
         """
         architecture = self.network.architecture
         names = sorted({*architecture.features, "fingerprint"})
-        features = featurise_rows(smiles, smiles, architecture.components, names, SingleProcess())
+        features = featurize_rows(smiles, smiles, architecture.components, names, SingleProcess())
         self.network.hold(features, len(smiles))
         self.network.eval()
         device = self.network.target_mean.device
@@ -262,7 +262,7 @@ def _plain(numbers: Values) -> Any:
 
 def _versions(architecture: Architecture) -> dict[str, int]:
     own = {name: FEATURISERS[name].version for name in architecture.features}
-    return {"standardise": standardise.VERSION, **own}
+    return {"standardize": standardize.VERSION, **own}
 
 
 def _check_versions(folder: Path, written: dict[str, int], architecture: Architecture) -> None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.apps.molecules.components import join, standardise_rows
+from matexapps.apps.molecules.components import join, standardize_rows
 from matexapps.apps.molecules.records import Records, Target
-from matexapps.apps.molecules.standardise import Standard, standardise_all
+from matexapps.apps.molecules.standardize import Standard, standardize_all
 from matexapps.comm.communicator import Communicator
 from matexapps.errors import DataError
 
@@ -96,7 +96,7 @@ class MoleculeSet:
         return state.hexdigest()
 
 
-def standardise_records(records: Records, comm: Communicator) -> list[Standard | str]:
+def standardize_records(records: Records, comm: Communicator) -> list[Standard | str]:
     """Return the standard form of each row, or why it has none; ranks share the work. Collective.
 
     All ranks hold the same records. A structure that comes again is looked at once.
@@ -104,13 +104,13 @@ def standardise_records(records: Records, comm: Communicator) -> list[Standard |
 
     def shared_out(texts: list[str]) -> list[Standard | str]:
         # In turn, because large molecules take long and often stand together in a file.
-        mine = standardise_all(texts[comm.rank :: comm.world_size], comm.rank, comm.world_size)
+        mine = standardize_all(texts[comm.rank :: comm.world_size], comm.rank, comm.world_size)
         found: list[Standard | str] = [""] * len(texts)
         for rank, some in enumerate(comm.all_gather_object(mine)):
             found[rank :: comm.world_size] = some
         return found
 
-    return standardise_rows(records.structures, records.smiles_columns, shared_out)
+    return standardize_rows(records.structures, records.smiles_columns, shared_out)
 
 
 def merge(records: Records, standards: Sequence[Standard | str]) -> MoleculeSet:

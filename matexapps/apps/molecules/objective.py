@@ -1,4 +1,4 @@
-"""What training minimises and is judged by: losses and errors of known values only.
+"""What training minimizes and is judged by: losses and errors of known values only.
 
 A row's label is the number of its molecule; the values lie in a table here.
 """
@@ -79,7 +79,7 @@ class TargetRmse(Metric):
         squared = error.nan_to_num(0.0).square().sum(0)
         self.sums += torch.cat([squared, known.sum(0).double()]).numpy()
 
-    def values(self) -> dict[str, float]:
+    def compute(self) -> dict[str, float]:
         squared, count = np.split(self.sums, 2)
         known = count > 0
         rmse = np.sqrt(squared[known] / count[known])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.apps.molecules.components import join
-from matexapps.data.encoding import EMPTY_TEXTS
+from matexapps.data.schema.encoding import EMPTY_TEXTS
 from matexapps.errors import DataError, did_you_mean
 
 

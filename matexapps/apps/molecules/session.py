@@ -8,8 +8,8 @@ from matexapps.apps.molecules.experiment import LONGEST_WAIT_S, run_study
 from matexapps.apps.molecules.model import Model
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.apps.molecules.study import Study
-from matexapps.apps.settings import from_plain
 from matexapps.comm.world import open_world
+from matexapps.experiment.settings import from_plain
 
 
 def study(**settings: Any) -> tuple[Study, Model] | None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.splits import check_split
-from matexapps.apps.settings import check_least, check_recovery
 from matexapps.errors import TrainingError
+from matexapps.experiment.settings import check_least, check_recovery
 
 DEFAULT_DATA = "chemicals"
-"""The catalogue's name of the molecules that come with the project."""
+"""The catalog's name of the molecules that come with the project."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class ExperimentSettings:
     Attributes
     ----------
     data : str
-        A file of molecules, or a name of the catalogue.
+        A file of molecules, or a name of the catalog.
     smiles_columns : str or list of str or None
         The column of structures; None takes the one called "smiles". Structures in several columns,
         such as a solute and its solvent, belong together; splits by scaffold and cluster go by the

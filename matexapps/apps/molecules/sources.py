@@ -1,4 +1,4 @@
-"""The file behind a path or a name of the catalogue, and the structures in it."""
+"""The file behind a path or a name of the catalog, and the structures in it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 
 from matexapps.apps.molecules.files import read_records
 from matexapps.apps.molecules.records import Records
-from matexapps.data import catalog
-from matexapps.data.schema import Column, Schema
+from matexapps.data.catalog import catalog
+from matexapps.data.schema.schema import Column, Schema
 
 
 def locate(data: str) -> tuple[Path, Schema]:
-    """Return where a file is, and what the catalogue says of its columns.
+    """Return where a file is, and what the catalog says of its columns.
 
     Parameters
     ----------
     data : str
-        A path, of which the catalogue says nothing, or a name of the catalogue.
+        A path, of which the catalog says nothing, or a name of the catalog.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def locate(data: str) -> tuple[Path, Schema]:
 
 
 def names(columns: Sequence[Column] | Column | None) -> list[str] | None:
-    """Return the names of columns that the catalogue gives."""
+    """Return the names of columns that the catalog gives."""
     if columns is None:
         return None
     return [str(columns)] if isinstance(columns, Column) else [str(one) for one in columns]
@@ -43,9 +43,9 @@ def read_structures(data: str, smiles_columns: str | None, columns: Sequence[str
     Parameters
     ----------
     data : str
-        A file of molecules, or a name of the catalogue.
+        A file of molecules, or a name of the catalog.
     smiles_columns : str or None
-        The column of structures; None takes the catalogue's, or the one called "smiles".
+        The column of structures; None takes the catalog's, or the one called "smiles".
     columns : sequence of str
         Columns of numbers.
 

@@ -84,14 +84,14 @@ def scaffold(smiles: str) -> str:
 def butina(fingerprints: Fingerprints, similarity: float = _LEAST_SIMILARITY) -> NDArray[np.int64]:
     """Return the number of each molecule's cluster.
 
-    The molecule with most neighbours takes these as its cluster; then again among the rest
+    The molecule with most neighbors takes these as its cluster; then again among the rest
     (Butina, J. Chem. Inf. Comput. Sci. 39 (1999) 747).
 
     Parameters
     ----------
     fingerprints : ndarray of uint8, shape (molecules, bits)
     similarity : float
-        Neighbours are at least this similar.
+        Neighbors are at least this similar.
 
     Raises
     ------
@@ -104,17 +104,17 @@ def butina(fingerprints: Fingerprints, similarity: float = _LEAST_SIMILARITY) ->
             f"clustering compares each of {molecules:,} molecules with each, which is done for up "
             f"to {_LARGEST_CLUSTERED:,}: use the scaffold split"
         )
-    neighbours = [
+    neighbors = [
         np.flatnonzero(row >= similarity)
         for _, matrix in similarities(fingerprints, fingerprints)
         for row in matrix
     ]
     clusters = np.full(molecules, -1)
     found = 0
-    for centre in sorted(range(molecules), key=lambda i: (-len(neighbours[i]), i)):
-        if clusters[centre] < 0:
-            free = neighbours[centre][clusters[neighbours[centre]] < 0]
-            clusters[free] = clusters[centre] = found
+    for center in sorted(range(molecules), key=lambda i: (-len(neighbors[i]), i)):
+        if clusters[center] < 0:
+            free = neighbors[center][clusters[neighbors[center]] < 0]
+            clusters[free] = clusters[center] = found
             found += 1
     return clusters
 

@@ -36,7 +36,7 @@ class Estimates:
 
     @classmethod
     def from_outputs(cls, outputs: NDArray[np.float32], mean: Values, scale: Values) -> Estimates:
-        """Make them of outputs, shape (molecules, members, targets, 2), that are standardised."""
+        """Make them of outputs, shape (molecules, members, targets, 2), that are standardized."""
         means, log_scales = np.moveaxis(outputs.astype(np.float64), -1, 0)
         variances = np.exp(log_scales) * FREEDOM / (FREEDOM - 2)
         return cls(

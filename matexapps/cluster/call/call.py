@@ -11,10 +11,10 @@ from typing import Any
 
 import cloudpickle
 
-from matexapps.cluster.call.failures import Failure, as_error, others_story
+from matexapps.cluster.call.failures import Failure, as_error, describe_others
 from matexapps.cluster.call.freeing import ENDED_AFTER_S, Freeing
 from matexapps.cluster.call.hang import HangWatch, report
-from matexapps.cluster.call.losses import Losses
+from matexapps.cluster.call.rank_failures import Losses
 from matexapps.cluster.call.request import pack
 from matexapps.cluster.output.cut_short import without_cut_short
 from matexapps.cluster.output.grouped import GroupedOutput
@@ -130,7 +130,7 @@ class Call:
         if died and not self._losses.survived and not any(_is_cause(f) for f in failures):
             raise RanksDied("\n".join([*died.values(), self._engines.left]), sorted(died))
         if failures:
-            if story := others_story(failures):
+            if story := describe_others(failures):
                 after_the_cell(partial(Folded().show, "What the other ranks were doing", story))
             raise as_error(failures, before)
         if self._losses.dead:

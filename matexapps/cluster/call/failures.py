@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from matexapps.cluster.output.rank_names import rank_names
 from matexapps.errors import ClusterError, MatexError
 
-_CONSEQUENCES = ("PeerAborted", "RankLost", "KeyboardInterrupt")
+_CONSEQUENCES = ("PeerAborted", "RankFailureError", "KeyboardInterrupt")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def root_cause(failures: Sequence[Failure]) -> Failure:
     return min(causes, key=lambda failure: failure.raised_at)
 
 
-def others_story(failures: Sequence[Failure]) -> str:
+def describe_others(failures: Sequence[Failure]) -> str:
     """Return what the ranks were doing that only stopped because another failed, "" for none."""
     cause = root_cause(failures)
     others = [failure for failure in failures if not _same(failure, cause)]

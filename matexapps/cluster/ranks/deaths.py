@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from matexapps.cluster.ranks.run_folder import last_lines
-from matexapps.comm import watched_rank
 from matexapps.engine.rank_log import log_name
+from matexapps.launch import rank_supervisor
 
 # How Open MPI's launcher reports the rank that took the others along.
 _KILLED = re.compile(r"rank (\d+) with PID \d+ on node (\S+) exited on\s+signal (\d+)")
@@ -58,13 +58,13 @@ class Ending:
 def ending(pid: int, launcher_log: Path) -> Ending | None:
     """Return how the rank with a process number ended; None while that is not told."""
     said = launcher_log.read_text(errors="replace")
-    for end in watched_rank.ends(said):
+    for end in rank_supervisor.ends(said):
         if end.pid == pid:
             return _as_watched(end)
     return None
 
 
-def _as_watched(end: watched_rank.End) -> Ending:
+def _as_watched(end: rank_supervisor.End) -> Ending:
     return Ending(-end.status, None) if end.status < 0 else Ending(None, end.status)
 
 
@@ -95,7 +95,7 @@ def explain(name: str, status: int, folder: Path, before: Circumstances) -> str:
         said = log.read_text(errors="replace")
     except OSError:
         said = ""
-    if ends := watched_rank.ends(said):
+    if ends := rank_supervisor.ends(said):
         first = ends[0]
         how = _as_watched(first)
         return explain_rank(first.rank, first.rank, first.host, how, folder, before)

@@ -14,10 +14,10 @@ from matexapps.cluster.ranks.engine import Engine
 from matexapps.cluster.ranks.launched import Launched
 from matexapps.cluster.ranks.run_folder import last_lines, new_run_folder
 from matexapps.cluster.ranks.stacks import Stack, ask
-from matexapps.comm import preflight
 from matexapps.engine import calls
 from matexapps.engine.rank_log import STACKS_SIGNAL, stacks_name
 from matexapps.errors import ClusterError, RanksDied
+from matexapps.launch import preflight
 
 _LOOK_EVERY_S = 0.02
 _HUB_TIMEOUT_S = 5.0

@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from matexapps.comm.launch import mpi_environment, mpiexec_command
+from matexapps.launch.mpiexec import mpi_environment, mpiexec_command
 
 CHECK_COLLECTIVES = "MATEXAPPS_CHECK_COLLECTIVES"
 HANG_AFTER = "MATEXAPPS_HANG_AFTER_S"
@@ -77,7 +77,7 @@ class Launched:
                     *("--IPEngine.wait_for_url_file=60", "--IPEngine.timeout=60"),
                     f"--IPEngine.max_heartbeat_misses={_HEARTBEAT_MISSES}",
                 ],
-                outlive=True,
+                fault_tolerant=True,
             ),
         }
         guard = subprocess.Popen(

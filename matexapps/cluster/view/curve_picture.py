@@ -99,7 +99,7 @@ def _height(charts: tuple[Chart, ...]) -> int:
 def picture(charts: tuple[Chart, ...]) -> bytes:
     """Return the charts side by side as PNG, in twice the pixels of its size on the page.
 
-    Nothing of pyplot is touched, and colours do not follow the user's style.
+    Nothing of pyplot is touched, and colors do not follow the user's style.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -165,8 +165,8 @@ def _draw(axes: Any, chart: Chart) -> None:
             color=_MARK,
         )
     if chart.best is not None:
-        colour = _STYLES[chart.lines[-1].label]["color"]
-        ring = {"markerfacecolor": "white", "markeredgecolor": colour, "markeredgewidth": 1.6}
+        color = _STYLES[chart.lines[-1].label]["color"]
+        ring = {"markerfacecolor": "white", "markeredgecolor": color, "markeredgewidth": 1.6}
         axes.plot(
             *chart.best,
             marker="o",

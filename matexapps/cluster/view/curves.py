@@ -103,7 +103,7 @@ class TrainingCurves:
         self._marks.append(Mark(place, label, f"at epoch {epoch}, step {step}"))
 
     def add(self, event: dict[str, Any]) -> None:
-        """Take in an event of kind "train" (see :mod:`matexapps.train.pace`)."""
+        """Take in an event of kind "train" (see :mod:`matexapps.train.monitor.throughput`)."""
         within = min(1.0, event["rows"] / event["rows_total"]) if event["rows_total"] else 0.0
         epoch = event["epoch"] - 1 + within
         if epoch < self._epoch:

@@ -76,7 +76,7 @@ class MergedProgress:
             self._first = (self._clock(), self.fraction)
 
     def loss(self, event: dict[str, Any]) -> None:
-        """Take in that ranks were lost (see :func:`matexapps.train.recovery.event_of`)."""
+        """Take in that ranks were lost (see :func:`matexapps.train.state.recovery.event_of`)."""
         if event["rank"] == 0:
             self.notices.append(event["event"])
             self._world_size = event["ranks"]

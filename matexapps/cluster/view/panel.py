@@ -1,4 +1,4 @@
-"""Progress as HTML that follows the page's own colours, light or dark."""
+"""Progress as HTML that follows the page's own colors, light or dark."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def outcome_html(outcome: str) -> str:
     return f'<div style="{_FONT};font-size:12px;opacity:.7">{html.escape(outcome)}</div>'
 
 
-def _bar(fraction: float, colour: str) -> str:
+def _bar(fraction: float, color: str) -> str:
     percent = 100.0 * fraction
     return (
         '<div style="background:rgba(128,128,128,.25);border-radius:4px;height:8px" '
         f'role="progressbar" aria-valuenow="{percent:.0f}" aria-valuemin="0" aria-valuemax="100">'
-        f'<div style="background:{colour};border-radius:4px;height:8px;width:{percent:.1f}%">'
+        f'<div style="background:{color};border-radius:4px;height:8px;width:{percent:.1f}%">'
         "</div></div>"
     )
 

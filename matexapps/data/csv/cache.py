@@ -24,14 +24,14 @@ from pathlib import Path
 from typing import Any
 
 from matexapps.comm.communicator import Communicator
-from matexapps.data.catalog import cache_folder
+from matexapps.data.catalog.catalog import cache_folder
 from matexapps.data.csv.columns import TEXT_KEY
 from matexapps.data.csv.files import CsvFiles
 from matexapps.data.csv.reader import CsvReader
 from matexapps.data.csv.shard import ShardReader, write_shard
-from matexapps.data.reader import Reader
-from matexapps.data.schema import Schema
-from matexapps.data.several_files import SeveralFiles
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.reader import Reader
+from matexapps.data.sources.several_files import SeveralFiles
 from matexapps.errors import DataError
 
 VARIABLE = "MATEXAPPS_CACHE"

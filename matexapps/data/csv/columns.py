@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from matexapps.data.encoding import EMPTY_TEXTS, category_names, check_known, one_hot
-from matexapps.data.missing import Missing
-from matexapps.data.schema import Schema
+from matexapps.data.schema.encoding import EMPTY_TEXTS, category_names, check_known, one_hot
+from matexapps.data.schema.missing import Missing
+from matexapps.data.schema.schema import Schema
 from matexapps.errors import DataError, did_you_mean
 
 _EMPTY = pa.array(EMPTY_TEXTS, pa.string())

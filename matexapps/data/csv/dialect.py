@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from matexapps.data.schema import Schema, default_names
+from matexapps.data.schema.schema import Schema, default_names
 from matexapps.errors import DataError
 
 DELIMITERS = (",", "\t", ";", "|")

@@ -18,7 +18,7 @@ import numpy as np
 
 from matexapps.data.csv.columns import CsvColumns
 from matexapps.data.csv.dialect import BROKEN_GZIP, Dialect, open_text
-from matexapps.data.encoding import EMPTY_TEXTS, numbers_of, unknown_value
+from matexapps.data.schema.encoding import EMPTY_TEXTS, numbers_of, unknown_value
 from matexapps.errors import DataError, did_you_mean
 
 _LARGEST = float(np.finfo(np.float32).max)

@@ -11,16 +11,16 @@ import numpy as np
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.single import SingleProcess
 from matexapps.data.csv.reader import CsvReader
+from matexapps.data.loading.sharing import gather_rows
 from matexapps.data.partition import share
-from matexapps.data.reader import Reader
 from matexapps.data.rows import Rows
-from matexapps.data.several_files import (
+from matexapps.data.sources.reader import Reader
+from matexapps.data.sources.several_files import (
     joined,
     require_same_columns,
     require_same_kind,
     stamp_of,
 )
-from matexapps.data.sharing import gather_rows
 
 _MANY_FILES = 4
 

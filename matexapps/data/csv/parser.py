@@ -16,7 +16,7 @@ from matexapps.data.csv.columns import Block, CsvColumns, RefusedError
 from matexapps.data.csv.dialect import Dialect
 from matexapps.data.csv.fault import Place, find_fault, records
 from matexapps.data.csv.ranges import ByteRange, cut, lines_before
-from matexapps.data.encoding import EMPTY_TEXTS
+from matexapps.data.schema.encoding import EMPTY_TEXTS
 from matexapps.errors import DataError
 from matexapps.progress import report_work
 

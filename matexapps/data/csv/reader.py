@@ -14,10 +14,10 @@ from matexapps.data.csv.columns import KEY_DTYPES, Block, CsvColumns, key_type, 
 from matexapps.data.csv.dialect import detect
 from matexapps.data.csv.fault import records
 from matexapps.data.csv.parser import CsvParser
-from matexapps.data.reader import Reader
+from matexapps.data.loading.sharing import gather_rows
 from matexapps.data.rows import Rows
-from matexapps.data.schema import Schema
-from matexapps.data.sharing import gather_rows
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.reader import Reader
 from matexapps.errors import DataError
 
 _SAMPLE_BYTES = 2**20

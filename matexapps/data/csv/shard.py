@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from matexapps.data.csv.columns import KEY_DTYPES, TEXT_KEY, Block, CsvColumns, key_values
 from matexapps.data.hdf5.table import Hdf5Table
-from matexapps.data.schema import Schema
-from matexapps.data.table import BLOCK_BYTES, rows_in
-from matexapps.data.table_reader import TableReader
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.table import BLOCK_BYTES, rows_in
+from matexapps.data.sources.table_reader import TableReader
 from matexapps.errors import DataError
 
 _CACHE_BYTES = 8 * BLOCK_BYTES

@@ -3,8 +3,8 @@
 A column of whole numbers is int64, or uint64 where only that holds them; one of numbers, or of
 whole numbers with empty cells, is float64, where an empty cell is NaN; any other column is text,
 and so is one in which no cell holds anything. Which cells count as empty stands in
-:data:`matexapps.data.encoding.EMPTY_TEXTS`. To know the types, the whole file is looked through
-once when it is opened; values are never held but a block at a time.
+:data:`matexapps.data.schema.encoding.EMPTY_TEXTS`. To know the types, the whole file is looked
+through when it is opened; values are never held but a block at a time.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from matexapps.data.csv.dialect import BROKEN_GZIP, Dialect, detect
 from matexapps.data.csv.fault import records
-from matexapps.data.encoding import EMPTY_TEXTS
-from matexapps.data.schema import Schema
-from matexapps.data.table import BLOCK_BYTES, Variable
+from matexapps.data.schema.encoding import EMPTY_TEXTS
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.table import BLOCK_BYTES, Variable
 from matexapps.errors import DataError
 from matexapps.progress import report_work
 

@@ -1,6 +1,6 @@
 """Writes CSV and TSV, plain or gzip: one line for the names, then one for each row.
 
-A number has as many digits as tell it from its neighbours in its own type, so that reading the
+A number has as many digits as tell it from its neighbors in its own type, so that reading the
 file in that type gives the same number; a float that is whole keeps its ``.0``. NaN is written as
 ``nan``, infinity as ``inf``, and True and False as 1 and 0. A text stands in quotes where it has
 to.
@@ -21,8 +21,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from matexapps.data.csv.dialect import DELIMITERS
-from matexapps.data.raw_files import described
-from matexapps.data.table import Variable, named_columns
+from matexapps.data.sources.raw_files import described
+from matexapps.data.sources.table import Variable, named_columns
 from matexapps.errors import DataError
 
 # Text takes several times the memory of the numbers in it.

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from matexapps.data.hdf5.contents import Contents
 from matexapps.data.hdf5.layouts import Classes, Layout, Plain
-from matexapps.data.schema import Schema
-from matexapps.data.table import Variable
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.table import Variable
 from matexapps.errors import DataError, did_you_mean
 
 

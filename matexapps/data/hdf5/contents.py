@@ -12,7 +12,7 @@ import numpy as np
 from matexapps.data.hdf5.frames import frame_kind, read_frame
 from matexapps.data.hdf5.layouts import Columns, Layout, Plain, compound_cells
 from matexapps.data.hdf5.safety import attribute, check_plausible
-from matexapps.data.schema import Schema, default_names
+from matexapps.data.schema.schema import Schema, default_names
 from matexapps.errors import DataError
 
 _CACHE_BYTES = 32 * 2**20

@@ -16,7 +16,7 @@ import numpy as np
 from matexapps.data.hdf5.layouts import Cell, Columns
 from matexapps.data.hdf5.pickled_names import pickled_names
 from matexapps.data.hdf5.safety import attribute, check_plausible
-from matexapps.data.table import Variable
+from matexapps.data.sources.table import Variable
 
 KINDS = ("frame", "frame_table")
 

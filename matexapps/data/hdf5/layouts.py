@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.data.hdf5.direct import DirectRows, is_plain
-from matexapps.data.table import Variable, put_ranges
+from matexapps.data.sources.table import Variable, put_ranges
 from matexapps.errors import DataError
 
 

@@ -17,8 +17,8 @@ from matexapps.data.hdf5.choice import choose, left_out, named
 from matexapps.data.hdf5.contents import contents
 from matexapps.data.hdf5.layouts import Plain
 from matexapps.data.hdf5.safety import attribute, check_is_hdf5, check_storage, damage_named
-from matexapps.data.schema import Schema
-from matexapps.data.table import Table, plain_attributes
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.table import Table, plain_attributes
 from matexapps.errors import DataError
 
 

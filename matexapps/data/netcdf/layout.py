@@ -10,7 +10,7 @@ from typing import Any
 import netCDF4
 import numpy as np
 
-from matexapps.data.schema import Schema
+from matexapps.data.schema.schema import Schema
 from matexapps.errors import DataError, did_you_mean
 
 

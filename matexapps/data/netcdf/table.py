@@ -31,8 +31,8 @@ from matexapps.data.netcdf.layout import (
     unlimited_dimensions,
 )
 from matexapps.data.netcdf.values import Decoding, texts, without_coding
-from matexapps.data.schema import Schema
-from matexapps.data.table import Table, Variable, plain_attributes
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.table import Table, Variable, plain_attributes
 from matexapps.errors import DataError
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"

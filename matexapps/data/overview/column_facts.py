@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from matexapps.data.encoding import EMPTY_TEXTS
-from matexapps.data.raw_files import described
+from matexapps.data.schema.encoding import EMPTY_TEXTS
+from matexapps.data.sources.raw_files import described
+from matexapps.data.sources.table import Variable, named_columns
 from matexapps.data.statistics import Statistics
-from matexapps.data.table import Variable, named_columns
 
 MOST_DIFFERENT = 10_000
 """So many different values are counted; of more it is only known that they are more."""

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from matexapps.data.memory import parse_size
+from matexapps.data.loading.memory import parse_size
 from matexapps.data.overview.column_facts import ColumnFacts, Gathering
 from matexapps.data.overview.label_balance import Balance, LabelBalance
 from matexapps.data.overview.storage import storage
 from matexapps.data.overview.training_needs import Training, training_of
-from matexapps.data.raw_files import RawFiles, listed
-from matexapps.data.schema import Column, Schema, label_column, position
-from matexapps.data.table import named_columns
+from matexapps.data.schema.schema import Column, Schema, label_column, position
+from matexapps.data.sources.raw_files import RawFiles, listed
+from matexapps.data.sources.table import named_columns
 from matexapps.errors import DataError
 from matexapps.progress import report_work
 
@@ -71,7 +71,7 @@ def overview(
     Parameters
     ----------
     source : str or Path
-        A file, a folder or a pattern of files, or a name of the catalogue.
+        A file, a folder or a pattern of files, or a name of the catalog.
     label, weight : column name or position, or None
         As in :class:`~matexapps.data.dataset.DataSet`.
     ranks : int

@@ -10,8 +10,8 @@ import netCDF4
 
 from matexapps.data.csv.dialect import detect
 from matexapps.data.hdf5.safety import damage_named
-from matexapps.data.raw_files import RawFiles
-from matexapps.data.schema import Schema
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.raw_files import RawFiles
 
 _DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar", " ": "space"}
 _CLASSIC = {

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from matexapps.comm.launch import run_on_ranks
 from matexapps.errors import TrainingError
+from matexapps.launch.mpiexec import run_on_ranks
 from matexapps.transparent.checking.compare import Difference, first_difference, largest_difference
 from matexapps.transparent.checking.record import Event, load
 
@@ -21,7 +21,7 @@ class Comparison:
     Attributes
     ----------
     steps, calls, weights : int
-        How many steps of optimisers, calls of networks and weights were compared.
+        How many steps of optimizers, calls of networks and weights were compared.
     largest : float
         The largest difference of a weight after the last step.
     difference : Difference or None
@@ -59,7 +59,7 @@ def compare_ranks(script: Path, arguments: Sequence[str], n: int, steps: int) ->
     made = max((event.step for event in one if event.kind == "weight"), default=0)
     if not made:
         raise TrainingError(
-            f"{script} ended without a step of an optimiser, so there is nothing to compare"
+            f"{script} ended without a step of an optimizer, so there is nothing to compare"
         )
     last = {e.name: e for e in one if e.kind == "weight"}
     others = {e.name: e for e in several if e.kind == "weight"}

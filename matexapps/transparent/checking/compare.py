@@ -12,8 +12,8 @@ from matexapps.transparent.checking.record import Event
 # Sums in another order differ by rounding in float32, and more where a value near zero falls on the
 # other side of a kink (ReLU); a mistake changes the whole by much more.
 _RELATIVE, _ABSOLUTE = 1e-3, 1e-6
-# A gradient this small beside the others is rounding, as for a bias before batch normalisation.
-# Optimisers such as Adam make whole steps of it.
+# A gradient this small beside the others is rounding, as for a bias before batch normalization.
+# Optimizers such as Adam make whole steps of it.
 _NOISE = 1e-5
 
 _CAUSES = {
@@ -26,7 +26,7 @@ _CAUSES = {
     "gradient": "with the same outputs, the way back is no mean or sum over rows: a hook or an "
     "autograd function that changes gradients by what it sees of the batch, or a gradient that is "
     "changed in place before the backward pass has ended",
-    "weight": "with the same gradients, the optimiser's step differs: it draws random numbers, or "
+    "weight": "with the same gradients, the optimizer's step differs: it draws random numbers, or "
     "keeps something that depends on the rank",
 }
 

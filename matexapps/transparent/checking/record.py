@@ -17,10 +17,10 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from matexapps.transparent import keras_layers
+from matexapps.sharding import keras_layers
 from matexapps.transparent.after_import import after_import
-from matexapps.transparent.nesting import flatten
-from matexapps.transparent.trial import has_numbers
+from matexapps.transparent.probing.pytree import flatten
+from matexapps.transparent.probing.shardability import has_numbers
 
 _MOST_VALUES = 100_000
 
@@ -35,7 +35,7 @@ class Event(NamedTuple):
     Attributes
     ----------
     step : int
-        The optimiser's step that it belongs to, from 1.
+        The optimizer's step that it belongs to, from 1.
     kind : {"input", "output", "gradient", "weight"}
     name : str
     values : Tensor
@@ -54,7 +54,7 @@ class Recorder:
     Parameters
     ----------
     steps : int
-        After how many steps of optimisers to end the program.
+        After how many steps of optimizers to end the program.
     """
 
     def __init__(self, steps: int) -> None:

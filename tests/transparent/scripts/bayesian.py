@@ -18,7 +18,7 @@ class BayesianLinear(nn.Module):
     def forward(self, x):
         sigma = F.softplus(self.rho)
         self.kl = (0.5 * (sigma**2 + self.mu**2) - torch.log(sigma) - 0.5).sum()
-        # The local reparametrisation draws activations instead of weights.
+        # The local reparametrization draws activations instead of weights.
         mean = F.linear(x, self.mu, self.bias)
         std = torch.sqrt(F.linear(x**2, sigma**2) + 1e-8)
         return mean + std * torch.randn_like(mean)

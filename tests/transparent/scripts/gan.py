@@ -1,4 +1,4 @@
-"""A generator and a discriminator with batch normalisation, two optimisers."""
+"""A generator and a discriminator with batch normalization, two optimizers."""
 
 import torch
 from torch import nn

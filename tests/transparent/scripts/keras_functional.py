@@ -1,4 +1,4 @@
-"""A functional Keras model with two inputs, batch normalisation and dropout."""
+"""A functional Keras model with two inputs, batch normalization and dropout."""
 
 import os
 

@@ -59,7 +59,7 @@ class Energy(nn.Module):
         return atoms
 
 
-class Centred(nn.Linear):
+class Centerd(nn.Linear):
     def forward(self, x):
         x -= x.mean(1, keepdim=True)
         return super().forward(x)
@@ -72,8 +72,8 @@ def collate(rows):
 
 rows = [torch.randn(length, 3) for length in torch.randint(2, 7, (47,)).tolist()]
 positions = torch.randn(40, 3, 4)
-pooling, energy, centred = Pooling(), Energy(), Centred(4, 4)
-parameters = [*pooling.parameters(), *energy.parameters(), *centred.parameters()]
+pooling, energy, centerd = Pooling(), Energy(), Centerd(4, 4)
+parameters = [*pooling.parameters(), *energy.parameters(), *centerd.parameters()]
 optimizer = torch.optim.Adam(parameters, lr=0.02)
 for epoch in range(3):
     for batch in DataLoader(rows, 10, shuffle=True, collate_fn=collate):
@@ -87,11 +87,11 @@ for epoch in range(3):
             prediction.loss(batch.y)
             + F.mse_loss(slope, at)
             + F.mse_loss(result["energy"], at.square().sum((1, 2)))
-            + F.mse_loss(centred(given), given)
+            + F.mse_loss(centerd(given), given)
         )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     print(f"epoch {epoch}: loss {loss:.5f}, attention up to {prediction.attention.max():.4f}")
-names = {"pooling": pooling, "energy": energy, "centred": centred}
+names = {"pooling": pooling, "energy": energy, "centerd": centerd}
 torch.save({name: network.state_dict() for name, network in names.items()}, "model.pt")

@@ -1,4 +1,4 @@
-"""Weight normalisation, spectral normalisation and a parametrisation of one's own."""
+"""Weight normalization, spectral normalization and a parametrization of one's own."""
 
 import torch
 import torch.nn.utils.parametrize as parametrize

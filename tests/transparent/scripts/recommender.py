@@ -1,4 +1,4 @@
-"""Matrix factorisation: ratings from embeddings of users and films."""
+"""Matrix factorization: ratings from embeddings of users and films."""
 
 import pandas as pd
 import torch

@@ -1,4 +1,4 @@
-"""A small residual network with group normalisation and the one-cycle schedule."""
+"""A small residual network with group normalization and the one-cycle schedule."""
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""Train, save a checkpoint with optimiser and scheduler, and go on in a new network."""
+"""Train, save a checkpoint with optimizer and scheduler, and go on in a new network."""
 
 import os
 

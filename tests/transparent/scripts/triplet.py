@@ -14,9 +14,9 @@ class Embedder(nn.Module):
 
 
 torch.manual_seed(15)
-centres = torch.randn(4, 6) * 2
+centers = torch.randn(4, 6) * 2
 labels = torch.randint(0, 4, (100,))
-points = centres[labels] + torch.randn(100, 6)
+points = centers[labels] + torch.randn(100, 6)
 
 
 def triplets(n):

@@ -44,9 +44,9 @@ class UNet(nn.Module):
 
 def discs(n, size=16):
     grid = torch.arange(size).float()
-    centre = torch.randint(4, size - 4, (n, 2)).float()
-    distance = (grid[None, :, None] - centre[:, 0, None, None]) ** 2
-    distance = distance + (grid[None, None, :] - centre[:, 1, None, None]) ** 2
+    center = torch.randint(4, size - 4, (n, 2)).float()
+    distance = (grid[None, :, None] - center[:, 0, None, None]) ** 2
+    distance = distance + (grid[None, None, :] - center[:, 1, None, None]) ** 2
     masks = (distance < 9).float().unsqueeze(1)
     return masks + 0.4 * torch.randn(n, 1, size, size), masks
 

@@ -139,13 +139,13 @@ def test_half_a_parameter_is_an_error():
     assert "-p wants NAME VALUE" in result.stderr
 
 
-def test_the_catalogue_is_listed_and_shown():
+def test_the_catalog_is_listed_and_shown():
     listed = matexapps("datasets", "list")
     assert listed.returncode == 0
     assert "uci-higgs" in listed.stdout
     shown = matexapps("datasets", "show", "uci-higgs")
     assert shown.returncode == 0
-    assert "Licence" in shown.stdout
+    assert "License" in shown.stdout
     assert "On this machine:" in shown.stdout
 
 

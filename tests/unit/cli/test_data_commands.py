@@ -82,7 +82,7 @@ def test_a_pattern_that_the_shell_has_taken_gets_advice(runs, capsys):
     assert "got 2 files; name their folder, or put a pattern in quotes, as in 'runs/*.csv'" in told
 
 
-def test_a_name_of_the_catalogue_serves(runs, capsys):
+def test_a_name_of_the_catalog_serves(runs, capsys):
     assert command("data", "higgs-simulated") == 0
     assert "label, 2 classes" in capsys.readouterr().out
 

@@ -59,9 +59,9 @@ def test_other_work_has_a_bar_and_no_table():
     assert rows(page) == []
 
 
-def test_the_bar_tells_by_its_colour_how_it_ended():
+def test_the_bar_tells_by_its_color_how_it_ended():
     pages = [
         panel(work(0, 1, 4), outcome=f"{how} after 1 s") for how in ("done", "failed", "stopped")
     ]
-    colours = [re.search(r"background:(#\w+)", page)[1] for page in pages]
-    assert len(set(colours)) == 3
+    colors = [re.search(r"background:(#\w+)", page)[1] for page in pages]
+    assert len(set(colors)) == 3

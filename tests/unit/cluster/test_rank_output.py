@@ -8,7 +8,7 @@ from matexapps.cluster.output.rank_names import rank_names
 
 
 def plain(text: str) -> list[str]:
-    """Lines without colours."""
+    """Lines without colors."""
     for code in ("\x1b[1m", "\x1b[2m", "\x1b[0m"):
         text = text.replace(code, "")
     return text.splitlines()

@@ -4,7 +4,7 @@ import contextlib
 from pathlib import Path
 
 import matexapps
-from matexapps.comm.call_site import call_site
+from matexapps.comm.checks.call_site import call_site
 
 PACKAGE = Path(matexapps.__file__).parent
 

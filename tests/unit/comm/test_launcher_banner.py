@@ -2,7 +2,7 @@
 
 import pytest
 
-from matexapps.comm.launcher_banner import without_banner
+from matexapps.launch.banner import without_banner
 
 RULE = "-" * 74 + "\n"
 BANNER = (

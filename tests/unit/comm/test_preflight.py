@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from matexapps.comm import launch, preflight
 from matexapps.errors import PreflightError
+from matexapps.launch import mpiexec, preflight
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def fake_mpiexec(tmp_path, monkeypatch):
         path = folder / "mpiexec"
         path.write_text("#!/bin/sh\n" + script)
         path.chmod(0o755)
-        real = launch.mpiexec_command
+        real = mpiexec.mpiexec_command
 
         def command(n: int, arguments: list[str]) -> list[str]:
             return [str(path), *real(n, arguments)[1:]]
@@ -81,7 +81,7 @@ def test_mpiexec_of_another_mpi_starts_singletons(fake_mpiexec):
 
 
 def without(*names: str) -> dict[str, str]:
-    variables = {**os.environ, **launch.mpi_environment({})}
+    variables = {**os.environ, **mpiexec.mpi_environment({})}
     return {name: value for name, value in variables.items() if name not in names}
 
 

@@ -6,8 +6,8 @@ import random
 import pytest
 
 from matexapps.data.dataset import DataSet
-from matexapps.data.formats import open_reader
-from matexapps.data.schema import Schema
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.formats import open_reader
 from matexapps.errors import DataError, MatexError
 
 GOOD = "label,pt,eta\n" + "".join(f"{i % 2},{i}.5,-{i}\n" for i in range(40))

@@ -1,4 +1,4 @@
-"""The catalogue: cards, where files are looked for, downloads from a server of our own."""
+"""The catalog: cards, where files are looked for, downloads from a server of our own."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pytest
 
 from matexapps import progress
 from matexapps.apps.higgs import schema as higgs
-from matexapps.data import catalog
-from matexapps.data.cards import read_card
+from matexapps.data.catalog import catalog
+from matexapps.data.catalog.cards import read_card
+from matexapps.data.catalog.download import download
+from matexapps.data.catalog.entry import Entry
+from matexapps.data.catalog.public_data import ATLAS_HIGGS_CHALLENGE, UCI_HIGGS
 from matexapps.data.dataset import DataSet
-from matexapps.data.download import download
-from matexapps.data.entry import Entry
-from matexapps.data.public_data import ATLAS_HIGGS_CHALLENGE, UCI_HIGGS
 from matexapps.errors import DataError
 
 CARD = """---
@@ -27,7 +27,7 @@ title: Coins tossed in water
 file: coins.csv
 rows: 1,200
 source: https://example.org/coins
-licence: CC0 1.0
+license: CC0 1.0
 simulated: yes
 label: side
 missing: -999, -1
@@ -74,8 +74,8 @@ def test_card_gives_an_entry(card):
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("licence: CC0 1.0\n", "", r"card\.md: the card does not say licence"),
-        ("licence:", "license:", r"line 7: no fact is called 'license'; did you mean 'licence'"),
+        ("license: CC0 1.0\n", "", r"card\.md: the card does not say license"),
+        ("license:", "licence:", r"line 7: no fact is called 'licence'; did you mean 'license'"),
         ("rows: 1,200", "rows: many", "rows is 'many', not a whole number"),
         ("simulated: yes", "simulated: maybe", "write yes or no"),
         ("-999, -1", "-999, none", "missing is 'none', not a number"),
@@ -124,7 +124,7 @@ def test_own_folder_goes_first(own_folder, place):
     assert len(data.train) == 28
 
 
-def test_what_a_user_says_goes_before_the_catalogue(own_folder):
+def test_what_a_user_says_goes_before_the_catalog(own_folder):
     (own_folder / "HIGGS.csv").write_text("\n".join(higgs_lines(40)))
     assert DataSet("uci-higgs", features=["m_bb", "m_jj"]).columns == ["m_bb", "m_jj"]
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from matexapps.data.convert import convert
-from matexapps.data.formats import open_table
-from matexapps.data.raw_files import RawFiles
-from matexapps.data.schema import Schema
-from matexapps.data.table import named_columns
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.formats import open_table
+from matexapps.data.sources.raw_files import RawFiles
+from matexapps.data.sources.table import named_columns
 from matexapps.errors import DataError
 
 NUMBERS = ["float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint64", "bool"]

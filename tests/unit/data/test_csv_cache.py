@@ -13,8 +13,8 @@ import pytest
 
 from matexapps.comm.single import SingleProcess
 from matexapps.data.csv.cache import columnar_copy, has_copy
-from matexapps.data.formats import open_reader
-from matexapps.data.schema import Schema
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.formats import open_reader
 from matexapps.errors import DataError
 
 COMM = SingleProcess()

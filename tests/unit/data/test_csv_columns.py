@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from matexapps.data.formats import open_reader
-from matexapps.data.schema import Schema
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.formats import open_reader
 from matexapps.errors import DataError
 
 
@@ -31,22 +31,22 @@ def test_categories_become_columns_as_pandas_makes_them(tmp_path):
     table = pd.DataFrame(
         {
             "label": random.integers(0, 2, 200),
-            "colour": random.choice(["red", "green", "dark, blue"], 200),
+            "color": random.choice(["red", "green", "dark, blue"], 200),
             "x": random.normal(size=200).astype(np.float32),
             "level": random.choice([1, 2.5, 3], 200),
         }
     )
     table.to_csv(tmp_path / "a.csv", index=False)
-    known = {"colour": ["red", "green", "dark, blue"], "level": [3, 2.5, 1]}
+    known = {"color": ["red", "green", "dark, blue"], "level": [3, 2.5, 1]}
     reader = open_reader(tmp_path / "a.csv", Schema(categories=known))
     rows = reader.read()
-    expected = pd.get_dummies(table, columns=["colour", "level"])
+    expected = pd.get_dummies(table, columns=["color", "level"])
     expected.columns = [
-        name.replace("colour_", "colour=").replace("level_", "level=").replace(".0", "")
+        name.replace("color_", "color=").replace("level_", "level=").replace(".0", "")
         for name in expected.columns
     ]
     assert reader.columns == rows.columns
-    assert rows.columns[:5] == ["colour=red", "colour=green", "colour=dark, blue", "x", "level=3"]
+    assert rows.columns[:5] == ["color=red", "color=green", "color=dark, blue", "x", "level=3"]
     np.testing.assert_array_equal(rows.features, expected[rows.columns].to_numpy(np.float32))
     assert reader.sample_shape == (7,)
     assert reader.row_bytes == 7 * 4 + 16
@@ -79,7 +79,7 @@ def test_an_empty_category_is_zeros_where_missing_values_are_declared(tmp_path, 
 
 def test_categories_of_no_feature(tmp_path):
     path = write(tmp_path / "a.csv", label=[0, 1], colour=["a", "b"])
-    with pytest.raises(DataError, match="'color', which is no feature; did you mean 'colour'"):
+    with pytest.raises(DataError, match="'color', which is no feature; did you mean 'color'"):
         read(path, categories={"color": ["a", "b"]})
 
 

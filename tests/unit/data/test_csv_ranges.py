@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from matexapps.comm.single import SingleProcess
 from matexapps.data.csv.dialect import detect
 from matexapps.data.csv.ranges import cut, lines_before
-from matexapps.data.formats import open_reader
-from matexapps.data.schema import Schema
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.formats import open_reader
 from matexapps.errors import DataError
 
 TEXTS = st.text(alphabet='ab"\n\r,;1 ', max_size=12)

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from matexapps.data.formats import open_reader
-from matexapps.data.schema import Schema
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.formats import open_reader
 from matexapps.errors import DataError
 
 FLOATS = st.floats(-(2.0**100), 2.0**100, width=32, allow_nan=False)

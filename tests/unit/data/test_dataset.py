@@ -11,9 +11,9 @@ import torch
 
 from matexapps import progress
 from matexapps.comm.single import SingleProcess
-from matexapps.data.batches.loader import open_loader
-from matexapps.data.batches.streamed import StreamedRows
 from matexapps.data.dataset import DataSet
+from matexapps.data.loading.loader import open_loader
+from matexapps.data.loading.streamed import StreamedRows
 from matexapps.data.rows import Rows
 from matexapps.errors import DataError
 
@@ -160,8 +160,8 @@ def test_binary_refuses_one_class_among_the_training_rows(tmp_path):
         ({"features": 3}, "features= is an int, not a list"),
         ({"classes": "bs"}, "classes= is a str, not a list"),
         ({"columns": [1, 2]}, "columns= holds 1, which is not a text"),
-        ({"categories": ["colour"]}, "categories= is a list: give the values of each column"),
-        ({"categories": {"colour": "red"}}, "is a str, not a list: write all values"),
+        ({"categories": ["color"]}, "categories= is a list: give the values of each column"),
+        ({"categories": {"color": "red"}}, "is a str, not a list: write all values"),
         ({"header": "yes"}, "header='yes' is not True, False or None"),
         ({"delimiter": 9}, "delimiter=9 is not one character"),
     ],
@@ -250,17 +250,17 @@ def test_a_column_names_the_parts(tmp_path):
 
 
 def test_categories_become_columns(tmp_path):
-    table = frame(30).assign(colour=np.resize(["red", "green", "blue"], 30))
-    table.to_csv(tmp_path / "colours.csv", index=False)
-    with pytest.raises(DataError, match="colour"):
-        DataSet(tmp_path / "colours.csv").load()
-    categories = {"colour": ["red", "green", "blue"]}
-    data = DataSet(tmp_path / "colours.csv", categories=categories)
-    assert data.columns == ["a", "b", "c", "colour=red", "colour=green", "colour=blue"]
+    table = frame(30).assign(color=np.resize(["red", "green", "blue"], 30))
+    table.to_csv(tmp_path / "colors.csv", index=False)
+    with pytest.raises(DataError, match="color"):
+        DataSet(tmp_path / "colors.csv").load()
+    categories = {"color": ["red", "green", "blue"]}
+    data = DataSet(tmp_path / "colors.csv", categories=categories)
+    assert data.columns == ["a", "b", "c", "color=red", "color=green", "color=blue"]
     assert (data.train.features[:, 3:].sum(axis=1) == 1).all()
     assert (data.train.features[:, 3:].argmax(axis=1) == data.train.ids % 3).all()
     with pytest.raises(DataError, match="'blue' is none of the values 'red', 'green'"):
-        DataSet(tmp_path / "colours.csv", categories={"colour": ["red", "green"]}).load()
+        DataSet(tmp_path / "colors.csv", categories={"color": ["red", "green"]}).load()
 
 
 @pytest.mark.parametrize("memory", ["2GB", "64 KiB"])

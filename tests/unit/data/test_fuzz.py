@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from matexapps.data.formats import format_of, open_reader
-from matexapps.data.probe import Probe
 from matexapps.data.rows import Rows
-from matexapps.data.schema import Schema
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.formats import format_of, open_reader
+from matexapps.data.sources.probe import Probe
 from matexapps.errors import DataError
 
 ROWS = 40

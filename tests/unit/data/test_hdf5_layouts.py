@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.io import savemat
 
-from matexapps.data.formats import open_table
 from matexapps.data.hdf5.table import Hdf5Table
-from matexapps.data.schema import Schema
-from matexapps.data.table_reader import TableReader
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.formats import open_table
+from matexapps.data.sources.table_reader import TableReader
 from matexapps.errors import DataError
 
 ROWS = 50

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from matexapps.data.dataset import DataSet
-from matexapps.data.formats import open_reader
-from matexapps.data.schema import Schema
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.formats import open_reader
 from matexapps.errors import DataError, MatexError
 
 VALUES = np.random.default_rng(0).normal(size=(500, 4)).astype(np.float32)
@@ -53,7 +53,7 @@ def test_slices(table, start, stop):
 
 
 def test_reading_in_several_blocks_gives_the_same(table, monkeypatch):
-    monkeypatch.setattr("matexapps.data.table_reader._PIECE_BYTES", 16 * 37)
+    monkeypatch.setattr("matexapps.data.sources.table_reader._PIECE_BYTES", 16 * 37)
     rows = open_reader(table, Schema()).read(3, 480)
     np.testing.assert_array_equal(rows.features, VALUES[3:480, 1:])
     np.testing.assert_array_equal(rows.label, VALUES[3:480, 0])

@@ -13,8 +13,8 @@ from scipy.io import netcdf_file
 
 from matexapps.data.netcdf.table import NetcdfTable
 from matexapps.data.netcdf.values import Decoding
-from matexapps.data.schema import Schema
-from matexapps.data.table_reader import TableReader
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.table_reader import TableReader
 from matexapps.errors import DataError
 
 VALUES = np.random.default_rng(0).normal(size=(50, 3))

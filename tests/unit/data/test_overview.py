@@ -8,7 +8,7 @@ import pytest
 
 from matexapps.data.overview.column_facts import MOST_DIFFERENT
 from matexapps.data.overview.overview import overview
-from matexapps.data.schema import Schema
+from matexapps.data.schema.schema import Schema
 from matexapps.errors import DataError
 
 RANDOM = np.random.default_rng(3)

@@ -11,8 +11,8 @@ import pandas as pd
 import psutil
 import pytest
 
-from matexapps.data.probe import Probe, check_readable
-from matexapps.data.schema import Schema
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.probe import Probe, check_readable
 from matexapps.errors import DataError
 
 VALUES = np.random.default_rng(0).normal(size=(3000, 4)).astype(np.float32)

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from matexapps.data.labels import LabelFacts, require_binary
 from matexapps.data.rows import Rows
+from matexapps.data.schema.labels import LabelFacts, require_binary
 from matexapps.errors import DataError
 
 FEATURES = [[1, 2.5], [3, 4], [5, 6]]

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from matexapps.comm.single import SingleProcess
-from matexapps.data.formats import open_reader
-from matexapps.data.schema import Schema
-from matexapps.data.source import resolve
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.formats import open_reader
+from matexapps.data.sources.source import resolve
 from matexapps.errors import DataError
 
 NUMBERS = (1, 2, 10, 11, 100)

@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matexapps.data.batches.resident import ResidentLoader
-from matexapps.data.batches.sampler import global_permutation
 from matexapps.data.dataset import DataSet
+from matexapps.data.loading.resident import ResidentLoader
+from matexapps.data.loading.sampler import global_permutation
 from matexapps.data.partition import share, share_by_work
 from matexapps.data.rows import Rows
 

@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.metrics import matthews_corrcoef
 
-from matexapps.data.split import TEST, TRAIN, UNUSED, VALIDATION, part_size, split_rows
+from matexapps.data.splitting.split import TEST, TRAIN, UNUSED, VALIDATION, part_size, split_rows
 from matexapps.errors import DataError
 
 FRACTIONS = st.integers(0, 45).map(lambda percent: percent / 100)

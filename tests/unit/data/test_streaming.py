@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matexapps.comm.single import SingleProcess
-from matexapps.data.batches.prefetch import ahead
-from matexapps.data.batches.sampler import WindowedOrder
-from matexapps.data.batches.stream import StreamLoader
-from matexapps.data.batches.streamed import StreamedRows
 from matexapps.data.dataset import DataSet
-from matexapps.data.memory import parse_size
-from matexapps.data.reader import Reader
+from matexapps.data.loading.memory import parse_size
+from matexapps.data.loading.prefetch import ahead
+from matexapps.data.loading.sampler import WindowedOrder
+from matexapps.data.loading.stream import StreamLoader
+from matexapps.data.loading.streamed import StreamedRows
 from matexapps.data.rows import Rows
+from matexapps.data.sources.reader import Reader
 from matexapps.errors import DataError
 
 CPU = torch.device("cpu")
@@ -144,7 +144,7 @@ def test_each_rank_reads_its_part_of_the_file():
     part = part_of(reader, np.zeros(10_000, np.uint8), block_rows=50, window_rows=2_000)
     for rank in range(4):
         list(StreamLoader(part, 100, rank, 4, CPU, seed=0).shuffled(0))
-    # 5 windows on 4 ranks: each seam has a block that both neighbours read.
+    # 5 windows on 4 ranks: each seam has a block that both neighbors read.
     assert reader.times.min() == 1
     assert reader.times.sum() <= 10_000 + 5 * 4 * 50
 

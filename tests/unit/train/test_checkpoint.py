@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from matexapps.errors import CheckpointError
-from matexapps.train.checkpoint import (
+from matexapps.train.state.checkpoint import (
     finish_checkpoints,
     list_checkpoints,
     load_checkpoint,
@@ -118,7 +118,7 @@ KILLED_WHILE_WRITING = """
 import os, random, signal, sys, time, warnings
 from pathlib import Path
 import torch
-from matexapps.train.checkpoint import finish_checkpoints, load_checkpoint, save_checkpoint
+from matexapps.train.state.checkpoint import finish_checkpoints, load_checkpoint, save_checkpoint
 
 folder, rng = Path(sys.argv[1]), random.Random(0)
 torch.set_num_threads(1)

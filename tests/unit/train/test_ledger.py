@@ -3,7 +3,7 @@
 import pytest
 
 from matexapps.errors import TrainingError
-from matexapps.train.ledger import read_ledger
+from matexapps.train.monitor.ledger import read_ledger
 
 
 def test_what_was_broken_off_does_not_count(tmp_path):

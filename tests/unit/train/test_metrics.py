@@ -35,7 +35,7 @@ def test_binned_auc_is_within_its_stated_error_of_the_exact_one(seed, n, ties, b
     for w in (None, weight):
         metric = RocAuc(bins)
         metric.update(logit[:, None], label, w)
-        found = metric.values()
+        found = metric.compute()
         exact = roc_auc_score(label, logit, sample_weight=w)
         assert abs(found["roc_auc"] - exact) <= found["roc_auc_error"] + 1e-9
 
@@ -44,7 +44,7 @@ def test_fine_bins_make_the_error_small():
     logit, label, _ = rows(0, 20_000, ties=False)
     metric = RocAuc()
     metric.update(logit, label, None)
-    assert metric.values()["roc_auc_error"] < 1e-4
+    assert metric.compute()["roc_auc_error"] < 1e-4
 
 
 @pytest.mark.parametrize("make", [Accuracy, RocAuc])
@@ -56,7 +56,7 @@ def test_parts_add_up_to_the_whole(make):
         part.update(logit[k::3], label[k::3], weight[k::3])
     merged = make()
     merged.sums += sum(part.sums for part in parts)
-    assert merged.values() == pytest.approx(whole.values(), rel=1e-12)
+    assert merged.compute() == pytest.approx(whole.compute(), rel=1e-12)
 
 
 def test_weighted_accuracy_agrees_with_scikit_learn():
@@ -64,20 +64,20 @@ def test_weighted_accuracy_agrees_with_scikit_learn():
     metric = Accuracy()
     metric.update(logit, label, weight)
     expected = accuracy_score(label, logit > 0, sample_weight=weight)
-    assert metric.values()["accuracy"] == pytest.approx(expected)
+    assert metric.compute()["accuracy"] == pytest.approx(expected)
 
 
 def test_accuracy_of_several_classes_takes_the_largest_score():
     scores = torch.tensor([[0.1, 0.9, 0.0], [0.5, 0.2, 0.3], [0.1, 0.2, 0.7]])
     metric = Accuracy()
     metric.update(scores, torch.tensor([1, 0, 1]), None)
-    assert metric.values()["accuracy"] == pytest.approx(2 / 3)
+    assert metric.compute()["accuracy"] == pytest.approx(2 / 3)
 
 
 def test_one_class_only_has_no_auc():
     metric = RocAuc()
     metric.update(torch.randn(5), torch.ones(5), None)
-    assert np.isnan(metric.values()["roc_auc"])
+    assert np.isnan(metric.compute()["roc_auc"])
 
 
 def test_a_name_nearly_right_is_suggested():

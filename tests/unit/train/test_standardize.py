@@ -62,7 +62,7 @@ def test_missing_values_need_a_rule():
     assert out[0, 2] == 0  # the column never varies
 
 
-def test_arrays_are_standardised_value_by_value():
+def test_arrays_are_standardized_value_by_value():
     rng = np.random.default_rng(0)
     images = rng.normal(size=(60, 2, 4, 4)) * 3 + 10
     data = mx.DataSet.from_arrays(images, np.arange(60) % 2)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import matexapps as mx
-from matexapps.data.batches.sampler import global_permutation
+from matexapps.data.loading.sampler import global_permutation
 from matexapps.errors import CheckpointError, DeviceError, TrainingError
 
 

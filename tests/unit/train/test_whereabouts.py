@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 import matexapps as mx
-from matexapps.data.batches.streamed import StreamedRows
+from matexapps.data.loading.streamed import StreamedRows
 from matexapps.errors import DataError, PeerAborted, TrainingError
-from matexapps.train.whereabouts import Whereabouts, ids_of_step, shown
+from matexapps.train.monitor.error_context import ErrorContext, ids_of_step, shown
 
 ROWS = 203
 
@@ -193,7 +193,7 @@ def test_the_inner_place_is_told_alone_and_beside_the_users_notes(plain):
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, PeerAborted])
 def test_what_is_nobodys_fault_gets_no_note(kind):
     error = kind("stop")
-    with pytest.raises(kind), Whereabouts("in training, epoch 1"):
+    with pytest.raises(kind), ErrorContext("in training, epoch 1"):
         raise error
     assert not hasattr(error, "__notes__")
 
@@ -203,7 +203,7 @@ def test_an_error_while_reading_names_the_batch_that_was_to_come(plain):
         yield from list(plain.train.batches(8, device="cpu"))[:2]
         raise DataError("damaged")
 
-    place = Whereabouts("in training, epoch 1", 26, 3)
+    place = ErrorContext("in training, epoch 1", 26, 3)
     with pytest.raises(DataError, match="damaged") as caught, place:
         assert len(list(place.follow(batches()))) == 2
     assert caught.value.__notes__ == [

@@ -28,7 +28,7 @@ def plot_column(axes: Axes, rows: Rows, column: str, *, bins: int = 60) -> Axes:
     values = rows.features[:, rows.columns.index(column)]
     low, high = np.nanquantile(values, [0.01, 0.99])
     edges = np.linspace(low, high, bins + 1)
-    for name, label, colour in (("signal", 1, "tab:blue"), ("background", 0, "tab:orange")):
+    for name, label, color in (("signal", 1, "tab:blue"), ("background", 0, "tab:orange")):
         chosen = rows.label == label
         density, _ = np.histogram(
             values[chosen],
@@ -36,7 +36,7 @@ def plot_column(axes: Axes, rows: Rows, column: str, *, bins: int = 60) -> Axes:
             density=True,
             weights=None if rows.weight is None else rows.weight[chosen],
         )
-        axes.stairs(density, edges, fill=True, alpha=0.35, color=colour, label=name)
+        axes.stairs(density, edges, fill=True, alpha=0.35, color=color, label=name)
     measured_in = unit(column)
     axes.set(
         xlabel=f"{column} ({measured_in})" if measured_in else column,
@@ -99,10 +99,10 @@ def plot_scores(axes: Axes, histogram: pd.DataFrame) -> Axes:
     """Draw what :func:`~matexapps.apps.higgs.report.curves.score_histogram` returns."""
     edges = np.append(histogram["low"], histogram["high"].iloc[-1])
     middle = (histogram["low"] + histogram["high"]) / 2
-    for name, colour in (("signal", "tab:blue"), ("background", "tab:orange")):
-        axes.stairs(histogram[name], edges, fill=True, alpha=0.35, color=colour, label=name)
+    for name, color in (("signal", "tab:blue"), ("background", "tab:orange")):
+        axes.stairs(histogram[name], edges, fill=True, alpha=0.35, color=color, label=name)
         axes.errorbar(
-            middle, histogram[name], histogram[f"{name}_error"], fmt="none", color=colour, lw=1
+            middle, histogram[name], histogram[f"{name}_error"], fmt="none", color=color, lw=1
         )
     axes.set(xlabel="score of the classifier", ylabel="rows per unit of score (area 1)")
     axes.legend()

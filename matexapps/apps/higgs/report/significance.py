@@ -23,7 +23,7 @@ class Yields:
 
 
 def approximate_median_significance(
-    signal: ArrayLike, background: ArrayLike, regularisation: float = REGULARISATION
+    signal: ArrayLike, background: ArrayLike, regularization: float = REGULARISATION
 ) -> NDArray[np.float64]:
     """Return AMS = sqrt(2 ((s + b + r) ln(1 + s / (b + r)) - s)), in standard deviations.
 
@@ -35,11 +35,11 @@ def approximate_median_significance(
     ----------
     signal, background : array-like
         Expected events s and b that pass.
-    regularisation : float
+    regularization : float
         r, in events.
     """
     s = np.asarray(signal, dtype=np.float64)
-    b = np.asarray(background, dtype=np.float64) + regularisation
+    b = np.asarray(background, dtype=np.float64) + regularization
     # The two terms nearly cancel for s much below b; rounding must not make their difference
     # negative.
     return np.sqrt(np.maximum(2 * ((s + b) * np.log1p(s / b) - s), 0.0))
@@ -51,7 +51,7 @@ def scan_thresholds(
     weight: ArrayLike | None = None,
     *,
     yields: Yields | None = None,
-    regularisation: float = REGULARISATION,
+    regularization: float = REGULARISATION,
 ) -> pd.DataFrame:
     """Return the significance of every cut "score at or above the threshold".
 
@@ -62,7 +62,7 @@ def scan_thresholds(
     yields : Yields or None
         Events in the full sample: the part's weights are rescaled, class by class, to add up to
         them. None takes the weights as they are.
-    regularisation : float
+    regularization : float
 
     Returns
     -------
@@ -81,7 +81,7 @@ def scan_thresholds(
             "signal": passed_signal,
             "background": passed_background,
             "ams": approximate_median_significance(
-                passed_signal, passed_background, regularisation
+                passed_signal, passed_background, regularization
             ),
         }
     ).reset_index(drop=True)
@@ -99,7 +99,7 @@ def significance_at(
     weight: ArrayLike | None = None,
     *,
     yields: Yields | None = None,
-    regularisation: float = REGULARISATION,
+    regularization: float = REGULARISATION,
 ) -> float:
     """Return the significance of one cut; parameters as for :func:`scan_thresholds`.
 
@@ -110,4 +110,4 @@ def significance_at(
     full = yields or Yields(float(weights[signal].sum()), float(weights[~signal].sum()))
     s = full.signal * weights[passed & signal].sum() / weights[signal].sum()
     b = full.background * weights[passed & ~signal].sum() / weights[~signal].sum()
-    return float(approximate_median_significance(s, b, regularisation))
+    return float(approximate_median_significance(s, b, regularization))

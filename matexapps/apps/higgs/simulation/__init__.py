@@ -1,4 +1,4 @@
-"""Simulated collisions for the HIGGS benchmark: PYTHIA 8, a parametrised detector, FastJet.
+"""Simulated collisions for the HIGGS benchmark: PYTHIA 8, a parametrized detector, FastJet.
 
 Signal is ``g g -> H0(425) -> W H+-(325) -> W W h0(125) -> l nu q q' b b``, background top-quark
 pairs with the same final state, as in Baldi, Sadowski and Whiteson, Nature Communications 5

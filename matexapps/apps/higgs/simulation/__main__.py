@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from matexapps.apps.command import run_command, work_lines
 from matexapps.apps.higgs.simulation.campaign import WHAT, CampaignSettings, simulate_sample
 from matexapps.apps.higgs.simulation.extra import import_extra
 from matexapps.apps.higgs.simulation.file import check_writable, write_sample
-from matexapps.apps.settings import from_plain
 from matexapps.comm.communicator import Communicator
+from matexapps.experiment.command import run_command, work_lines
+from matexapps.experiment.settings import from_plain
 
 _WAIT_S = 86_400.0  # ranks finish apart by a block, but a machine may be busy or asleep
 

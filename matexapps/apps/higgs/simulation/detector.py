@@ -1,6 +1,6 @@
 """What a detector sees of an event: smeared particles, one isolated lepton, missing momentum.
 
-The response is parametrised, particle by particle: photons and electrons are measured by an
+The response is parametrized, particle by particle: photons and electrons are measured by an
 electromagnetic calorimeter, hadrons by a hadronic one, muons by a spectrometer. The thresholds are
 those that the UCI data show: its smallest lepton and jet momenta lie at 15 GeV once its masses are
 brought to GeV.
@@ -32,7 +32,7 @@ LEPTON_PT_GEV = 15.0
 LEPTON_ETA = 2.5
 ISOLATION_RADIUS = 0.4
 ISOLATION_LIMIT = 0.15
-"""Largest summed pT of the neighbours, as a fraction of the lepton's own pT."""
+"""Largest summed pT of the neighbors, as a fraction of the lepton's own pT."""
 
 
 @dataclass(frozen=True)

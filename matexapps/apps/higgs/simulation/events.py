@@ -14,7 +14,7 @@ from matexapps.errors import DataError
 Process = Literal["signal", "background"]
 
 BEAM_ENERGY_GEV = 8000.0
-"""Energy of the two proton beams in their centre of mass."""
+"""Energy of the two proton beams in their center of mass."""
 
 LARGEST_SEED = 900_000_000
 """The largest seed that PYTHIA takes."""
@@ -102,7 +102,7 @@ class EventGenerator:
             # change the features by less than the match with the UCI data can tell.
             "PartonLevel:MPI = off",
             "Random:setSeed = on",
-            "Random:seed = 1",  # initialisation must not depend on the clock
+            "Random:seed = 1",  # initialization must not depend on the clock
             *_PROCESS_SETTINGS[process],
             "24:onMode = off",
             f"24:on{leptonic}IfAny = {_LEPTONIC}",
@@ -111,7 +111,7 @@ class EventGenerator:
             if not self._pythia.readString(line):
                 raise DataError(f"PYTHIA does not know the setting {line!r}; use pythia8mc 8.312+")
         if not self._pythia.init():
-            raise DataError(f"PYTHIA could not be initialised for the process {process!r}")
+            raise DataError(f"PYTHIA could not be initialized for the process {process!r}")
 
     def reseed(self, seed: int) -> None:
         """Start the sequence of events that ``seed``, from 1 to ``LARGEST_SEED``, stands for."""

@@ -47,7 +47,7 @@ def provenance(settings: CampaignSettings, sample: Sample) -> dict[str, str | in
         "collisions_generated": json.dumps(sample.generated),
         "beam_energy_gev": BEAM_ENERGY_GEV,
         "mantissa_bits": MANTISSA_BITS,
-        "licence": "CC0-1.0",
+        "license": "CC0-1.0",
         "reference": "P. Baldi, P. Sadowski, D. Whiteson, Nature Communications 5 (2014) 4308",
     }
 

@@ -28,7 +28,7 @@ CONSTITUENT_PT_GEV = 0.1
 HEAVY_HADRON_PT_GEV = 5.0
 
 TAG_EFFICIENCIES = {"b": 0.85, "c": 0.25, "light": 0.01}
-"""Probability that a jet of each flavour is tagged, at its plateau in pT and eta."""
+"""Probability that a jet of each flavor is tagged, at its plateau in pT and eta."""
 TIGHT_SHARE = 0.815
 """Share of the tagged jets that also pass the tight tag, as in the UCI data."""
 TAG_ETA_PLATEAU, TAG_ETA_END = 1.2, 1.75
@@ -106,8 +106,8 @@ def tag_jets(
 ) -> NDArray[np.int64]:
     """Return the b-tag, 0, 1 (loose) or 2 (tight), of each jet, shape (events, MOST_JETS).
 
-    A jet's flavour is that of the heaviest-flavoured hadron inside its radius; the tag is drawn
-    with the efficiency of that flavour.
+    A jet's flavor is that of the heaviest-flavored hadron inside its radius; the tag is drawn
+    with the efficiency of that flavor.
 
     Parameters
     ----------
@@ -118,8 +118,8 @@ def tag_jets(
     row[accepted] = np.arange(len(accepted))
     bottom = _near_hadron(jets, particles, row, quark=5)
     charm = _near_hadron(jets, particles, row, quark=4)
-    flavour = np.where(bottom, 0, np.where(charm, 1, 2))
-    plateau = np.array(list(TAG_EFFICIENCIES.values()))[flavour]
+    flavor = np.where(bottom, 0, np.where(charm, 1, 2))
+    plateau = np.array(list(TAG_EFFICIENCIES.values()))[flavor]
     draw = rng.random(jets.exists.shape)
     loose = plateau * _tag_acceptance(jets.momentum)
     tag = (draw < loose).astype(np.int64) + (draw < TIGHT_SHARE * loose)

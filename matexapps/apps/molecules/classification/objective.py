@@ -1,4 +1,4 @@
-"""What training minimises and is judged by, where targets are classes.
+"""What training minimizes and is judged by, where targets are classes.
 
 A row's label is the number of its molecule; the classes lie in a table here, as 0 and 1.
 """
@@ -77,7 +77,7 @@ class LogLoss(Metric):
         entropy = -torch.where(classes > 0.5, probability.log(), (-probability).log1p())
         self.sums += torch.cat([(entropy * known).sum(0), known.sum(0).double()]).numpy()
 
-    def values(self) -> dict[str, float]:
+    def compute(self) -> dict[str, float]:
         entropy, count = np.split(self.sums, 2)
         known = count > 0
         mean = (entropy[known] / count[known]).mean() if known.any() else np.nan

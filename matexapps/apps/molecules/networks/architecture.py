@@ -74,7 +74,7 @@ class Architecture:
             )
 
     def inputs(self, features: tuple[str, ...]) -> list[tuple[str, int, str]]:
-        """Return the name of each input, its structure's place in a row, and its featuriser."""
+        """Return the name of each input, its structure's place in a row, and its featurizer."""
         return [
             (feature if place == 0 else f"{feature}_{place + 1}", place, feature)
             for place in range(self.components)
@@ -88,5 +88,5 @@ class Architecture:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The featurisers that the network needs."""
+        """The featurizers that the network needs."""
         return tuple(dict.fromkeys(chain.from_iterable(NETWORKS[self.network])))

@@ -42,7 +42,7 @@ class PackedGraphs(nn.Module):
     Parameters
     ----------
     arrays : dict of str to Tensor
-        As :class:`~matexapps.apps.molecules.featurisers.graph.Graph` names them, joined.
+        As :class:`~matexapps.apps.molecules.featurizers.graph.Graph` names them, joined.
     """
 
     atoms: Tensor

@@ -9,9 +9,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from matexapps.apps.molecules.featurisers.fingerprints import BITS
-from matexapps.apps.molecules.featurisers.image import CHANNELS
-from matexapps.apps.molecules.featurisers.tokens import TOKENS
+from matexapps.apps.molecules.featurizers.fingerprints import BITS
+from matexapps.apps.molecules.featurizers.image import CHANNELS
+from matexapps.apps.molecules.featurizers.tokens import TOKENS
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.batch_graph import BatchGraph
 from matexapps.apps.molecules.networks.message_passing import DirectedMessagePassing, read_out
@@ -109,4 +109,4 @@ ENCODERS: dict[str, Callable[[Architecture], Encoder]] = {
     "tokens": SmilesEncoder,
     "image": ImageEncoder,
 }
-"""By the featuriser whose features they read."""
+"""By the featurizer whose features they read."""

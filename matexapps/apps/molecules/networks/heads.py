@@ -35,7 +35,7 @@ class Head(nn.Module, ABC):
 
 
 class MeanVarianceHead(Head):
-    """Mean, and log of the squared scale of the noise, of standardised targets.
+    """Mean, and log of the squared scale of the noise, of standardized targets.
 
     The scale is read from hidden values that its loss does not change, so that learning it costs
     the mean nothing (Stirn et al., Faithful heteroscedastic regression, AISTATS 2023).

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from matexapps.apps.molecules.components import parts_of
-from matexapps.apps.molecules.featurisers import Arrays
+from matexapps.apps.molecules.featurizers import Arrays
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.batch_graph import BatchGraph, PackedGraphs
 from matexapps.apps.molecules.networks.scaling import SCALED, ScaledColumns

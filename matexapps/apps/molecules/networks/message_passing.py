@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from matexapps.apps.molecules.featurisers.graph import ATOM_CODES, BOND_CODES
+from matexapps.apps.molecules.featurizers.graph import ATOM_CODES, BOND_CODES
 from matexapps.apps.molecules.networks.batch_graph import BatchGraph
 
 _USUAL_ATOMS = 20

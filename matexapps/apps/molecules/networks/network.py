@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from matexapps.apps.molecules.featurisers import Arrays
+from matexapps.apps.molecules.featurizers import Arrays
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.encoders import ENCODERS
 from matexapps.apps.molecules.networks.heads import HEADS

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from matexapps.apps.molecules.featurisers.descriptors import DESCRIPTORS
-from matexapps.apps.molecules.featurisers.properties import PROPERTIES
+from matexapps.apps.molecules.featurizers.descriptors import DESCRIPTORS
+from matexapps.apps.molecules.featurizers.properties import PROPERTIES
 
 SCALED = {"properties": len(PROPERTIES), "descriptors": len(DESCRIPTORS)}
 """Features that are scaled, and how many columns each has."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import sys
 
-from matexapps.apps.command import run_command, work_lines
 from matexapps.apps.molecules.prediction.run import WHAT, run
+from matexapps.experiment.command import run_command, work_lines
 
 _WAIT_S = 3600.0
 

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from matexapps import progress
-from matexapps.apps.molecules.components import standardise_rows
-from matexapps.apps.molecules.featurise import work_of
+from matexapps.apps.molecules.components import standardize_rows
+from matexapps.apps.molecules.featurize import work_of
 from matexapps.apps.molecules.losses import go_on
 from matexapps.apps.molecules.model import Model, load_model
 from matexapps.apps.molecules.prediction.library import Row, pieces
 from matexapps.apps.molecules.prediction.settings import PredictionSettings
 from matexapps.apps.molecules.prediction.table import GrowingFile, header, lines
-from matexapps.apps.molecules.standardise import Standard
-from matexapps.apps.settings import from_plain
+from matexapps.apps.molecules.standardize import Standard
 from matexapps.comm.communicator import Communicator
 from matexapps.data.partition import share_by_work
 from matexapps.errors import DataError
+from matexapps.experiment.settings import from_plain
 
 PIECE = 4096
 """Rows that ranks share out at a time, and the most that are held in memory."""
@@ -122,7 +122,7 @@ def _predict(before: int, rows: list[Row], model: Model, comm: Communicator) -> 
     text, bad, error = "", 0, None
     try:
         structures = [row.structures for row in rows[part]]
-        standards = standardise_rows(structures, model.smiles_columns)
+        standards = standardize_rows(structures, model.smiles_columns)
         text = lines(before + part.start + 1, rows[part], standards, model)
         bad = sum(not isinstance(one, Standard) for one in standards)
     except Exception as caught:

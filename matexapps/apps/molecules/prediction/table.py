@@ -11,7 +11,7 @@ from pathlib import Path
 
 from matexapps.apps.molecules.model import Model, Predictions
 from matexapps.apps.molecules.prediction.library import Row
-from matexapps.apps.molecules.standardise import Standard
+from matexapps.apps.molecules.standardize import Standard
 from matexapps.errors import DataError
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import sys
 
-from matexapps.apps.command import epoch_lines, run_command
 from matexapps.apps.molecules.experiment import LONGEST_WAIT_S
 from matexapps.apps.molecules.pretraining.run import run
+from matexapps.experiment.command import epoch_lines, run_command
 
 
 def main(arguments: list[str]) -> int:

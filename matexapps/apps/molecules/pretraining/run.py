@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.apps.molecules.components import featurise_rows
+from matexapps.apps.molecules.components import featurize_rows
 from matexapps.apps.molecules.components import split as structures_of
 from matexapps.apps.molecules.data import load_records
 from matexapps.apps.molecules.experiment import Prepared, make_split, train_one
-from matexapps.apps.molecules.featurise import featurise
-from matexapps.apps.molecules.featurisers.cache import FeatureCache
+from matexapps.apps.molecules.featurize import featurize
+from matexapps.apps.molecules.featurizers.cache import FeatureCache
 from matexapps.apps.molecules.model import Model, check_folder
-from matexapps.apps.molecules.molecule_set import merge, standardise_records
+from matexapps.apps.molecules.molecule_set import merge, standardize_records
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.outcome import Training
 from matexapps.apps.molecules.pretraining.settings import NO_TASK, PretrainingSettings
@@ -25,10 +25,10 @@ from matexapps.apps.molecules.records import Records
 from matexapps.apps.molecules.report.kept import write_report
 from matexapps.apps.molecules.sources import read_structures
 from matexapps.apps.molecules.splits import Split, random_split
-from matexapps.apps.settings import from_plain
 from matexapps.comm.communicator import Communicator
-from matexapps.comm.survival import survive
+from matexapps.comm.failures.fault_tolerant import run_fault_tolerant
 from matexapps.errors import DataError
+from matexapps.experiment.settings import from_plain
 
 _JUDGED = 0.05
 
@@ -60,7 +60,7 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     """
     began = time.monotonic()
     chosen = from_plain(PretrainingSettings, settings)
-    survive(comm, lambda _: comm.on_root(lambda: check_folder(chosen.out)))
+    run_fault_tolerant(comm, lambda _: comm.on_root(lambda: check_folder(chosen.out)))
     model, training, molecules = pretrain(chosen, comm)
     prepared = molecules.prepared
     explained = _explained(prepared, molecules.split, training)
@@ -88,7 +88,7 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
         model.save(chosen.out)
         write_report(chosen.out, result, prepared.molecules)
 
-    survive(comm, lambda _: comm.on_root(keep))
+    run_fault_tolerant(comm, lambda _: comm.on_root(keep))
     return result
 
 
@@ -96,7 +96,7 @@ def pretrain(
     settings: PretrainingSettings, comm: Communicator
 ) -> tuple[Model, Training, _Molecules]:
     """Pre-train a network. Collective."""
-    molecules = survive(comm, lambda _: _prepare(settings, comm))
+    molecules = run_fault_tolerant(comm, lambda _: _prepare(settings, comm))
     model, training = train_one(
         settings.of_training(),
         molecules.prepared,
@@ -114,7 +114,7 @@ def _prepare(settings: PretrainingSettings, comm: Communicator) -> _Molecules:
     records = comm.on_root(
         lambda: read_structures(settings.data, settings.smiles_columns, settings.labels or ())
     )
-    standards = standardise_records(records, comm)
+    standards = standardize_records(records, comm)
     held_out = _held_out(settings, comm)
     kept = np.array(
         [
@@ -125,7 +125,7 @@ def _prepare(settings: PretrainingSettings, comm: Communicator) -> _Molecules:
         int,
     )
     molecules = merge(records.take(kept), [standards[place] for place in kept])
-    features = featurise(
+    features = featurize(
         molecules.smiles,
         molecules.inchikeys,
         ("fingerprint", "descriptors", *Architecture(network=settings.network).features),
@@ -149,8 +149,8 @@ def _held_out(settings: PretrainingSettings, comm: Communicator) -> set[str]:
         return set()
     task = settings.of_task()
     records = comm.on_root(lambda: _records_of(settings))
-    molecules = merge(records, standardise_records(records, comm))
-    features = featurise_rows(
+    molecules = merge(records, standardize_records(records, comm))
+    features = featurize_rows(
         molecules.smiles,
         molecules.inchikeys,
         len(molecules.smiles_columns),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from matexapps.apps.molecules.settings import DEFAULT_DATA, ExperimentSettings
-from matexapps.apps.settings import check_least, check_recovery
 from matexapps.errors import TrainingError, did_you_mean
+from matexapps.experiment.settings import check_least, check_recovery
 
 NETWORKS = {"graph": ("graph", "combined"), "smiles": ("smiles",), "image": ("image",)}
 """Networks that are pre-trained, and those that can begin with what each has learned."""
@@ -23,7 +23,7 @@ class PretrainingSettings:
     out : str
         Folder for the model.
     data : str
-        A file of molecules, or a name of the catalogue.
+        A file of molecules, or a name of the catalog.
     smiles_columns : str or None
         Its column of structures; None takes the one called "smiles".
     labels : list of str

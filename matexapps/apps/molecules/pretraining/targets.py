@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.apps.molecules.featurisers.descriptors import DESCRIPTORS
+from matexapps.apps.molecules.featurizers.descriptors import DESCRIPTORS
 from matexapps.apps.molecules.records import Target
 
 LARGEST_DEVIATION = 5.0

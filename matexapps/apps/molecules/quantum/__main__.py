@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import sys
 
-from matexapps.apps.command import run_command, work_lines
 from matexapps.apps.molecules.quantum.campaign import WHAT, run
+from matexapps.experiment.command import run_command, work_lines
 
 _WAIT_S = 86_400.0  # ranks finish apart by a molecule, but a machine may be busy or asleep
 

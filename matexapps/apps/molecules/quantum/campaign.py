@@ -9,9 +9,9 @@ from typing import Any
 import rdkit
 
 from matexapps import progress
-from matexapps.apps.molecules import standardise
+from matexapps.apps.molecules import standardize
 from matexapps.apps.molecules.losses import go_on
-from matexapps.apps.molecules.molecule_set import standardise_records
+from matexapps.apps.molecules.molecule_set import standardize_records
 from matexapps.apps.molecules.quantum.geometry import NotComputed
 from matexapps.apps.molecules.quantum.journal import Journal, Outcome, write
 from matexapps.apps.molecules.quantum.process import XtbProcess, check_installed
@@ -20,9 +20,9 @@ from matexapps.apps.molecules.quantum.single_point import COLUMNS, METHOD
 from matexapps.apps.molecules.quantum.tables import write_labels, write_rejected
 from matexapps.apps.molecules.records import Records
 from matexapps.apps.molecules.sources import read_structures
-from matexapps.apps.molecules.standardise import Standard
-from matexapps.apps.settings import from_plain
+from matexapps.apps.molecules.standardize import Standard
 from matexapps.comm.communicator import Communicator
+from matexapps.experiment.settings import from_plain
 
 WHAT = "computing GFN2-xTB"
 
@@ -71,7 +71,7 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
 def _compute_all(settings: CampaignSettings, comm: Communicator) -> dict[str, Any]:
     """Compute what is missing and write the tables; return how much there was. Collective."""
     records = comm.on_root(lambda: read_structures(settings.data, settings.smiles_columns))
-    standards = standardise_records(records, comm)
+    standards = standardize_records(records, comm)
     different = {one.smiles: one for one in standards if isinstance(one, Standard)}
     journal = Journal(settings.folder, _depends_on(settings))
     number, known = comm.on_root(journal.begin)
@@ -104,7 +104,7 @@ def _depends_on(settings: CampaignSettings) -> dict[str, Any]:
         "method": METHOD,
         "columns": list(COLUMNS),
         "seed": settings.seed,
-        "standardise": standardise.VERSION,
+        "standardize": standardize.VERSION,
         "tblite": version("tblite"),
         "rdkit": rdkit.__version__,
     }

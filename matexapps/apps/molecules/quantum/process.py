@@ -6,8 +6,8 @@ import importlib.util
 import json
 
 from matexapps.apps.molecules.quantum.geometry import NotComputed
-from matexapps.child import Child
 from matexapps.errors import DataError, MissingExtraError
+from matexapps.launch.child import Child
 
 _START_S = 120.0
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

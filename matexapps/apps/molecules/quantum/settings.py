@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from matexapps.apps.settings import check_least
 from matexapps.errors import DataError
+from matexapps.experiment.settings import check_least
 
 _TABLES = (".csv", ".parquet")
 
@@ -18,7 +18,7 @@ class CampaignSettings:
     Attributes
     ----------
     data : str
-        A file of molecules, or a name of the catalogue.
+        A file of molecules, or a name of the catalog.
     out : str
         The table to write, .csv or .parquet. What has been computed is kept beside it, in a folder
         with ``.campaign`` behind the name; molecules that could not be, in a table with

@@ -4,7 +4,7 @@ Bannwarth, Ehlert, Grimme, J. Chem. Theory Comput. 15 (2019) 1652; solvation by 
 Spicher, Grimme, J. Chem. Theory Comput. 17 (2021) 4250. Computed by tblite (extra ``quantum``).
 
 The structure is that of the force field, and the method binds atoms too strongly (methane: 22 eV,
-measured about 18): atomisation energies are there to learn from, and no thermochemistry.
+measured about 18): atomization energies are there to learn from, and no thermochemistry.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ATOMIC_DIPOLE_DEBYE = 2.541746473
 
 COLUMNS = (
     "total energy (hartree)",
-    "atomisation energy (eV)",
+    "atomization energy (eV)",
     "HOMO (eV)",
     "LUMO (eV)",
     "HOMO-LUMO gap (eV)",
@@ -43,7 +43,7 @@ _UNPAIRED = {1: 1, 2: 0, 3: 1, 4: 2, 5: 3, 6: 2, 7: 1, 8: 0}
 def single_point(molecule: Mol) -> list[float]:
     """Return the values of :data:`COLUMNS` for a molecule with coordinates.
 
-    The atomisation energy is that of free atoms, computed alike, less that of the molecule, without
+    The atomization energy is that of free atoms, computed alike, less that of the molecule, without
     vibrations. Solvation takes the molecule's structure as it is in the gas.
 
     Raises

@@ -14,7 +14,7 @@ import sys
 
 from matexapps.apps.molecules.quantum.geometry import NotComputed, conformer
 from matexapps.apps.molecules.quantum.single_point import single_point, solve
-from matexapps.child import limit_processor_time
+from matexapps.launch.child import limit_processor_time
 
 
 def serve() -> None:

@@ -1,6 +1,6 @@
 """Drawings of molecules, as pictures that a notebook shows.
 
-They have 256 colours: a notebook then keeps them once, as a small PNG, and not as JPEG besides.
+They have 256 colors: a notebook then keeps them once, as a small PNG, and not as JPEG besides.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def draw_contributions(
     legends: Sequence[str],
     unit: str = "",
 ) -> Image.Image:
-    """Return molecules side by side, atoms coloured by what they contribute to one target.
+    """Return molecules side by side, atoms colored by what they contribute to one target.
 
-    Red raises the value, blue lowers it; the strongest atom of all molecules has full colour, and
+    Red raises the value, blue lowers it; the strongest atom of all molecules has full color, and
     a scale below says how much that is.
 
     Parameters
@@ -51,8 +51,8 @@ def draw_contributions(
         Of the target, for the scale.
     """
     largest = max((float(np.abs(one).max()) for one in contributions if len(one)), default=0.0)
-    colours = [
-        {atom: _colour(value / (largest or 1.0)) for atom, value in enumerate(one.tolist())}
+    colors = [
+        {atom: _color(value / (largest or 1.0)) for atom, value in enumerate(one.tolist())}
         for one in contributions
     ]
     drawing = rdMolDraw2D.MolDraw2DCairo(len(smiles) * _SIZE[0], _SIZE[1], *_SIZE)
@@ -60,21 +60,21 @@ def draw_contributions(
     drawing.DrawMolecules(
         [_flat(one) for one in smiles],
         legends=list(legends),
-        highlightAtoms=[list(one) for one in colours],
-        highlightAtomColors=colours,
+        highlightAtoms=[list(one) for one in colors],
+        highlightAtomColors=colors,
         highlightBonds=[[] for _ in smiles],
     )
     return _with_scale(_picture(drawing), largest, unit)
 
 
 def _with_scale(picture: Image.Image, largest: float, unit: str) -> Image.Image:
-    """Return a picture with a strip of colours below it, from the most negative to the most."""
+    """Return a picture with a strip of colors below it, from the most negative to the most."""
     width, height = _STRIP
     whole = Image.new("RGB", (picture.width, picture.height + _BELOW), "white")
     whole.paste(picture)
     left = (whole.width - width) // 2
     shares = np.linspace(-1, 1, width)
-    strip = np.tile(np.array([_colour(one) for one in shares]), (height, 1, 1))
+    strip = np.tile(np.array([_color(one) for one in shares]), (height, 1, 1))
     whole.paste(Image.fromarray((255 * strip).round().astype(np.uint8)), (left, picture.height))
     pen, font = ImageDraw.Draw(whole), ImageFont.load_default(_FONT)
     for place, value in ((0, -largest), (width // 2, 0.0), (width, largest)):
@@ -84,7 +84,7 @@ def _with_scale(picture: Image.Image, largest: float, unit: str) -> Image.Image:
     return whole.quantize()
 
 
-def _colour(share: float) -> tuple[float, float, float]:
+def _color(share: float) -> tuple[float, float, float]:
     """Return white for 0, red for 1, blue for -1."""
     end = _MORE if share > 0 else _LESS
     red, green, blue = 1 - abs(share) * (1 - end)

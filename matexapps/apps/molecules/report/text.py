@@ -93,7 +93,7 @@ def _of_audit(splits: dict[str, Any]) -> Iterable[Row]:
         ("molecules", [f"{split['rows']['test']:,}" for split in splits.values()]),
         ("identical to learned", [f"{len(one['identical']):,}" for one in audits]),
         ("isomers of learned", [f"{one['same_skeleton']:,}" for one in audits]),
-        (f"neighbours, {NEAR} alike", [f"{one['near']:,}" for one in audits]),
+        (f"neighbors, {NEAR} alike", [f"{one['near']:,}" for one in audits]),
         ("median similarity", [f"{one['median_similarity']:.2f}" for one in audits]),
     ]
     if any(one["pretrained"] for one in audits):

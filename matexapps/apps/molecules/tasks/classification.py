@@ -53,7 +53,7 @@ class Classification(Task[Probabilities]):
     def forest(self, **settings: Any) -> RandomForestClassifier:
         return RandomForestClassifier(**settings)
 
-    def forest_says(self, forest: RandomForestClassifier, table: NDArray[Any]) -> Values:
+    def predict_forest(self, forest: RandomForestClassifier, table: NDArray[Any]) -> Values:
         return np.asarray(forest.predict_proba(table) @ forest.classes_)
 
     def figures(self, values: Values, judged: Judged, place: int) -> dict[str, Any]:

@@ -61,7 +61,7 @@ class Regression(Task[Estimates]):
     def forest(self, **settings: Any) -> RandomForestRegressor:
         return RandomForestRegressor(max_features=_COLUMNS_OF_A_SPLIT, **settings)
 
-    def forest_says(self, forest: RandomForestRegressor, table: NDArray[Any]) -> Values:
+    def predict_forest(self, forest: RandomForestRegressor, table: NDArray[Any]) -> Values:
         return np.asarray(forest.predict(table))
 
     def figures(self, values: Values, judged: Judged, place: int) -> dict[str, Any]:

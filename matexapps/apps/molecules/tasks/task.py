@@ -73,7 +73,7 @@ class Task(ABC, Generic[Said]):
         """Return a random forest that is not yet fitted."""
 
     @abstractmethod
-    def forest_says(self, forest: Any, table: NDArray[Any]) -> Values:
+    def predict_forest(self, forest: Any, table: NDArray[Any]) -> Values:
         """Return what a fitted forest says, shape (molecules,), to be compared with ``mean``."""
 
     @abstractmethod

@@ -9,7 +9,7 @@ import pytest
 
 from matexapps.apps.higgs.data import balance_classes, canonical_name, load_higgs
 from matexapps.apps.higgs.schema import COLUMNS, FEATURES
-from matexapps.data.public_data import ATLAS_HIGGS_CHALLENGE
+from matexapps.data.catalog.public_data import ATLAS_HIGGS_CHALLENGE
 from matexapps.data.rows import Rows
 from matexapps.errors import DataError
 

@@ -13,7 +13,7 @@ from matexapps.apps.higgs.simulation.detector import LEPTON_ETA, LEPTON_PT_GEV
 from matexapps.apps.higgs.simulation.jets import JET_ETA, JET_PT_GEV
 from matexapps.apps.higgs.simulation.kinematics import four_vector, invariant_mass
 from matexapps.apps.higgs.simulation.reconstruction import W_MASS_GEV
-from matexapps.data import catalog
+from matexapps.data.catalog import catalog
 
 ROUNDING = 1e-3
 

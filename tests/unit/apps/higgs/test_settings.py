@@ -3,8 +3,8 @@
 import pytest
 
 from matexapps.apps.higgs.settings import ExperimentSettings
-from matexapps.apps.settings import from_plain
 from matexapps.errors import TrainingError
+from matexapps.experiment.settings import from_plain
 
 
 @pytest.mark.parametrize(

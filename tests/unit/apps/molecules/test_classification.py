@@ -24,7 +24,7 @@ from matexapps.apps.molecules.classification.scores import SCORES, reliability, 
 from matexapps.apps.molecules.experiment import run_study
 from matexapps.apps.molecules.files import read_records
 from matexapps.apps.molecules.model import load_model
-from matexapps.apps.molecules.molecule_set import merge, standardise_records
+from matexapps.apps.molecules.molecule_set import merge, standardize_records
 from matexapps.apps.molecules.prediction.run import run as predict
 from matexapps.apps.molecules.records import Target
 from matexapps.apps.molecules.report.picture import draw_study
@@ -92,7 +92,7 @@ def test_the_loss_is_the_cross_entropy_of_known_classes():
     mean = members.mean(1)
     one = metrics.log_loss([1, 0], mean[[0, 2], 0], labels=[0, 1])
     two = metrics.log_loss([1], mean[[2], 1], labels=[0, 1])
-    assert metric.values()["log_loss"] == pytest.approx((one + two) / 2, rel=1e-5)
+    assert metric.compute()["log_loss"] == pytest.approx((one + two) / 2, rel=1e-5)
 
 
 def test_sets_hold_either_class_as_often_as_they_promise():
@@ -191,7 +191,7 @@ def test_labels_of_one_molecule_are_counted_and_a_tie_is_no_label(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("smiles,active\nCCO,1\nOCC,1\nC(C)O,0\nCCN,1\nNCC,0\nCC,0\n")
     records = read_records(path)
-    found = merge(records, standardise_records(records, SingleProcess()))
+    found = merge(records, standardize_records(records, SingleProcess()))
     assert found.targets == [Target("active", "", ("0", "1"))]
     np.testing.assert_array_equal(found.values, [[1], [np.nan], [0]])
     assert [one.rows for one in found.conflicts] == [(1, 2, 3), (4, 5)]

@@ -12,11 +12,11 @@ from rdkit import Chem
 from rdkit.Chem import Crippen
 
 from matexapps.apps.molecules.attribution import atom_contributions
-from matexapps.apps.molecules.components import featurise_rows, join, side_by_side, split
+from matexapps.apps.molecules.components import featurize_rows, join, side_by_side, split
 from matexapps.apps.molecules.experiment import run_study
 from matexapps.apps.molecules.files import read_records
 from matexapps.apps.molecules.model import load_model
-from matexapps.apps.molecules.molecule_set import merge, standardise_records
+from matexapps.apps.molecules.molecule_set import merge, standardize_records
 from matexapps.apps.molecules.networks.architecture import NETWORKS, Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
 from matexapps.apps.molecules.prediction.run import run as predict
@@ -35,7 +35,7 @@ def test_rows_are_merged_by_both_structures_and_the_bad_one_is_named(tmp_path):
         "solute,solvent,logS\nCCO,O,1\nOCC,[OH2],2\nO,CCO,3\nbad(,CC,4\nCCN.Cl,nonsense,5\n,,6\n"
     )
     records = read_records(path, smiles_columns=["solute", "solvent"])
-    found = merge(records, standardise_records(records, SingleProcess()))
+    found = merge(records, standardize_records(records, SingleProcess()))
     assert found.smiles == ["CCO + O", "O + CCO"]
     assert found.rows == [(1, 2), (3,)]
     assert found.values.ravel().tolist() == [1.5, 3.0]
@@ -51,7 +51,7 @@ def test_rows_are_merged_by_both_structures_and_the_bad_one_is_named(tmp_path):
 def test_a_row_s_encoders_read_its_structures_one_each(name):
     architecture = Architecture(name, targets=1, components=2, width=16, head=12)
     network = MoleculeNetwork(architecture, seed=3)
-    features = featurise_rows(PAIRS, PAIRS, 2, architecture.features, SingleProcess())
+    features = featurize_rows(PAIRS, PAIRS, 2, architecture.features, SingleProcess())
     network.hold(features, len(PAIRS))
     network.adapt(np.arange(len(PAIRS)), np.arange(len(PAIRS), dtype=float)[:, None])
     network.eval()
@@ -65,7 +65,7 @@ def test_a_row_s_encoders_read_its_structures_one_each(name):
             structures = [split(pair)[place] for pair in PAIRS]
             single = MoleculeNetwork(Architecture(name, targets=1, width=16, head=12), seed=9)
             single.hold(
-                featurise_rows(structures, structures, 1, architecture.features, SingleProcess()),
+                featurize_rows(structures, structures, 1, architecture.features, SingleProcess()),
                 len(PAIRS),
             )
             single.adapt(np.arange(len(PAIRS)), np.arange(len(PAIRS), dtype=float)[:, None])
@@ -131,12 +131,12 @@ def test_a_study_of_pairs_from_the_table_to_predictions(pairs, tmp_path):
 
 
 def test_features_of_fixed_width_stand_side_by_side():
-    features = featurise_rows(PAIRS, PAIRS, 2, ["fingerprint"], SingleProcess())
+    features = featurize_rows(PAIRS, PAIRS, 2, ["fingerprint"], SingleProcess())
     assert len(features["fingerprint"]) == 6  # each different structure once
     joined = side_by_side(features, "fingerprint")
     for row, pair in zip(joined, PAIRS, strict=True):
         one, other = (
-            featurise_rows([text], [text], 1, ["fingerprint"], SingleProcess())["fingerprint"][0]
+            featurize_rows([text], [text], 1, ["fingerprint"], SingleProcess())["fingerprint"][0]
             for text in split(pair)
         )
         np.testing.assert_array_equal(row, np.concatenate([one, other]))

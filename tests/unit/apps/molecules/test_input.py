@@ -10,17 +10,17 @@ import pytest
 from rdkit import Chem
 
 from matexapps.apps.molecules.files import read_records
-from matexapps.apps.molecules.molecule_set import merge, standardise_records
+from matexapps.apps.molecules.molecule_set import merge, standardize_records
 from matexapps.apps.molecules.prediction.library import pieces
 from matexapps.apps.molecules.records import Target
-from matexapps.apps.molecules.standardise import Rejected, standardise
+from matexapps.apps.molecules.standardize import Rejected, standardize
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError
 
 
 def molecules_of(path, **columns):
     records = read_records(path, **columns)
-    return merge(records, standardise_records(records, SingleProcess()))
+    return merge(records, standardize_records(records, SingleProcess()))
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def molecules_of(path, **columns):
     ],
 )
 def test_standard_forms(given, standard):
-    assert standardise(given).smiles == standard
-    assert standardise(standard).inchikey == standardise(given).inchikey
+    assert standardize(given).smiles == standard
+    assert standardize(standard).inchikey == standardize(given).inchikey
 
 
 @pytest.mark.parametrize(
@@ -58,12 +58,12 @@ def test_standard_forms(given, standard):
         ("c1cccc1", "kekulize"),
         ("*CC", "dummy atoms"),
         ("[Na+].[Cl-]", "none of which holds carbon"),
-        ("F[P-](F)(F)(F)(F)F", "cannot be standardised: .*valence"),
+        ("F[P-](F)(F)(F)(F)F", "cannot be standardized: .*valence"),
     ],
 )
 def test_reasons_of_rejection(text, reason, capfd):
     with pytest.raises(Rejected, match=reason):
-        standardise(text)
+        standardize(text)
     assert capfd.readouterr().err == ""  # RDKit's own log is quiet
 
 
@@ -147,7 +147,7 @@ def test_every_format_gives_the_same_molecules(tmp_path):
         assert found.smiles == expected.smiles
         np.testing.assert_array_equal(found.values, expected.values)
         (piece,) = pieces(tmp_path / name, None, 4)
-        assert [standardise(*row.structures).smiles for row in piece] == expected.smiles
+        assert [standardize(*row.structures).smiles for row in piece] == expected.smiles
     (tmp_path / "a.smi").write_text("CCO ethanol\n\nc1ccccc1O phenol\n")
     library = read_records(tmp_path / "a.smi")
     assert library.smiles == ["CCO", "", "c1ccccc1O"]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from matexapps.apps.molecules.featurise import featurise
+from matexapps.apps.molecules.featurize import featurize
 from matexapps.apps.molecules.networks.architecture import NETWORKS, Architecture
 from matexapps.apps.molecules.networks.batch_graph import PackedGraphs
 from matexapps.apps.molecules.networks.message_passing import DirectedMessagePassing
@@ -26,7 +26,7 @@ SMILES = ["CCO", "C", "c1ccccc1C(=O)N", "C" * 200, "CC.O", "C[C@H](N)O", "C1CC1C
 def network_of(name, smiles=SMILES, targets=2):
     architecture = Architecture(name, targets=targets, members=2, width=16, head=12)
     network = MoleculeNetwork(architecture, seed=3)
-    network.hold(featurise(smiles, smiles, architecture.features, SingleProcess()), len(smiles))
+    network.hold(featurize(smiles, smiles, architecture.features, SingleProcess()), len(smiles))
     values = np.arange(len(smiles) * targets, dtype=float).reshape(-1, targets)
     network.adapt(np.arange(len(smiles)), values)
     return network.eval()
@@ -37,7 +37,7 @@ def rows(*numbers):
 
 
 def test_message_passing_is_that_of_a_loop_over_bonds():
-    arrays = featurise(SMILES, SMILES, ["graph"], SingleProcess())
+    arrays = featurize(SMILES, SMILES, ["graph"], SingleProcess())
     packed = PackedGraphs({name: torch.from_numpy(array) for name, array in arrays.items()})
     torch.manual_seed(0)
     layer = DirectedMessagePassing(width=8, depth=4)
@@ -106,7 +106,7 @@ def test_members_of_the_combined_network_read_different_features(member, reads):
     network = network_of("combined")
     with torch.no_grad():
         before = network(rows(2))[0]
-        features = featurise(SMILES, SMILES, network.architecture.features, SingleProcess())
+        features = featurize(SMILES, SMILES, network.architecture.features, SingleProcess())
         for name in reads:
             features[name] = np.zeros_like(features[name])
         network.hold(features, len(SMILES))
@@ -122,7 +122,7 @@ def test_what_is_held_is_no_part_of_the_state():
     assert not any(one in name for name in kept for one in held)
     other = MoleculeNetwork(network.architecture, seed=9)
     features = other.architecture.features
-    other.hold(featurise(["CCO"], ["CCO"], features, SingleProcess()), 1)
+    other.hold(featurize(["CCO"], ["CCO"], features, SingleProcess()), 1)
     other.load_state_dict(kept)
     torch.testing.assert_close(other.eval()(rows(0)), network(rows(0)))
 
@@ -189,7 +189,7 @@ def test_the_error_is_in_the_target_s_unit():
     metric = TargetRmse(values, torch.tensor([20.0]), torch.tensor([10.0]))
     prediction = torch.tensor([[[[-1.5, 0.0]], [[-0.5, 0.0]]]] * 3)  # mean -1, so 10
     metric.update(prediction, torch.tensor([0, 1, 2]), None)
-    assert metric.values() == pytest.approx({"rmse": 200**0.5, "relative_rmse": 2**0.5})
+    assert metric.compute() == pytest.approx({"rmse": 200**0.5, "relative_rmse": 2**0.5})
 
 
 def test_the_learning_rate_rises_and_falls_whatever_the_number_of_steps():

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from matexapps.apps.molecules.featurise import featurise
-from matexapps.apps.molecules.featurisers.descriptors import DESCRIPTORS
-from matexapps.apps.molecules.molecule_set import merge, standardise_records
+from matexapps.apps.molecules.featurize import featurize
+from matexapps.apps.molecules.featurizers.descriptors import DESCRIPTORS
+from matexapps.apps.molecules.molecule_set import merge, standardize_records
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
 from matexapps.apps.molecules.pretraining.run import run
@@ -51,7 +51,7 @@ def test_a_network_begins_with_what_another_makes_of_a_structure(pretrained, net
     new = MoleculeNetwork(Architecture(network, targets=2, members=3, **SMALL), seed=2)
     fresh = {name: value.clone() for name, value in new.state_dict().items()}
     begin_with(new, trained)
-    features = featurise(SMILES, SMILES, new.architecture.features, SingleProcess())
+    features = featurize(SMILES, SMILES, new.architecture.features, SingleProcess())
     trained.hold(features, len(SMILES))
     new.hold(features, len(SMILES))
     numbers = torch.arange(len(SMILES))
@@ -118,7 +118,7 @@ def test_structures_alone_are_merged(tmp_path):
     library = tmp_path / "library.smi"
     library.write_text("CCO\nOCC\nbad(\nCC\n")
     records = read_structures(str(library), None)
-    merged = merge(records, standardise_records(records, SingleProcess()))
+    merged = merge(records, standardize_records(records, SingleProcess()))
     assert merged.smiles == ["CCO", "CC"]
     assert merged.rows == [(1, 2), (4,)]
     assert merged.values.shape == (2, 0)

@@ -109,11 +109,11 @@ def test_labels_of_a_smiles_agree_with_symmetry_and_measurement(process):
     np.testing.assert_allclose(
         found[:, place("HOMO-LUMO gap")], found[:, place("LUMO")] - found[:, place("HOMO")]
     )
-    assert (found[:, place("atomisation energy")] > 0).all()
+    assert (found[:, place("atomization energy")] > 0).all()
     assert found[0, place("total energy")] == pytest.approx(
         solve(np.array([6]), np.zeros((1, 3)), 0, 2)["energy"]
         + 4 * solve(np.array([1]), np.zeros((1, 3)), 0, 1)["energy"]
-        - found[0, place("atomisation energy")] / HARTREE_EV
+        - found[0, place("atomization energy")] / HARTREE_EV
     )
     units = [Target.from_header(column).unit for column in COLUMNS]
     assert units == ["hartree", *["eV"] * 4, "debye", *["kcal/mol"] * 2]

@@ -13,8 +13,8 @@ from rdkit.Chem import Descriptors
 from matexapps.apps.molecules import report
 from matexapps.apps.molecules.attribution import atom_contributions
 from matexapps.apps.molecules.cliffs import activity_cliffs
-from matexapps.apps.molecules.featurise import featurise
-from matexapps.apps.molecules.featurisers.descriptors import DESCRIPTORS
+from matexapps.apps.molecules.featurize import featurize
+from matexapps.apps.molecules.featurizers.descriptors import DESCRIPTORS
 from matexapps.apps.molecules.model import Model, TrainingMolecules
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
@@ -28,7 +28,7 @@ matplotlib.use("Agg")
 def mass_model():
     """A model whose weights are set by hand, so that it hands a molecule's mass through."""
     masses = np.array([[Descriptors.MolWt(Chem.MolFromSmiles(one))] for one in FAMILY])
-    features = featurise(FAMILY, FAMILY, ["fingerprint", "descriptors"], SingleProcess())
+    features = featurize(FAMILY, FAMILY, ["fingerprint", "descriptors"], SingleProcess())
     network = MoleculeNetwork(Architecture("fingerprint", members=1, width=4, head=4))
     network.hold(features, len(FAMILY))
     network.adapt(np.arange(len(FAMILY)), masses)
@@ -65,7 +65,7 @@ def test_every_atom_of_a_real_model_s_molecule_gets_a_number(study, smiles):
 
 def test_cliffs_are_pairs_that_are_alike_with_values_that_are_not():
     smiles = ["CCCCCCO", "CCCCCCCO", "c1ccccc1", "CCCCCCCCO", "OCCCCCCCCO"]
-    bits = featurise(smiles, smiles, ["fingerprint"], SingleProcess())["fingerprint"]
+    bits = featurize(smiles, smiles, ["fingerprint"], SingleProcess())["fingerprint"]
     values = np.array([1.0, 5.0, 100.0, 1.5, np.nan])
     found = activity_cliffs(smiles, bits, values)
     assert (found["similarity"] >= 0.7).all()
@@ -110,10 +110,10 @@ def test_no_share_of_a_variance_is_explained_where_there_is_none():
 def test_drawings_have_a_place_for_each_molecule():
     grid = report.draw_molecules(["CCO", "c1ccccc1", "C"], ["one", "two", "three"], columns=2)
     assert grid.size == (500, 400)
-    coloured = report.draw_contributions(["CCO"], [np.array([1.0, 0.0, -1.0])], ["ethanol"])
-    colours = {colour for _, colour in coloured.convert("RGB").getcolors(10**6)}
-    assert (216, 63, 51) in colours or any(r > 200 and b < 80 for r, _, b in colours)
-    assert any(b > 200 and r < 80 for r, _, b in colours)
+    colored = report.draw_contributions(["CCO"], [np.array([1.0, 0.0, -1.0])], ["ethanol"])
+    colors = {color for _, color in colored.convert("RGB").getcolors(10**6)}
+    assert (216, 63, 51) in colors or any(r > 200 and b < 80 for r, _, b in colors)
+    assert any(b > 200 and r < 80 for r, _, b in colors)
 
 
 def test_pictures_of_classes_say_what_they_show():

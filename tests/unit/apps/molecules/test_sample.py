@@ -14,7 +14,7 @@ from matexapps.apps.molecules.data import load_records
 from matexapps.apps.molecules.files import read_records
 from matexapps.apps.molecules.records import Target
 from matexapps.apps.molecules.settings import ExperimentSettings
-from matexapps.data import catalog
+from matexapps.data.catalog import catalog
 from matexapps.errors import DataError, MissingExtraError
 
 

@@ -7,7 +7,7 @@ import pytest
 from rdkit import Chem
 from rdkit.ML.Cluster import Butina
 
-from matexapps.apps.molecules.featurisers.fingerprints import MorganCounts
+from matexapps.apps.molecules.featurizers.fingerprints import MorganCounts
 from matexapps.apps.molecules.leakage import audit
 from matexapps.apps.molecules.similarity import nearest, similarities
 from matexapps.apps.molecules.splits import (
@@ -104,7 +104,7 @@ def test_butina_is_that_of_rdkit():
     below = distances[np.tril_indices(len(bits), -1)]
     expected = Butina.ClusterData(below.tolist(), len(bits), 0.65, isDistData=True)
     found = butina(bits, similarity=0.35)
-    # Which of two centres with equally many neighbours comes first is left open.
+    # Which of two centers with equally many neighbors comes first is left open.
     assert len(set(found.tolist())) == pytest.approx(len(expected), abs=2)
     assert np.bincount(found).max() == max(map(len, expected))
 

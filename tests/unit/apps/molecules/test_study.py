@@ -25,11 +25,11 @@ from matexapps.apps.molecules.report.learning_curve import plot_learning_curve
 from matexapps.apps.molecules.report.picture import draw_study
 from matexapps.apps.molecules.report.text import as_table
 from matexapps.apps.molecules.settings import ExperimentSettings
-from matexapps.apps.molecules.standardise import Standard
+from matexapps.apps.molecules.standardize import Standard
 from matexapps.apps.molecules.uncertainty import Estimates, conformal_factor, coverage
-from matexapps.apps.settings import from_plain
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError, TrainingError
+from matexapps.experiment.settings import from_plain
 
 matplotlib.use("Agg")
 
@@ -114,7 +114,7 @@ def test_a_model_says_the_same_after_it_was_kept(study, tmp_path):
     assert again.predict([learned]).similarity[0] == 1.0
     beside = nearest_training_molecules(again, [smiles[0], learned], count=2)
     assert beside["molecule"].tolist() == [smiles[0], smiles[0], learned, learned]
-    assert beside["neighbour"][0] == one.nearest[0]
+    assert beside["neighbor"][0] == one.nearest[0]
     assert beside["similarity"][0] == one.similarity[0] >= beside["similarity"][1]
     assert beside["logP"][2] == model.training.values[3, 0]
 

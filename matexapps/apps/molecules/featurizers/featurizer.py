@@ -1,0 +1,40 @@
+"""What a featurizer is, and the packed features of many molecules."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rdkit.Chem import Mol
+
+Arrays = dict[str, NDArray[Any]]
+"""Arrays by name. Those of several molecules are joined along their first axis."""
+
+
+class Featurizer(ABC):
+    """Computes numbers from one molecule at a time.
+
+    Attributes
+    ----------
+    name : str
+    version : int
+        Raised whenever the numbers change, so that cached ones are not used any more.
+    """
+
+    name: str
+    version: int
+
+    @abstractmethod
+    def compute(self, molecule: Mol) -> Arrays:
+        """Return one molecule's arrays: fixed ones of shape (1, ...), others with any length.
+
+        Where the length varies, ``"<part>_count"``, shape (1,), says it.
+        """
+
+
+def join(parts: Sequence[Arrays]) -> Arrays:
+    """Return the arrays of at least one part, joined in order."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

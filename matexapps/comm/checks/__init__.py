@@ -1,0 +1,1 @@
+"""Checks of collectives: who calls what, and who waits long."""

@@ -1,0 +1,1 @@
+"""Rank failures: membership, going on without lost ranks, starting again in place."""

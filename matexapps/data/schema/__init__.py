@@ -1,0 +1,1 @@
+"""What stands where in a file: features, labels, weights, and what they may be."""

@@ -1,0 +1,145 @@
+"""Which reader a file name asks for; its libraries are imported when it is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from matexapps.data.schema.schema import Schema
+from matexapps.errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    from matexapps.data.sources.reader import Reader
+    from matexapps.data.sources.table import Table
+
+CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".data")
+HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".mat")
+NETCDF_SUFFIXES = (".nc", ".nc4", ".cdf", ".netcdf")
+_FOREIGN = (
+    ".parquet",
+    ".feather",
+    ".xlsx",
+    ".xls",
+    ".json",
+    ".pkl",
+    ".npy",
+    ".npz",
+    ".root",
+    ".fits",
+)
+
+
+def open_reader(path: Path, schema: Schema) -> Reader:
+    """Return a reader for ``path``, chosen by the ending of its name.
+
+    Parameters
+    ----------
+    path : Path
+        A file, a folder of files, or a pattern such as ``runs/*.csv``.
+    schema : Schema
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or no reader for its ending.
+    """
+    from matexapps.data.sources.several_files import SeveralFiles
+
+    check_source(path)
+    if path.is_file():
+        return _open_file(path, schema)
+    paths = files_of(path)
+    if format_of(paths[0]) == "CSV":
+        from matexapps.data.csv.files import CsvFiles
+        from matexapps.data.csv.reader import CsvReader
+
+        return CsvFiles(path, [CsvReader(one, schema) for one in paths])
+    return SeveralFiles(path, paths, lambda one: _open_file(one, schema))
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the files that are read as one: the file itself, or those of a folder or pattern.
+
+    Raises
+    ------
+    DataError
+        If a folder or pattern has no data file, or files of several formats.
+    """
+    from matexapps.data.sources.several_files import data_files
+
+    return [path] if path.is_file() else data_files(path, format_of)
+
+
+def format_of(path: Path) -> str | None:
+    """Return which format the ending of a file's name asks for; None where it is none of ours."""
+    ending = path.suffix.lower()
+    if Path(path.name.lower().removesuffix(".gz")).suffix in CSV_SUFFIXES:
+        return "CSV"
+    if ending in HDF5_SUFFIXES:
+        return "HDF5"
+    return "NetCDF" if ending in NETCDF_SUFFIXES else None
+
+
+def _open_file(path: Path, schema: Schema) -> Reader:
+    if format_of(path) == "CSV":
+        from matexapps.data.csv.reader import CsvReader
+
+        return CsvReader(path, schema)
+    table = open_table(path, schema)
+    try:
+        if format_of(path) == "NetCDF":
+            from matexapps.data.netcdf.reader import NetcdfReader
+            from matexapps.data.netcdf.table import NetcdfTable
+
+            assert isinstance(table, NetcdfTable)
+            return NetcdfReader(table, schema)
+        from matexapps.data.sources.table_reader import TableReader
+
+        return TableReader(table, schema)
+    except BaseException:
+        table.close()
+        raise
+
+
+def open_table(path: Path, schema: Schema) -> Table:
+    """Return the table in the binary file ``path``, chosen by the ending of its name.
+
+    Raises
+    ------
+    DataError
+        If no table is known for its ending, or the file holds none.
+    """
+    ending = path.suffix.lower()
+    if ending in HDF5_SUFFIXES:
+        from matexapps.data.hdf5.table import Hdf5Table
+
+        return Hdf5Table(path, schema)
+    if ending in NETCDF_SUFFIXES:
+        from matexapps.data.netcdf.table import NetcdfTable
+
+        return NetcdfTable(path, schema)
+    known = (*CSV_SUFFIXES, *HDF5_SUFFIXES, *NETCDF_SUFFIXES)
+    cure = did_you_mean(ending, known)
+    if ending in _FOREIGN:
+        cure = ". Of another format, give what you read of it to DataSet.from_arrays"
+    raise DataError(
+        f"{path}: no reader for names that end like this; let it end in one of "
+        f"{', '.join(known)} (CSV also with .gz){cure}"
+    )
+
+
+def check_source(path: Path) -> None:
+    """Raise a DataError, with a suggestion, unless ``path`` is a file or stands for some."""
+    if path.is_file():
+        return
+    from matexapps.data.sources.several_files import data_files, is_pattern
+
+    if path.is_dir() or is_pattern(path):
+        data_files(path, format_of)
+        return
+    if not path.parent.is_dir():
+        raise DataError(f"{path} does not exist, nor does the folder {path.parent}")
+    if path.exists():
+        raise DataError(f"{path} is no ordinary file: write its content into one")
+    neighbors = (entry.name for entry in path.parent.iterdir() if entry.is_file())
+    raise DataError(f"{path} does not exist{did_you_mean(path.name, neighbors)}")

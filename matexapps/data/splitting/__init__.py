@@ -1,0 +1,1 @@
+"""From the rows of a source to training, validation and test parts."""

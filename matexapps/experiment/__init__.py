@@ -1,0 +1,1 @@
+"""Experiments without a domain: what every study of every application has in common."""

@@ -1,0 +1,180 @@
+"""The command line of a module that runs on ranks: settings as JSON, results from rank 0."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from matexapps import devices, progress
+from matexapps.comm.communicator import Communicator
+from matexapps.comm.failures.fault_tolerant import run_fault_tolerant
+from matexapps.comm.single import SingleProcess
+from matexapps.comm.world import open_world
+from matexapps.errors import MatexError
+from matexapps.experiment.settings import from_plain
+from matexapps.train.state.reinit_state import reinit
+
+Result = dict[str, Any]
+
+_LINE_EVERY_S = 5.0
+
+
+def run_command(
+    arguments: list[str],
+    usage: str | None,
+    work: Callable[[dict[str, Any], Communicator], Result],
+    news: progress.Sink,
+    wait_s: float,
+    *,
+    as_table: Callable[[Result], str] | None = None,
+    restarts: bool = False,
+) -> int:
+    """Run ``work`` on all ranks, print what it returns, and return the exit status.
+
+    Parameters
+    ----------
+    arguments : list of str
+        The settings as JSON, or a wish for help.
+    usage : str or None
+    work : callable
+        Takes the settings and the ranks.
+    news : callable
+        Is told of progress.
+    wait_s : float
+        The longest that ranks may wait for each other, in seconds.
+    as_table : callable, optional
+        Writes results for a person where the setting ``json`` is false. Without it they are JSON,
+        and there is no such setting.
+    restarts : bool
+        Whether the setting ``recovery`` may be "reinit".
+    """
+    if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
+        print(usage)
+        return 0 if arguments in (["-h"], ["--help"]) else 2
+    try:
+        settings = json.loads(arguments[0])
+    except json.JSONDecodeError as error:
+        print(f"the settings are not JSON ({error}): {arguments[0]}", file=sys.stderr)
+        return 2
+    show_json = settings.pop("json", True) if as_table else True
+    comm: Communicator = SingleProcess()
+
+    def entry() -> Result:
+        nonlocal comm
+        with open_world(wait_s) as comm:
+            return work(settings, comm)
+
+    starts_again = restarts and settings.get("recovery") == "reinit"
+    try:
+        with progress.reporting_to(news):
+            result = reinit(entry) if starts_again else entry()
+    except MatexError as error:
+        if comm.rank == 0:
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    if comm.rank == 0:
+        print(as_table(result) if as_table and not show_json else json.dumps(result), flush=True)
+    return 0
+
+
+def run_experiment(
+    arguments: list[str],
+    usage: str | None,
+    settings: type,
+    work: Callable[[dict[str, Any], Communicator], Result],
+    unit: str,
+    wait_s: float,
+    as_table: Callable[[Result], str],
+) -> int:
+    """Run an experiment on all ranks, print what comes of it, and return the exit status.
+
+    Parameters
+    ----------
+    settings : dataclass
+        What the settings are of: an error in them comes before anything else.
+    unit : str
+        What is learned from, as in "rows".
+    arguments, usage, work, wait_s, as_table
+        As for :func:`run_command`.
+    """
+
+    def checked(given: dict[str, Any], comm: Communicator) -> Result:
+        from_plain(settings, given)
+        report_placement(comm)
+        return work(given, comm)
+
+    news = epoch_lines(unit)
+    return run_command(arguments, usage, checked, news, wait_s, as_table=as_table, restarts=True)
+
+
+def report_placement(comm: Communicator) -> None:
+    """Write a line on standard error about hosts, devices and threads. Collective."""
+    placed = devices.summary(run_fault_tolerant(comm, lambda _: devices.describe(comm)))
+    if comm.rank == 0:
+        print(placed, file=sys.stderr, flush=True)
+
+
+def epoch_lines(unit: str) -> progress.Sink:
+    """Return what writes a line on standard error at each epoch's end and when ranks are lost.
+
+    Parameters
+    ----------
+    unit : str
+        What is learned from, as in "rows".
+    """
+
+    def write(event: dict[str, Any]) -> None:
+        report_failure_line(event)
+        if event["kind"] != "train" or event["rank"] != 0 or event["step"] != event["steps"]:
+            return
+        figures = "  ".join(f"{name} {value:.4f}" for name, value in event["metrics"].items())
+        if figures:
+            which = f"{event['what']}: " if "what" in event else ""
+            print(
+                f"{which}epoch {event['epoch']}/{event['epochs']}  loss {event['loss']:.4f}  "
+                f"{figures}  {event['rows_per_s']:,.0f} {unit}/s",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    return write
+
+
+def report_failure_line(event: dict[str, Any]) -> None:
+    """Write on standard error, from rank 0, that ranks were lost, if the event says so."""
+    if event["kind"] == "loss" and event["rank"] == 0:
+        print(event["event"], file=sys.stderr, flush=True)
+
+
+def work_lines(what: str) -> progress.Sink:
+    """Return what writes a line on standard error every few seconds: how far work is, how fast.
+
+    Parameters
+    ----------
+    what : str
+        The work, as :func:`~matexapps.progress.report_work` is told. Where ranks have shares of
+        their own, the line is about rank 0's.
+    """
+    began = told = time.monotonic()
+
+    def write(event: dict[str, Any]) -> None:
+        nonlocal told
+        report_failure_line(event)
+        now = time.monotonic()
+        if event.get("what") != what or event["rank"] != 0 or now - told < _LINE_EVERY_S:
+            return
+        told = now
+        done, total, ranks = event["done"], event["total"], event["world_size"]
+        who = f"rank 0 of {ranks}: " if total is not None and ranks > 1 else ""
+        of = "" if total is None else f" of {total:,}"
+        rate = done / (now - began)
+        print(
+            f"{who}{done:,}{of} {event['unit']}, {rate:,.{0 if rate >= 10 else 1}f} a second",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    return write

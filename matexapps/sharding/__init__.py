@@ -1,0 +1,1 @@
+"""One global batch inside a network, of which every rank holds a part."""

@@ -1,0 +1,1 @@
+"""One program run on all ranks: how it starts, how it ends, where it waits."""

@@ -1,0 +1,122 @@
+"""Features against other ways to the same numbers; the cache; hard molecules."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import numpy as np
+import pytest
+from rdkit import Chem
+from rdkit.Chem import Crippen, Descriptors, rdMolDescriptors
+
+from matexapps.apps.molecules.featurize import featurize
+from matexapps.apps.molecules.featurizers import FEATURISERS
+from matexapps.apps.molecules.featurizers.cache import FeatureCache
+from matexapps.apps.molecules.featurizers.descriptors import DESCRIPTORS
+from matexapps.apps.molecules.featurizers.graph import ATOM_CODES, BOND_CODES
+from matexapps.comm.single import SingleProcess
+from matexapps.errors import DataError
+
+HARD = ["C", "[2H]C", "C" * 200, "CC.O", "C[C@H](N)O", "C/C=C/C", "[Fe]", "C1CC1", "CC(=O)[O-]"]
+
+
+def features(name, smiles):
+    return featurize(smiles, smiles, [name], SingleProcess())
+
+
+def test_graphs_have_every_atom_and_bond_and_their_neighbors():
+    found = features("graph", HARD)
+    molecules = [Chem.MolFromSmiles(one) for one in HARD]
+    assert found["atom_count"].tolist() == [one.GetNumAtoms() for one in molecules]
+    assert found["bond_count"].tolist() == [one.GetNumBonds() for one in molecules]
+    assert 0 <= found["atoms"].min() <= found["atoms"].max() < ATOM_CODES
+    assert 0 <= found["bonds"].min() <= found["bonds"].max() < BOND_CODES
+    first = np.cumsum(found["bond_count"]) - found["bond_count"]
+    for molecule, start in zip(molecules, first, strict=True):
+        ends = found["ends"][start : start + molecule.GetNumBonds()]
+        expected = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in molecule.GetBonds()]
+        assert ends.tolist() == [list(one) for one in expected]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("C[C@H](N)O", "C[C@@H](N)O"),
+        ("C/C=C/C", "C/C=C\\C"),
+        ("C", "[2H]C"),
+        ("CN", "CO"),
+        ("[CH3]", "C"),
+    ],
+)
+def test_graphs_tell_stereo_isotopes_and_elements_apart_but_not_the_order_of_writing(one, other):
+    def signature(smiles):
+        found = features("graph", [smiles])
+        return sorted(map(tuple, found["atoms"])), sorted(map(tuple, found["bonds"]))
+
+    assert signature(one) != signature(other)
+    shuffled = Chem.MolToSmiles(Chem.MolFromSmiles(one), canonical=False, rootedAtAtom=0)
+    assert signature(one) == signature(shuffled)
+
+
+def test_descriptors_are_those_of_rdkit_with_gaps_where_it_has_none():
+    table = features("descriptors", HARD)["descriptors"]
+    assert table.shape == (len(HARD), len(DESCRIPTORS))
+    molecule = Chem.MolFromSmiles("C[C@H](N)O")
+    for name, expected in (
+        ("MolLogP", Crippen.MolLogP(molecule)),
+        ("MolWt", Descriptors.MolWt(molecule)),
+    ):
+        assert table[4, DESCRIPTORS.index(name)] == pytest.approx(expected, rel=1e-6)
+    assert np.isnan(table[6, DESCRIPTORS.index("BCUT2D_MRHI")])  # no parameters for iron
+    assert not np.isinf(table).any()
+
+
+def test_fingerprints_count_environments():
+    smiles = ["CCC", "C[C@H](N)c1ccccc1", "C" * 300]
+    found = features("fingerprint", smiles)["fingerprint"]
+    assert found.dtype == np.uint8
+    for row, one in zip(found, smiles[:2], strict=False):
+        molecule = Chem.MolFromSmiles(one)
+        counts = rdMolDescriptors.GetHashedMorganFingerprint(molecule, 2, 2048, useChirality=True)
+        assert {int(i): int(row[i]) for i in np.flatnonzero(row)} == counts.GetNonzeroElements()
+    assert found[2].max() == 255
+
+
+def test_characters_and_pictures():
+    tokens = features("tokens", ["CO", "C#N"])
+    assert tokens["token_count"].tolist() == [2, 3]
+    assert tokens["tokens"].tolist() == [ord(c) - ord("!") for c in "COC#N"]
+    image = features("image", ["CO", "C" * 200, "C"])["image"]
+    assert image.shape == (3, 4, 64, 64)
+    assert set(np.unique(image[0, 1]).tolist()) == {0, 6, 8}  # atomic numbers in hundredths
+    assert image[0, 0].max() == 33  # a single bond, a third
+    assert (image[1, 1] > 0).sum() > 50  # drawn smaller, still inside
+    assert (image[2, 1] > 0).sum() == 1
+
+
+@pytest.mark.parametrize("name", list(FEATURISERS))
+def test_the_cache_gives_back_what_was_computed(name, tmp_path):
+    cache = FeatureCache(tmp_path / "cache")
+    keys = [f"key {i}" for i in range(len(HARD))]
+    computed = featurize(HARD, keys, [name], SingleProcess(), cache)
+    some = [5, 0, 3]
+    again = featurize([HARD[i] for i in some], [keys[i] for i in some], [name], SingleProcess())
+    kept = cache.read(FEATURISERS[name](), [f"{keys[i]} {HARD[i]}" for i in some])
+    assert len(kept) == 3
+    for place, i in enumerate(some):
+        for array, values in kept[f"{keys[i]} {HARD[i]}"].items():
+            alone = FEATURISERS[name]().compute(Chem.MolFromSmiles(HARD[i]))[array]
+            np.testing.assert_array_equal(values, alone)
+            if len(again[array]) == len(some):
+                np.testing.assert_array_equal(again[array][place], computed[array][i])
+
+
+def test_a_damaged_cache_is_named(tmp_path):
+    cache = FeatureCache(tmp_path)
+    featurize(["C"], ["key"], ["graph"], SingleProcess(), cache)
+    path = cache.path(FEATURISERS["graph"]())
+    with sqlite3.connect(path) as table:
+        assert table.execute("SELECT key FROM features").fetchall() == [("key C",)]
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(DataError, match=r"graph-1-rdkit-.*delete that file"):
+        featurize(["C"], ["key"], ["graph"], SingleProcess(), cache)
