@@ -37,8 +37,8 @@ def _lines_of_ranks_stay_whole() -> None:
 def run_ranks(tmp_path: Path) -> RunRanks:
     """Run a script, given as text, on n ranks: ``run_ranks(n, script, *args, timeout=120)``.
 
-    One rank runs as a plain process, without MPI, as a user's script would. With ``outlive`` ranks
-    outlive the death of others.
+    One rank runs as a plain process, without MPI, as a user's script would. With ``fault_tolerant`` they
+    go on when others die.
     """
     return _running_in(tmp_path)
 
@@ -51,12 +51,12 @@ def run_ranks_once(tmp_path_factory: pytest.TempPathFactory) -> RunRanks:
 
 def _running_in(folder: Path) -> RunRanks:
     def run(
-        n: int, script: str, *args: object, timeout: float = 120, outlive: bool = False
+        n: int, script: str, *args: object, timeout: float = 120, fault_tolerant: bool = False
     ) -> subprocess.CompletedProcess[str]:
         path = folder / "ranks.py"
         path.write_text(textwrap.dedent(script))
         words = [str(path), *map(str, args)]
-        command = [sys.executable, *words] if n == 1 else mpiexec_command(n, words, outlive)
+        command = [sys.executable, *words] if n == 1 else mpiexec_command(n, words, fault_tolerant)
         environment = {**os.environ, **mpi_environment(), "OMP_NUM_THREADS": "1"}
         return subprocess.run(
             command,

@@ -180,7 +180,7 @@ def test_singletons_are_refused_and_leave_nothing(tmp_path, monkeypatch, nothing
     foreign.chmod(0o755)
     real = mpiexec.mpiexec_command
 
-    def command(n: int, arguments: list[str], outlive: bool = False) -> list[str]:
+    def command(n: int, arguments: list[str], fault_tolerant: bool = False) -> list[str]:
         return [str(foreign), *real(n, arguments)[1:]]
 
     # Nobody removes the shared memory of singletons that are killed: let it be files of this test.
