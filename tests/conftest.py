@@ -37,8 +37,8 @@ def _lines_of_ranks_stay_whole() -> None:
 def run_ranks(tmp_path: Path) -> RunRanks:
     """Run a script, given as text, on n ranks: ``run_ranks(n, script, *args, timeout=120)``.
 
-    One rank runs as a plain process, without MPI, as a user's script would. With ``fault_tolerant`` they
-    go on when others die.
+    One rank runs as a plain process, without MPI, as a user's script would. With ``fault_tolerant``
+    ranks go on when others die.
     """
     return _running_in(tmp_path)
 
