@@ -8,39 +8,9 @@ from typing import Any, Literal
 
 import torch
 
-from matexapps.data.loading.batch import Batch
 from matexapps.errors import TrainingError, did_you_mean
 from matexapps.train.state.checkpoint import finish_checkpoints, save_checkpoint
-from matexapps.train.training import Training
-
-
-class Callback:
-    """Hooks that do nothing; override those you need. They run on every rank alike."""
-
-    def on_fit_start(self, trainer: Training) -> None:
-        """Called once the data are in place, before the first step."""
-
-    def on_epoch_start(self, trainer: Training) -> None:
-        """Called before the first step of an epoch."""
-
-    def on_batch_start(self, trainer: Training, batch: Batch) -> None:
-        """Called with this rank's part of a batch, before anything is computed of it."""
-
-    def on_step_end(self, trainer: Training) -> None:
-        """Called after the optimizer's step."""
-
-    def on_epoch_end(self, trainer: Training, row: dict[str, Any]) -> None:
-        """Called with the epoch's row of the history; may set ``trainer.should_stop``."""
-
-    def on_fit_end(self, trainer: Training) -> None:
-        """Called after the last epoch."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint must keep: plain values and tensors."""
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what :meth:`state_dict` gave."""
+from matexapps.train.training import Callback, Training
 
 
 class EarlyStopping(Callback):

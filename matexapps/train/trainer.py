@@ -19,17 +19,22 @@ from matexapps.data.matex_names import Part
 from matexapps.devices import choose_device
 from matexapps.errors import TrainingError
 from matexapps.progress import report
-from matexapps.train.callbacks import Callback, Checkpointing
+from matexapps.sharding.sharded_network import ShardedNetwork, rows_to_try, shard_network
+from matexapps.train.callbacks import Checkpointing
 from matexapps.train.evaluation import evaluate, predict
 from matexapps.train.gradients import gradient_average
 from matexapps.train.loop import TrainingLoop
 from matexapps.train.losses import RowLoss, RowLossFunction
 from matexapps.train.metrics import Metric, as_metric
-from matexapps.train.monitor.error_context import flush_losses
+from matexapps.train.monitor.error_context import ErrorContext, flush_losses
 from matexapps.train.monitor.history import History
-from matexapps.train.optimizers import OptimizerFactory, make_optimizer
+from matexapps.train.optimization import (
+    OptimizerFactory,
+    Precision,
+    PrecisionName,
+    make_optimizer,
+)
 from matexapps.train.own_sharing import shares_rows
-from matexapps.train.precision import Precision, PrecisionName
 from matexapps.train.standardize import fit_standardize
 from matexapps.train.state import reinit_state
 from matexapps.train.state.position import Position
@@ -41,9 +46,9 @@ from matexapps.train.state.recovery import (
     event_of,
     event_of_restart,
 )
-from matexapps.train.state.replicas import refuse_what_cannot_be_shared, share_initial_weights
+from matexapps.train.state.replicas import share_initial_weights
 from matexapps.train.state.resume import restore, synchronize, take_back, take_snapshot
-from matexapps.train.training import RandomState
+from matexapps.train.training import BeforeStep, Callback
 
 T = TypeVar("T")
 
@@ -135,7 +140,8 @@ class Trainer:
         torch.set_num_threads(self.rank_device.threads)
         self.model = model.to(self.rank_device.device)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
-        refuse_what_cannot_be_shared(model, self.comm)
+        if not self.parameters:
+            raise TrainingError("the model has no trainable parameters")
         self.optimizer = make_optimizer(optimizer, self.parameters)
         self.loss = RowLoss(loss).to(self.rank_device.device)
         self.metrics = [as_metric(metric) for metric in metrics]
@@ -150,11 +156,11 @@ class Trainer:
         self._digest = ""
         self._renewals = self.comm.renewals
         self.should_stop = False
-        self.random_before_step: RandomState | None = None
+        self.before_step: BeforeStep | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process needs to go on: all but what is this rank's, or comes with data."""
-        return {**self.__dict__, "_rows": None, "_digest": "", "random_before_step": None}
+        return {**self.__dict__, "_rows": None, "_digest": "", "before_step": None}
 
     @shares_rows
     def fit(self, data: DataSet, epochs: int, *, resume: str | Path | None = None) -> History:
@@ -223,8 +229,9 @@ class Trainer:
             for callback in self.callbacks:
                 callback.on_fit_start(self)
         fit.stage = Stage.BEGUN
+        sharded = self._shard_network(data.train)
         average = gradient_average(self.comm, self.parameters, self.rank_device)
-        TrainingLoop(self, data, fit.epochs, average).run()
+        TrainingLoop(self, data, fit.epochs, sharded, average).run()
         if average is not None:
             average.close()
 
@@ -285,6 +292,22 @@ class Trainer:
         """Return everything that a checkpoint keeps. Collective."""
         flush_losses(self.position, self._rows, self.batch_size, self.seed)
         return take_snapshot(self)
+
+    def _shard_network(self, rows: Part) -> ShardedNetwork:
+        """Find out whether the network's results depend on how the rows are cut among ranks."""
+        comm, precision = self.comm, self.precision
+        count = min(len(rows), rows_to_try(comm.world_size)) if comm.world_size > 1 else 0
+        pieces = [torch.from_numpy(piece.features) for piece in rows.between(0, count)]
+        features = torch.cat(pieces) if pieces else torch.empty(0)
+        self.model.train()
+        with ErrorContext("in training, while the network is tried on the first rows"):
+            return shard_network(
+                self.model,
+                precision.forward,
+                features.to(self.rank_device.device),
+                comm,
+                half=precision.half,
+            )
 
     def _prepare(self, data: DataSet, epochs: int) -> None:
         if len(data.train) == 0:

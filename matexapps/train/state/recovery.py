@@ -14,8 +14,8 @@ from matexapps.comm.failures.restarts import restarts
 from matexapps.data.dataset import DataSet
 from matexapps.data.partition import share
 from matexapps.errors import TrainingError, did_you_mean
-from matexapps.train.callbacks import Callback, Checkpointing
-from matexapps.train.training import Training
+from matexapps.train.callbacks import Checkpointing
+from matexapps.train.training import Callback, Training
 
 RecoveryName = Literal["shrink", "reinit", "checkpoint", "abort"]
 
