@@ -22,14 +22,7 @@ def gather_rows(read: Callable[[], Rows], comm: Communicator) -> Rows:
         Returns this rank's rows; all with the same columns, weighted or not.
     comm : Communicator
     """
-    rows: Rows | None = None
-    error: Exception | None = None
-    try:
-        rows = read()
-    except Exception as caught:
-        error = caught
-    comm.agree(error)
-    assert rows is not None
+    rows = comm.on_all(read)
     if comm.world_size == 1:
         return rows
     features = comm.all_gather_rows(rows.features)
