@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from matexapps.errors import BatchError
+from matexapps.files import atomic_file
+
 if TYPE_CHECKING:
     from matexapps.batch.run import NotebookRun
 
@@ -63,6 +66,5 @@ def _row(run: NotebookRun, folder: Path) -> str:
 
 
 def _replace(path: Path, content: str) -> None:
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(content, encoding="utf-8")
-    os.replace(unfinished, path)
+    with atomic_file(path, BatchError) as partial:
+        partial.write_text(content, encoding="utf-8")
