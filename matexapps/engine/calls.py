@@ -31,13 +31,13 @@ def identify() -> tuple[int, int, int]:
 
     From then on the user's own waits on ``MPI.COMM_WORLD`` can be stopped.
     """
-    find("matexapps.comm.world:watch_user_world")()
+    find("matexapps.comm.world:make_user_world_interruptible")()
     return *come_together(), os.getpid()
 
 
 def come_together() -> tuple[int, int]:
     """Return this engine's rank and the world's size, lost ranks left out."""
-    rank, size = find("matexapps.comm.world:come_together")()
+    rank, size = find("matexapps.comm.world:rank_and_world_size")()
     return rank, size
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from matexapps.comm.failures.restarts import restarting
-from matexapps.comm.world import open_world, prepared_for_failures
+from matexapps.comm.failures.policy import announce_fault_tolerance, enable_reinit
+from matexapps.comm.world import open_world
 from matexapps.data.dataset import DataSet
 from matexapps.devices import describe, summary
 from matexapps.errors import RankFailureError
@@ -45,7 +45,7 @@ def fit(
     _finished = None
     if settings.get("recovery") != "reinit":
         return _fit(model, data, epochs, timeout_s, settings)
-    with restarting():
+    with enable_reinit():
         try:
             outcome = _fit(model, data, epochs, timeout_s, settings)
         except RankFailureError:
@@ -65,7 +65,7 @@ def _fit(
 ) -> dict[str, Any] | None:
     global _finished
     resume = settings.pop("resume", None)
-    with prepared_for_failures(), open_world(timeout_s) as comm:
+    with announce_fault_tolerance(), open_world(timeout_s) as comm:
         trainer = Trainer(model, comm=comm, **settings)
         device = settings.get("device", "auto")
         ranks = trainer.run_fault_tolerant("before training", lambda: describe(comm, device))
