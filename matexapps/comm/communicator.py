@@ -147,14 +147,25 @@ class Communicator(ABC):
     def close(self) -> None:
         """Give back what the communicator holds."""
 
-    def agree(self, error: Exception | None) -> None:
-        """Raise on every rank if any rank brings an error: the lowest such rank's error."""
-        if error is not None and self.broken:
-            raise error
+    def on_all(self, work: Callable[[], T]) -> T:
+        """Call ``work`` on every rank and return this rank's result. Collective.
+
+        If it raises an exception on some ranks, every rank raises that of the lowest of them. If
+        an exception breaks the communicator, only the ranks that it reached raise it.
+        """
+        result: T | None = None
+        error: Exception | None = None
+        try:
+            result = work()
+        except Exception as caught:
+            if self.broken:
+                raise
+            error = caught
         errors = self.all_gather_object(error)
         first = next((e for e in errors if e is not None), None)
         if first is not None:
             raise first
+        return result  # type: ignore[return-value]  # there was no error, so it is a T
 
     def on_root(self, function: Callable[[], T]) -> T:
         """Call ``function`` on rank 0 alone; its result, or its exception, reaches every rank."""

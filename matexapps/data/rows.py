@@ -223,8 +223,7 @@ def concatenate(pieces: Sequence[Rows]) -> Rows:
 def gather_rows(read: Callable[[], Rows], comm: Communicator) -> Rows:
     """Return what every rank's ``read`` returns, joined in rank order, on every rank. Collective.
 
-    The row numbers count through all of them. An exception of one rank is raised on all: that of
-    the lowest rank.
+    The row numbers count through all of them. An exception on one rank is raised on all.
 
     Parameters
     ----------
@@ -232,14 +231,7 @@ def gather_rows(read: Callable[[], Rows], comm: Communicator) -> Rows:
         Returns this rank's rows; all with the same columns, weighted or not.
     comm : Communicator
     """
-    rows: Rows | None = None
-    error: Exception | None = None
-    try:
-        rows = read()
-    except Exception as caught:
-        error = caught
-    comm.agree(error)
-    assert rows is not None
+    rows = comm.on_all(read)
     if comm.world_size == 1:
         return rows
     features = comm.all_gather_rows(rows.features)

@@ -103,15 +103,7 @@ class ColumnarCopy(SeveralFiles):
 
 
 def _open(reader: CsvReader, folder: Path, comm: Communicator) -> Reader:
-    opened: Reader | None = None
-    error: Exception | None = None
-    try:
-        opened = ColumnarCopy(reader, folder)
-    except Exception as caught:
-        error = caught
-    comm.agree(error)
-    assert opened is not None
-    return opened
+    return comm.on_all(lambda: ColumnarCopy(reader, folder))
 
 
 def _copy(reader: CsvReader, schema: Schema, comm: Communicator) -> Path:
@@ -171,14 +163,16 @@ def _shards(reader: CsvReader, making: Path, comm: Communicator) -> list[dict[st
         rows = reader.parser.share(comm, write)
         if None not in comm.all_gather_object(rows):
             break
-    error: Exception | None = None
-    own: dict[str, Any] = {}
-    try:
-        own = {"name": path.name, "rows": rows, **_contents(path)}
-    except OSError as caught:
-        error = DataError(f"the copy of {reader.path} in {making} cannot be read: {caught}")
-    comm.agree(error)
-    return comm.all_gather_object(own)
+
+    def own_shard() -> dict[str, Any]:
+        try:
+            return {"name": path.name, "rows": rows, **_contents(path)}
+        except OSError as error:
+            raise DataError(
+                f"the copy of {reader.path} in {making} cannot be read: {error}"
+            ) from None
+
+    return comm.all_gather_object(comm.on_all(own_shard))
 
 
 def _manifest(folder: Path, reader: CsvReader, schema: Schema) -> dict[str, Any] | None:
