@@ -17,6 +17,7 @@ from matexapps import progress
 from matexapps.comm.world import open_world
 from matexapps.experiment.campaign.campaign import Campaign
 from matexapps.experiment.campaign.results import Results
+from matexapps.experiment.ranks import Ranks
 
 
 def toy_campaign(folder: str | Path) -> Campaign:
@@ -50,7 +51,7 @@ def main() -> None:
                         os.kill(pids[rank], signal.SIGKILL)
 
         with progress.reporting_to(kill):
-            results = toy_campaign(folder).run(toy_tasks(), comm)
+            results = toy_campaign(folder).run(toy_tasks(), Ranks(comm))
         if comm.rank == 0:
             print(json.dumps([results.summary(), as_plain(results)]), flush=True)
 

@@ -11,8 +11,6 @@ import pytest
 import toy_campaign
 from toy_tasks import toy_tasks
 
-from matexapps.comm.single import SingleProcess
-
 SCRIPT = f"""
     import sys
     sys.path.insert(0, {str(Path(toy_campaign.__file__).parent)!r})
@@ -25,7 +23,7 @@ SCRIPT = f"""
 def undisturbed(tmp_path_factory):
     """What one process computes."""
     folder = tmp_path_factory.mktemp("alone")
-    results = toy_campaign.toy_campaign(folder).run(toy_tasks(), SingleProcess())
+    results = toy_campaign.toy_campaign(folder).run(toy_tasks())
     return json.loads(json.dumps(toy_campaign.as_plain(results)))
 
 

@@ -10,8 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from matexapps.comm.communicator import Communicator
-from matexapps.comm.failures.fault_tolerant import RankFailure, run_fault_tolerant
+from matexapps.comm.single import SingleProcess
 from matexapps.errors import CampaignError
 from matexapps.experiment.campaign.child import TaskChild
 from matexapps.experiment.campaign.journal import Journal
@@ -20,6 +19,7 @@ from matexapps.experiment.campaign.results import Results, write_failures
 from matexapps.experiment.campaign.rounds import Rounds
 from matexapps.experiment.campaign.runner import Runner
 from matexapps.experiment.campaign.task import RunTask, source_digest
+from matexapps.experiment.ranks import Ranks
 
 _FAILURES = "failures.csv"
 
@@ -67,7 +67,7 @@ class Campaign:
     ...     points = np.random.default_rng(task.seed).random((task.spec, 2))
     ...     return 4 * float(((points**2).sum(axis=1) < 1).mean())
     >>> campaign = Campaign("estimating pi", area, "pi", time_limit_s=10, unit="estimates")
-    >>> results = campaign.run([(f"estimate {i}", 100_000) for i in range(64)], comm)
+    >>> results = campaign.run([(f"estimate {i}", 100_000) for i in range(64)], ranks)
     >>> statistics.mean(outcome.value for outcome in results.outcomes)
     """
 
@@ -97,7 +97,7 @@ class Campaign:
             "function": source_digest(function),
         }
 
-    def run(self, tasks: Iterable[tuple[str, Any]], comm: Communicator) -> Results:
+    def run(self, tasks: Iterable[tuple[str, Any]], ranks: Ranks | None = None) -> Results:
         """Run all tasks that have no outcome yet, and return all outcomes. Collective.
 
         Parameters
@@ -105,7 +105,8 @@ class Campaign:
         tasks : iterable of (str, object)
             A key, which stands for the task in the folder, and a spec for the function, which can
             be pickled. The same on all ranks.
-        comm : Communicator
+        ranks : Ranks, optional
+            Default: this process alone.
 
         Returns
         -------
@@ -119,22 +120,22 @@ class Campaign:
             campaign, or the function cannot be loaded. No task's failure raises anything.
         """
         began = time.monotonic()
+        ranks = ranks or Ranks(SingleProcess())
         specs = _by_key(tasks)
         journal = Journal(self.folder, self._depends_on)
         with closing(journal), TaskChild(self._function, journal.arrays) as child:
             runner = Runner(child, self._seed, self._tries, self._time_limit_s)
-            rounds = Rounds(specs, runner, journal, comm, self._name, self._unit)
+            rounds = Rounds(specs, runner, journal, ranks, self._name, self._unit)
 
-            def work(failure: RankFailure | None) -> Results:
-                outcomes = rounds.run(failure, self._is_final)
+            def work() -> Results:
+                outcomes = rounds.run(self._is_final)
                 assert rounds.known_before is not None
-                results = Results(
-                    outcomes, rounds.known_before, time.monotonic() - began, journal.arrays
-                )
-                comm.on_root(partial(write_failures, self.folder / _FAILURES, results.failures))
+                seconds = time.monotonic() - began
+                results = Results(outcomes, rounds.known_before, seconds, journal.arrays)
+                ranks.on_root(partial(write_failures, self.folder / _FAILURES, results.failures))
                 return results
 
-            return run_fault_tolerant(comm, work)
+            return ranks.run(f"while {self._name}", work)
 
     def _is_final(self, outcome: Outcome) -> bool:
         return outcome.is_final(self._tries, self._time_limit_s)

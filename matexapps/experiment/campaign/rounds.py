@@ -14,13 +14,11 @@ from itertools import islice
 from typing import Any
 
 from matexapps import progress
-from matexapps.comm.communicator import Communicator
-from matexapps.comm.failures.fault_tolerant import RankFailure
 from matexapps.data.partition import share
 from matexapps.experiment.campaign.journal import Journal
 from matexapps.experiment.campaign.outcome import Outcome
 from matexapps.experiment.campaign.runner import Runner
-from matexapps.train.state.recovery import event_of
+from matexapps.experiment.ranks import Ranks
 
 _ROUND_S = 0.1
 _REPORT_EVERY_S = 0.3
@@ -36,7 +34,7 @@ class Rounds:
         All tasks by key, the same on all ranks.
     runner : Runner
     journal : Journal
-    comm : Communicator
+    ranks : Ranks
     what, unit : str
         For reports of progress.
 
@@ -51,56 +49,49 @@ class Rounds:
         specs: Mapping[str, Any],
         runner: Runner,
         journal: Journal,
-        comm: Communicator,
+        ranks: Ranks,
         what: str,
         unit: str,
     ) -> None:
-        self._specs, self._runner, self._journal, self._comm = specs, runner, journal, comm
+        self._specs, self._runner, self._journal, self._ranks = specs, runner, journal, ranks
         self._what, self._unit = what, unit
         self.known_before: int | None = None
         self._own: list[Outcome] = []
         self._reported = 0.0
 
-    def run(
-        self, failure: RankFailure | None, is_final: Callable[[Outcome], bool]
-    ) -> list[Outcome]:
+    def run(self, is_final: Callable[[Outcome], bool]) -> list[Outcome]:
         """Run all tasks that have no outcome yet, and return all outcomes. Collective.
 
-        Called again after ranks were lost, it goes on with the task under way.
+        Called again after a rank failure, it goes on with the task under way.
 
         Parameters
         ----------
-        failure : RankFailure or None
-            What was lost since the last call.
         is_final : callable
             Whether a task with an earlier outcome need not be run again.
         """
-        comm = self._comm
-        if failure is not None:
-            event = event_of(failure, comm.world_size, f"while {self._what}")
-            progress.report({"kind": "loss", "rank": comm.rank, **event})
-        number, earlier = comm.on_root(self._journal.begin)
+        ranks = self._ranks
+        number, earlier = ranks.on_root(self._journal.begin)
         known = {key: o for key, o in earlier.items() if key in self._specs and is_final(o)}
         if self.known_before is None:
             self.known_before = len(known)
-        comm.on_all(lambda: self._journal.open(number, comm.rank))
+        ranks.on_all(lambda: self._journal.open(number, ranks.rank))
         self._run_pending([key for key in self._specs if key not in known])
-        for outcomes in comm.all_gather_object(self._own):
+        for outcomes in ranks.gather(self._own):
             known.update((outcome.key, outcome) for outcome in outcomes)
         return [known[key] for key in self._specs]
 
     def _run_pending(self, keys: Sequence[str]) -> None:
-        comm, pending = self._comm, dict.fromkeys(keys)
+        ranks, pending = self._ranks, dict.fromkeys(keys)
         finished = [outcome.key for outcome in self._own]
         while True:
-            states = comm.all_gather_object((finished, self._runner.running))
+            states = ranks.gather((finished, self._runner.running))
             for key in (key for keys, _ in states for key in keys):
                 pending.pop(key, None)
             self._report(len(pending))
             if not pending:
                 return
-            queue = deal(pending, [running for _, running in states], comm.rank)
-            finished = comm.on_all(lambda queue=queue: self._work(queue))  # type: ignore[misc]
+            queue = deal(pending, [running for _, running in states], ranks.rank)
+            finished = ranks.on_all(lambda queue=queue: self._work(queue))  # type: ignore[misc]
 
     def _work(self, keys: Sequence[str]) -> list[str]:
         """Run tasks until the round is over; return the keys of those that are finished."""
@@ -118,7 +109,7 @@ class Rounds:
         if pending and now - self._reported < _REPORT_EVERY_S:
             return
         self._reported = now
-        rank, world_size, done = self._comm.rank, self._comm.world_size, len(self._own)
+        rank, world_size, done = self._ranks.rank, self._ranks.world_size, len(self._own)
         left = share(pending, rank, world_size)
         total = done + left.stop - left.start
         progress.report_work(self._what, done, total, self._unit, rank, world_size)

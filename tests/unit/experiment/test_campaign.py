@@ -18,7 +18,6 @@ from processes import descendants, runs
 from toy_tasks import CannotStart, Fragile, fails, returns, run_program, toy
 
 from matexapps import progress
-from matexapps.comm.single import SingleProcess
 from matexapps.errors import CampaignError
 from matexapps.experiment.campaign.campaign import Campaign
 from matexapps.experiment.campaign.rounds import deal
@@ -27,7 +26,7 @@ from matexapps.experiment.campaign.task import task_seed
 
 def run(folder, function, tasks, **settings):
     campaign = Campaign("trying", function, folder, **{"time_limit_s": 20.0, **settings})
-    return campaign.run(tasks, SingleProcess())
+    return campaign.run(tasks)
 
 
 def squares(*numbers):
@@ -41,6 +40,14 @@ def wait_for(path: Path) -> list[int]:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     return [int(word) for word in path.read_text().split()]
+
+
+def all_end(pids: list[int]) -> bool:
+    """Whether these processes, which have been killed, are gone soon."""
+    deadline = time.monotonic() + 5
+    while any(runs(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not any(runs(pid) for pid in pids)
 
 
 def test_ranks_are_dealt_each_task_in_one_place_and_idle_ranks_come_first():
@@ -174,7 +181,7 @@ def test_a_hanging_task_and_the_program_that_it_started_are_ended(tmp_path):
     pids = tmp_path / "pids"
     results = run(tmp_path / "folder", run_program, [("a", str(pids))], time_limit_s=0.5)
     assert results.outcomes[0].reason == "not done within 0.5 s"
-    assert not any(runs(pid) for pid in wait_for(pids))
+    assert all_end(wait_for(pids))
 
 
 def test_an_interrupt_ends_children_and_leaves_a_good_journal(tmp_path):
@@ -189,7 +196,7 @@ def test_an_interrupt_ends_children_and_leaves_a_good_journal(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "folder", run_program, [("a", str(pids))])
     thread.join()
-    assert not any(runs(pid) for pid in wait_for(pids))
+    assert all_end(wait_for(pids))
     (journal,) = (tmp_path / "folder").glob("*.jsonl")
     assert journal.read_text() == ""
 
@@ -201,17 +208,13 @@ def test_a_child_does_not_stay_behind_when_its_rank_is_killed(tmp_path, number):
 import sys
 sys.path.insert(0, {str(helpers)!r})
 from toy_tasks import run_program
-from matexapps.comm.single import SingleProcess
 from matexapps.experiment.campaign.campaign import Campaign
-Campaign("trying", run_program, "folder", time_limit_s=60).run([("a", "pids")], SingleProcess())
+Campaign("trying", run_program, "folder", time_limit_s=60).run([("a", "pids")])
 """
     with subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path) as rank:
         child, sleeping = wait_for(tmp_path / "pids")
         rank.send_signal(number)
-    deadline = time.monotonic() + 5
-    while runs(child) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not runs(child)
+    assert all_end([child])
     os.kill(sleeping, signal.SIGKILL)
 
 
