@@ -12,7 +12,6 @@ from torch import nn
 
 from matexapps.data.dataset import DataSet
 from matexapps.data.loading.batch import Batch
-from matexapps.data.loading.loader import open_loader
 from matexapps.sharding.sharded_network import ShardedNetwork
 from matexapps.train.evaluation import evaluate
 from matexapps.train.gradients import GradientAverage, gather_batch, global_gradient
@@ -59,8 +58,8 @@ class TrainingLoop:
     ) -> None:
         self._trainer, self._data, self._epochs = trainer, data, epochs
         self._sharded, self._average = sharded, average
-        self._loader = open_loader(
-            data.train, trainer.batch_size, trainer.comm, trainer.rank_device.device, trainer.seed
+        self._loader = data.train.open_loader(
+            trainer.batch_size, trainer.comm, trainer.rank_device.device, trainer.seed
         )
         self._throughput = Throughput(
             trainer.comm, epochs, trainer.steps_per_epoch, len(data.train)

@@ -15,9 +15,10 @@ from matexapps.comm.communicator import Communicator
 from matexapps.comm.failures.fault_tolerant import RankFailure, run_fault_tolerant
 from matexapps.comm.world import open_world
 from matexapps.data.dataset import DataSet
-from matexapps.data.matex_names import Part
+from matexapps.data.part import Part
 from matexapps.devices import choose_device
 from matexapps.errors import TrainingError
+from matexapps.history import History
 from matexapps.progress import report
 from matexapps.sharding.sharded_network import ShardedNetwork, rows_to_try, shard_network
 from matexapps.train.callbacks import Checkpointing
@@ -27,7 +28,6 @@ from matexapps.train.loop import TrainingLoop
 from matexapps.train.losses import RowLoss, RowLossFunction
 from matexapps.train.metrics import Metric, as_metric
 from matexapps.train.monitor.error_context import ErrorContext, flush_losses
-from matexapps.train.monitor.history import History
 from matexapps.train.optimization import (
     OptimizerFactory,
     Precision,

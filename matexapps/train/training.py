@@ -12,9 +12,9 @@ from torch import nn
 from matexapps.comm.communicator import Communicator
 from matexapps.data.loading.batch import Batch
 from matexapps.devices import RankDevice
+from matexapps.history import History
 from matexapps.train.losses import RowLoss
 from matexapps.train.metrics import Metric
-from matexapps.train.monitor.history import History
 from matexapps.train.optimization import Precision
 from matexapps.train.state.position import Position
 
