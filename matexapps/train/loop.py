@@ -12,9 +12,10 @@ from torch import nn
 
 from matexapps.data.dataset import DataSet
 from matexapps.data.loading.batch import Batch
-from matexapps.sharding.sharded_network import ShardedNetwork
+from matexapps.data.part import Part
+from matexapps.sharding.sharded_network import ShardedNetwork, rows_to_try, shard_network
 from matexapps.train.evaluation import evaluate
-from matexapps.train.gradients import GradientAverage, gather_batch, global_gradient
+from matexapps.train.gradients import gather_batch, global_gradient, gradient_average
 from matexapps.train.monitor.error_context import ErrorContext, flush_losses
 from matexapps.train.monitor.throughput import Throughput
 from matexapps.train.state.position import Position
@@ -42,22 +43,13 @@ class TrainingLoop:
         Loaded.
     epochs : int
         Epochs in all.
-    sharded : ShardedNetwork
-        How the network runs on this rank's rows.
-    average : GradientAverage or None
-        How the ranks average a gradient; None on one rank.
     """
 
-    def __init__(
-        self,
-        trainer: Training,
-        data: DataSet,
-        epochs: int,
-        sharded: ShardedNetwork,
-        average: GradientAverage | None,
-    ) -> None:
+    def __init__(self, trainer: Training, data: DataSet, epochs: int) -> None:
         self._trainer, self._data, self._epochs = trainer, data, epochs
-        self._sharded, self._average = sharded, average
+        trainer.model.train()
+        self._sharded = _shard_network(trainer, data.train)
+        self._average = gradient_average(trainer.comm, trainer.parameters, trainer.rank_device)
         self._loader = data.train.open_loader(
             trainer.batch_size, trainer.comm, trainer.rank_device.device, trainer.seed
         )
@@ -74,6 +66,8 @@ class TrainingLoop:
             self._epoch()
         if trainer.position.hook != "on_fit_end":
             _call_hook(trainer, "on_fit_end")
+        if self._average is not None:
+            self._average.close()
 
     def _epoch(self) -> None:
         trainer, throughput = self._trainer, self._throughput
@@ -181,6 +175,17 @@ class TrainingLoop:
             trainer.comm,
             f"in validation, epoch {epoch}",
         )
+
+
+def _shard_network(trainer: Training, rows: Part) -> ShardedNetwork:
+    """Find out whether the network's results depend on how rows are cut among ranks."""
+    comm, precision = trainer.comm, trainer.precision
+    count = min(len(rows), rows_to_try(comm.world_size)) if comm.world_size > 1 else 0
+    pieces = [torch.from_numpy(piece.features) for piece in rows.between(0, count)]
+    features = torch.cat(pieces) if pieces else torch.empty(0)
+    features = features.to(trainer.rank_device.device)
+    with ErrorContext("in training, while the network is tried on the first rows"):
+        return shard_network(trainer.model, precision.forward, features, comm, half=precision.half)
 
 
 def _call_hook(trainer: Training, hook: str) -> None:

@@ -57,7 +57,7 @@ class Training(Protocol):
         The completed epochs.
     batch_size, seed, train_digest, steps_per_epoch
         What the order of rows follows from.
-    clip_norm, schedule_every
+    clip_norm, schedule_every, recovery
         See :class:`~matexapps.train.trainer.Trainer`.
     callbacks
         What is hooked in.
@@ -83,6 +83,7 @@ class Training(Protocol):
     steps_per_epoch: int
     clip_norm: float | None
     schedule_every: Literal["epoch", "batch"]
+    recovery: str
     should_stop: bool
     before_step: BeforeStep | None
 

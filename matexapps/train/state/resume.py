@@ -52,6 +52,7 @@ def restore(trainer: Training, path: str | Path) -> None:
         raise CheckpointError(
             f"checkpoint {path} does not fit this network or optimizer: {error}"
         ) from error
+    trainer.position = Position(**snapshot["position"])
     set_random_state(snapshot["random"])
 
 
@@ -79,42 +80,45 @@ def synchronize(trainer: Training, fit: Fit) -> None:
         trainer.position.flush_losses()
         return {
             **_state(trainer),
-            "at": trainer.position,
-            "stop": trainer.should_stop,
-            "events": trainer.history.events,
-            "losses": fit.losses,
-            "random": _random(trainer),
+            **_progress(trainer),
+            "failures": fit.failures,
         }
 
     state = trainer.comm.broadcast_object(trainer.comm.on_all(own_state), furthest)
     _apply(trainer, state)
-    trainer.position, trainer.should_stop = state["at"], state["stop"]
-    trainer.history.events[:] = state["events"]
-    fit.losses[:] = state["losses"]
+    _apply_progress(trainer, state)
+    fit.failures[:] = state["failures"]
     fit.stage = everybody[furthest][0]
     set_random_state(state["random"])
     trainer.before_step = None
 
 
-def kept_state(trainer: Training, fit: Fit) -> dict[str, Any]:
-    """Return what this rank keeps in memory of a fit that was broken off. Not collective."""
+def state_of_fit(trainer: Training, fit: Fit) -> dict[str, Any]:
+    """Return the state of a fit that was broken off, to be kept in memory."""
+    return {**_state(trainer), **_progress(trainer), "stage": fit.stage}
+
+
+def restore_fit(trainer: Training, fit: Fit, state: dict[str, Any]) -> None:
+    """Bring a new trainer to what :func:`state_of_fit` returned."""
+    _apply(trainer, state)
+    _apply_progress(trainer, state)
+    trainer.before_step = BeforeStep(state["random"])
+    fit.stage = state["stage"]
+
+
+def _progress(trainer: Training) -> dict[str, Any]:
+    """Return what a checkpoint does not keep, or only in part."""
     return {
-        **_state(trainer),
-        "at": trainer.position,
-        "stop": trainer.should_stop,
+        "position": trainer.position,
+        "should_stop": trainer.should_stop,
         "events": trainer.history.events,
-        "stage": fit.stage,
         "random": _random(trainer),
     }
 
 
-def take_back(trainer: Training, fit: Fit, state: dict[str, Any]) -> None:
-    """Bring a new trainer to a state that this rank kept. Not collective."""
-    _apply(trainer, state)
-    trainer.position, trainer.should_stop = state["at"], state["stop"]
+def _apply_progress(trainer: Training, state: dict[str, Any]) -> None:
+    trainer.position, trainer.should_stop = state["position"], state["should_stop"]
     trainer.history.events[:] = state["events"]
-    trainer.before_step = BeforeStep(state["random"])
-    fit.stage = state["stage"]
 
 
 def _state(trainer: Training) -> dict[str, Any]:
@@ -146,7 +150,6 @@ def _apply(trainer: Training, state: dict[str, Any]) -> None:
     if trainer.precision.scaler is not None and state["scaler"] is not None:
         trainer.precision.scaler.load_state_dict(state["scaler"])
     trainer.history.rows[:] = state["history"]
-    trainer.position = Position(**state["position"])
     _restore_callbacks(trainer, state["callbacks"])
 
 
