@@ -212,7 +212,10 @@ def _contents(path: Path) -> dict[str, Any]:
 
 
 def _settings(schema: Schema) -> str:
-    return json.dumps(asdict(schema), default=lambda one: getattr(one, "tolist", one.__str__)())
+    settings = asdict(schema)
+    # Whether labels must be 0 or 1 changes nothing of what is read.
+    del settings["binary"]
+    return json.dumps(settings, default=lambda value: getattr(value, "tolist", value.__str__)())
 
 
 def _folder(reader: CsvReader, schema: Schema) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from matexapps.data.schema.settings import check_categories, check_column, check_kind, checked_names
+from matexapps.data.schema.checks import check_categories, check_column, check_kind, checked_names
 from matexapps.errors import DataError, did_you_mean
 
 Column = str | int
@@ -51,6 +51,8 @@ class Schema:
         What stands between the cells of a CSV file; None finds out.
     dimension : str or None
         The dimension of a NetCDF file along which the rows run; None finds out.
+    binary : bool
+        Whether every label must be 0 or 1.
     """
 
     features: Sequence[Column] | str | None = None
@@ -64,6 +66,7 @@ class Schema:
     key: Column | None = None
     categories: Mapping[str, Sequence[str | float]] | None = None
     dimension: str | None = None
+    binary: bool = False
 
     def __post_init__(self) -> None:
         for name, value in (("label", self.label), ("weight", self.weight)):
