@@ -9,8 +9,9 @@ from typing import Any
 import h5py
 import numpy as np
 
+from matexapps.data.hdf5.columns import Columns, compound_cells
 from matexapps.data.hdf5.frames import frame_kind, read_frame
-from matexapps.data.hdf5.layouts import Columns, Layout, Plain, compound_cells
+from matexapps.data.hdf5.layouts import Layout, Plain
 from matexapps.data.hdf5.safety import attribute, check_plausible
 from matexapps.data.schema.schema import Schema, default_names
 from matexapps.errors import DataError

@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from matexapps.data.hdf5.layouts import Cell, Columns
+from matexapps.data.hdf5.columns import Cell, Columns
 from matexapps.data.hdf5.pickled_names import pickled_names
 from matexapps.data.hdf5.safety import attribute, check_plausible
 from matexapps.data.sources.table import Variable

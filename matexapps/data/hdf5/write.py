@@ -25,8 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.data.schema.schema import label_column
-from matexapps.data.sources.chunks import chunk_rows
-from matexapps.data.sources.table import BLOCK_BYTES, Variable, named_columns
+from matexapps.data.sources.table import BLOCK_BYTES, Variable, chunk_rows, named_columns
 from matexapps.errors import DataError
 
 _MATRIX, _COMPOUND = "features", "table"

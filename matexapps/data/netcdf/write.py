@@ -16,8 +16,7 @@ import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.data.sources.chunks import chunk_rows
-from matexapps.data.sources.table import Variable, named_columns
+from matexapps.data.sources.table import Variable, chunk_rows, named_columns
 from matexapps.errors import DataError
 
 _LEGAL = re.compile(r"[^\W]([^/\x00-\x1f\x7f]*[^/\x00-\x1f\x7f\s])?")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK_BYTES = 2**20
+_CHUNKS_BYTES = 16 * BLOCK_BYTES
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,23 @@ def rows_in(size: int, row_bytes: int, block_rows: int = 1) -> int:
     """Return how many rows fit into ``size`` bytes: a multiple of ``block_rows``, at least one."""
     fitting = size // max(1, row_bytes)
     return max(1, fitting // block_rows) * block_rows
+
+
+def chunk_rows(rows: int, row_bytes: Sequence[int]) -> int:
+    """Return how many rows a chunk is to have, the same for all datasets of a file.
+
+    About a MiB of the widest, and no more than 16 MiB of all together: so many rows are read at
+    once.
+
+    Parameters
+    ----------
+    rows : int
+        All that there are.
+    row_bytes : sequence of int
+        What one row of each dataset takes.
+    """
+    together = max(1, _CHUNKS_BYTES // max(1, sum(row_bytes)))
+    return min(rows, rows_in(BLOCK_BYTES, max(row_bytes)), together)
 
 
 def plain_attributes(found: Mapping[str, Any]) -> dict[str, Any]:
