@@ -27,19 +27,19 @@ from matexapps.errors import DataError
 class DataSet(MatexNames):
     """Rows for training, validation and test, from a file, a catalog name, or arrays.
 
-    Making one reads nothing: the rows are read, checked and split when they are first needed.
+    Creating one reads nothing: the rows are read, checked and split when they are first needed.
     Which row belongs to which part depends on the file and the seed, never on the number of ranks
     (see :mod:`matexapps.data.splitting.split` for the exact rule).
 
-    What fits into ``memory`` is read into it, by all ranks together. What does not stays in its
-    file: it is looked through once, then read again in each epoch, in an order that is random all
-    the same (see :mod:`matexapps.data.loading.sampler`).
+    Rows that fit into ``memory`` are read once, by all ranks together. Others stay in their file:
+    one pass checks them, and each epoch reads them again, in an order that is still random (see
+    :mod:`matexapps.data.loading.sampler`).
 
     Parameters
     ----------
     source : path or str
-        A CSV, TSV, HDF5 (also of MATLAB, since 7.3) or NetCDF file, CSV also gzip; a folder or a
-        pattern such as ``"runs/*.csv"`` of such files; or a name of the catalog such as
+        A CSV, TSV, HDF5 (including MATLAB 7.3) or NetCDF file; CSV may be gzipped. Or a folder or
+        pattern of such files, such as ``"runs/*.csv"``, or a name of the catalog such as
         ``uci-higgs``.
     features : sequence of column names or positions, or None
         None takes all but label, weight, group and time. For HDF5 and NetCDF with features in a
@@ -49,15 +49,15 @@ class DataSet(MatexNames):
         None takes the column called "label" or "labels".
     weight : column name or position, or None
     group : column name or position, or None
-        For ``split="group"``: rows of one group, such as a patient or a detector run, are alike,
-        and stay in one part. Default: the column called "group".
+        For ``split="group"``: rows of one group, such as a patient or a detector run, resemble each
+        other and stay in one part. Default: the column called "group".
     time : column name or position, or None
         For ``split="time"``. Default: the column called "time".
     validation, test : float or path
         A fraction of the rows of ``source``, or a file of its own.
     split : {"random", "stratified", "group", "time"} or the name of a column
-        Stratified keeps the shares of the classes in every part. A column names the part of each
-        row.
+        Stratified keeps the proportions of the classes in every part. A column names the part of
+        each row.
     parts : mapping of part to value or values, or None
         What the column of ``split`` calls the parts, as in
         ``{"train": "t", "validation": "b", "test": ["u", "v"]}``; rows with other values are left
@@ -78,11 +78,11 @@ class DataSet(MatexNames):
     columns : sequence of str, or None
         Names of all columns of a file that has none.
     header : bool or None
-        Whether the first line of a CSV file holds names; None finds out.
+        Whether the first line of a CSV file holds names; None detects it.
     delimiter : str or None
-        What stands between the cells of a CSV file; None finds out.
+        What separates the cells of a CSV file; None detects it.
     dimension : str or None
-        The dimension of a NetCDF file along which the rows run; None finds out.
+        The dimension of a NetCDF file along which the rows run; None detects it.
     memory : str or int
         What a rank may hold of this data set, as ``"2GB"`` or in bytes.
 
@@ -160,7 +160,7 @@ class DataSet(MatexNames):
         group: ArrayLike | None = None,
         time: ArrayLike | None = None,
     ) -> Self:
-        """Make a data set of arrays; on several ranks, all must hold the same.
+        """Make a data set from arrays; on several ranks, all must hold the same.
 
         Parameters
         ----------
@@ -187,7 +187,7 @@ class DataSet(MatexNames):
 
     @classmethod
     def from_rows(cls, train: Rows, validation: Rows, test: Rows) -> Self:
-        """Put ready rows together; the parts must have the same columns."""
+        """Make a data set from rows that are split already, with the same columns in each part."""
         for name, part in (("validation", validation), ("test", test)):
             same_columns(train, part, "training rows", f"{name} rows")
         data = cls("rows")
@@ -278,7 +278,7 @@ class DataSet(MatexNames):
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
         if isinstance(self.source, FileSource):
-            # The rows are read again where the settings arrive, perhaps in another folder.
+            # The receiver reads the rows again, perhaps from another working folder.
             state |= {"source": self.source.from_anywhere(), "_parts": None}
             state["split"] = self.split.from_anywhere()
         return state

@@ -85,12 +85,12 @@ def is_gzip(path: Path) -> bool:
 
 
 def detect(path: Path, schema: Schema) -> Dialect:
-    """Find out how a file is written, where ``schema`` leaves it open.
+    """Detect how a file is written, where ``schema`` does not say.
 
     Raises
     ------
     DataError
-        If the file is empty, is no text, or its header cannot serve.
+        If the file is empty or not text, or its header cannot be used.
     """
     try:
         return _detect(path, schema)
@@ -167,7 +167,7 @@ def _measured(text: IO[str], taken: list[int]) -> Iterator[str]:
 def _first_lines(path: Path, text: IO[str]) -> tuple[list[str], str]:
     """Return the lines up to the last comment, and the next one that is not empty.
 
-    Makes sure that this is text.
+    Also checks that this is text.
     """
     line = text.readline(_LONGEST_LINE)
     start = line[:16].encode(errors="surrogateescape")
@@ -192,7 +192,7 @@ def _first_lines(path: Path, text: IO[str]) -> tuple[list[str], str]:
 
 
 def _names_in_comment(comments: list[str], delimiter: str, count: int) -> list[str] | None:
-    """Return the names of so many columns in the last comment; None if it has none."""
+    """Return the names in the last comment if there are so many; None otherwise."""
     if not comments:
         return None
     text = comments[-1].lstrip("#").strip()

@@ -16,7 +16,7 @@ from matexapps.data.sources.table import Variable
 
 @dataclass(frozen=True)
 class Cell:
-    """Where a variable stands in datasets of several columns.
+    """Where in datasets of several columns a variable is.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Cell:
     column: int | None = None
 
     def of(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return this variable's values out of rows of its dataset."""
+        """Return this variable's values from rows of its dataset."""
         if self.field is not None:
             values = values[self.field]
         if self.column is not None:
@@ -46,12 +46,12 @@ class Cell:
 
 
 class Columns(Layout):
-    """Variables inside datasets of several columns; a range of rows is read once for all of them.
+    """Variables in datasets of several columns; a range of rows is read once for all of them.
 
     Parameters
     ----------
     datasets : sequence of h5py.Dataset
-        Of as many rows each.
+        With the same number of rows.
     cells : sequence of Cell
     """
 
@@ -80,7 +80,7 @@ class Columns(Layout):
 
 
 def compound_cells(name: str, dtype: np.dtype[Any]) -> tuple[list[Cell], list[str]]:
-    """Return a variable for each field of a compound type, and the fields that cannot be one."""
+    """Return a variable for each field of a compound type, and the fields that cannot be read."""
     cells: list[Cell] = []
     unusable: list[str] = []
     for field in dtype.names or ():

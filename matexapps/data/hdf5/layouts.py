@@ -23,17 +23,17 @@ from matexapps.errors import DataError
 
 
 class Layout(ABC):
-    """Variables that stand together in a file.
+    """Variables that are stored together in a file.
 
     Attributes
     ----------
     variables : list of Variable
-        By their full names: the path in the file.
+        With their full names: the path in the file.
     datasets : list of h5py.Dataset
         What they are read from.
     rows : int
     is_table : bool
-        Whether the file itself gives the names of several columns.
+        Whether the file itself names several columns.
     """
 
     variables: list[Variable]
@@ -54,24 +54,24 @@ class Layout(ABC):
     @property
     def is_wide(self) -> bool:
         """Whether it is one variable of several values a row."""
-        one = self.variables[0]
-        return len(self.variables) == 1 and (len(one.shape) > 1 or len(one.columns) > 1)
+        first = self.variables[0]
+        return len(self.variables) == 1 and (len(first.shape) > 1 or len(first.columns) > 1)
 
     @abstractmethod
     def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
         """Return rows ``start`` to ``stop - 1`` of a variable, in native byte order."""
 
     def read_into(self, target: NDArray[Any], name: str, ranges: Sequence[tuple[int, int]]) -> None:
-        """Put the rows of several ranges, one after the other, into an array."""
+        """Read the rows of several ranges, one after the other, into an array."""
         put_ranges(target, ranges, lambda start, stop: self.read(name, start, stop))
 
     @property
     def is_copied(self) -> bool:
-        """Whether values stand in the file as in memory, and are read as such."""
+        """Whether values are stored as in memory, and read without conversion."""
         return False
 
     def close(self) -> None:  # noqa: B027
-        """Give back what it holds besides its datasets."""
+        """Release its resources besides the datasets."""
 
 
 class Plain(Layout):
@@ -84,7 +84,7 @@ class Plain(Layout):
     columns : sequence of str
         Names of the columns, if one row is several numbers.
     named : bool
-        Whether these names stand in the file.
+        Whether these names are from the file.
     reversed_axes : bool
         Whether the axes are in MATLAB's order.
     """
@@ -149,7 +149,7 @@ class Plain(Layout):
 
 
 class Classes(Layout):
-    """One layout for each class, one after another; the label is the number of the class.
+    """One layout for each class, concatenated; the label is the number of the class.
 
     Parameters
     ----------
@@ -165,12 +165,13 @@ class Classes(Layout):
     def __init__(self, layouts: Sequence[Plain]) -> None:
         first = layouts[0].variables[0]
         for layout in layouts:
-            one = layout.variables[0]
-            columns_differ = len(one.shape) == 1 and one.columns != first.columns
-            if one.shape != first.shape or columns_differ or one.is_text:
+            variable = layout.variables[0]
+            columns_differ = len(variable.shape) == 1 and variable.columns != first.columns
+            if variable.shape != first.shape or columns_differ or variable.is_text:
                 raise DataError(
                     "the datasets that classes= names must hold the same columns of numbers, but "
-                    f"{first.name!r} has {_described(first)} and {one.name!r} {_described(one)}"
+                    f"{first.name!r} has {_described(first)} and {variable.name!r} "
+                    f"{_described(variable)}"
                 )
         dtype = np.result_type(*(layout.variables[0].dtype for layout in layouts))
         self.datasets = [dataset for layout in layouts for dataset in layout.datasets]
@@ -196,8 +197,8 @@ class Classes(Layout):
             first = int(end) - layout.rows
             low, high = max(start, first), min(stop, int(end))
             if low < high:
-                one = layout.variables[0].name
-                rows[low - start : high - start] = layout.read(one, low - first, high - first)
+                features = layout.variables[0].name
+                rows[low - start : high - start] = layout.read(features, low - first, high - first)
         return rows
 
     def close(self) -> None:
@@ -207,9 +208,9 @@ class Classes(Layout):
 
 def texts(values: NDArray[Any]) -> NDArray[Any]:
     """Return HDF5's texts, which are bytes in UTF-8, as objects of ``str``."""
-    found = np.empty(len(values), dtype=object)
-    found[:] = [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values]
-    return found
+    result = np.empty(len(values), dtype=object)
+    result[:] = [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values]
+    return result
 
 
 def _described(variable: Variable) -> str:

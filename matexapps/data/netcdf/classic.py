@@ -1,7 +1,7 @@
 """Checks a classic NetCDF file (CDF-1, CDF-2, CDF-5): does it hold all the bytes its header claims?
 
-The C library reads zeros where a file was cut off. The header says where each variable's values
-stand, so this is known before the library sees the file. The layout is that of "The NetCDF
+The C library reads zeros where a file is truncated. The header says where each variable's values
+are, so this can be checked before the library sees the file. The layout is that of "The NetCDF
 Classic Format Specification" by Unidata, with the CDF-5 changes of the PnetCDF project.
 """
 
@@ -31,7 +31,7 @@ class _Claim:
 
 
 def check_classic(path: Path) -> None:
-    """Raise a DataError if a classic file is shorter than its header says, or the header broken.
+    """Raise a DataError if a classic file is shorter than its header says, or the header invalid.
 
     Parameters
     ----------
@@ -93,10 +93,10 @@ class _Header:
             self._bytes(_padded(self._type_bytes() * self._count()))
 
     def _list(self, tag: int) -> int:
-        """Return how many elements a list has that starts here; 0 where it is absent."""
-        found, count = self._integer(4), self._count()
-        if found != tag and (found or count):
-            raise self._fault(f"a list starts with {found}, not {tag}")
+        """Return the number of elements of the list that starts here; 0 if it is absent."""
+        given, count = self._integer(4), self._count()
+        if given != tag and (given or count):
+            raise self._fault(f"a list starts with {given}, not {tag}")
         return self._plausible(count, self._count_bytes)
 
     def _name(self) -> str:

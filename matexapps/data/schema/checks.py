@@ -19,19 +19,19 @@ def check_column(setting: str, value: object) -> None:
 
 
 def checked_names(setting: str, value: Any, *, positions: bool = False) -> tuple[Any, ...] | None:
-    """Return a list of names as a tuple, None for None.
+    """Return a list of names as a tuple; None stays None.
 
     Parameters
     ----------
     setting : str
     value : collection of str, or None
     positions : bool
-        Whether positions may stand among the names.
+        Whether positions are allowed among the names.
 
     Raises
     ------
     DataError
-        If it is no such list.
+        If it is not such a list.
     """
     if value is None:
         return None

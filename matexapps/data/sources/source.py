@@ -52,7 +52,7 @@ class FileSource:
         return str(self.path)
 
     def from_anywhere(self) -> FileSource:
-        """Return this source with a path that holds in any working folder."""
+        """Return this source with an absolute path."""
         return replace(self, path=absolute(self.path))
 
 
@@ -74,9 +74,9 @@ def resolve(
 ) -> tuple[Path, Schema]:
     """Return the path behind ``source``, and ``schema`` completed by the catalog.
 
-    A text with a folder, an ending or ``*`` in it, and whatever exists on disk, is a path, where
-    ``~`` is the home folder; other texts are names of the catalog. What ``schema`` says goes
-    before the catalog.
+    A text with a folder, an ending or ``*`` in it, and anything that exists on disk, is a path,
+    where ``~`` is the home folder; other texts are names of the catalog. ``schema`` takes
+    precedence over the catalog.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def resolve(
 
 
 def absolute(source: T) -> T:
-    """Return a path such that it holds in any working folder; anything else as it is."""
+    """Return a path made absolute; anything else unchanged."""
     if isinstance(source, str | Path) and (Path(source).exists() or is_pattern(Path(source))):
         return type(source)(Path(source).absolute())
     return source

@@ -105,7 +105,7 @@ def _read_file_part(
     split: Split,
     comm: Communicator,
 ) -> UnsplitRows:
-    """Read a file that is a part of its own, with the features of the first."""
+    """Read a file that is a part of its own; its features are those of the first."""
     if not isinstance(schema.features, str) and not schema.categories:
         schema = replace(schema, features=tuple(rows.columns))
     if split.column is not None:

@@ -73,7 +73,7 @@ class Split:
         return {name: value for name, value in parts if isinstance(value, str | Path)}
 
     def from_anywhere(self) -> Split:
-        """Return this split with paths that hold in any working folder."""
+        """Return this split with absolute paths."""
         return replace(self, validation=absolute(self.validation), test=absolute(self.test))
 
 

@@ -155,7 +155,7 @@ def test_a_batch_draws_evenly_from_all_blocks_of_its_window():
     order = WindowedOrder(rows, rows, 128, 20 * 64, seed=0, epoch=0)
     ((deal, _),) = order.deals(0, 0, 1)
     window = order.window(deal.start, deal.stop)
-    blocks = window.blocks[window.places // 64]
+    blocks = window.blocks[window.positions // 64]
     for number in range(deal.batches):
         counts = np.bincount(blocks[number :: deal.batches], minlength=20)
         assert set(counts) <= {6, 7}
