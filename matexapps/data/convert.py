@@ -93,13 +93,13 @@ def convert(
         raise DataError(f"{path}: CSV is compressed where its name ends in .gz: give it that name")
     if dtype is not None and dtype not in _TYPES:
         raise DataError(
-            f"dtype={dtype!r} is no type of numbers: use one of {', '.join(_TYPES)}"
+            f"dtype={dtype!r} is not a numeric type: use one of {', '.join(_TYPES)}"
             f"{did_you_mean(dtype, _TYPES)}"
         )
     _check_place(path, overwrite)
     files = RawFiles(source, schema or Schema())
     if not len(files):
-        raise DataError(f"{files.path} holds no row")
+        raise DataError(f"{files.path} has no rows")
     wanted = [_retyped(variable, dtype) for variable in files.variables]
     with atomic_file(path) as partial:
         try:
@@ -195,8 +195,8 @@ def _typed(values: NDArray[Any], variable: Variable, start: int) -> NDArray[Any]
     if not exact.all():
         index = tuple(np.argwhere(~exact)[0])
         raise DataError(
-            f"{variable.name!r}, row {start + index[0]} (from 0): {values[index]} is no "
-            f"{variable.dtype}; choose another dtype"
+            f"{variable.name!r}, row {start + index[0]} (from 0): {values[index]} does not "
+            f"fit into {variable.dtype}; choose another dtype"
         )
     return typed
 

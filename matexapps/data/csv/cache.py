@@ -126,7 +126,7 @@ def _make(reader: CsvReader, schema: Schema, folder: Path, comm: Communicator) -
     try:
         shards = [shard for shard in _shards(reader, making, comm) if shard["rows"]]
         if not shards:
-            raise DataError(f"{reader.path} holds a header and no row")
+            raise DataError(f"{reader.path} holds a header but no rows")
 
         def finish() -> None:
             if _source(reader.path) != source:

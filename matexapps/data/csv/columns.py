@@ -186,7 +186,7 @@ class CsvColumns:
             check_known(f"categories={{{name!r}: ...}}", known)
             if name not in features:
                 raise DataError(
-                    f"categories= names {name!r}, which is no feature"
+                    f"categories= names {name!r}, which is not a feature"
                     f"{did_you_mean(name, features) or ': add it to features=, or leave it out'}"
                 )
         return {self.names.index(name): known for name, known in given.items()}

@@ -98,14 +98,16 @@ def detect(path: Path, schema: Schema) -> Dialect:
         raise DataError(f"{path} cannot be opened: permission denied") from None
     except BROKEN_GZIP as error:
         raise DataError(
-            f"{path}, row 1: the gzip stream is broken ({error}); fetch or copy the file again"
+            f"{path}, row 1: the gzip stream is broken ({error}); download or copy the file again"
         ) from None
 
 
 def _detect(path: Path, schema: Schema) -> Dialect:
     compressed = is_gzip(path)
     if path.suffix.lower() == ".gz" and not compressed and path.stat().st_size:
-        raise DataError(f"{path} ends in .gz but is not a gzip file; fetch it again or rename it")
+        raise DataError(
+            f"{path} ends in .gz but is not a gzip file; download it again or rename it"
+        )
     with open_bytes(path) as binary:
         mark = len(_BYTE_ORDER_MARK) if binary.read(3) == _BYTE_ORDER_MARK else 0
     with open_text(path) as text:
@@ -181,7 +183,7 @@ def _first_lines(path: Path, text: IO[str]) -> tuple[list[str], str]:
         comments = len(passed) if line.startswith("#") else comments
         line = text.readline(_LONGEST_LINE)
     if not line:
-        raise DataError(f"{path} is empty: it holds no row")
+        raise DataError(f"{path} is empty: it has no rows")
     if "\0" in line or _mostly_unprintable(line):
         raise DataError(f"{path}, row 1: this is binary data, not text in columns")
     if len(line) == _LONGEST_LINE:

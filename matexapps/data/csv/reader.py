@@ -120,7 +120,7 @@ class CsvReader(Reader):
         kind = key_type([block.key for block in blocks if block.key is not None])
         counts, kinds = zip(*comm.all_gather_object((count, kind)), strict=True)
         if not sum(counts):
-            raise DataError(f"{self.path} holds a header and no row")
+            raise DataError(f"{self.path} holds a header but no rows")
         return self._joined(blocks, count, sum(counts[: comm.rank]), max(kinds))
 
     def locate(self, row: int) -> str:

@@ -64,7 +64,7 @@ class CsvTable:
         self.dialect: Dialect = detect(path, schema)
         types = [_Type() for _ in self.dialect.names]
         self._length = 0
-        for batch in self._batches([pa.string()] * len(types), "looking through"):
+        for batch in self._batches([pa.string()] * len(types), "scanning"):
             self._length += batch.num_rows
             for column_type, texts in zip(types, batch.columns, strict=True):
                 column_type.narrow(texts)
@@ -131,7 +131,7 @@ class CsvTable:
         except BROKEN_GZIP:
             return DataError(
                 f"{self.path}, row {line + 1}: the gzip stream breaks off here or shortly after; "
-                "fetch or copy the file again"
+                "download or copy the file again"
             )
         except csv.Error as error:
             reason = f"row {line + 1}, {error}"

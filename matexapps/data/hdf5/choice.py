@@ -156,7 +156,7 @@ def _by_class(layouts: Sequence[Layout], schema: Schema) -> Classes | None:
         return None
     if missing:
         raise DataError(
-            f"classes= names {missing[0]!r}, which is no dataset, and others that are"
+            f"classes= names {missing[0]!r}, which is not a dataset, and others that are"
             f"{did_you_mean(missing[0], plain) or f'; the datasets are {_shown(layouts)}'}"
         )
     return Classes([plain[name] for name in schema.classes])

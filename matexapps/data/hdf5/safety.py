@@ -34,14 +34,14 @@ def check_is_hdf5(path: Path) -> None:
     with path.open("rb") as file:
         start = file.read(64)
     if not start:
-        raise DataError(f"{path} is no whole HDF5 file (it is empty); write or copy it again")
+        raise DataError(f"{path} is not a complete HDF5 file (it is empty); write or copy it again")
     for magic, what in _OTHER_FORMATS.items():
         if start.startswith(magic):
-            raise DataError(f"{path} is no HDF5 file but {what}")
+            raise DataError(f"{path} is not an HDF5 file but {what}")
     if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in start):
         raise DataError(
-            f"{path} is no whole HDF5 file (it holds text); let its name end in .csv if it is a "
-            "table"
+            f"{path} is not a complete HDF5 file (it holds text); let its name end in .csv if "
+            "it is a table"
         )
 
 
@@ -98,7 +98,7 @@ def check_storage(dataset: Any, file_bytes: int) -> None:
         if offset + size > file_bytes:
             raise DataError(
                 f"the dataset {dataset.name.strip('/')!r} reaches beyond the file's end at "
-                f"{file_bytes} bytes: the file is cut off; copy it again"
+                f"{file_bytes} bytes: the file is truncated; copy it again"
             )
 
 

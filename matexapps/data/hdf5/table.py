@@ -41,11 +41,11 @@ class Hdf5Table(Table):
 
     def __init__(self, path: Path, schema: Schema) -> None:
         self.path = path
-        with damage_named(f"{path} is no whole HDF5 file"):
+        with damage_named(f"{path} is not a complete HDF5 file"):
             check_is_hdf5(path)
             self._file = h5py.File(path, "r", locking="best-effort")
         try:
-            with _named(path), damage_named(f"{path} is no whole HDF5 file"):
+            with _named(path), damage_named(f"{path} is not a complete HDF5 file"):
                 self._open(schema)
         except BaseException:
             self._file.close()

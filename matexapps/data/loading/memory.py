@@ -1,4 +1,4 @@
-"""Sizes of memory, as people write them."""
+"""The memory bound of a data set."""
 
 from __future__ import annotations
 
@@ -25,19 +25,8 @@ def parse_size(size: str | float) -> int:
     except ValueError:
         value = 0
     if value <= 0:
-        raise DataError(f'memory={size!r} is no size: write for example "2GB" or "512 MiB"')
+        raise DataError(f'memory={size!r} is not a size: write for example "2GB" or "512 MiB"')
     return value
-
-
-def in_bytes(size: float) -> str:
-    """Return a size such as ``3.4 MB``."""
-    if size < 1000:
-        return f"{size:.0f} bytes"
-    for unit in ("kB", "MB", "GB"):
-        size /= 1000
-        if size < 999.5:
-            return f"{size:.3g} {unit}"
-    return f"{size / 1000:.3g} TB"
 
 
 def fits(rows: int, row_bytes: int, memory: int) -> bool:

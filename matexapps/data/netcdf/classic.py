@@ -50,8 +50,8 @@ def check_classic(path: Path) -> None:
         end = claim.begin + claim.size + (record * (records - 1) if claim.in_records else 0)
         if claim.size and end > size:
             raise DataError(
-                f"{path} is cut off: the values of variable {claim.name!r} end at byte {end}, but "
-                f"the file has {size} bytes; write or copy it again"
+                f"{path} is truncated: the values of variable {claim.name!r} end at byte {end}, "
+                f"but the file has {size} bytes; write or copy it again"
             )
 
 
@@ -106,7 +106,7 @@ class _Header:
     def _type_bytes(self) -> int:
         number = self._integer(4)
         if number not in _TYPE_BYTES:
-            raise self._fault(f"there is no type {number}")
+            raise self._fault(f"type {number} does not exist")
         return _TYPE_BYTES[number]
 
     def _count(self) -> int:

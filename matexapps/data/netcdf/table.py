@@ -75,14 +75,14 @@ class NetcdfTable(Table):
         if self.is_classic:
             check_classic(path)
         elif not magic:
-            raise DataError(f"{path} is no NetCDF file: it is empty; write or copy it again")
+            raise DataError(f"{path} is not a NetCDF file: it is empty; write or copy it again")
         elif magic != _HDF5_MAGIC:
-            raise DataError(f"{path} is no NetCDF file: it starts with the bytes {magic!r}")
-        with _library(f"{path} is no whole NetCDF file"), warnings.catch_warnings():
+            raise DataError(f"{path} is not a NetCDF file: it starts with the bytes {magic!r}")
+        with _library(f"{path} is not a complete NetCDF file"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self._file = netCDF4.Dataset(path, "r")
         try:
-            with _library(f"{path} is no whole NetCDF file"):
+            with _library(f"{path} is not a complete NetCDF file"):
                 self._open(schema)
         except BaseException:
             self.close()

@@ -46,7 +46,7 @@ def _hdf5(path: Path) -> tuple[str, list[str]]:
             lines.append(_line(name, item.shape, item.chunks, item.compression))
 
     with (
-        damage_named(f"{path} is no whole HDF5 file"),
+        damage_named(f"{path} is not a complete HDF5 file"),
         h5py.File(path, "r", locking="best-effort") as file,
     ):
         file.visititems(visit)

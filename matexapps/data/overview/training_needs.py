@@ -93,7 +93,7 @@ def _texts(
         texts = [name for name in texts if name in schema.features]
     if texts and files.format == "CSV":
         return (
-            f"{listed(texts)}: text is no number; declare its values with "
+            f"{listed(texts)}: text is not a number; declare its values with "
             f"categories={{{texts[0]!r}: [...]}}, or leave such columns out of features=[...]"
         )
     return None

@@ -42,7 +42,7 @@ def table_roles(table: Table, schema: Schema) -> tuple[list[TableColumn], Roles]
     names = [column.name for column in columns]
     roles = schema.roles(names, str(table.path), groups, default)
     if not len(table):
-        raise DataError(f"{table.path} holds no row")
+        raise DataError(f"{table.path} has no rows")
     _check_features([columns[i] for i in roles.features], schema, table.path)
     for role, single in (("label", roles.label), ("weight", roles.weight), ("key", roles.key)):
         if single is not None:
@@ -82,7 +82,7 @@ def _check_features(features: Sequence[TableColumn], schema: Schema, path: Path)
         check_known(f"categories={{{name!r}: ...}}", known)
         if name not in names:
             raise DataError(
-                f"categories= names {name!r}, which is no feature{did_you_mean(name, names)}"
+                f"categories= names {name!r}, which is not a feature{did_you_mean(name, names)}"
             )
     shapes = {column.variable.shape if column.is_array else () for column in features}
     if len(shapes) > 1:

@@ -140,6 +140,6 @@ def check_source(path: Path) -> None:
     if not path.parent.is_dir():
         raise DataError(f"{path} does not exist, nor does the folder {path.parent}")
     if path.exists():
-        raise DataError(f"{path} is no ordinary file: write its content into one")
+        raise DataError(f"{path} is not a regular file: write its content to one")
     neighbors = (entry.name for entry in path.parent.iterdir() if entry.is_file())
     raise DataError(f"{path} does not exist{did_you_mean(path.name, neighbors)}")

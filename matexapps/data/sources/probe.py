@@ -23,7 +23,7 @@ from matexapps.errors import DataError
 from matexapps.launch.child import Child, limit_processor_time
 
 TIME_LIMIT = 60.0
-"""Seconds that looking through one file may take."""
+"""Time limit for one file, in seconds."""
 
 MEMORY_LIMIT = 2**30
 """Bytes that it may take, besides what the blocks that the file is stored in need."""

@@ -171,7 +171,8 @@ def require_same_kind(first: NDArray[Any], other: NDArray[Any], path: Path) -> N
         held = {True: "text", False: "numbers"}
         raise DataError(
             f"{path}: the split's column holds {held[other.dtype.kind == 'O']}, but "
-            f"{held[first.dtype.kind == 'O']} in the files before it; write it alike in all files"
+            f"{held[first.dtype.kind == 'O']} in the files before it; write it the same way "
+            "in all files"
         )
 
 

@@ -101,7 +101,7 @@ def resolve(
     try:
         entry = catalog.entry(source)
     except DataError as error:
-        raise DataError(f"{source} is no file or folder here, and {error}") from None
+        raise DataError(f"{source} is neither a file nor a folder here, and {error}") from None
     file = catalog.get(entry.name) if may_download else catalog.find(entry.name)
     if file is None:
         raise catalog.not_here(entry)

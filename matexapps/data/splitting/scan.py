@@ -106,6 +106,4 @@ def _joined(pieces: list[NDArray[Any]], comm: Communicator) -> NDArray[Any] | No
 
 
 def _report(reader: Reader, done: int, total: int, comm: Communicator) -> None:
-    report_work(
-        f"looking through {reader.path.name}", done, total, "blocks", comm.rank, comm.world_size
-    )
+    report_work(f"scanning {reader.path.name}", done, total, "blocks", comm.rank, comm.world_size)

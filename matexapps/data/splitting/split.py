@@ -273,5 +273,5 @@ def _named(key: NDArray[Any], column: str, values: Mapping[str, Any] | None) -> 
             "parts={'train': ..., 'validation': ..., 'test': ...}"
         )
     if not (parts == TRAIN).any():
-        raise DataError(f"split={column!r}: no row of the column is for training")
+        raise DataError(f"split={column!r}: no row of the column is marked for training")
     return parts

@@ -82,9 +82,9 @@ def check_split(
 ) -> None:
     """Raise a DataError unless these settings describe a split; paths count as no fraction."""
     if not isinstance(kind, str) or not kind:
-        raise DataError(f"split={kind!r} is no name: use {', '.join(KINDS)}, or a column's name")
+        raise DataError(f"split={kind!r} is not a name: use {', '.join(KINDS)}, or a column's name")
     if not isinstance(seed, int | np.integer) or seed < 0:
-        raise DataError(f"seed={seed!r} is no seed: use a whole number, zero or above")
+        raise DataError(f"seed={seed!r} is not a seed: use an integer of at least 0")
     fractions = {"validation": fraction(validation), "test": fraction(test)}
     for name, value in fractions.items():
         if not 0 <= value < 1:
@@ -125,7 +125,7 @@ def _check_parts(values: Mapping[str, Any] | None, kind: str) -> None:
         )
     if kind in KINDS:
         raise DataError(
-            f"parts= says what a column calls the parts, but split={kind!r} looks at no column: "
+            f"parts= says what a column calls the parts, but split={kind!r} does not use a column: "
             "give split= its name"
         )
     for name in values:
