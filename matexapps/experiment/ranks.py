@@ -49,6 +49,14 @@ class Ranks:
         """Do ``work`` on rank 0 alone; its result, or its exception, reaches every rank."""
         return self._comm.on_root(work)
 
+    def on_all(self, work: Callable[[], T]) -> T:
+        """Do ``work`` on every rank; if it raises on some, all raise what the lowest raised."""
+        return self._comm.on_all(work)
+
+    def gather(self, value: T) -> list[T]:
+        """Return every rank's ``value``, in rank order, on every rank."""
+        return self._comm.all_gather_object(value)
+
     def map(
         self,
         work: Callable[[Item], T],
