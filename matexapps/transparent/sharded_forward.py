@@ -35,6 +35,7 @@ from matexapps.transparent.user_code import warn
 # Inputs and weights are compared between ranks in calls 1, 8, 64, ... of a network.
 _CHECK_INTERVAL_FACTOR = 8
 _MOST_CACHED_PARTS = 64
+_NO_MODE: AbstractContextManager[Any] = nullcontext()
 
 
 @dataclass
@@ -72,7 +73,7 @@ class ShardedForward:
         self._comm, self._gradients = comm, gradients
         self._networks: WeakKeyDictionary[nn.Module, _NetworkState] = WeakKeyDictionary()
         self.inside = False
-        self._batch_mode: AbstractContextManager[Any] = nullcontext()
+        self._batch_mode = _NO_MODE
         self._part = lru_cache(_MOST_CACHED_PARTS)(lambda rows, axis: Part(rows, comm, axis))
 
     def call(self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any) -> Any:
@@ -93,7 +94,7 @@ class ShardedForward:
         """
         if not (module._parameters or module._modules) or trainer_at_work():
             return original(module, *args, **kwargs)
-        self.inside = True
+        self.inside, self._batch_mode = True, _NO_MODE
         try:
             return self._call_outermost(original, module, args, kwargs)
         finally:
@@ -143,9 +144,8 @@ class ShardedForward:
             for leaf, axis in zip(leaves, plan.inputs, strict=True)
         ]
         sharded_args, sharded_kwargs = nest_arguments(inputs, nesting)
-        self._batch_mode = (
-            ShardedBatch(part, plan.inner_axes) if plan.needs_global_batch else nullcontext()
-        )
+        if plan.needs_global_batch:
+            self._batch_mode = ShardedBatch(part, plan.inner_axes)
         # Compiled code would bypass the mode.
         called = network if plan.needs_global_batch else module
         attributes = [] if plan.draws else state.structure.user_attributes(network)
@@ -154,6 +154,7 @@ class ShardedForward:
             outputs = original(called, *sharded_args, **sharded_kwargs)
         if generator is not None and _undo_if_drawn(generator, attributes):
             # It drew no random numbers when it was probed; something in it has changed since.
+            self._batch_mode = _NO_MODE
             state.plans.forget()
             return self._call_outermost(original, module, args, kwargs)
         return _gather(outputs, plan, part, state.on_backward)
