@@ -1,4 +1,4 @@
-"""Which paths a program's own files may have."""
+"""Which paths belong to the program."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import tempfile
 from posixpath import expanduser, join
 
 
-class Zone:
-    """All paths but those of the system, of Python, of caches, and of temporary files.
+class Scope:
+    """All paths except those of the system, of Python, of caches, and of temporary files.
 
-    These belong to each process already, or are written so that processes do not disturb each
-    other. What lies in the working folder counts as the program's even where the working folder
-    itself is a temporary one.
+    Those are separate for each process already, or are written so that processes do not disturb
+    each other. Everything in the working folder belongs to the program, even if the working folder
+    itself is temporary.
 
     Parameters
     ----------
@@ -36,23 +36,25 @@ class Zone:
             os.environ.get("XDG_CACHE_HOME", ""),
         }
         outside = {_with_slash(form) for f in folders if f for form in (f, os.path.realpath(f))}
-        self._around = tuple(f for f in outside if self._working_folder.startswith(f))
-        self._never: tuple[str, ...] = (
-            *(outside - set(self._around)),
+        self._above_working_folder = tuple(f for f in outside if self._working_folder.startswith(f))
+        self._excluded: tuple[str, ...] = (
+            *(outside - set(self._above_working_folder)),
             # Sockets of worker processes, which the system opens under their real names.
             join(temporary, "pymp-"),
         )
 
     def exclude(self, folder: str) -> None:
-        """Leave the paths in ``folder`` alone, too."""
-        self._never += (_with_slash(folder),)
+        """Exclude the paths in ``folder`` too."""
+        self._excluded += (_with_slash(folder),)
 
-    def has(self, path: str) -> bool:
-        """Whether an absolute path may be the program's."""
+    def includes(self, path: str) -> bool:
+        """Whether an absolute path belongs to the program."""
         path += "/"
-        if path.startswith(self._never):
+        if path.startswith(self._excluded):
             return False
-        return path.startswith(self._working_folder) or not path.startswith(self._around)
+        return path.startswith(self._working_folder) or not path.startswith(
+            self._above_working_folder
+        )
 
 
 def _with_slash(folder: str) -> str:

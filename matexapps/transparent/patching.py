@@ -1,4 +1,4 @@
-"""Doing something to a module as soon as it is imported, without importing it."""
+"""Replacing attributes for a while, also in modules that are not imported yet."""
 
 from __future__ import annotations
 
@@ -7,16 +7,41 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
+
+
+@contextmanager
+def patched(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Let ``owner.name`` be ``value`` inside.
+
+    Parameters
+    ----------
+    owner : module, class or object
+    name : str
+        An attribute that exists.
+    value : object
+    """
+    inherited = isinstance(owner, type) and name not in vars(owner)
+    # From the class's dictionary a static method comes as it was defined.
+    own = vars(owner)[name] if isinstance(owner, type) and not inherited else getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        if inherited:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, own)
 
 
 @contextmanager
 def after_import(name: str, function: Callable[[ModuleType], object]) -> Iterator[None]:
-    """Call ``function`` with the module: now if it is loaded, else right after its import.
+    """Call ``function`` with a module: now if it is loaded, else right after its import.
 
     Parameters
     ----------
     name : str
-        The module's full name, as ``"pyarrow.parquet"``.
+        The module's full name, such as ``"pyarrow.parquet"``.
     function : callable
         Called again if the module is loaded again inside.
     """
@@ -32,7 +57,7 @@ def after_import(name: str, function: Callable[[ModuleType], object]) -> Iterato
 
 
 class _Finder:
-    """Finds one module as others would, and calls a function after it has run."""
+    """Finds one module with the other finders, and calls a function after the module has run."""
 
     def __init__(self, name: str, function: Callable[[ModuleType], object]) -> None:
         self._name, self._function = name, function
@@ -45,12 +70,22 @@ class _Finder:
             return None
         self._searching = True
         try:
-            spec = _found_by_others(self, name, path, target)
+            spec = self._find_with_others(name, path, target)
         finally:
             self._searching = False
         if spec is not None:
             self._call_after(spec)
         return spec
+
+    def _find_with_others(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None
+    ) -> ModuleSpec | None:
+        for finder in list(sys.meta_path):
+            if finder is not self:
+                spec = finder.find_spec(name, path, target)
+                if spec is not None:
+                    return spec
+        return None
 
     def _call_after(self, spec: ModuleSpec) -> None:
         # Set on the loader itself, not wrapped around it: resources are read through its type.
@@ -65,14 +100,3 @@ class _Finder:
             self._function(module)
 
         loader.exec_module = run_and_call  # type: ignore[method-assign]
-
-
-def _found_by_others(
-    finder: object, name: str, path: Sequence[str] | None, target: ModuleType | None
-) -> ModuleSpec | None:
-    for other in list(sys.meta_path):
-        if other is not finder:
-            spec = other.find_spec(name, path, target)
-            if spec is not None:
-                return spec
-    return None
