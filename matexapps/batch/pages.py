@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from matexapps.errors import BatchError
+from matexapps.files import atomic_file
+
 
 @dataclass(frozen=True)
 class NotebookRun:
@@ -86,6 +89,5 @@ def _row(run: NotebookRun, folder: Path) -> str:
 
 
 def _replace(path: Path, content: str) -> None:
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(content, encoding="utf-8")
-    os.replace(unfinished, path)
+    with atomic_file(path, BatchError) as partial:
+        partial.write_text(content, encoding="utf-8")

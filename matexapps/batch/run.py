@@ -16,6 +16,7 @@ from matexapps.batch.pages import NotebookRun, write_page
 from matexapps.cluster.cluster import RANKS
 from matexapps.cluster.view.progress_view import HEADLESS
 from matexapps.errors import BatchError, did_you_mean
+from matexapps.files import publish
 
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -58,7 +59,7 @@ def run_notebook(
         _execute(source, unfinished, n, values)
         page = write_page(unfinished, folder / f"{source.stem}.html")
         notebook = folder / source.name
-        os.replace(unfinished, notebook)
+        publish(unfinished, notebook)
     finally:
         unfinished.unlink(missing_ok=True)
     return NotebookRun(notebook, page, n, values, time.monotonic() - start)

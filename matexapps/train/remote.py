@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from matexapps.comm.failures.restarts import restarting
-from matexapps.comm.world import open_world, prepared_for_failures
+from matexapps.comm.failures.policy import announce_fault_tolerance, enable_reinit
+from matexapps.comm.world import open_world
 from matexapps.data.dataset import DataSet
 from matexapps.data.matex_names import Part
 from matexapps.data.rows import Rows
@@ -54,7 +54,7 @@ def fit(
     _finished = None
     if settings.get("recovery") != "reinit":
         return _fit(model, data, epochs, timeout_s, settings)
-    with restarting():
+    with enable_reinit():
         try:
             outcome = _fit(model, data, epochs, timeout_s, settings)
         except RankFailureError:
@@ -74,7 +74,7 @@ def _fit(
 ) -> dict[str, Any] | None:
     global _finished
     resume = settings.pop("resume", None)
-    with prepared_for_failures(), open_world(timeout_s) as comm:
+    with announce_fault_tolerance(), open_world(timeout_s) as comm:
         trainer = Trainer(model, comm=comm, **settings)
         device = settings.get("device", "auto")
         ranks = trainer.run_fault_tolerant("before training", lambda: describe(comm, device))
@@ -169,7 +169,7 @@ def _open_trainer(
             hint = did_you_mean(name, known)
             raise TrainingError(f"unknown setting {name!r}{hint}; use one of {', '.join(known)}")
     others = {name: value for name, value in settings.items() if name != "timeout_s"}
-    with prepared_for_failures(), open_world(settings.get("timeout_s", 600.0)) as comm:
+    with announce_fault_tolerance(), open_world(settings.get("timeout_s", 600.0)) as comm:
         yield Trainer(model, comm=comm, **others)
 
 

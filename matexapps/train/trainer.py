@@ -15,7 +15,7 @@ from matexapps.comm.communicator import Communicator
 from matexapps.comm.failures.fault_tolerant import RankFailure, run_fault_tolerant
 from matexapps.comm.world import open_world
 from matexapps.data.dataset import DataSet
-from matexapps.data.matex_names import Part
+from matexapps.data.part import Part
 from matexapps.devices import choose_device
 from matexapps.errors import TrainingError
 from matexapps.history import History

@@ -40,15 +40,12 @@ def featurize(
     """
     part = share_by_work(list(map(work_of, smiles)), comm.rank, comm.world_size)
     featurizers = [FEATURISERS[name]() for name in names]
-    mine: list[Arrays] = []
-    new: list[dict[str, Arrays]] = []
-    error = None
-    try:
+
+    def compute_own() -> tuple[list[Arrays], list[dict[str, Arrays]]]:
         with rdBase.BlockLogs():
-            mine, new = _own(featurizers, smiles[part], inchikeys[part], comm, cache)
-    except Exception as caught:
-        error = caught
-    comm.agree(error)
+            return _own(featurizers, smiles[part], inchikeys[part], comm, cache)
+
+    mine, new = comm.on_all(compute_own)
     if cache is not None:
         for featurizer, computed in zip(featurizers, new, strict=True):
             everything = comm.all_gather_object(computed)

@@ -105,31 +105,22 @@ def _columns(model: Model, given: str | Sequence[str] | None) -> str | Sequence[
 
 
 def _loaded(folder: str, comm: Communicator) -> Model:
-    model, error = None, None
-    try:
-        model = load_model(folder)
-    except DataError as caught:
-        error = caught
-    comm.agree(error)
-    assert model is not None
-    return model
+    return comm.on_all(lambda: load_model(folder))
 
 
 def _predict(before: int, rows: list[Row], model: Model, comm: Communicator) -> tuple[str, int]:
     """Return the lines of a piece, in order, and how many rows are bad. Collective."""
     work = [sum(map(work_of, row.structures)) for row in rows]
     part = share_by_work(work, comm.rank, comm.world_size)
-    text, bad, error = "", 0, None
-    try:
+
+    def predict_own() -> tuple[str, int]:
         structures = [row.structures for row in rows[part]]
         standards = standardize_rows(structures, model.smiles_columns)
         text = lines(before + part.start + 1, rows[part], standards, model)
-        bad = sum(not isinstance(one, Standard) for one in standards)
-    except Exception as caught:
-        error = caught
-    comm.agree(error)
-    found = comm.all_gather_object((text, bad))
-    return "".join(text for text, _ in found), sum(bad for _, bad in found)
+        return text, sum(not isinstance(standard, Standard) for standard in standards)
+
+    results = comm.all_gather_object(comm.on_all(predict_own))
+    return "".join(text for text, _ in results), sum(bad for _, bad in results)
 
 
 def _append(table: GrowingFile, at: int, text: str, comm: Communicator) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from matexapps.apps.molecules.model import Model, Predictions
 from matexapps.apps.molecules.prediction.library import Row
 from matexapps.apps.molecules.standardize import Standard
 from matexapps.errors import DataError
+from matexapps.files import publish
 
 
 def header(model: Model) -> str:
@@ -101,7 +101,7 @@ class GrowingFile:
     def finish(self) -> None:
         """Give the file its name."""
         if self._partial.exists():
-            os.replace(self._partial, self.path)
+            publish(self._partial, self.path)
 
     def discard(self) -> None:
         """Remove what has been written and is not whole, if there is anything."""

@@ -8,7 +8,6 @@ read.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from matexapps.errors import DataError
+from matexapps.files import atomic_file
 
 _CAMPAIGN = "campaign.json"
 
@@ -73,9 +73,8 @@ class Journal:
             if path.exists():
                 self._check(path)
             else:
-                partial = path.with_name(f".{path.name}.partial")
-                partial.write_text(json.dumps(self.campaign, indent=1) + "\n")
-                os.replace(partial, path)
+                with atomic_file(path) as partial:
+                    partial.write_text(json.dumps(self.campaign, indent=1) + "\n")
             runs = [int(one.name.split("-")[0]) for one in self.folder.glob("*-*.jsonl")]
             return max(runs, default=0) + 1, self.read()
         except (OSError, ValueError) as error:
