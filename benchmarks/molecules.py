@@ -33,19 +33,19 @@ import numpy as np
 from rdkit import Chem
 
 from matexapps.apps.molecules.baselines import FEATURES, fit_baselines
+from matexapps.apps.molecules.data.molecule_set import MoleculeSet
+from matexapps.apps.molecules.data.records import Target
+from matexapps.apps.molecules.data.standardize import Standard, standardize_all
 from matexapps.apps.molecules.experiment import Prepared, train_one
-from matexapps.apps.molecules.featurize import featurize
+from matexapps.apps.molecules.featurizers.featurize import featurize
 from matexapps.apps.molecules.model import Model
-from matexapps.apps.molecules.molecule_set import MoleculeSet
 from matexapps.apps.molecules.networks.architecture import Architecture
-from matexapps.apps.molecules.outcome import Training
-from matexapps.apps.molecules.records import Target
-from matexapps.apps.molecules.report.errors import rmse
+from matexapps.apps.molecules.results import Training
 from matexapps.apps.molecules.settings import ExperimentSettings
-from matexapps.apps.molecules.splits import Split, random_split
-from matexapps.apps.molecules.standardize import Standard, standardize_all
-from matexapps.apps.molecules.tasks import TASKS
-from matexapps.apps.molecules.uncertainty import coverage
+from matexapps.apps.molecules.splits.split import Split, random_split
+from matexapps.apps.molecules.tasks.errors import rmse
+from matexapps.apps.molecules.tasks.estimates import coverage
+from matexapps.apps.molecules.tasks.registry import TASKS
 from matexapps.comm.single import SingleProcess
 from matexapps.launch.mpiexec import mpi_environment, mpiexec_command
 
@@ -58,9 +58,9 @@ PARTS = {"train": "train", "valid": "val", "test": "test"}
 
 ON_RANKS = """
 import json, sys, time
-from matexapps.apps.molecules.featurize import featurize
-from matexapps.apps.molecules.files import read_records
-from matexapps.apps.molecules.molecule_set import standardize_records
+from matexapps.apps.molecules.featurizers.featurize import featurize
+from matexapps.apps.molecules.data.reader import read_records
+from matexapps.apps.molecules.data.molecule_set import standardize_records
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.comm.world import open_world
 with open_world(3600) as comm:

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from matexapps.apps.molecules.components import side_by_side
+from matexapps.apps.molecules.data.components import side_by_side
 from matexapps.apps.molecules.featurizers import Arrays
-from matexapps.apps.molecules.tasks import Task
-from matexapps.apps.molecules.uncertainty import Values
+from matexapps.apps.molecules.tasks.estimates import Values
+from matexapps.apps.molecules.tasks.task import Task
 from matexapps.comm.communicator import Communicator
 from matexapps.data.partition import share
 

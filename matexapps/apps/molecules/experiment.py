@@ -13,24 +13,24 @@ from numpy.typing import NDArray
 
 from matexapps import progress
 from matexapps.apps.molecules.baselines import FEATURES, fit_baselines
-from matexapps.apps.molecules.components import featurize_rows, parts_of, side_by_side
-from matexapps.apps.molecules.components import split as structures_of
-from matexapps.apps.molecules.data import load_records
+from matexapps.apps.molecules.data.components import featurize_rows, parts_of, side_by_side
+from matexapps.apps.molecules.data.components import split as structures_of
+from matexapps.apps.molecules.data.load import load_records
+from matexapps.apps.molecules.data.molecule_set import MoleculeSet, merge, standardize_records
+from matexapps.apps.molecules.data.noise_floor import NoiseFloor, noise_floors
 from matexapps.apps.molecules.featurizers import Arrays
 from matexapps.apps.molecules.featurizers.cache import FeatureCache
-from matexapps.apps.molecules.leakage import audit
-from matexapps.apps.molecules.learning_curve import smaller_trainings
 from matexapps.apps.molecules.model import Model, TrainingMolecules, check_folder, load_model
-from matexapps.apps.molecules.molecule_set import MoleculeSet, merge, standardize_records
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
-from matexapps.apps.molecules.noise import NoiseFloor, noise_floors
-from matexapps.apps.molecules.outcome import Judged, Training
 from matexapps.apps.molecules.pretraining.transfer import begin_with, learned_from
-from matexapps.apps.molecules.report.kept import write_report
+from matexapps.apps.molecules.report.files import write_report
 from matexapps.apps.molecules.report.picture import write_picture
+from matexapps.apps.molecules.results import Judged, Training
 from matexapps.apps.molecules.settings import ExperimentSettings
-from matexapps.apps.molecules.splits import (
+from matexapps.apps.molecules.splits.leakage import audit
+from matexapps.apps.molecules.splits.learning_curve import smaller_trainings
+from matexapps.apps.molecules.splits.split import (
     Split,
     butina,
     column_split,
@@ -41,7 +41,7 @@ from matexapps.apps.molecules.splits import (
     time_split,
 )
 from matexapps.apps.molecules.study import Study
-from matexapps.apps.molecules.tasks import task_of
+from matexapps.apps.molecules.tasks.registry import task_of
 from matexapps.apps.molecules.training import (
     EPOCHS,
     molecule_rows,

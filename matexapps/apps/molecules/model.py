@@ -25,15 +25,16 @@ from safetensors.numpy import load_file as load_arrays
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
-from matexapps.apps.molecules import standardize
-from matexapps.apps.molecules.components import featurize_rows, side_by_side
+from matexapps.apps.molecules.data import standardize
+from matexapps.apps.molecules.data.components import featurize_rows, side_by_side
+from matexapps.apps.molecules.data.records import Target
 from matexapps.apps.molecules.featurizers import FEATURISERS, Arrays
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
-from matexapps.apps.molecules.records import Target
-from matexapps.apps.molecules.similarity import nearest
-from matexapps.apps.molecules.tasks import TASKS, Task
-from matexapps.apps.molecules.uncertainty import Values
+from matexapps.apps.molecules.splits.similarity import nearest
+from matexapps.apps.molecules.tasks.estimates import Values
+from matexapps.apps.molecules.tasks.registry import TASKS
+from matexapps.apps.molecules.tasks.task import Task
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError
 
@@ -105,7 +106,7 @@ class Model:
         """Predict molecules, given as the SMILES of their standard forms, in this process.
 
         Several structures of a row are one text, as
-        :func:`~matexapps.apps.molecules.components.join` makes it.
+        :func:`~matexapps.apps.molecules.data.components.join` makes it.
         """
         architecture = self.network.architecture
         names = sorted({*architecture.features, "fingerprint"})

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from matexapps.apps.molecules.molecule_set import MoleculeSet
-from matexapps.apps.molecules.noise import NoiseFloor
-from matexapps.apps.molecules.outcome import Judged
+from matexapps.apps.molecules.data.molecule_set import MoleculeSet
+from matexapps.apps.molecules.data.noise_floor import NoiseFloor
+from matexapps.apps.molecules.results import Judged
 from matexapps.apps.molecules.settings import ExperimentSettings
-from matexapps.apps.molecules.tasks import Task, task_of
+from matexapps.apps.molecules.tasks.registry import task_of
+from matexapps.apps.molecules.tasks.task import Task
 
 _SHOWN = 20
 

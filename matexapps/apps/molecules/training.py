@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from matexapps.apps.molecules.molecule_set import MoleculeSet
+from matexapps.apps.molecules.data.molecule_set import MoleculeSet
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
-from matexapps.apps.molecules.splits import Split
-from matexapps.apps.molecules.tasks import task_of
+from matexapps.apps.molecules.splits.split import Split
+from matexapps.apps.molecules.tasks.registry import task_of
 from matexapps.data.dataset import DataSet
 from matexapps.data.rows import Rows
 from matexapps.train.callbacks import EarlyStopping

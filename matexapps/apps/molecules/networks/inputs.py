@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from matexapps.apps.molecules.components import parts_of
+from matexapps.apps.molecules.data.components import parts_of
 from matexapps.apps.molecules.featurizers import Arrays
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.batch_graph import BatchGraph, PackedGraphs
@@ -60,7 +60,8 @@ class MoleculeInputs(nn.Module):
     def hold(self, features: Arrays, molecules: int) -> None:
         """Take the features of so many molecules in place of those held before.
 
-        Of several structures a row, :data:`~matexapps.apps.molecules.components.PARTS` is among
+        Of several structures a row,
+        :data:`~matexapps.apps.molecules.data.components.PARTS` is among
         the features.
 
         They are no part of the network's state: a checkpoint does not have them.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from rdkit import Chem
 
-from matexapps.apps.molecules.files import (
+from matexapps.apps.molecules.data.reader import (
     LISTS,
     SEPARATORS,
     UNREADABLE,
@@ -47,8 +47,8 @@ def pieces(
 ) -> Iterator[list[Row]]:
     """Yield all rows, ``rows`` at a time, as the file has them.
 
-    Formats are those of :func:`~matexapps.apps.molecules.files.read_records`. Where a row lacks a
-    structure, its text is empty.
+    Formats are those of :func:`~matexapps.apps.molecules.data.reader.read_records`. Where a row
+    lacks a structure, its text is empty.
 
     Raises
     ------

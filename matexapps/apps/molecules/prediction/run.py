@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from matexapps import progress
-from matexapps.apps.molecules.components import standardize_rows
-from matexapps.apps.molecules.featurize import work_of
-from matexapps.apps.molecules.losses import go_on
+from matexapps.apps.molecules.data.components import standardize_rows
+from matexapps.apps.molecules.data.standardize import Standard
+from matexapps.apps.molecules.fault_tolerant import go_on
+from matexapps.apps.molecules.featurizers.featurize import work_of
 from matexapps.apps.molecules.model import Model, load_model
 from matexapps.apps.molecules.prediction.library import Row, pieces
 from matexapps.apps.molecules.prediction.settings import PredictionSettings
 from matexapps.apps.molecules.prediction.table import GrowingFile, header, lines
-from matexapps.apps.molecules.standardize import Standard
 from matexapps.comm.communicator import Communicator
 from matexapps.data.partition import share_by_work
 from matexapps.errors import DataError

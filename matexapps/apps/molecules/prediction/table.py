@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from matexapps.apps.molecules.data.standardize import Standard
 from matexapps.apps.molecules.model import Model, Predictions
 from matexapps.apps.molecules.prediction.library import Row
-from matexapps.apps.molecules.standardize import Standard
 from matexapps.errors import DataError
 
 

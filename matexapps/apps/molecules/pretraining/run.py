@@ -9,22 +9,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.apps.molecules.components import featurize_rows
-from matexapps.apps.molecules.components import split as structures_of
-from matexapps.apps.molecules.data import load_records
+from matexapps.apps.molecules.data.components import featurize_rows
+from matexapps.apps.molecules.data.components import split as structures_of
+from matexapps.apps.molecules.data.load import load_records
+from matexapps.apps.molecules.data.molecule_set import merge, standardize_records
+from matexapps.apps.molecules.data.records import Records
+from matexapps.apps.molecules.data.sources import read_structures
 from matexapps.apps.molecules.experiment import Prepared, make_split, train_one
-from matexapps.apps.molecules.featurize import featurize
 from matexapps.apps.molecules.featurizers.cache import FeatureCache
+from matexapps.apps.molecules.featurizers.featurize import featurize
 from matexapps.apps.molecules.model import Model, check_folder
-from matexapps.apps.molecules.molecule_set import merge, standardize_records
 from matexapps.apps.molecules.networks.architecture import Architecture
-from matexapps.apps.molecules.outcome import Training
 from matexapps.apps.molecules.pretraining.settings import NO_TASK, PretrainingSettings
 from matexapps.apps.molecules.pretraining.targets import descriptor_targets
-from matexapps.apps.molecules.records import Records
-from matexapps.apps.molecules.report.kept import write_report
-from matexapps.apps.molecules.sources import read_structures
-from matexapps.apps.molecules.splits import Split, random_split
+from matexapps.apps.molecules.report.files import write_report
+from matexapps.apps.molecules.results import Training
+from matexapps.apps.molecules.splits.split import Split, random_split
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.failures.fault_tolerant import run_fault_tolerant
 from matexapps.errors import DataError

@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+from matexapps.apps.molecules.data.records import Target
 from matexapps.apps.molecules.featurizers.descriptors import DESCRIPTORS
-from matexapps.apps.molecules.records import Target
 
 LARGEST_DEVIATION = 5.0
 """Descriptors that lie further out are drawn in; a few odd molecules would outweigh all others."""

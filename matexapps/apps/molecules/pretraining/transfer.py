@@ -8,7 +8,7 @@ import torch
 from rdkit import Chem, rdBase
 from torch import nn
 
-from matexapps.apps.molecules.components import split
+from matexapps.apps.molecules.data.components import split
 from matexapps.apps.molecules.model import load_model
 from matexapps.apps.molecules.networks.architecture import NETWORKS, Architecture
 from matexapps.apps.molecules.networks.encoders import Encoder

@@ -9,18 +9,18 @@ from typing import Any
 import rdkit
 
 from matexapps import progress
-from matexapps.apps.molecules import standardize
-from matexapps.apps.molecules.losses import go_on
-from matexapps.apps.molecules.molecule_set import standardize_records
+from matexapps.apps.molecules.data import standardize
+from matexapps.apps.molecules.data.molecule_set import standardize_records
+from matexapps.apps.molecules.data.records import Records
+from matexapps.apps.molecules.data.sources import read_structures
+from matexapps.apps.molecules.data.standardize import Standard
+from matexapps.apps.molecules.fault_tolerant import go_on
 from matexapps.apps.molecules.quantum.geometry import NotComputed
 from matexapps.apps.molecules.quantum.journal import Journal, Outcome, write
 from matexapps.apps.molecules.quantum.process import XtbProcess, check_installed
 from matexapps.apps.molecules.quantum.settings import CampaignSettings
 from matexapps.apps.molecules.quantum.single_point import COLUMNS, METHOD
 from matexapps.apps.molecules.quantum.tables import write_labels, write_rejected
-from matexapps.apps.molecules.records import Records
-from matexapps.apps.molecules.sources import read_structures
-from matexapps.apps.molecules.standardize import Standard
 from matexapps.comm.communicator import Communicator
 from matexapps.experiment.settings import from_plain
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from matexapps.apps.molecules.classification.scores import reliability, score
-from matexapps.apps.molecules.resampling import known_pairs
+from matexapps.apps.molecules.tasks.resampling import known_pairs
+from matexapps.apps.molecules.tasks.scores import reliability, score
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

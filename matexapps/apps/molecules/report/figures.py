@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from matexapps.apps.molecules.records import Target
-from matexapps.apps.molecules.report.errors import rmse
-from matexapps.apps.molecules.uncertainty import Estimates, Values, conformal_factor, coverage
+from matexapps.apps.molecules.data.records import Target
+from matexapps.apps.molecules.tasks.errors import rmse
+from matexapps.apps.molecules.tasks.estimates import Estimates, Values, conformal_factor, coverage
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

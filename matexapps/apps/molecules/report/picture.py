@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from matexapps.apps.molecules.outcome import Judged
-from matexapps.apps.molecules.records import Target
+from matexapps.apps.molecules.data.records import Target
 from matexapps.apps.molecules.report.class_figures import plot_roc
 from matexapps.apps.molecules.report.figures import plot_learning, plot_parity
 from matexapps.apps.molecules.report.learning_curve import plot_learning_curve
-from matexapps.apps.molecules.uncertainty import Values
+from matexapps.apps.molecules.results import Judged
+from matexapps.apps.molecules.tasks.estimates import Values
 from matexapps.errors import DataError
 
 if TYPE_CHECKING:

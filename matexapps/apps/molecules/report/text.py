@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from matexapps.apps.molecules.leakage import NEAR
-from matexapps.apps.molecules.report.kept import CONFLICTS, REJECTED
-from matexapps.apps.molecules.tasks import TASKS, Task
+from matexapps.apps.molecules.report.files import CONFLICTS, REJECTED
+from matexapps.apps.molecules.splits.leakage import NEAR
+from matexapps.apps.molecules.tasks.registry import TASKS
+from matexapps.apps.molecules.tasks.task import Task
 
 _LISTED = 10
 _GAP = 2

@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from torch import Tensor, nn
 
-from matexapps.apps.molecules.classification.objective import ClassLoss, LogLoss
-from matexapps.apps.molecules.classification.probabilities import (
+from matexapps.apps.molecules.data.records import Target
+from matexapps.apps.molecules.results import Judged
+from matexapps.apps.molecules.tasks.classification_loss import ClassLoss, LogLoss
+from matexapps.apps.molecules.tasks.estimates import LEVEL, Values
+from matexapps.apps.molecules.tasks.probabilities import (
     Probabilities,
     least_probabilities,
     prediction_sets,
     set_coverage,
 )
-from matexapps.apps.molecules.classification.scores import SCORES, score, score_gain
-from matexapps.apps.molecules.outcome import Judged
-from matexapps.apps.molecules.records import Target
-from matexapps.apps.molecules.resampling import Estimate
+from matexapps.apps.molecules.tasks.resampling import Estimate
+from matexapps.apps.molecules.tasks.scores import SCORES, score, score_gain
 from matexapps.apps.molecules.tasks.task import Task
-from matexapps.apps.molecules.uncertainty import LEVEL, Values
 from matexapps.train.metrics import Metric
 
 _SCORES_SHOWN = ("ROC AUC", "average precision", "Brier score")

@@ -10,17 +10,15 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestRegressor
 from torch import Tensor, nn
 
-from matexapps.apps.molecules.objective import MeanVarianceLoss, TargetRmse
-from matexapps.apps.molecules.outcome import Judged
-from matexapps.apps.molecules.records import Target
-from matexapps.apps.molecules.report.errors import (
+from matexapps.apps.molecules.data.records import Target
+from matexapps.apps.molecules.results import Judged
+from matexapps.apps.molecules.tasks.errors import (
     mean_absolute_error,
     r_squared,
     rmse,
     rmse_difference,
 )
-from matexapps.apps.molecules.tasks.task import Task
-from matexapps.apps.molecules.uncertainty import (
+from matexapps.apps.molecules.tasks.estimates import (
     LEVEL,
     Estimates,
     Intervals,
@@ -29,6 +27,8 @@ from matexapps.apps.molecules.uncertainty import (
     coverage,
     intervals,
 )
+from matexapps.apps.molecules.tasks.regression_loss import MeanVarianceLoss, TargetRmse
+from matexapps.apps.molecules.tasks.task import Task
 from matexapps.train.metrics import Metric
 
 _COLUMNS_OF_A_SPLIT = 1 / 3

@@ -9,9 +9,9 @@ from typing import Any, Generic, TypeVar
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from matexapps.apps.molecules.outcome import Judged
-from matexapps.apps.molecules.records import Target
-from matexapps.apps.molecules.uncertainty import Values
+from matexapps.apps.molecules.data.records import Target
+from matexapps.apps.molecules.results import Judged
+from matexapps.apps.molecules.tasks.estimates import Values
 from matexapps.train.metrics import Metric
 
 Said = TypeVar("Said")

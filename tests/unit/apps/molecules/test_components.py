@@ -11,17 +11,17 @@ from molecule_family import FAMILY
 from rdkit import Chem
 from rdkit.Chem import Crippen
 
-from matexapps.apps.molecules.attribution import atom_contributions
-from matexapps.apps.molecules.components import featurize_rows, join, side_by_side, split
+from matexapps.apps.molecules.analysis.attribution import atom_contributions
+from matexapps.apps.molecules.data.components import featurize_rows, join, side_by_side, split
+from matexapps.apps.molecules.data.molecule_set import merge, standardize_records
+from matexapps.apps.molecules.data.reader import read_records
 from matexapps.apps.molecules.experiment import run_study
-from matexapps.apps.molecules.files import read_records
 from matexapps.apps.molecules.model import load_model
-from matexapps.apps.molecules.molecule_set import merge, standardize_records
 from matexapps.apps.molecules.networks.architecture import NETWORKS, Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
 from matexapps.apps.molecules.prediction.run import run as predict
 from matexapps.apps.molecules.settings import ExperimentSettings
-from matexapps.apps.molecules.splits import scaffold
+from matexapps.apps.molecules.splits.split import scaffold
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError
 

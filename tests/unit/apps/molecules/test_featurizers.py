@@ -9,10 +9,10 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import Crippen, Descriptors, rdMolDescriptors
 
-from matexapps.apps.molecules.featurize import featurize
 from matexapps.apps.molecules.featurizers import FEATURISERS
 from matexapps.apps.molecules.featurizers.cache import FeatureCache
 from matexapps.apps.molecules.featurizers.descriptors import DESCRIPTORS
+from matexapps.apps.molecules.featurizers.featurize import featurize
 from matexapps.apps.molecules.featurizers.graph import ATOM_CODES, BOND_CODES
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError

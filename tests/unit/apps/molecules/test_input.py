@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from rdkit import Chem
 
-from matexapps.apps.molecules.files import read_records
-from matexapps.apps.molecules.molecule_set import merge, standardize_records
+from matexapps.apps.molecules.data.molecule_set import merge, standardize_records
+from matexapps.apps.molecules.data.reader import read_records
+from matexapps.apps.molecules.data.records import Target
+from matexapps.apps.molecules.data.standardize import Rejected, standardize
 from matexapps.apps.molecules.prediction.library import pieces
-from matexapps.apps.molecules.records import Target
-from matexapps.apps.molecules.standardize import Rejected, standardize
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError
 

@@ -7,15 +7,15 @@ import pytest
 import torch
 from scipy import stats
 
-from matexapps.apps.molecules.featurize import featurize
+from matexapps.apps.molecules.featurizers.featurize import featurize
 from matexapps.apps.molecules.networks.architecture import NETWORKS, Architecture
 from matexapps.apps.molecules.networks.batch_graph import PackedGraphs
 from matexapps.apps.molecules.networks.message_passing import DirectedMessagePassing
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
 from matexapps.apps.molecules.networks.scaling import ScaledColumns
-from matexapps.apps.molecules.objective import FREEDOM, MeanVarianceLoss, TargetRmse
+from matexapps.apps.molecules.tasks.estimates import Estimates
+from matexapps.apps.molecules.tasks.regression_loss import FREEDOM, MeanVarianceLoss, TargetRmse
 from matexapps.apps.molecules.training import warm_up_and_cosine
-from matexapps.apps.molecules.uncertainty import Estimates
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import TrainingError
 from matexapps.train.losses import RowLoss

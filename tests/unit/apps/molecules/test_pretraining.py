@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from matexapps.apps.molecules.featurize import featurize
+from matexapps.apps.molecules.data.molecule_set import merge, standardize_records
+from matexapps.apps.molecules.data.sources import read_structures
 from matexapps.apps.molecules.featurizers.descriptors import DESCRIPTORS
-from matexapps.apps.molecules.molecule_set import merge, standardize_records
+from matexapps.apps.molecules.featurizers.featurize import featurize
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
 from matexapps.apps.molecules.pretraining.run import run
 from matexapps.apps.molecules.pretraining.settings import NETWORKS, PretrainingSettings
 from matexapps.apps.molecules.pretraining.targets import LARGEST_DEVIATION, descriptor_targets
 from matexapps.apps.molecules.pretraining.transfer import begin_with
-from matexapps.apps.molecules.sources import read_structures
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError, TrainingError
 

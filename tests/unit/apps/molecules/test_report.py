@@ -11,14 +11,14 @@ from rdkit import Chem
 from rdkit.Chem import Descriptors
 
 from matexapps.apps.molecules import report
-from matexapps.apps.molecules.attribution import atom_contributions
-from matexapps.apps.molecules.cliffs import activity_cliffs
-from matexapps.apps.molecules.featurize import featurize
+from matexapps.apps.molecules.analysis.activity_cliffs import activity_cliffs
+from matexapps.apps.molecules.analysis.attribution import atom_contributions
+from matexapps.apps.molecules.data.records import Target
 from matexapps.apps.molecules.featurizers.descriptors import DESCRIPTORS
+from matexapps.apps.molecules.featurizers.featurize import featurize
 from matexapps.apps.molecules.model import Model, TrainingMolecules
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
-from matexapps.apps.molecules.records import Target
 from matexapps.comm.single import SingleProcess
 
 matplotlib.use("Agg")

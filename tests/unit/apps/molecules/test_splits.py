@@ -8,9 +8,9 @@ from rdkit import Chem
 from rdkit.ML.Cluster import Butina
 
 from matexapps.apps.molecules.featurizers.fingerprints import MorganCounts
-from matexapps.apps.molecules.leakage import audit
-from matexapps.apps.molecules.similarity import nearest, similarities
-from matexapps.apps.molecules.splits import (
+from matexapps.apps.molecules.splits.leakage import audit
+from matexapps.apps.molecules.splits.similarity import nearest, similarities
+from matexapps.apps.molecules.splits.split import (
     PARTS,
     Split,
     butina,

@@ -13,20 +13,20 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from matexapps.apps.molecules.data import load_records
-from matexapps.apps.molecules.domain import nearest_training_molecules
+from matexapps.apps.molecules.analysis.applicability import nearest_training_molecules
+from matexapps.apps.molecules.data.load import load_records
+from matexapps.apps.molecules.data.molecule_set import merge
+from matexapps.apps.molecules.data.noise_floor import noise_floors
+from matexapps.apps.molecules.data.records import Records, Target
+from matexapps.apps.molecules.data.standardize import Standard
 from matexapps.apps.molecules.experiment import run, run_study
 from matexapps.apps.molecules.model import load_model
-from matexapps.apps.molecules.molecule_set import merge
-from matexapps.apps.molecules.noise import noise_floors
-from matexapps.apps.molecules.records import Records, Target
-from matexapps.apps.molecules.report.errors import rmse, rmse_difference
 from matexapps.apps.molecules.report.learning_curve import plot_learning_curve
 from matexapps.apps.molecules.report.picture import draw_study
 from matexapps.apps.molecules.report.text import as_table
 from matexapps.apps.molecules.settings import ExperimentSettings
-from matexapps.apps.molecules.standardize import Standard
-from matexapps.apps.molecules.uncertainty import Estimates, conformal_factor, coverage
+from matexapps.apps.molecules.tasks.errors import rmse, rmse_difference
+from matexapps.apps.molecules.tasks.estimates import Estimates, conformal_factor, coverage
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError, TrainingError
 from matexapps.experiment.settings import from_plain

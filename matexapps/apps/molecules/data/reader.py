@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 from rdkit.Chem import Mol
 
-from matexapps.apps.molecules.records import (
+from matexapps.apps.molecules.data.records import (
     Records,
     Target,
     check_once,

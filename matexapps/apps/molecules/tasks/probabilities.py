@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.apps.molecules.uncertainty import LEVEL, Values
+from matexapps.apps.molecules.tasks.estimates import LEVEL, Values
 
 CLASSES = 2
 

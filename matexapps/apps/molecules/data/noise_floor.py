@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matexapps.apps.molecules.molecule_set import MoleculeSet
-from matexapps.apps.molecules.records import Records
+from matexapps.apps.molecules.data.molecule_set import MoleculeSet
+from matexapps.apps.molecules.data.records import Records
 
 
 @dataclass(frozen=True)

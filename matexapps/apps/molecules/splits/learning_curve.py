@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from matexapps.apps.molecules.settings import ExperimentSettings
-from matexapps.apps.molecules.splits import Split
+from matexapps.apps.molecules.splits.split import Split
 from matexapps.apps.molecules.training import EPOCHS
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.apps.molecules.components import join
+from matexapps.apps.molecules.data.components import join
 from matexapps.data.schema.encoding import EMPTY_TEXTS
 from matexapps.errors import DataError, did_you_mean
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.apps.molecules.components import join, standardize_rows
-from matexapps.apps.molecules.records import Records, Target
-from matexapps.apps.molecules.standardize import Standard, standardize_all
+from matexapps.apps.molecules.data.components import join, standardize_rows
+from matexapps.apps.molecules.data.records import Records, Target
+from matexapps.apps.molecules.data.standardize import Standard, standardize_all
 from matexapps.comm.communicator import Communicator
 from matexapps.errors import DataError
 
@@ -53,7 +53,7 @@ class MoleculeSet:
     """Different molecules, in the order in which a file names them first.
 
     Where a row of the file has several structures, so has a molecule here: see
-    :mod:`~matexapps.apps.molecules.components`.
+    :mod:`~matexapps.apps.molecules.data.components`.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""``python -m matexapps.apps.molecules.b3db_table TABLE.csv``: the blood-brain barrier, from B3DB.
+"""``python -m matexapps.apps.molecules.data.tables.b3db TABLE.csv``: B3DB, the blood-brain barrier.
 
 Writes which molecules pass the blood-brain barrier, and how much of a molecule is in the brain for
 those where that was measured. Source is the package ``qc-b3db`` (extra ``molecules-data``), a
@@ -11,7 +11,7 @@ import csv
 import sys
 from collections.abc import Iterator
 
-from matexapps.apps.molecules.table_command import installed_file, write_table
+from matexapps.apps.molecules.data.tables.command import installed_file, write_table
 
 COLUMNS = ("smiles", "BBB", "logBB")
 """The columns of the table."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from matexapps.apps.molecules.files import read_records
-from matexapps.apps.molecules.records import Records
+from matexapps.apps.molecules.data.reader import read_records
+from matexapps.apps.molecules.data.records import Records
 from matexapps.data.catalog import catalog
 from matexapps.data.schema.schema import Column, Schema
 

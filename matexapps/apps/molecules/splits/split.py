@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from rdkit import Chem
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
-from matexapps.apps.molecules.records import is_blank
-from matexapps.apps.molecules.similarity import Fingerprints, similarities
+from matexapps.apps.molecules.data.records import is_blank
+from matexapps.apps.molecules.splits.similarity import Fingerprints, similarities
 from matexapps.errors import DataError, did_you_mean
 
 PARTS = ("train", "validation", "test")

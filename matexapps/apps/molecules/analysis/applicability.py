@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from matexapps.apps.molecules.components import featurize_rows, side_by_side
+from matexapps.apps.molecules.data.components import featurize_rows, side_by_side
 from matexapps.apps.molecules.model import Model
-from matexapps.apps.molecules.similarity import nearest
+from matexapps.apps.molecules.splits.similarity import nearest
 from matexapps.comm.single import SingleProcess
 
 

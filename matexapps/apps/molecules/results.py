@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from matexapps.apps.molecules.leakage import Leakage
-from matexapps.apps.molecules.splits import Split
-from matexapps.apps.molecules.uncertainty import Values
+from matexapps.apps.molecules.splits.leakage import Leakage
+from matexapps.apps.molecules.splits.split import Split
+from matexapps.apps.molecules.tasks.estimates import Values
 
 
 @dataclass(frozen=True)

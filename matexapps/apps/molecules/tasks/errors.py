@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from matexapps.apps.molecules.resampling import RESAMPLES, Estimate, estimate, known_pairs
+from matexapps.apps.molecules.tasks.resampling import RESAMPLES, Estimate, estimate, known_pairs
 
 
 def rmse(value: ArrayLike, predicted: ArrayLike, *, seed: int = 0) -> Estimate:

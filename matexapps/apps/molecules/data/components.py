@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.apps.molecules.featurize import featurize
+from matexapps.apps.molecules.data.standardize import Standard, standardize_all
 from matexapps.apps.molecules.featurizers import Arrays
 from matexapps.apps.molecules.featurizers.cache import FeatureCache
-from matexapps.apps.molecules.standardize import Standard, standardize_all
+from matexapps.apps.molecules.featurizers.featurize import featurize
 from matexapps.comm.communicator import Communicator
 
 PARTS = "parts"
@@ -85,7 +85,7 @@ def featurize_rows(
     components : int
         Structures of a row.
     names, comm, cache
-        As for :func:`~matexapps.apps.molecules.featurize.featurize`.
+        As for :func:`~matexapps.apps.molecules.featurizers.featurize.featurize`.
 
     Returns
     -------

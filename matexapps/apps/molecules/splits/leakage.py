@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.apps.molecules.components import join, split
-from matexapps.apps.molecules.similarity import Fingerprints, nearest
+from matexapps.apps.molecules.data.components import join, split
+from matexapps.apps.molecules.splits.similarity import Fingerprints, nearest
 
 NEAR = 0.85
 """Similarity from which on two molecules count as near neighbors."""

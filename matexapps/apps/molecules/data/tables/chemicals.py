@@ -1,4 +1,4 @@
-"""``python -m matexapps.apps.molecules.chemicals_table TABLE.csv``: organics of ``chemicals``.
+"""``python -m matexapps.apps.molecules.data.tables.chemicals TABLE.csv``: organic compounds.
 
 Writes measured melting points, boiling points and octanol-water partition coefficients of organic
 molecules that the package ``chemicals`` (extra ``molecules-data``) collects.
@@ -12,8 +12,8 @@ from typing import Any
 
 from rdkit.Chem import GetFormalCharge, GetMolFrags, Mol
 
-from matexapps.apps.molecules.standardize import Rejected, parse
-from matexapps.apps.molecules.table_command import write_table
+from matexapps.apps.molecules.data.standardize import Rejected, parse
+from matexapps.apps.molecules.data.tables.command import write_table
 from matexapps.errors import MissingExtraError
 
 COLUMNS = ("cas", "smiles", "melting point (K)", "boiling point (K)", "logP")

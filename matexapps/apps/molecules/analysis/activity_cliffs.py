@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from matexapps.apps.molecules.similarity import Fingerprints, similarities
-from matexapps.apps.molecules.uncertainty import Values
+from matexapps.apps.molecules.splits.similarity import Fingerprints, similarities
+from matexapps.apps.molecules.tasks.estimates import Values
 
 SIMILAR = 0.7
 """Similarity from which on a pair is looked at."""

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from matexapps.apps.molecules.resampling import RESAMPLES, Estimate, estimate, known_pairs
+from matexapps.apps.molecules.tasks.resampling import RESAMPLES, Estimate, estimate, known_pairs
 
 _AT_ONCE = 100
 Weights = NDArray[np.float64]

@@ -9,7 +9,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.apps.molecules.objective import FREEDOM
+from matexapps.apps.molecules.tasks.regression_loss import FREEDOM
 
 LEVEL = 0.9
 """Share of new molecules whose value an interval is to hold."""

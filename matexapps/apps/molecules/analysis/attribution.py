@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 from rdkit.Chem import Mol, RWMol
 
-from matexapps.apps.molecules.components import join, split
+from matexapps.apps.molecules.data.components import join, split
+from matexapps.apps.molecules.data.standardize import parse
 from matexapps.apps.molecules.model import Model
-from matexapps.apps.molecules.standardize import parse
 
 
 def atom_contributions(model: Model, smiles: str) -> NDArray[np.float64]:

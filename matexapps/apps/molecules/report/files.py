@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from matexapps.apps.molecules.molecule_set import MoleculeSet
+from matexapps.apps.molecules.data.molecule_set import MoleculeSet
 from matexapps.errors import DataError
 
 FIGURES, REJECTED, CONFLICTS = "report.json", "rejected.csv", "conflicts.csv"

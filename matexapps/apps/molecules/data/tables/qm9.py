@@ -1,4 +1,4 @@
-"""``python -m matexapps.apps.molecules.qm9_table TABLE.csv``: computed properties, from QM9.
+"""``python -m matexapps.apps.molecules.data.tables.qm9 TABLE.csv``: computed properties, from QM9.
 
 Writes B3LYP properties of 130,831 molecules with up to nine atoms of C, N, O and F. Source is the
 package ``qm9pack`` (extra ``qm9``), which holds the data of Ramakrishnan et al., Sci. Data 1 (2014)
@@ -11,7 +11,7 @@ import csv
 import sys
 from collections.abc import Iterator
 
-from matexapps.apps.molecules.table_command import installed_file, write_table
+from matexapps.apps.molecules.data.tables.command import installed_file, write_table
 
 _PARTS = tuple(f"qm9pack/data/qm9_part{number}.csv" for number in (1, 2, 3))
 _COLUMNS = {

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from matexapps.apps.molecules.files import read_records
-from matexapps.apps.molecules.records import Records
+from matexapps.apps.molecules.data.reader import read_records
+from matexapps.apps.molecules.data.records import Records
+from matexapps.apps.molecules.data.sources import locate, names
 from matexapps.apps.molecules.settings import ExperimentSettings
-from matexapps.apps.molecules.sources import locate, names
-from matexapps.apps.molecules.tasks import task_of
+from matexapps.apps.molecules.tasks.registry import task_of
 from matexapps.data.public_molecules import UNITS
 from matexapps.errors import DataError
 
