@@ -1,4 +1,4 @@
-"""Work other than training that goes on without ranks that are lost, and says so."""
+"""Work other than training that continues when ranks are lost, and reports it."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from matexapps.train.state.recovery import event_of
 T = TypeVar("T")
 
 
-def go_on(comm: Communicator, when: str, work: Callable[[], T]) -> T:
-    """Do ``work``, and do it again on the ranks that are left when some are lost. Collective.
+def run_reporting_failures(comm: Communicator, when: str, work: Callable[[], T]) -> T:
+    """Call ``work``, and call it again on the remaining ranks when some are lost. Collective.
 
     Parameters
     ----------
     comm : Communicator
     when : str
-        For the report of a loss, as in "in the campaign".
+        For the report of a rank failure, as in "in the campaign".
     work : callable
         As for :func:`~matexapps.comm.failures.fault_tolerant.run_fault_tolerant`.
     """
 
-    def again(loss: RankFailure | None) -> T:
-        if loss is not None:
-            event = event_of(loss, comm.world_size, when)
+    def attempt(failure: RankFailure | None) -> T:
+        if failure is not None:
+            event = event_of(failure, comm.world_size, when)
             progress.report({"kind": "loss", "rank": comm.rank, **event})
         return work()
 
-    return run_fault_tolerant(comm, again)
+    return run_fault_tolerant(comm, attempt)

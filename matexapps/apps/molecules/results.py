@@ -1,4 +1,4 @@
-"""What comes of training and judging on one split."""
+"""What training and testing on one split return."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from matexapps.apps.molecules.tasks.estimates import Values
 
 
 @dataclass(frozen=True)
-class Training:
-    """One training: what it says of molecules that it has not learned, and its course.
+class TrainingResult:
+    """One training: its predictions of molecules that it has not learned from, and its history.
 
     Attributes
     ----------
     validation, test : Estimates or Probabilities
-        Whatever the task's kind of targets asks for.
+        Depending on the task.
     calibration : ndarray, first axis targets
         From the validation molecules: see
         :meth:`~matexapps.apps.molecules.tasks.task.Task.calibrate`.
     history : list of dict
-        One row an epoch.
+        One row per epoch.
     """
 
     validation: Any
@@ -32,15 +32,15 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One split, and how well the models do on its test molecules.
+class SplitResult:
+    """One split, and the predictions of all models for its test molecules.
 
     Attributes
     ----------
     kind : str
         Of split.
     split : Split
-    trainings : list of Training
+    trainings : list of TrainingResult
         One for each seed.
     baselines : dict of str to ndarray, shape (test molecules, targets)
     leakage : Leakage
@@ -48,6 +48,6 @@ class Judged:
 
     kind: str
     split: Split
-    trainings: list[Training]
+    trainings: list[TrainingResult]
     baselines: dict[str, Values]
     leakage: Leakage

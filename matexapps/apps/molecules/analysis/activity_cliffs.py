@@ -1,4 +1,4 @@
-"""Activity cliffs: molecules that are alike and values that are not."""
+"""Activity cliffs: similar molecules with very different values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matexapps.apps.molecules.splits.similarity import Fingerprints, similaritie
 from matexapps.apps.molecules.tasks.estimates import Values
 
 SIMILAR = 0.7
-"""Similarity from which on a pair is looked at."""
+"""Least similarity of a pair."""
 
 
 def activity_cliffs(
@@ -19,8 +19,8 @@ def activity_cliffs(
 ) -> pd.DataFrame:
     """Return the pairs of similar molecules whose values differ most.
 
-    A model that goes by similarity must fail on one of each pair, so they bound what can be
-    expected; a cliff may also be an error of measurement.
+    A model that relies on similarity must fail on one molecule of each pair, so these pairs bound
+    what can be expected. A cliff may also be an error of measurement.
 
     Parameters
     ----------
@@ -34,28 +34,28 @@ def activity_cliffs(
     Returns
     -------
     DataFrame
-        ``one``, ``other``, SMILES; ``similarity``; ``difference``, of the values; ``steepness``,
-        the difference over one minus the similarity (Guha and Van Drie, J. Chem. Inf. Model. 48
-        (2008) 646), infinite for molecules that the fingerprint does not tell apart.
+        ``molecule``, ``neighbor``, SMILES; ``similarity``; ``difference``, of the values;
+        ``steepness``, the difference over one minus the similarity (Guha and Van Drie, J. Chem.
+        Inf. Model. 48 (2008) 646), infinite for molecules with the same fingerprint.
     """
     known = np.flatnonzero(np.isfinite(values))
     bits, value = fingerprints[known], values[known]
     pairs = []
-    for first, matrix in similarities(bits, bits):
+    for start, matrix in similarities(bits, bits):
         rows, columns = np.nonzero(matrix >= SIMILAR)
-        rows, similarity = rows + first, matrix[rows, columns]
+        rows, similarity = rows + start, matrix[rows, columns]
         later = columns > rows
         pairs.append(np.stack([rows[later], columns[later], similarity[later]], 1))
     table = np.concatenate(pairs) if pairs else np.empty((0, 3))
-    one, other = table[:, 0].astype(int), table[:, 1].astype(int)
-    difference = np.abs(value[one] - value[other])
+    first, second = table[:, 0].astype(int), table[:, 1].astype(int)
+    difference = np.abs(value[first] - value[second])
     largest = np.argsort(-difference, kind="stable")[:count]
     with np.errstate(divide="ignore"):
         steepness = difference[largest] / (1 - table[largest, 2])
     return pd.DataFrame(
         {
-            "one": [smiles[known[i]] for i in one[largest]],
-            "other": [smiles[known[i]] for i in other[largest]],
+            "molecule": [smiles[known[i]] for i in first[largest]],
+            "neighbor": [smiles[known[i]] for i in second[largest]],
             "similarity": table[largest, 2],
             "difference": difference[largest],
             "steepness": steepness,

@@ -7,17 +7,17 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 from rdkit.Chem import Mol, RWMol
 
-from matexapps.apps.molecules.data.components import join, split
+from matexapps.apps.molecules.data.components import join_structures, split_structures
 from matexapps.apps.molecules.data.standardize import parse
 from matexapps.apps.molecules.model import Model
 
 
 def atom_contributions(model: Model, smiles: str) -> NDArray[np.float64]:
-    """Return how much each target falls when an atom is taken out of the molecule.
+    """Return how much the prediction of each target falls when an atom is removed.
 
-    The atom goes, hydrogens fill the free valences, and what is left, in one piece or several, is
-    predicted again. This asks the whole model, whatever it reads; like every such method it tells
-    what the model makes of the molecule, not why nature does.
+    The atom is removed, hydrogens fill the free valences, and what remains, in one piece or
+    several, is predicted again. This works for any kind of input. Like every such method, it
+    explains the model and not nature.
 
     Parameters
     ----------
@@ -28,25 +28,25 @@ def atom_contributions(model: Model, smiles: str) -> NDArray[np.float64]:
     Returns
     -------
     ndarray, shape (atoms, targets)
-        In the targets' units, in the order of the atoms in ``smiles``; 0 where nothing sensible is
-        left, as of a molecule of one atom.
+        In the targets' units, in the order of the atoms in ``smiles``; 0 where no valid molecule
+        remains, as after removing the only atom.
     """
-    structures = split(smiles)
+    structures = split_structures(smiles)
     remaining = [
-        rest and join([*structures[:place], rest, *structures[place + 1 :]])
-        for place, molecule in enumerate(map(parse, structures))
+        rest and join_structures([*structures[:position], rest, *structures[position + 1 :]])
+        for position, molecule in enumerate(map(parse, structures))
         for rest in (_without(molecule, atom) for atom in range(molecule.GetNumAtoms()))
     ]
-    good = [place for place, one in enumerate(remaining) if one]
+    valid = [i for i, text in enumerate(remaining) if text]
     contributions = np.zeros((len(remaining), len(model.targets)))
-    if good:
-        predicted = model.predict([smiles, *(remaining[place] for place in good)]).estimates.mean
-        contributions[good] = predicted[0] - predicted[1:]
+    if valid:
+        predicted = model.predict([smiles, *(remaining[i] for i in valid)]).estimates.mean
+        contributions[valid] = predicted[0] - predicted[1:]
     return contributions
 
 
 def _without(molecule: Mol, atom: int) -> str:
-    """Return the SMILES of a molecule without one atom, empty where that is none."""
+    """Return the SMILES of a molecule without one atom; empty where nothing valid remains."""
     edited = RWMol(molecule)
     with rdBase.BlockLogs():
         Chem.Kekulize(edited, clearAromaticFlags=True)

@@ -1,4 +1,4 @@
-"""Molecules with their values, each once, and what became of the rows that gave them."""
+"""Different molecules with their values, and what became of the rows of a file."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.apps.molecules.data.components import join, standardize_rows
-from matexapps.apps.molecules.data.records import Records, Target
+from matexapps.apps.molecules.data.components import join_structures, standardize_rows
+from matexapps.apps.molecules.data.records import Records
 from matexapps.apps.molecules.data.standardize import Standard, standardize_all
+from matexapps.apps.molecules.data.targets import Target
 from matexapps.comm.communicator import Communicator
 from matexapps.errors import DataError
 
@@ -21,7 +22,7 @@ _TIE = 0.5
 
 @dataclass(frozen=True)
 class RejectedRow:
-    """A row that gives no molecule; ``row`` counts from 1, without the header."""
+    """A row without a valid molecule; ``row`` counts from 1, without the header."""
 
     row: int
     smiles: str
@@ -50,9 +51,9 @@ class Conflict:
 
 @dataclass(frozen=True)
 class MoleculeSet:
-    """Different molecules, in the order in which a file names them first.
+    """Different molecules, in the order in which they first occur in a file.
 
-    Where a row of the file has several structures, so has a molecule here: see
+    Where a row of the file has several structures, a "molecule" here is all of them: see
     :mod:`~matexapps.apps.molecules.data.components`.
 
     Attributes
@@ -60,19 +61,19 @@ class MoleculeSet:
     smiles, inchikeys : list of str
         Of the standard form; of several structures, joined.
     values : ndarray of float64, shape (molecules, targets)
-        The median of the rows of a molecule, of classes the more frequent one; NaN is missing,
-        or a tie of classes.
+        The median over the rows of a molecule, or the more frequent class; NaN where no value is
+        known, or classes tie.
     targets : list of Target
     rows : list of tuple of int
         The rows of each molecule, counted from 1.
     rejected : list of RejectedRow
     conflicts : list of Conflict
     part_keys : list of tuple, or None
-        What the column that a split goes by says in each molecule's rows.
+        Cells of the column that a split goes by, in each molecule's rows.
     stripped : int
-        Rows of which salts or solvents were left out.
+        Rows from which salts or solvents were removed.
     smiles_columns : tuple of str
-        What its structures are called.
+        Names of the columns of structures.
     """
 
     smiles: list[str]
@@ -90,70 +91,71 @@ class MoleculeSet:
         return len(self.smiles)
 
     def digest(self) -> str:
-        """Return a fingerprint of structures and values."""
+        """Return a digest of structures and values."""
         state = hashlib.blake2b("\0".join(self.smiles).encode(), digest_size=8)
         state.update(np.ascontiguousarray(self.values).view(np.uint8).data)
         return state.hexdigest()
 
 
 def standardize_records(records: Records, comm: Communicator) -> list[Standard | str]:
-    """Return the standard form of each row, or why it has none; ranks share the work. Collective.
+    """Return the standard form of each row, or why it has none. Collective.
 
-    All ranks hold the same records. A structure that comes again is looked at once.
+    All ranks hold the same records and share the work. Each different structure is standardized
+    once.
     """
 
-    def shared_out(texts: list[str]) -> list[Standard | str]:
-        # In turn, because large molecules take long and often stand together in a file.
-        mine = standardize_all(texts[comm.rank :: comm.world_size], comm.rank, comm.world_size)
-        found: list[Standard | str] = [""] * len(texts)
-        for rank, some in enumerate(comm.all_gather_object(mine)):
-            found[rank :: comm.world_size] = some
-        return found
+    def standardize_shares(texts: list[str]) -> list[Standard | str]:
+        # Round-robin, because large molecules take long and are often neighbors in a file.
+        own = standardize_all(texts[comm.rank :: comm.world_size], comm.rank, comm.world_size)
+        standards: list[Standard | str] = [""] * len(texts)
+        for rank, share in enumerate(comm.all_gather_object(own)):
+            standards[rank :: comm.world_size] = share
+        return standards
 
-    return standardize_rows(records.structures, records.smiles_columns, shared_out)
+    return standardize_rows(records.structures, records.smiles_columns, standardize_shares)
 
 
 def merge(records: Records, standards: Sequence[Standard | str]) -> MoleculeSet:
-    """Merge the rows of each molecule, which its InChIKey tells, or those of its structures.
+    """Merge the rows with the same InChIKey, or the same ones for all structures.
 
     Raises
     ------
     DataError
-        If no row gives a molecule.
+        If no row has a valid molecule.
     """
     rejected: list[RejectedRow] = []
-    places: dict[str, list[int]] = {}
+    positions: dict[str, list[int]] = {}
     smiles: list[str] = []
-    for place, standard in enumerate(standards):
+    for i, standard in enumerate(standards):
         if isinstance(standard, str):
-            given = join(records.structures[place])
-            rejected.append(RejectedRow(int(records.rows[place]), given, standard))
-        elif standard.inchikey in places:
-            places[standard.inchikey].append(place)
+            given = join_structures(records.structures[i])
+            rejected.append(RejectedRow(int(records.rows[i]), given, standard))
+        elif standard.inchikey in positions:
+            positions[standard.inchikey].append(i)
         else:
-            places[standard.inchikey] = [place]
+            positions[standard.inchikey] = [i]
             smiles.append(standard.smiles)
-    if not places:
+    if not positions:
         first = f"; {rejected[0]}" if rejected else ""
         raise DataError(f"{records.source}: none of {len(records)} rows gives a molecule{first}")
     return MoleculeSet(
         smiles=smiles,
-        inchikeys=list(places),
-        values=_merged(records, places),
+        inchikeys=list(positions),
+        values=_merged(records, positions),
         targets=records.targets,
-        rows=[tuple(records.rows[rows].tolist()) for rows in places.values()],
+        rows=[tuple(records.rows[rows].tolist()) for rows in positions.values()],
         rejected=rejected,
-        conflicts=_conflicts(records, places),
+        conflicts=_conflicts(records, positions),
         part_keys=None
         if records.part_key is None
-        else [tuple(records.part_key[rows]) for rows in places.values()],
-        stripped=sum(isinstance(one, Standard) and one.fragments > 1 for one in standards),
+        else [tuple(records.part_key[rows]) for rows in positions.values()],
+        stripped=sum(isinstance(item, Standard) and item.fragments > 1 for item in standards),
         smiles_columns=records.smiles_columns,
     )
 
 
-def _merged(records: Records, places: dict[str, list[int]]) -> NDArray[np.float64]:
-    values = np.stack([_medians(records.values[rows]) for rows in places.values()])
+def _merged(records: Records, positions: dict[str, list[int]]) -> NDArray[np.float64]:
+    values = np.stack([_medians(records.values[rows]) for rows in positions.values()])
     classes = np.array([target.classes is not None for target in records.targets], bool)
     values[(values == _TIE) & classes] = np.nan
     return values
@@ -169,17 +171,17 @@ def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
     ).reshape(values.shape[1])
 
 
-def _conflicts(records: Records, places: dict[str, list[int]]) -> list[Conflict]:
-    found = []
+def _conflicts(records: Records, positions: dict[str, list[int]]) -> list[Conflict]:
+    conflicts = []
     for number, target in enumerate(records.targets):
         column = records.values[:, number]
         if not np.isfinite(column).any():
             continue
         tolerance = _CONFLICT * float(np.nanstd(column))
-        for inchikey, rows in places.items():
+        for inchikey, rows in positions.items():
             known = [row for row in rows if np.isfinite(column[row])]
             if len(known) > 1 and np.ptp(column[known]) > tolerance:
-                found.append(
+                conflicts.append(
                     Conflict(
                         inchikey,
                         target,
@@ -187,4 +189,4 @@ def _conflicts(records: Records, places: dict[str, list[int]]) -> list[Conflict]
                         tuple(float(column[row]) for row in known),
                     )
                 )
-    return found
+    return conflicts

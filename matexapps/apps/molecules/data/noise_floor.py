@@ -1,4 +1,4 @@
-"""How well anything could do: the scatter of repeated measurements."""
+"""The best that any model can do: the scatter of repeated measurements."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class NoiseFloor:
     ----------
     deviation : float
         Pooled standard deviation, in the target's unit. A test error below it is luck, or the
-        repeats were copies of one measurement.
+        repeats are copies of one measurement.
     molecules : int
         Molecules with two rows or more.
     """
@@ -29,18 +29,18 @@ class NoiseFloor:
 
 def noise_floors(records: Records, molecules: MoleculeSet) -> list[NoiseFloor | None]:
     """Return each target's noise floor, None where no molecule has two values."""
-    place = {row: place for place, row in enumerate(records.rows.tolist())}
+    positions = {row: i for i, row in enumerate(records.rows.tolist())}
     floors: list[NoiseFloor | None] = []
     for column in records.values.T:
-        squares, spare, repeated = 0.0, 0, 0
+        squares, freedom, repeated = 0.0, 0, 0
         for rows in molecules.rows:
             if len(rows) == 1:
                 continue
-            values = column[[place[row] for row in rows]]
+            values = column[[positions[row] for row in rows]]
             values = values[np.isfinite(values)]
             if len(values) > 1:
                 squares += float(((values - values.mean()) ** 2).sum())
-                spare += len(values) - 1
+                freedom += len(values) - 1
                 repeated += 1
-        floors.append(NoiseFloor(float(np.sqrt(squares / spare)), repeated) if spare else None)
+        floors.append(NoiseFloor(float(np.sqrt(squares / freedom)), repeated) if freedom else None)
     return floors

@@ -1,267 +1,171 @@
-"""Reading molecules from CSV, TSV, SDF, Parquet and SMILES files."""
+"""The one reader of molecules: a file with its values, or a library in pieces."""
 
 from __future__ import annotations
 
-import gzip
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from rdkit import Chem, rdBase
-from rdkit.Chem import Mol
 
-from matexapps.apps.molecules.data.records import (
-    Records,
-    Target,
-    check_once,
-    chosen_column,
-    codes,
-    is_blank,
-    numbers,
+from matexapps.apps.molecules.data.columns import (
+    check_unique,
+    find_column,
+    is_target,
+    structure_columns,
+    title_column,
 )
+from matexapps.apps.molecules.data.formats import Table, open_table
+from matexapps.apps.molecules.data.records import Records
+from matexapps.apps.molecules.data.targets import Target, parse_classes, parse_numbers
+from matexapps.data.schema.schema import Column, Schema
+from matexapps.data.sources.source import resolve
 from matexapps.errors import DataError
 
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
-LISTS = (".smi", ".smiles")
-UNREADABLE = (OSError, EOFError, zlib.error)
-"""What is raised where a file, or its compression, is damaged."""
 
-_OTHER_SEPARATORS = (";", "\t", ",", "|")
-_USUAL_NAMES = ("smiles", "canonical_smiles", "isosmiles", "structure")
-_STRUCTURE = "structure"
-_EMPTY = "{} is empty: its first line must name the columns"
+class LibraryRow(NamedTuple):
+    """A row of a library.
+
+    Attributes
+    ----------
+    name : str
+        What follows the SMILES in a SMILES file, the title of an SDF's entry, or the cell of a
+        column called id, name or title; empty where there is none.
+    structures : tuple of str
+        SMILES, one for each column of structures; empty where the row has none.
+    """
+
+    name: str
+    structures: tuple[str, ...]
 
 
 def read_records(
-    path: str | Path,
+    source: str | Path,
     *,
     smiles_columns: str | Sequence[str] | None = None,
     target_columns: Sequence[str] | None = None,
     part_column: str | None = None,
-    classes: tuple[str, str] | None = None,
+    classes: Sequence[str] | None = None,
 ) -> Records:
-    """Read structures and values.
+    """Read all structures, and values.
 
     Parameters
     ----------
-    path : path
-        ``.csv`` and ``.tsv`` with a header; ``.sdf``, whose properties are the columns; ``.smi``,
-        whose lines are SMILES, then a name (see :func:`molecule_lines`); each also with ``.gz``
-        behind; ``.parquet``.
+    source : str or Path
+        A file in one of the formats of :func:`~matexapps.apps.molecules.data.formats.open_table`,
+        or a name of the catalog, whose schema then gives the defaults of the other parameters.
     smiles_columns : str or sequence of str, or None
         The column of structures, or several whose structures belong together, such as a solute
-        and its solvent; None takes the one called "smiles". An SDF has none.
+        and its solvent; None takes the one called "smiles". SDF and SMILES files have just one.
     target_columns : sequence of str or None
-        None takes every column whose cells are all numbers or blank, but not one called "index"
+        None takes every column whose cells are all numbers or blank, except those called "index"
         or "id". A unit in the header, as in ``"logS (log mol/L)"``, may be left out here.
     part_column : str or None
         A column that a split goes by.
-    classes : tuple of two str, or None
-        Targets are these two texts, the first of which counts as 0; None takes targets whose
+    classes : sequence of two str, or None
+        The two texts that targets hold, the first of which counts as 0; None takes targets whose
         values are all 0 or 1 as classes, and others as numbers.
 
     Raises
     ------
     DataError
-        If the file cannot be read, a column is missing, or a cell of a target is no number or
-        none of the classes.
+        If there is no such file or name, it cannot be read, a column is missing, or a cell of a
+        target is neither a number nor one of the classes.
     """
-    path = Path(path)
-    kind = file_kind(path)
-    table = _sdf(path) if kind == ".sdf" else _table(path, kind)
-    if table.empty:
+    path, schema = resolve(source, Schema())
+    labels = _names(schema.label)
+    targets = target_columns if target_columns is not None else labels
+    if classes is None and targets == labels and schema.classes:
+        classes = [str(name) for name in schema.classes]
+    pair = None if classes is None else (classes[0], classes[1])
+    with open_table(path) as table:
+        structures = structure_columns(smiles_columns or _names(schema.features), table, str(path))
+        columns = _columns(table)
+    if not columns or not columns[0]:
         raise DataError(f"{path} has no rows")
-    names = [str(name) for name in table.columns]
-    table.columns = pd.Index(names)
-    structures = (
-        [_STRUCTURE] if kind == ".sdf" else structure_columns(smiles_columns, names, str(path))
-    )
-    if target_columns is None:
-        apart = ("", *structures, part_column)
-        others = [check_once(name, names, str(path)) for name in names if name not in apart]
-        chosen = [name for name in others if _is_target(name, table[name], classes)]
+    names = table.names
+    if targets is None:
+        others = ("", *structures, part_column, table.title)
+        chosen = [check_unique(name, names, str(path)) for name in names if name not in others]
+        chosen = [name for name in chosen if is_target(name, columns[names.index(name)], pair)]
     else:
-        chosen = [chosen_column(one, names, str(path), "a target") for one in target_columns]
-    part = None
-    if part_column is not None:
-        part = table[chosen_column(part_column, names, str(path), "the split")].to_numpy(object)
-    targets = [_target(name, table[name].tolist(), str(path), classes) for name in chosen]
+        chosen = [find_column(name, names, str(path), "a target") for name in targets]
+    parsed = [_target(name, columns[names.index(name)], str(path), pair) for name in chosen]
+    rows = len(columns[0])
     return Records(
         source=str(path),
-        structures=list(zip(*(_texts(table[name]) for name in structures), strict=True)),
-        values=np.stack([v for _, v in targets], 1) if targets else np.empty((len(table), 0)),
-        targets=[target for target, _ in targets],
-        rows=np.arange(1, len(table) + 1),
-        part_key=part,
+        structures=list(
+            zip(*(map(_text, columns[names.index(name)]) for name in structures), strict=True)
+        ),
+        values=np.stack([values for _, values in parsed], 1) if parsed else np.empty((rows, 0)),
+        targets=[target for target, _ in parsed],
+        rows=np.arange(1, rows + 1),
+        part_key=None if part_column is None else _part_key(part_column, names, columns, path),
         smiles_columns=tuple(structures),
     )
 
 
-def open_text(path: Path) -> IO[str]:
-    """Open a text file that may be compressed."""
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", errors="replace")
-    return open(path, encoding="utf-8-sig", errors="replace")
+def read_library(
+    path: Path, smiles_columns: str | Sequence[str] | None, rows: int
+) -> Iterator[list[LibraryRow]]:
+    """Yield all rows of a library, ``rows`` at a time, without holding more of them.
 
-
-def sdf_molecules(path: Path) -> Iterator[Mol | None]:
-    """Yield the entries of an SDF, None where one is broken.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read.
-    """
-    try:
-        with (
-            gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file,
-            rdBase.BlockLogs(),
-        ):
-            yield from Chem.ForwardSDMolSupplier(file)
-    except (*UNREADABLE, SystemError) as error:  # RDKit wraps errors of decompression
-        raise DataError(f"{path} cannot be read as SDF: {error.__cause__ or error}") from None
-
-
-def molecule_lines(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the lines of a SMILES file; a first one that is a header is left out.
-
-    It is one if its first word, in capitals or not, is what columns of structures are usually
-    called, such as "smiles", none of which is a SMILES.
-    """
-    for number, line in enumerate(lines):
-        if number > 0 or first_word(line).lower() not in _USUAL_NAMES:
-            yield line
-
-
-def first_word(line: str) -> str:
-    """Return the SMILES of a line of a SMILES file, empty where it has none."""
-    return next(iter(line.split()), "")
-
-
-def file_kind(path: Path) -> str:
-    """Return the ending that says what the file holds, without that of compression.
+    Parameters
+    ----------
+    path : Path
+        As for :func:`read_records`. Bytes that are not UTF-8, and cells beyond the header's, are
+        no errors here: names of molecules come in any form.
+    smiles_columns : str or sequence of str, or None
+        As for :func:`read_records`.
+    rows : int
 
     Raises
     ------
     DataError
-        If there is no such file, or molecules are not read from its kind.
+        If the file cannot be read, or has no such columns.
     """
-    ending = path.suffixes[-2] if path.suffix == ".gz" and len(path.suffixes) > 1 else path.suffix
-    if ending.lower() not in (*SEPARATORS, *LISTS, ".sdf", ".parquet"):
-        raise DataError(
-            f"{path}: molecules are read from .csv, .tsv, .smi, .parquet and .sdf files, not from "
-            f"{ending or 'a file without an ending'!r}"
-        )
-    if not path.is_file():
-        raise DataError(f"there is no file {path}")
-    return ending.lower()
+    with open_table(path, lenient=True) as table:
+        structures = structure_columns(smiles_columns, table, str(path))
+        title = title_column(table, structures)
+        cells = table.rows([*structures, *([] if title is None else [title])])
+        library = (_library_row(row, len(structures)) for row in cells)
+        while piece := list(islice(library, rows)):
+            yield piece
 
 
-def _table(path: Path, kind: str) -> pd.DataFrame:
-    try:
-        if kind == ".parquet":
-            return pd.read_parquet(path)
-        if kind in LISTS:
-            with open_text(path) as lines:
-                found = [first_word(line) for line in molecule_lines(lines)]
-            return pd.DataFrame({"smiles": found}, dtype=str)
-        return _separated(path, SEPARATORS[kind])
-    except pd.errors.EmptyDataError:
-        raise DataError(_EMPTY.format(path)) from None
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} is not UTF-8 text ({error.reason} at byte {error.start}): save it as UTF-8, "
-            "which spreadsheets call 'CSV UTF-8'"
-        ) from None
-    except (*UNREADABLE, ValueError, pd.errors.ParserError) as error:
-        why = " ".join(str(error).split())
-        raise DataError(f"{path} cannot be read as {kind[1:].upper()}: {why}") from None
+def _library_row(cells: Sequence[object], structures: int) -> LibraryRow:
+    texts = [_text(cell) for cell in cells]
+    return LibraryRow("".join(texts[structures:]), tuple(texts[:structures]))
 
 
-def _separated(path: Path, separator: str) -> pd.DataFrame:
-    """Return a table of texts; pandas would rename columns of one name, were the header its."""
-    with open_text(path) as text:
-        _check_separator(text.readline().strip().split(separator), str(path))
-    lines = pd.read_csv(
-        path, sep=separator, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False
-    )
-    table = lines.iloc[1:].reset_index(drop=True)
-    table.columns = pd.Index(lines.iloc[0].tolist())
-    return table
+def _names(columns: Sequence[Column] | Column | None) -> list[str] | None:
+    """Return the names of columns in a schema."""
+    if columns is None:
+        return None
+    return [str(columns)] if isinstance(columns, Column) else [str(name) for name in columns]
 
 
-def _sdf(path: Path) -> pd.DataFrame:
-    """Return a row for each entry: its structure as SMILES, empty where broken, and properties."""
-    entries: list[dict[str, Any]] = []
-    for molecule in sdf_molecules(path):
-        entry: dict[str, Any] = {_STRUCTURE: ""}
-        if molecule is not None:
-            entry |= molecule.GetPropsAsDict(autoConvertStrings=False)
-            entry[_STRUCTURE] = Chem.MolToSmiles(molecule)
-        entries.append(entry)
-    if not entries:
-        raise DataError(f"{path} has no entries of an SDF")
-    return pd.DataFrame(entries)
+def _columns(table: Table) -> list[list[object]]:
+    """Return the cells of each column; rows that are too short end in None."""
+    rows = list(table.rows())
+    width = len(table.names)
+    padded = ([*cells, *[None] * (width - len(cells))] for cells in rows)
+    return [list(column) for column in zip(*padded, strict=True)]
 
 
-def structure_columns(
-    given: str | Sequence[str] | None, names: list[str], source: str
-) -> list[str]:
-    """Return the columns of structures.
-
-    Raises
-    ------
-    DataError
-        If there is none, one is named twice, or there are two of one name.
-    """
-    if given is not None:
-        wanted = [given] if isinstance(given, str) else list(given)
-        found = [chosen_column(one, names, source, "structures") for one in wanted]
-        if len(set(found)) < max(1, len(found)):
-            raise DataError(f"smiles_columns={wanted}: give each column of structures once")
-        return found
-    for name in names:
-        if name.strip().lower() in _USUAL_NAMES:
-            check_once(name, names, source)
-            return [name]
-    if not names:
-        raise DataError(_EMPTY.format(source))
-    _check_separator(names, source)
-    molecules = [name for name in names if _is_molecule(name)]
-    if molecules:
-        raise DataError(
-            f"{source} has no header: its first line must name the columns, and {molecules[0]!r} "
-            "there is a molecule"
-        )
-    raise DataError(
-        f"{source} has no column called 'smiles': say which one has the structures, as in "
-        f"smiles_columns={names[0]!r}; it has {', '.join(map(repr, names))}"
-    )
+def _part_key(
+    wanted: str, names: list[str], columns: list[list[object]], path: Path
+) -> NDArray[np.object_]:
+    key = np.empty(len(columns[0]), object)
+    key[:] = columns[names.index(find_column(wanted, names, str(path), "the split"))]
+    return key
 
 
-def _check_separator(names: list[str], source: str) -> None:
-    apart = [one for one in _OTHER_SEPARATORS if one in names[0]]
-    if len(names) == 1 and apart:
-        raise DataError(
-            f"{source} has one column, {names[0]!r}: its cells seem to be separated by "
-            f"{apart[0]!r}; a .csv needs commas between them, and a .tsv tabs"
-        )
-
-
-def _is_molecule(name: str) -> bool:
-    """Whether a text is a SMILES of three atoms or more, unlike short words such as "CN"."""
-    with rdBase.BlockLogs():
-        found = Chem.MolFromSmiles(name)
-    return found is not None and found.GetNumAtoms() > 2
-
-
-def _texts(cells: pd.Series[Any]) -> list[str]:
-    return ["" if text is None or text != text else str(text) for text in cells]
+def _text(cell: object) -> str:
+    return "" if cell is None or cell != cell else str(cell)
 
 
 def _target(
@@ -270,22 +174,9 @@ def _target(
     """Return a target with its values, which are 0 and 1 where they are classes."""
     target = Target.from_header(name)
     if classes is not None:
-        return replace(target, classes=classes), codes(cells, classes, name, source)
-    values = numbers(cells, name, source)
+        return replace(target, classes=classes), parse_classes(cells, classes, name, source)
+    values = parse_numbers(cells, name, source)
     known = values[np.isfinite(values)]
     if len(known) and np.isin(known, (0, 1)).all():
         target = replace(target, classes=("0", "1"))
     return target, values
-
-
-def _is_target(name: str, cells: pd.Series[Any], classes: tuple[str, str] | None) -> bool:
-    if classes is not None:
-        found = {str(cell).strip() for cell in cells if not is_blank(cell)}
-        return bool(found) and found <= set(classes)
-    if name.strip().lower() in ("index", "id") or name.startswith("Unnamed:"):
-        return False
-    if cells.dtype.kind in "mM":  # dates, which pandas would count from 1970
-        return False
-    blank = cells.map(is_blank)
-    values = pd.to_numeric(cells.where(~blank), errors="coerce")
-    return bool((values.notna() | blank).all() and values.notna().any())

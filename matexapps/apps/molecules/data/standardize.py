@@ -1,8 +1,8 @@
 """One form for each molecule: salts stripped, charges neutralized, functional groups normalized.
 
-The tautomer stays as it is drawn: choosing a canonical one is slow and often not the one that was
-measured. The InChIKey, by which duplicates are found, is the same for tautomers that differ by
-mobile hydrogens only. Stereochemistry and isotopes stay.
+The tautomer stays as it is drawn: choosing a canonical one is slow, and it is often not the one
+that was measured. The InChIKey, by which duplicates are found, is the same for tautomers that
+differ by mobile hydrogens only. Stereochemistry and isotopes stay.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _REPORT_EVERY = 500
 
 
 class Rejected(MatexError):
-    """A text is no molecule that can be used; the message is the reason."""
+    """A text is not a usable molecule; the message is the reason."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Standard:
         Canonical, of the parent molecule.
     inchikey : str
     fragments : int
-        Parts that the given structure had; more than one means that others were left out.
+        Parts of the given structure; if there were several, the others were removed.
     """
 
     smiles: str
@@ -57,8 +57,8 @@ def standardize(smiles: str) -> Standard:
     Raises
     ------
     Rejected
-        If the text is blank, no SMILES, breaks the rules of valence, has several parts none of
-        which holds carbon, or has no InChI.
+        If the text is blank or not a SMILES, breaks the rules of valence, has several parts none
+        of which holds carbon, or has no InChI.
     """
     if not smiles.strip():
         raise Rejected("blank")
@@ -79,7 +79,7 @@ def standardize(smiles: str) -> Standard:
 
 
 class _Tools:
-    """RDKit's, which take long to make."""
+    """RDKit's tools, which are slow to construct."""
 
     def __init__(self) -> None:
         self.disconnector = rdMolStandardize.MetalDisconnector()
@@ -94,10 +94,10 @@ _tools = cache(_Tools)
 
 def _parent(drawn: Mol) -> Mol:
     tools = _tools()
-    # One by one: all together, as Cleanup, they break the rings of mesoionic compounds.
+    # Called one by one: combined, as Cleanup, they break the rings of mesoionic compounds.
     cleaned = tools.normalizer.normalize(tools.disconnector.Disconnect(drawn))
     parent = tools.chooser.choose(tools.reionizer.reionize(cleaned))
-    # A proton that comes or goes changes which rings are aromatic.
+    # Adding or removing a proton changes which rings are aromatic.
     Chem.Kekulize(parent, clearAromaticFlags=True)
     parent = tools.uncharger.uncharge(parent)
     Chem.SanitizeMol(parent)
@@ -110,7 +110,7 @@ def parse(smiles: str) -> Mol:
     Raises
     ------
     Rejected
-        If there is none.
+        If it is not valid.
     """
     with rdBase.BlockLogs():
         drawn = Chem.MolFromSmiles(smiles, sanitize=False)
@@ -128,18 +128,18 @@ def parse(smiles: str) -> Mol:
 
 
 def standardize_all(smiles: Sequence[str], rank: int = 0, ranks: int = 1) -> list[Standard | str]:
-    """Return the standard form of each, or the reason why it has none."""
-    found: list[Standard | str] = []
+    """Return the standard form of each molecule, or the reason why it has none."""
+    standards: list[Standard | str] = []
     for done, text in enumerate(smiles):
         if done % _REPORT_EVERY == 0:
             progress.report_work(
                 "standardizing molecules", done, len(smiles), "molecules", rank, ranks
             )
         try:
-            found.append(standardize(text))
+            standards.append(standardize(text))
         except Rejected as reason:
-            found.append(str(reason))
-    return found
+            standards.append(str(reason))
+    return standards
 
 
 def _first_line(error: Exception) -> str:

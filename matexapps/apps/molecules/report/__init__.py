@@ -1,4 +1,4 @@
-"""What predictions are worth: errors, intervals, pictures."""
+"""Reports: errors and scores with intervals, figures, drawings."""
 
 from matexapps.apps.molecules.report.class_figures import (
     plot_precision,

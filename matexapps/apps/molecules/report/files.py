@@ -1,4 +1,4 @@
-"""What an experiment leaves beside its model: all figures, and what was wrong with the rows."""
+"""Files beside a model: all figures of the experiment, rejected rows and conflicts."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def write_report(folder: str | Path, summary: dict[str, Any], molecules: Molecul
         If it cannot be written.
     """
     folder = Path(folder)
-    rejected = ((one.row, one.smiles, one.reason) for one in molecules.rejected)
+    rejected = ((row.row, row.smiles, row.reason) for row in molecules.rejected)
     conflicts = (
-        (one.inchikey, str(one.target), row, one.target.text(value))
-        for one in molecules.conflicts
-        for row, value in zip(one.rows, one.values, strict=True)
+        (conflict.inchikey, str(conflict.target), row, conflict.target.text(value))
+        for conflict in molecules.conflicts
+        for row, value in zip(conflict.rows, conflict.values, strict=True)
     )
     try:
         (folder / FIGURES).write_text(json.dumps(summary, indent=1) + "\n")

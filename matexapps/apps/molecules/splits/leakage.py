@@ -1,4 +1,4 @@
-"""What the test molecules have in common with those that were trained on."""
+"""The leakage audit: relatives of test molecules among those that a model has learned from."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.apps.molecules.data.components import join, split
+from matexapps.apps.molecules.data.components import join_structures, split_structures
 from matexapps.apps.molecules.splits.similarity import Fingerprints, nearest
 
 NEAR = 0.85
-"""Similarity from which on two molecules count as near neighbors."""
+"""Least similarity of near neighbors."""
 
-_SKELETON = 14
+_SKELETON_LENGTH = 14
 
 
 @dataclass(frozen=True)
 class Leakage:
-    """Relatives of test molecules among those that train or choose.
+    """Relatives of test molecules in the training and validation parts.
 
     Attributes
     ----------
     identical : list of str
-        InChIKeys of test molecules that are there too.
+        InChIKeys of test molecules that are in these parts, too.
     same_skeleton : int
-        Test molecules of which a stereoisomer, isotope or other protonation is there.
+        Test molecules with a stereoisomer, isotope or other protonation state there.
     near : int
-        Test molecules with a neighbor at least :data:`NEAR` similar.
+        Test molecules with a neighbor there of similarity :data:`NEAR` or more.
     median_similarity : float
-        Of the test molecules to their nearest neighbors.
+        Of the test molecules to their nearest neighbors there.
     test : int
-        Test molecules in all.
+        Number of test molecules.
     pretrained : int
-        Test molecules that a pre-training has learned from, without the values asked for here.
+        Test molecules that a pre-training has learned from, without the values to predict here.
     near_pairs : list of tuple
-        The near ones with their nearest neighbors, most similar first: both as numbers of
-        molecules, and the similarity.
+        The near test molecules with their nearest neighbors, most similar first: the indices of
+        both molecules, and the similarity.
     moved : list of str
-        InChIKeys of molecules that the column of the split gave to several parts; they are in the
+        InChIKeys of molecules that the split column assigned to several parts; they are in the
         first of training, validation and test.
     """
 
@@ -69,14 +69,22 @@ def audit(
     pretrained: set[str] | frozenset[str] = frozenset(),
     moved: Sequence[int] = (),
 ) -> Leakage:
-    """Compare the test molecules with those learned from, given by their numbers.
+    """Compare the test molecules with those of the training and validation parts.
 
-    Those of a pre-training are given by their InChIKeys; ``moved`` are the numbers of molecules
-    that stood in several parts.
+    Parameters
+    ----------
+    inchikeys : sequence of str
+    fingerprints : ndarray of uint8, shape (molecules, bits)
+    learned, test : ndarray of int64
+        Indices of training and validation molecules, and of test molecules.
+    pretrained : set of str
+        InChIKeys of the molecules of a pre-training.
+    moved : sequence of int
+        Indices of molecules that the split column assigned to several parts.
     """
     known = {inchikeys[i] for i in learned}
     skeletons = {_skeleton(key) for key in known}
-    places, similarity = nearest(fingerprints[test], fingerprints[learned], 1)
+    neighbors, similarity = nearest(fingerprints[test], fingerprints[learned], 1)
     near = np.flatnonzero(similarity[:, 0] >= NEAR)
     near = near[np.argsort(-similarity[near, 0], kind="stable")]
     return Leakage(
@@ -85,13 +93,13 @@ def audit(
         near=len(near),
         median_similarity=float(np.median(similarity[:, 0])),
         test=len(test),
-        pretrained=sum(any(one in pretrained for one in split(inchikeys[i])) for i in test),
+        pretrained=sum(not pretrained.isdisjoint(split_structures(inchikeys[i])) for i in test),
         near_pairs=[
-            (int(test[i]), int(learned[places[i, 0]]), float(similarity[i, 0])) for i in near
+            (int(test[i]), int(learned[neighbors[i, 0]]), float(similarity[i, 0])) for i in near
         ],
         moved=[inchikeys[i] for i in moved],
     )
 
 
 def _skeleton(inchikey: str) -> str:
-    return join([one[:_SKELETON] for one in split(inchikey)])
+    return join_structures([key[:_SKELETON_LENGTH] for key in split_structures(inchikey)])

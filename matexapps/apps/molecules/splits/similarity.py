@@ -1,6 +1,6 @@
-"""How alike molecules are: Tanimoto similarity of counted Morgan fingerprints.
+"""Tanimoto similarity of counted Morgan fingerprints.
 
-Counts matter: hexane and a wax have the same environments, only not as many.
+Counts matter: hexane and a wax have the same environments, but not in the same number.
 """
 
 from __future__ import annotations
@@ -12,33 +12,33 @@ from numpy.typing import NDArray
 
 Fingerprints = NDArray[np.uint8]
 
-_AT_ONCE = 512
+_BATCH = 512
 _LEVELS = (1, 2, 4, 8, 16)
 
 
 def similarities(
-    one: Fingerprints, other: Fingerprints
+    queries: Fingerprints, references: Fingerprints
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Yield similarities of some molecules of ``one`` to all of ``other``, and the first's place.
+    """Yield the similarities of a batch of queries to all references, and the batch's start.
 
-    An environment stands for five features: that it is there, twice, four, eight and 16 times. The
-    similarity is the share of features that two molecules have in common among those that either
-    has.
+    An environment counts as five features: that it occurs at least once, twice, four, eight and
+    16 times. The similarity is the share of features that two molecules have in common among
+    those that at least one of them has.
 
     Parameters
     ----------
-    one, other : ndarray of uint8, shape (molecules, bits)
+    queries, references : ndarray of uint8, shape (molecules, bits)
         Counts.
     """
-    features = _features(other)
+    features = _features(references)
     used = features.any(0)
     reference = features[:, used].astype(np.float32)
     sizes = reference.sum(1)
-    for first in range(0, len(one), _AT_ONCE):
-        features = _features(one[first : first + _AT_ONCE])
+    for start in range(0, len(queries), _BATCH):
+        features = _features(queries[start : start + _BATCH])
         common = features[:, used].astype(np.float32) @ reference.T
-        either = features.sum(1, dtype=np.float32)[:, None] + sizes - common
-        yield first, np.divide(common, either, out=np.zeros_like(common), where=either > 0)
+        union = features.sum(1, dtype=np.float32)[:, None] + sizes - common
+        yield start, np.divide(common, union, out=np.zeros_like(common), where=union > 0)
 
 
 def _features(counts: Fingerprints) -> NDArray[np.bool_]:
@@ -46,20 +46,20 @@ def _features(counts: Fingerprints) -> NDArray[np.bool_]:
 
 
 def nearest(
-    one: Fingerprints, other: Fingerprints, count: int
+    queries: Fingerprints, references: Fingerprints, count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the most similar molecules of ``other`` for each of ``one``, nearest first.
+    """Return the references most similar to each query, nearest first.
 
     Returns
     -------
-    places, similarity : ndarray, shape (molecules of one, count)
-        Equal ones in the order of ``other``; at most as many as ``other`` has.
+    indices, similarity : ndarray, shape (queries, count)
+        Ties are in the order of ``references``; ``count`` is at most their number.
     """
-    count = min(count, len(other))
-    places = np.empty((len(one), count), np.int64)
-    values = np.empty((len(one), count), np.float32)
-    for first, matrix in similarities(one, other):
+    count = min(count, len(references))
+    indices = np.empty((len(queries), count), np.int64)
+    values = np.empty((len(queries), count), np.float32)
+    for start, matrix in similarities(queries, references):
         order = np.argsort(-matrix, axis=1, kind="stable")[:, :count]
-        places[first : first + len(matrix)] = order
-        values[first : first + len(matrix)] = np.take_along_axis(matrix, order, 1)
-    return places, values
+        indices[start : start + len(matrix)] = order
+        values[start : start + len(matrix)] = np.take_along_axis(matrix, order, 1)
+    return indices, values

@@ -1,8 +1,4 @@
-"""Which molecules train, which choose, and which judge.
-
-``scaffold`` and ``cluster`` keep molecules that are alike together, so that the test molecules are
-new chemistry; ``random`` lets relatives of the training molecules into the test.
-"""
+"""Which molecules train, which choose the epoch and calibrate, and which test."""
 
 from __future__ import annotations
 
@@ -11,24 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from rdkit import Chem
-from rdkit.Chem.Scaffolds import MurckoScaffold
 
-from matexapps.apps.molecules.data.records import is_blank
-from matexapps.apps.molecules.splits.similarity import Fingerprints, similarities
+from matexapps.apps.molecules.data.targets import is_blank
 from matexapps.errors import DataError, did_you_mean
 
 PARTS = ("train", "validation", "test")
 KINDS = ("scaffold", "cluster", "random", "time", "column")
-_WORDS = {"train": 0, "validation": 1, "valid": 1, "val": 1, "test": 2}
+_CODES = {"train": 0, "validation": 1, "valid": 1, "val": 1, "test": 2}
 _DIGITS_OF_A_YEAR = 4
-_LEAST_SIMILARITY = 0.35
-_LARGEST_CLUSTERED = 20_000
 
 
 @dataclass(frozen=True)
 class Split:
-    """Numbers of the molecules of each part, ascending."""
+    """Indices of the molecules of each part, ascending."""
 
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
@@ -44,7 +35,7 @@ class Split:
 
     @classmethod
     def from_codes(cls, codes: NDArray[np.int8]) -> Split:
-        """Make it of each molecule's part, as its place in :data:`PARTS`; others are left out."""
+        """Make a split of each molecule's part, an index into :data:`PARTS`; -1 is none of them."""
         return cls(*(np.flatnonzero(codes == code) for code in range(len(PARTS))))
 
 
@@ -61,93 +52,50 @@ def check_split(kind: str, validation: float, test: float) -> None:
 
 
 def random_split(molecules: int, validation: float, test: float, seed: int) -> Split:
-    """Draw the parts."""
+    """Draw the parts at random."""
     order = np.random.default_rng(seed).permutation(molecules)
-    return Split.from_codes(_in_order(order, validation, test))
-
-
-def scaffold_split(smiles: Sequence[str], validation: float, test: float, seed: int) -> Split:
-    """Keep molecules of one Bemis-Murcko scaffold together: see :func:`group_split`.
-
-    Bemis and Murcko, J. Med. Chem. 39 (1996) 2887: rings and what links them. Molecules without
-    rings share the empty scaffold.
-    """
-    return group_split([scaffold(one) for one in smiles], validation, test, seed)
-
-
-def scaffold(smiles: str) -> str:
-    """Return the scaffold of a molecule, without stereochemistry."""
-    core = MurckoScaffold.GetScaffoldForMol(Chem.MolFromSmiles(smiles))
-    return str(Chem.MolToSmiles(core, isomericSmiles=False))
-
-
-def butina(fingerprints: Fingerprints, similarity: float = _LEAST_SIMILARITY) -> NDArray[np.int64]:
-    """Return the number of each molecule's cluster.
-
-    The molecule with most neighbors takes these as its cluster; then again among the rest
-    (Butina, J. Chem. Inf. Comput. Sci. 39 (1999) 747).
-
-    Parameters
-    ----------
-    fingerprints : ndarray of uint8, shape (molecules, bits)
-    similarity : float
-        Neighbors are at least this similar.
-
-    Raises
-    ------
-    DataError
-        If there are too many molecules to compare each with each.
-    """
-    molecules = len(fingerprints)
-    if molecules > _LARGEST_CLUSTERED:
-        raise DataError(
-            f"clustering compares each of {molecules:,} molecules with each, which is done for up "
-            f"to {_LARGEST_CLUSTERED:,}: use the scaffold split"
-        )
-    neighbors = [
-        np.flatnonzero(row >= similarity)
-        for _, matrix in similarities(fingerprints, fingerprints)
-        for row in matrix
-    ]
-    clusters = np.full(molecules, -1)
-    found = 0
-    for center in sorted(range(molecules), key=lambda i: (-len(neighbors[i]), i)):
-        if clusters[center] < 0:
-            free = neighbors[center][clusters[neighbors[center]] < 0]
-            clusters[free] = clusters[center] = found
-            found += 1
-    return clusters
+    codes = np.empty(molecules, np.int8)
+    codes[order] = _codes_in_order(molecules, validation, test)
+    return Split.from_codes(codes)
 
 
 def group_split(groups: Sequence[Hashable], validation: float, test: float, seed: int) -> Split:
-    """Give whole groups to the parts, balanced.
+    """Assign entire groups to the parts, balanced.
 
     Groups larger than half of the test or validation part come first, the largest foremost, so
-    that they train and no one kind of molecule fills the other parts; the rest follow in an order
-    drawn from ``seed``. Each goes to the first of training, validation and test that has room for
-    all of it, and where none has, to the one that lacks the largest part of its share.
+    that they train and no single kind of molecule fills the other parts; the rest follow in an
+    order drawn from ``seed``. Each goes to the first of training, validation and test that has
+    room for all of it; where none has, to the one that lacks the largest part of its share.
+
+    Parameters
+    ----------
+    groups : sequence of hashable
+        The group of each molecule.
+    validation, test : float
+        Shares of the molecules.
+    seed : int
     """
     members: dict[Hashable, list[int]] = {}
-    for place, group in enumerate(groups):
-        members.setdefault(group, []).append(place)
+    for index, name in enumerate(groups):
+        members.setdefault(name, []).append(index)
     total = len(groups)
-    large = [one for one in members.values() if len(one) > min(validation, test) * total / 2]
-    small = [one for one in members.values() if len(one) <= min(validation, test) * total / 2]
-    large.sort(key=lambda one: (-len(one), one[0]))
+    limit = min(validation, test) * total / 2
+    large = [group for group in members.values() if len(group) > limit]
+    small = [group for group in members.values() if len(group) <= limit]
+    large.sort(key=lambda group: (-len(group), group[0]))
     order = np.random.default_rng(seed).permutation(len(small))
-    chosen, judged = round(validation * total), round(test * total)
-    wanted = np.array([total - chosen - judged, chosen, judged])
+    wanted = np.bincount(_codes_in_order(total, validation, test), minlength=len(PARTS))
     room = wanted.copy()
-    given: list[list[list[int]]] = [[], [], []]
-    for one in [*large, *(small[i] for i in order)]:
-        fitting = (code for code in range(len(PARTS)) if len(one) <= room[code])
+    parts: list[list[list[int]]] = [[] for _ in PARTS]
+    for group in [*large, *(small[i] for i in order)]:
+        fitting = (code for code in range(len(PARTS)) if len(group) <= room[code])
         code = next(fitting, int(np.argmax(room / np.maximum(wanted, 1))))
-        given[code].append(one)
-        room[code] -= len(one)
-    for part in (given[1], given[2]):
-        if not part and len(given[0]) > 1:  # few groups: the smallest that would train
-            part.append(given[0].pop(int(np.argmin([len(one) for one in given[0]]))))
-    return Split(*(np.sort(np.array([i for one in part for i in one], int)) for part in given))
+        parts[code].append(group)
+        room[code] -= len(group)
+    for part in parts[1:]:
+        if not part and len(parts[0]) > 1:  # few groups: take the smallest that would train
+            part.append(parts[0].pop(int(np.argmin(list(map(len, parts[0]))))))
+    return Split(*(np.sort(np.array([i for group in part for i in group], int)) for part in parts))
 
 
 def time_split(times: Sequence[Sequence[object]], validation: float, test: float) -> Split:
@@ -156,22 +104,22 @@ def time_split(times: Sequence[Sequence[object]], validation: float, test: float
     Parameters
     ----------
     times : sequence of sequence of object
-        Of each molecule's rows, the earliest of which counts: numbers, or dates like 2024-03-31. A
-        molecule without any is left out.
+        Numbers, or dates like 2024-03-31, of each molecule's rows; the earliest counts. A molecule
+        without any is in no part.
     validation, test : float
 
     Raises
     ------
     DataError
-        If one is neither, or they are some of this and some of that.
+        If a time is neither, or they are of both kinds.
     """
-    known = [[time for time in some if not is_blank(time)] for some in times]
-    present = [time for some in known for time in some]
+    known = [[time for time in row if not is_blank(time)] for row in times]
+    present = [time for row in known for time in row]
     read = _number if all(map(_is_number, present)) else _seconds
-    earliest = np.array([min(map(read, some)) if some else np.inf for some in known])
+    earliest = np.array([min(map(read, row)) if row else np.inf for row in known])
     order = np.argsort(earliest, kind="stable")[: sum(map(bool, known))]
     codes = np.full(len(times), -1, np.int8)
-    codes[order] = _shares(len(order), validation, test)
+    codes[order] = _codes_in_order(len(order), validation, test)
     return Split.from_codes(codes)
 
 
@@ -181,11 +129,10 @@ def column_split(parts: Sequence[Sequence[object]]) -> Split:
     Parameters
     ----------
     parts : sequence of sequence of object
-        What the column says of each molecule's rows. Rows of one molecule count together, so one
-        that stands in several parts trains, or else chooses: see :func:`in_several_parts`. Other
-        words leave a molecule out.
+        The cells of each molecule's rows. A molecule with rows in several parts is in the first
+        of them: see :func:`in_multiple_parts`. Other words leave a molecule out.
     """
-    codes = np.array([min(_codes(some), default=-1) for some in parts], np.int8)
+    codes = np.array([min(_codes_of(cells), default=-1) for cells in parts], np.int8)
     if (codes < 0).all():
         raise DataError(
             f"the column of the split says {parts[0][0]!r}: it must say train, validation or test"
@@ -193,26 +140,20 @@ def column_split(parts: Sequence[Sequence[object]]) -> Split:
     return Split.from_codes(codes)
 
 
-def in_several_parts(parts: Sequence[Sequence[object]]) -> list[int]:
-    """Return the numbers of the molecules that a column gives to more than one part."""
-    return [place for place, some in enumerate(parts) if len(_codes(some)) > 1]
+def in_multiple_parts(parts: Sequence[Sequence[object]]) -> list[int]:
+    """Return the indices of the molecules that a column assigns to more than one part."""
+    return [index for index, cells in enumerate(parts) if len(_codes_of(cells)) > 1]
 
 
-def _codes(parts: Sequence[object]) -> set[int]:
-    words = (str(part).strip().lower() for part in parts)
-    return {_WORDS[word] for word in words if word in _WORDS}
+def _codes_of(cells: Sequence[object]) -> set[int]:
+    words = (str(cell).strip().lower() for cell in cells)
+    return {_CODES[word] for word in words if word in _CODES}
 
 
-def _in_order(order: NDArray[np.int64], validation: float, test: float) -> NDArray[np.int8]:
-    codes = np.empty(len(order), np.int8)
-    codes[order] = _shares(len(order), validation, test)
-    return codes
-
-
-def _shares(total: int, validation: float, test: float) -> NDArray[np.int64]:
-    """Return the parts of so many molecules in order: training first, test last."""
-    chosen, judged = round(validation * total), round(test * total)
-    return np.repeat([0, 1, 2], [total - chosen - judged, chosen, judged])
+def _codes_in_order(total: int, validation: float, test: float) -> NDArray[np.int64]:
+    """Return the parts of ``total`` molecules in order: training first, test last."""
+    sizes = round(validation * total), round(test * total)
+    return np.repeat([0, 1, 2], [total - sum(sizes), *sizes])
 
 
 def _number(time: object) -> float:
@@ -228,11 +169,11 @@ def _is_number(time: object) -> bool:
 
 
 def _seconds(time: object) -> float:
-    """Return a date as seconds since 1970; of numbers only years are dates."""
+    """Return a date as seconds since 1970; the only numbers that are dates are years."""
     text = str(time).strip()
     try:
         if _is_number(text) and len(text) != _DIGITS_OF_A_YEAR:
-            raise ValueError("others of its cells are no numbers, and this one is")
+            raise ValueError("a number among dates")
         return float(np.datetime64(text).astype("datetime64[s]").astype(np.int64))
     except ValueError as error:
         raise DataError(

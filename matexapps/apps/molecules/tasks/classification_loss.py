@@ -1,6 +1,6 @@
-"""What training minimizes and is judged by, where targets are classes.
+"""Loss and metric of targets that are classes.
 
-A row's label is the number of its molecule; the classes lie in a table here, as 0 and 1.
+A row's label is the index of its molecule; a table here holds the classes, as 0 and 1.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _LEAST = 1e-12
 class ClassLoss(nn.Module):
     """Binary cross-entropy of known classes.
 
-    The mean over a row's known targets and over the members, each of which learns for itself; a
-    row counts by the number of its known targets, which its weight must say.
+    The mean over a row's known targets and over the members, each of which learns for itself. A
+    row's weight must be the number of its known targets.
 
     Parameters
     ----------
     values : ndarray of float64, shape (molecules, targets)
         0 or 1; NaN is missing.
     log_odds : Tensor, shape (targets,)
-        What the network's outputs are relative to.
+        Reference of the network's outputs.
     """
 
     classes: Tensor
@@ -58,7 +58,7 @@ class ClassLoss(nn.Module):
 class LogLoss(Metric):
     """Cross-entropy of the ensemble's mean probability.
 
-    ``log_loss``: the mean over targets, in nats a molecule.
+    ``log_loss``: the mean over targets, in nats per molecule.
 
     Parameters are those of :class:`ClassLoss`.
     """

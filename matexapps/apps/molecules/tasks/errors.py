@@ -1,4 +1,4 @@
-"""Errors of predictions with bootstrap intervals."""
+"""Errors of predictions, with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from matexapps.apps.molecules.tasks.resampling import RESAMPLES, Estimate, estim
 
 
 def rmse(value: ArrayLike, predicted: ArrayLike, *, seed: int = 0) -> Estimate:
-    """Return the root mean squared error.
+    """Return the root-mean-square error.
 
     Parameters
     ----------
     value : array-like, shape (molecules,)
-        Missing ones (NaN) are left out.
+        NaN is missing.
     predicted : array-like, shape (molecules,) or (trainings, molecules)
-        Of several trainings, the mean of their errors is estimated.
+        With several trainings, the mean of their errors is estimated.
     seed : int
         Of the resampling.
     """
@@ -30,25 +30,25 @@ def rmse(value: ArrayLike, predicted: ArrayLike, *, seed: int = 0) -> Estimate:
 def rmse_difference(
     value: ArrayLike, predicted: ArrayLike, other: ArrayLike, *, seed: int = 0
 ) -> Estimate:
-    """Return by how much the error of ``other`` is larger, both on the same resampled molecules.
+    """Return how much larger the error of ``other`` is, on the same resampled molecules.
 
     Parameters are those of :func:`rmse`.
     """
-    one, two = _squared(value, predicted), _squared(value, other)
+    own, others = _squared(value, predicted), _squared(value, other)
     return _bootstrap(
-        lambda rows: float(_rmse(two[:, rows]) - _rmse(one[:, rows])), one.shape[1], seed
+        lambda rows: float(_rmse(others[:, rows]) - _rmse(own[:, rows])), own.shape[1], seed
     )
 
 
 def mean_absolute_error(value: ArrayLike, predicted: ArrayLike) -> float:
-    """Return the mean absolute error, over trainings too where there are several."""
+    """Return the mean absolute error, averaged over trainings."""
     return float(np.sqrt(_squared(value, predicted)).mean())
 
 
 def r_squared(value: ArrayLike, predicted: ArrayLike) -> float:
-    """Return the share of the values' variance that is explained, the mean over trainings.
+    """Return the share of the values' variance that is explained, averaged over trainings.
 
-    It is NaN where they do not vary, as one value alone does not.
+    NaN where the values do not vary.
     """
     known = np.asarray(value, float)[np.isfinite(np.asarray(value, float))]
     if len(np.unique(known)) < 2:
@@ -58,8 +58,8 @@ def r_squared(value: ArrayLike, predicted: ArrayLike) -> float:
 
 def _squared(value: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:
     """Return squared errors of known values, shape (trainings, molecules)."""
-    values, found = known_pairs(value, predicted)
-    return np.asarray((found - values) ** 2)
+    values, predictions = known_pairs(value, predicted)
+    return np.asarray((predictions - values) ** 2)
 
 
 def _rmse(squared: NDArray[np.float64]) -> np.floating:

@@ -1,4 +1,4 @@
-"""From an ensemble's outputs to values, deviations and intervals that keep what they promise."""
+"""From an ensemble's outputs to values, deviations and calibrated intervals."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 from matexapps.apps.molecules.tasks.regression_loss import FREEDOM
 
 LEVEL = 0.9
-"""Share of new molecules whose value an interval is to hold."""
+"""Share of new molecules whose value an interval is to cover."""
 
 Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Estimates:
-    """What an ensemble says of molecules, in the targets' units.
+    """Predictions of an ensemble for molecules, in the targets' units.
 
     Attributes
     ----------
     mean : ndarray, shape (molecules, targets)
     noise : ndarray, shape (molecules, targets)
-        Standard deviation that the members expect of the measurement.
+        Standard deviation of the measurement, as the members predict it.
     disagreement : ndarray, shape (molecules, targets)
         Standard deviation of the members' means.
     """
@@ -36,7 +36,7 @@ class Estimates:
 
     @classmethod
     def from_outputs(cls, outputs: NDArray[np.float32], mean: Values, scale: Values) -> Estimates:
-        """Make them of outputs, shape (molecules, members, targets, 2), that are standardized."""
+        """Convert standardized outputs, shape (molecules, members, targets, 2)."""
         means, log_scales = np.moveaxis(outputs.astype(np.float64), -1, 0)
         variances = np.exp(log_scales) * FREEDOM / (FREEDOM - 2)
         return cls(
@@ -55,12 +55,12 @@ class Estimates:
 
 
 def conformal_factor(estimates: Estimates, values: Values, level: float = LEVEL) -> Values:
-    """Return how many deviations an interval must reach to either side, for each target.
+    """Return the half-width of intervals in units of the deviation, for each target.
 
     Split conformal prediction with residuals in units of the deviation: of molecules like those
-    given, the interval holds at least ``level`` (Lei et al., J. Am. Stat. Assoc. 113 (2018) 1094).
-    Where there are too few values for that, it reaches as far as the largest residual, and not less
-    than a normal distribution of that deviation does.
+    given, intervals cover at least ``level`` (Lei et al., J. Am. Stat. Assoc. 113 (2018) 1094).
+    Where there are too few values for that, it is the largest residual, but not less than the
+    quantile of the normal distribution.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class Intervals:
 
 
 def intervals(estimates: Estimates, factor: Values) -> Intervals:
-    """Return intervals that reach so many deviations to either side."""
+    """Return intervals that extend by ``factor`` deviations to either side."""
     reach = factor * estimates.deviation
     return Intervals(estimates.mean - reach, estimates.mean + reach)
 
@@ -102,10 +102,10 @@ def _quantile(residual: Values, level: float) -> float:
     count = len(residual)
     if count == 0:
         return math.nan
-    place = math.ceil((count + 1) * level)
-    if place > count:
+    rank = math.ceil((count + 1) * level)
+    if rank > count:
         return max(float(residual.max()), NormalDist().inv_cdf((1 + level) / 2))
-    return float(np.sort(residual)[place - 1])
+    return float(np.sort(residual)[rank - 1])
 
 
 def coverage(estimates: Estimates, factor: Values, values: Values) -> Values:
@@ -114,7 +114,7 @@ def coverage(estimates: Estimates, factor: Values, values: Values) -> Values:
     known = np.isfinite(values) & np.isfinite(factor)
     return np.array(
         [
-            one[has].mean() if has.any() else math.nan
-            for one, has in zip(inside.T, known.T, strict=True)
+            column[mask].mean() if mask.any() else math.nan
+            for column, mask in zip(inside.T, known.T, strict=True)
         ]
     )

@@ -1,17 +1,17 @@
-"""Kinds of targets: numbers, and classes."""
+"""The tasks by name, and the task of given targets."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from matexapps.apps.molecules.data.records import Target
+from matexapps.apps.molecules.data.targets import Target
 from matexapps.apps.molecules.tasks.classification import Classification
 from matexapps.apps.molecules.tasks.regression import Regression
 from matexapps.apps.molecules.tasks.task import Task
 from matexapps.errors import DataError
 
-TASKS: dict[str, Task[Any]] = {one.name: one for one in (Regression(), Classification())}
+TASKS: dict[str, Task[Any]] = {task.name: task for task in (Regression(), Classification())}
 """By name."""
 
 

@@ -1,6 +1,6 @@
-"""What training minimizes and is judged by: losses and errors of known values only.
+"""Loss and metric of targets that are numbers.
 
-A row's label is the number of its molecule; the values lie in a table here.
+A row's label is the index of its molecule; a table here holds the values.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from torch import Tensor, nn
 from matexapps.train.metrics import Metric
 
 FREEDOM = 4.0
-"""Degrees of freedom of the distribution that residuals are taken to have."""
+"""Degrees of freedom of the distribution that is assumed for residuals."""
 
 
 class MeanVarianceLoss(nn.Module):
-    """Squared error of the mean, and a likelihood that the variance is learned by.
+    """Squared error of the mean, and a likelihood from which the variance is learned.
 
-    The mean over a row's known targets and over the members; a row counts by the number of its
-    known targets, which its weight must say. The likelihood leaves the mean alone. It is that of
-    Student's t distribution, because under a normal one a single outlier would outweigh a batch.
+    The mean over a row's known targets and over the members. A row's weight must be the number of
+    its known targets. The likelihood has no gradient in the mean. It is that of Student's t
+    distribution, because under a normal distribution a single outlier would outweigh a batch.
 
     Parameters
     ----------
     values : ndarray of float64, shape (molecules, targets)
         NaN is missing.
     mean, scale : Tensor, shape (targets,)
-        What the network's outputs are relative to.
+        Reference of the network's outputs.
     """
 
     standard: Tensor
@@ -58,7 +58,7 @@ class MeanVarianceLoss(nn.Module):
 
 
 class TargetRmse(Metric):
-    """Root mean squared error of the ensemble's mean.
+    """Root-mean-square error of the ensemble's mean.
 
     ``rmse``, in the target's unit, where there is one target; ``relative_rmse`` always: the mean
     over targets of the error in units of the spread of the training values.
@@ -84,7 +84,7 @@ class TargetRmse(Metric):
         known = count > 0
         rmse = np.sqrt(squared[known] / count[known])
         relative = rmse / self._scale.numpy()[known]
-        found = {"relative_rmse": float(relative.mean()) if known.any() else float("nan")}
+        figures = {"relative_rmse": float(relative.mean()) if known.any() else float("nan")}
         if len(count) == 1 and known.any():
-            found["rmse"] = float(rmse[0])
-        return found
+            figures["rmse"] = float(rmse[0])
+        return figures

@@ -1,4 +1,4 @@
-"""Values with intervals over resampled molecules."""
+"""Bootstrap intervals over molecules."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Estimate:
 
 
 def estimate(value: float, resampled: ArrayLike) -> Estimate:
-    """Return a value with the interval that holds 95 % of its resampled ones; NaN is left out."""
+    """Return a value with the interval that contains 95 % of its resamples, without NaN."""
     drawn = np.asarray(resampled, float)
     drawn = drawn[np.isfinite(drawn)]
     if len(drawn) == 0:
@@ -40,15 +40,15 @@ def estimate(value: float, resampled: ArrayLike) -> Estimate:
 def known_pairs(
     value: ArrayLike, predicted: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return known values, shape (known,), and what is said of them, shape (trainings, known).
+    """Return known values, shape (known,), and their predictions, shape (trainings, known).
 
     Raises
     ------
     DataError
-        If the shapes do not fit, or no value is known.
+        If the shapes do not match, or no value is known.
     """
-    values, found = np.asarray(value, float), np.atleast_2d(np.asarray(predicted, float))
-    if values.ndim != 1 or found.shape[1:] != values.shape:
+    values, predictions = np.asarray(value, float), np.atleast_2d(np.asarray(predicted, float))
+    if values.ndim != 1 or predictions.shape[1:] != values.shape:
         raise DataError(
             f"values {values.shape} and predictions {np.shape(predicted)} do not fit: give one "
             "prediction for each molecule"
@@ -56,4 +56,4 @@ def known_pairs(
     known = np.isfinite(values)
     if not known.any():
         raise DataError("no molecule has a known value, so there is no error to speak of")
-    return values[known], found[:, known]
+    return values[known], predictions[:, known]

@@ -1,4 +1,4 @@
-"""How good probabilities of two classes are: ranking and calibration, with bootstrap intervals."""
+"""Scores of probabilities of two classes, with bootstrap intervals: ranking and calibration."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from matexapps.apps.molecules.tasks.resampling import RESAMPLES, Estimate, estimate, known_pairs
 
-_AT_ONCE = 100
+_BATCH = 100
 Weights = NDArray[np.float64]
 
 
 class Score(ABC):
-    """A number that tells how good probabilities are, for any weights of the molecules.
+    """A score of probabilities, for any weights of the molecules.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class Score(ABC):
     lower_is_better = False
 
     def __init__(self, value: NDArray[np.float64], probability: NDArray[np.float64]) -> None:
-        # Molecules of equal probability form a group, which no ranking can tell apart.
+        # Molecules of equal probability form a group, within which there is no ranking.
         self._order = np.argsort(-probability, kind="stable")
         ordered = probability[self._order]
         self._groups = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
@@ -38,7 +38,7 @@ class Score(ABC):
     def __call__(self, weights: Weights) -> NDArray[np.float64]:
         """Return the score for each row of weights, shape (resamples, molecules).
 
-        NaN where it is not defined, as for a ranking of one class.
+        NaN where it is not defined, as for the ranking of a single class.
         """
 
     def _grouped(self, weights: Weights) -> tuple[Weights, Weights]:
@@ -58,7 +58,7 @@ class RocAuc(Score):
 
 
 class AveragePrecision(Score):
-    """Mean over molecules of class 1 of the precision at their rank; guesses give their share."""
+    """Mean precision at the ranks of class 1; random guesses give the share of class 1."""
 
     def __call__(self, weights: Weights) -> NDArray[np.float64]:
         ones, zeros = self._grouped(weights)
@@ -81,7 +81,7 @@ SCORES: dict[str, type[Score]] = {
     "average_precision": AveragePrecision,
     "brier": Brier,
 }
-"""By name."""
+"""Scores by name."""
 
 
 def score(name: str, value: ArrayLike, predicted: ArrayLike, *, seed: int = 0) -> Estimate:
@@ -92,16 +92,16 @@ def score(name: str, value: ArrayLike, predicted: ArrayLike, *, seed: int = 0) -
     name : str
         One of :data:`SCORES`.
     value : array-like, shape (molecules,)
-        0 or 1; missing ones (NaN) are left out.
+        0 or 1; NaN is missing.
     predicted : array-like, shape (molecules,) or (trainings, molecules)
-        Probabilities of class 1. Of several trainings, the mean of their scores is estimated.
+        Probabilities of class 1. With several trainings, the mean of their scores is estimated.
     seed : int
         Of the resampling.
 
     Returns
     -------
     Estimate
-        NaN where the molecules are of one class, and the score needs both.
+        NaN where all molecules are of one class, and the score needs both.
     """
     return estimate(*_resampled(name, value, predicted, seed))
 
@@ -109,49 +109,49 @@ def score(name: str, value: ArrayLike, predicted: ArrayLike, *, seed: int = 0) -
 def score_gain(
     name: str, value: ArrayLike, predicted: ArrayLike, other: ArrayLike, *, seed: int = 0
 ) -> Estimate:
-    """Return by how much the score is better than that of ``other``, on the same resamples.
+    """Return how much better the score is than that of ``other``, on the same resamples.
 
     Parameters are those of :func:`score`.
     """
-    one, ones = _resampled(name, value, predicted, seed)
-    two, twos = _resampled(name, value, other, seed)
+    own, own_resampled = _resampled(name, value, predicted, seed)
+    others, others_resampled = _resampled(name, value, other, seed)
     sign = -1.0 if SCORES[name].lower_is_better else 1.0
-    return estimate(sign * (one - two), sign * (ones - twos))
+    return estimate(sign * (own - others), sign * (own_resampled - others_resampled))
 
 
 def reliability(
     value: ArrayLike, probability: ArrayLike, bins: int = 10
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Return mean probability, share of class 1 and number of molecules, bin by bin.
+    """Return mean probability, share of class 1 and number of molecules of each bin.
 
-    Bins are equally wide; those without molecules are left out. Several trainings count as one
-    long list of molecules.
+    Bins have the same width; empty ones are left out. The molecules of several trainings are
+    pooled.
     """
-    values, found = known_pairs(value, probability)
-    place = np.minimum((found * bins).astype(int), bins - 1).ravel()
-    count = np.bincount(place, minlength=bins)
+    values, probabilities = known_pairs(value, probability)
+    bin_index = np.minimum((probabilities * bins).astype(int), bins - 1).ravel()
+    count = np.bincount(bin_index, minlength=bins)
     used = count > 0
-    said = np.bincount(place, found.ravel(), bins)[used] / count[used]
-    true = np.bincount(place, np.tile(values, len(found)), bins)[used] / count[used]
-    return said, true, count[used]
+    predicted = np.bincount(bin_index, probabilities.ravel(), bins)[used] / count[used]
+    true = np.bincount(bin_index, np.tile(values, len(probabilities)), bins)[used] / count[used]
+    return predicted, true, count[used]
 
 
 def _resampled(
     name: str, value: ArrayLike, predicted: ArrayLike, seed: int
 ) -> tuple[float, NDArray[np.float64]]:
-    """Return the score of the molecules as they are, and of resampled ones."""
-    values, found = known_pairs(value, predicted)
-    scores = [SCORES[name](values, one) for one in found]
+    """Return the score of the molecules, and of resamples of them."""
+    values, predictions = known_pairs(value, predicted)
+    scores = [SCORES[name](values, training) for training in predictions]
     molecules = len(values)
 
     def mean(weights: Weights) -> NDArray[np.float64]:
-        return np.mean([one(weights) for one in scores], axis=0)
+        return np.mean([score(weights) for score in scores], axis=0)
 
     rng = np.random.default_rng(seed)
     drawn = []
-    for _ in range(RESAMPLES // _AT_ONCE):
-        rows = rng.integers(molecules, size=(_AT_ONCE, molecules))
-        weights = [np.bincount(one, minlength=molecules) for one in rows]
+    for _ in range(RESAMPLES // _BATCH):
+        rows = rng.integers(molecules, size=(_BATCH, molecules))
+        weights = [np.bincount(sample, minlength=molecules) for sample in rows]
         drawn.append(mean(np.array(weights, float)))
     return float(mean(np.ones((1, molecules)))[0]), np.concatenate(drawn)
 

@@ -15,7 +15,7 @@ from sklearn import metrics
 
 from matexapps.apps.molecules.data.molecule_set import merge, standardize_records
 from matexapps.apps.molecules.data.reader import read_records
-from matexapps.apps.molecules.data.records import Target
+from matexapps.apps.molecules.data.targets import Target
 from matexapps.apps.molecules.experiment import run_study
 from matexapps.apps.molecules.model import load_model
 from matexapps.apps.molecules.prediction.run import run as predict
@@ -175,7 +175,7 @@ def test_a_study_of_classes_learns_and_predicts_probabilities(classes, tmp_path)
         ("CCO,no,1\nCCN,maybe,0\n", {"classes": ["no", "yes"], "target_columns": ["a"]},
          "row 2, column 'a': 'maybe' is neither 'no' nor 'yes'"),
         ("CCO,no,1\nCCN,yes,0\n", {"target_columns": ["a"]}, "name both classes"),
-        ("CCO,no,1\nCCN,yes,0\n", {"classes": ["n", "y"]}, "no column of 'n' or 'y'"),
+        ("CCO,no,1\nCCN,yes,0\n", {"classes": ["n", "y"]}, "no column that holds only 'n' or 'y'"),
     ],
 )  # fmt: skip
 def test_targets_that_are_not_of_two_classes_are_refused(tmp_path, text, settings, said):

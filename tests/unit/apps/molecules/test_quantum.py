@@ -9,7 +9,7 @@ pytest.importorskip("tblite", reason="needs the extra quantum")
 
 from threadpoolctl import threadpool_limits
 
-from matexapps.apps.molecules.data.records import Target
+from matexapps.apps.molecules.data.targets import Target
 from matexapps.apps.molecules.quantum.geometry import NotComputed, conformer
 from matexapps.apps.molecules.quantum.process import XtbProcess
 from matexapps.apps.molecules.quantum.single_point import (

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from matexapps.apps.molecules.data.load import load_records
 from matexapps.apps.molecules.data.reader import read_records
-from matexapps.apps.molecules.data.records import Target
 from matexapps.apps.molecules.data.tables import b3db, qm9
 from matexapps.apps.molecules.data.tables.chemicals import COLUMNS, is_organic
+from matexapps.apps.molecules.data.targets import Target
+from matexapps.apps.molecules.prepare import load_records
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.data.catalog import catalog
 from matexapps.errors import DataError, MissingExtraError

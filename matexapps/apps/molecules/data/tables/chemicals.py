@@ -45,14 +45,15 @@ def organic_rows() -> Iterator[tuple[object, ...]]:
         ) from error
     modules = {"Tm": phase_change, "Tb": phase_change, "logP": environment}
     columns = [_column(modules[name], name, keys) for name, keys in _SOURCES]
-    everything = {cas for column in columns for cas in column}
-    for cas in sorted(everything, key=lambda text: [int(part) for part in text.split("-")]):
+    substances = {cas for column in columns for cas in column}
+    for cas in sorted(substances, key=lambda text: [int(part) for part in text.split("-")]):
         try:
             smiles = search_chemical(cas).smiles
             if smiles and is_organic(parse(smiles)):
                 values = (column.get(cas) for column in columns)
-                yield (cas, smiles, *("" if one is None else f"{one:g}" for one in values))
-        except (ValueError, Rejected):  # unknown to the package, or no SMILES
+                cells = ("" if value is None else f"{value:g}" for value in values)
+                yield (cas, smiles, *cells)
+        except (ValueError, Rejected):  # unknown to the package, or not a SMILES
             continue
 
 
@@ -70,13 +71,13 @@ def is_organic(molecule: Mol) -> bool:
 
 def _column(module: Any, name: str, keys: tuple[str, ...]) -> dict[str, float]:
     """Return the values of the first source that has each substance, by CAS number."""
-    getattr(module, name)("64-17-5")  # the package reads its tables when they are first asked for
+    getattr(module, name)("64-17-5")  # the package reads its tables on the first call
     sources = getattr(module, f"{name}_sources")
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     for key in keys:
         for cas, value in sources[key][name].dropna().items():
-            found.setdefault(str(cas), float(value))
-    return found
+            values.setdefault(str(cas), float(value))
+    return values
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The command line of modules that make a table of molecules from an installed package."""
+"""The command line of the modules that make a table from an installed package."""
 
 from __future__ import annotations
 
@@ -47,27 +47,27 @@ def write_table(
 
 
 def installed_file(distribution: str, name: str, extra: str) -> Path:
-    """Return a file of an installed package, which need not be imported for it.
+    """Return a file of an installed package without importing it.
 
     Parameters
     ----------
     distribution : str
-        What the package registry calls it.
+        Its name in the package registry.
     name : str
-        The file's path inside of it.
+        The file's path inside the package.
     extra : str
         The extra of matexapps that installs it.
 
     Raises
     ------
     MissingExtraError
-        If the package is not installed, or another version of it without such a file.
+        If the package is not installed, or is of a version without such a file.
     """
     try:
-        found = [one for one in files(distribution) or () if str(one) == name]
+        matches = [file for file in files(distribution) or () if str(file) == name]
     except PackageNotFoundError:
-        found = []
-    path = None if not found else Path(str(found[0].locate()))
+        matches = []
+    path = Path(str(matches[0].locate())) if matches else None
     if path is None or not path.is_file():
         raise MissingExtraError(
             f"this table is made of {name} in the package {distribution!r}, which is not "
