@@ -10,7 +10,6 @@ through memory in blocks of about a MiB.
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from matexapps.data.schema.schema import Schema
 from matexapps.data.sources.raw_files import RawFiles, listed
 from matexapps.data.sources.table import Variable, named_columns
 from matexapps.errors import DataError, did_you_mean
+from matexapps.files import atomic_file
 from matexapps.progress import report_work
 
 _HDF5, _NETCDF = (".h5", ".hdf5"), (".nc",)
@@ -100,15 +100,13 @@ def convert(
     if not len(files):
         raise DataError(f"{files.path} holds no row")
     wanted = [_retyped(variable, dtype) for variable in files.variables]
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        _write(files, wanted, part, path, compress)
+    with atomic_file(path) as partial:
+        try:
+            _write(files, wanted, partial, path, compress)
+        except RuntimeError as error:
+            # What the libraries of HDF5 and NetCDF raise where the system fails.
+            raise OSError(error) from error
         _check_place(path, overwrite)
-        os.replace(part, path)
-    except (OSError, RuntimeError) as error:
-        raise DataError(f"{path} cannot be written ({error}); look at the space left") from None
-    finally:
-        part.unlink(missing_ok=True)
     columns = named_columns(wanted)
     notes = [_note([name for name, _, _ in columns]) if ending in _TEXT else ""]
     if files.left_out:

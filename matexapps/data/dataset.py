@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.single import SingleProcess
 from matexapps.data.loading.memory import parse_size
-from matexapps.data.matex_names import MatexNames, Part
+from matexapps.data.matex_names import MatexNames
+from matexapps.data.part import Part
 from matexapps.data.rows import Rows
 from matexapps.data.schema.schema import KINDS, Column, Schema
 from matexapps.data.schema.settings import check_source
@@ -28,7 +29,7 @@ from matexapps.data.splitting.split_settings import (
     split_column,
 )
 from matexapps.data.statistics import Statistics
-from matexapps.errors import DataError, MatexError
+from matexapps.errors import DataError
 
 
 class DataSet(MatexNames):
@@ -256,16 +257,15 @@ class DataSet(MatexNames):
 
     def _agree(self, comm: Communicator) -> bool:
         """Whether all ranks hold the same rows already. Collective."""
-        error: Exception | None = None
-        try:
+
+        def read_arrays() -> None:
             if self.source is None and self._parts is None:
                 self._parts = self._read(SingleProcess())
             if self._parts is not None:
                 enough_rows(len(self._parts["train"]), comm.world_size, self._name)
                 self._token = self._token or self._fingerprint()
-        except MatexError as caught:
-            error = caught
-        comm.agree(error)
+
+        comm.on_all(read_arrays)
         tokens = comm.all_gather_object(self._token)
         if None in tokens:
             return False

@@ -207,16 +207,21 @@ def test_an_error_on_any_rank_is_raised_on_all(run_ranks, n):
 
         with open_world() as comm:
             last = comm.rank == comm.world_size - 1
-            mine = DataError(f"bad row on {comm.rank}") if last else None
+
+            def work():
+                if last:
+                    raise DataError(f"bad row on {comm.rank}")
+                return comm.rank
+
             try:
-                comm.agree(mine)
+                comm.on_all(work)
             except DataError as error:
                 print(error, flush=True)
             try:
                 comm.on_root(lambda: 1 / 0)
             except ZeroDivisionError as error:
                 print(error, flush=True)
-            comm.agree(None)
+            assert comm.on_all(lambda: comm.rank) == comm.rank
         """,
     )
     assert result.returncode == 0, result.stderr

@@ -41,17 +41,12 @@ MISMATCHES = """
             comm.broadcast_object("a", root=0 if first else 1)
         elif name == "shape of rows":
             comm.all_gather_rows(np.zeros((2, 3 if first else 4)))
-        elif name == "agree, on_root":
-            comm.agree(None) if first else comm.on_root(lambda: 1)
+        elif name == "on_all, on_root":
+            comm.on_all(lambda: 1) if first else comm.on_root(lambda: 1)
         elif name == "inside on_root":
             comm.on_root(lambda: comm.barrier())
-        elif name == "inside agree":
-            error = None
-            try:
-                comm.barrier() if first else comm.all_gather_object(1)
-            except MismatchedCollectives as caught:
-                error = caught
-            comm.agree(error)
+        elif name == "inside on_all":
+            comm.on_all(comm.barrier if first else lambda: comm.all_gather_object(1))
         elif name == "length of a mean":
             comm.mean_buffer(3 if first else 4, np.float32)
         elif name == "dtype of a mean":
@@ -95,9 +90,9 @@ CALLS = {
         "all_gather_rows(twos) of float64 rows (3,)",
         "all_gather_rows(twos) of float64 rows (4,)",
     ),
-    "agree, on_root": ("all_gather_object()", "broadcast_object(root=0)"),
+    "on_all, on_root": ("all_gather_object()", "broadcast_object(root=0)"),
     "inside on_root": ("barrier()", "broadcast_object(root=0)"),
-    "inside agree": ("barrier()", "all_gather_object()"),
+    "inside on_all": ("barrier()", "all_gather_object()"),
     "length of a mean": ("mean_buffer(3, float32)", "mean_buffer(4, float32)"),
     "dtype of a mean": ("mean_buffer(3, float32)", "mean_buffer(3, float64)"),
     "average": ("average() of mean buffer 1 of float32 (3,)", "barrier()"),
@@ -131,7 +126,7 @@ def test_every_kind_of_mismatch_is_told_on_every_rank_and_a_fresh_world_works(ru
 
 
 def test_the_place_is_the_line_that_calls(run_ranks, tmp_path):
-    seen = succeeded(run_ranks(3, MISMATCHES % ["order", "agree, on_root", "inside on_root"]))
+    seen = succeeded(run_ranks(3, MISMATCHES % ["order", "on_all, on_root", "inside on_root"]))
     lines = (tmp_path / "ranks.py").read_text().splitlines()
     for text in seen.values():
         places = re.findall(r" at ranks\.py:(\d+): (.*)", text[0])
@@ -139,7 +134,7 @@ def test_the_place_is_the_line_that_calls(run_ranks, tmp_path):
         for number, line in places:
             assert lines[int(number) - 1].strip() == line
     assert "comm.all_reduce(three)" in seen["order"][0]
-    assert "comm.on_root(lambda: 1)" in seen["agree, on_root"][0]
+    assert "comm.on_root(lambda: 1)" in seen["on_all, on_root"][0]
 
 
 @pytest.mark.parametrize("n", SEVERAL)
@@ -261,7 +256,7 @@ def test_programs_that_match_give_their_results_and_no_error(run_ranks, n):
                     comm.broadcast(image, root=n - 1)
                     objects = comm.all_gather_object("x" * 1000 * rank)
                     rows = comm.all_gather_rows(np.full((rank, 2), rank, np.float32))
-                    comm.agree(None)
+                    comm.on_all(lambda: None)
                     text = comm.broadcast_object("x" * 10 * (rank + 1), root=n - 1)
                     found = comm.c_library(["no_such_library.so"])
                     means = []
@@ -415,18 +410,18 @@ def test_without_a_setting_a_wait_is_long_by_what_was_met_before(run_ranks):
             waits, told = LongWaits(), []
             with progress.reporting_to(lambda event: told.append(event["seconds"])):
                 waits.begin("barrier")
-                waits.watch(9.9)
-                waits.watch(10.1)
-                waits.watch(20.1)
-                waits.watch(20.3)
-                waits.end(600.0, well=False)
+                waits.check(9.9)
+                waits.check(10.1)
+                waits.check(20.1)
+                waits.check(20.3)
+                waits.end(600.0, completed=False)
                 waits.begin("barrier")
-                waits.watch(9.8)
-                waits.end(2.0, well=True)
+                waits.check(9.8)
+                waits.end(2.0, completed=True)
                 waits.begin("barrier")
-                waits.watch(39.9)
-                waits.watch(40.1)
-                waits.end(41.0, well=True)
+                waits.check(39.9)
+                waits.check(40.1)
+                waits.end(41.0, completed=True)
             print(json.dumps(told))
             """,
         )
@@ -453,4 +448,4 @@ def test_a_threshold_that_is_no_number_of_seconds_is_refused(run_ranks):
     )
     lines = result.stdout.splitlines()
     for text, line in zip(texts, lines, strict=True):
-        assert f"MATEXAPPS_HANG_AFTER_S is {text!r}, which is no number of seconds" in line
+        assert f"MATEXAPPS_HANG_AFTER_S is {text!r}, which is not a number of seconds" in line

@@ -53,22 +53,21 @@ def fit_baselines(
     """
     table = _table(features, train)
     work = [(target, part) for target in range(values.shape[1]) for part in range(_FORESTS)]
-    own, error = [], None
-    try:
-        for target, part in work[share(len(work), comm.rank, comm.world_size)]:
-            column = values[:, target]
-            known = train[np.isfinite(column[train])]
-            forest = task.forest(
-                n_estimators=_TREES,
-                random_state=_FORESTS * seed + part,
-                n_jobs=torch.get_num_threads(),
-            )
-            forest.fit(table[known], column[known])
-            own.append(task.predict_forest(forest, table[test]))
-    except Exception as caught:
-        error = caught
-    comm.agree(error)
-    predicted = [forest for share in comm.all_gather_object(own) for forest in share]
+    own = work[share(len(work), comm.rank, comm.world_size)]
+
+    def predict_with_forest(target: int, part: int) -> Values:
+        column = values[:, target]
+        known = train[np.isfinite(column[train])]
+        forest = task.forest(
+            n_estimators=_TREES,
+            random_state=_FORESTS * seed + part,
+            n_jobs=torch.get_num_threads(),
+        )
+        forest.fit(table[known], column[known])
+        return task.predict_forest(forest, table[test])
+
+    predictions = comm.on_all(lambda: [predict_with_forest(*forest) for forest in own])
+    predicted = [column for rank in comm.all_gather_object(predictions) for column in rank]
     forests = np.array(predicted).reshape(values.shape[1], _FORESTS, len(test))
     mean = np.nanmean(values[train], 0)
     return {

@@ -8,8 +8,6 @@ SMILES are in the JSON). Nothing in it is ever unpickled.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -37,6 +35,7 @@ from matexapps.apps.molecules.tasks.registry import TASKS
 from matexapps.apps.molecules.tasks.task import Task
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError
+from matexapps.files import atomic_folder, partial_path
 
 _FORMAT = 4
 _WEIGHTS, _FACTS, _TRAINING = "model.safetensors", "model.json", "training.safetensors"
@@ -160,7 +159,6 @@ class Model:
         """
         folder = Path(folder)
         check_folder(folder)
-        partial, former = _beside(folder, "partial"), _beside(folder, "former")
         facts = {
             "format": _FORMAT,
             "architecture": asdict(self.network.architecture),
@@ -171,22 +169,12 @@ class Model:
             **self.facts,
             "training_smiles": self.training.smiles,
         }
-        try:
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
+        with atomic_folder(folder) as partial:
             save_file(self.network.state_dict(), partial / _WEIGHTS)
             training = self.training
             tables: Arrays = {"fingerprints": training.fingerprints, "values": training.values}
             save_arrays(tables, partial / _TRAINING)
             (partial / _FACTS).write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n")
-            if folder.exists():
-                os.replace(folder, former)
-            os.replace(partial, folder)
-        except OSError as error:
-            raise DataError(f"cannot write the model to {folder}: {error}") from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(former, ignore_errors=True)
 
 
 def check_folder(folder: str | Path) -> None:
@@ -198,7 +186,7 @@ def check_folder(folder: str | Path) -> None:
         If the folder cannot be written, or contains something else.
     """
     folder = Path(folder)
-    trial = _beside(folder, "trial")
+    trial = partial_path(folder)
     try:
         if folder.exists() and not (folder / _FACTS).is_file() and any(folder.iterdir()):
             raise DataError(f"{folder} contains something other than a model: give a new folder")
@@ -206,10 +194,6 @@ def check_folder(folder: str | Path) -> None:
         trial.rmdir()
     except OSError as error:
         raise DataError(f"cannot write the model to {folder}: {error}") from error
-
-
-def _beside(folder: Path, what: str) -> Path:
-    return folder.with_name(f".{folder.name}.{os.getpid()}.{what}")
 
 
 def load_model(folder: str | Path) -> Model:

@@ -18,7 +18,7 @@ from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.apps.molecules.tasks.registry import task_of
 from matexapps.comm.communicator import Communicator
-from matexapps.data.public_molecules import UNITS
+from matexapps.data.catalog import catalog
 from matexapps.errors import DataError
 
 
@@ -62,7 +62,7 @@ def load_records(settings: ExperimentSettings) -> Records:
         part_column=settings.split_column,
         classes=settings.classes,
     )
-    units = UNITS.get(settings.data, {})
+    units = catalog.units(settings.data)
     targets = [replace(item, unit=units.get(item.name, item.unit)) for item in records.targets]
     records = replace(records, targets=targets)
     if not records.targets:

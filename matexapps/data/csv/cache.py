@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -33,13 +32,12 @@ from matexapps.data.schema.schema import Schema
 from matexapps.data.sources.reader import Reader
 from matexapps.data.sources.several_files import SeveralFiles
 from matexapps.errors import DataError
+from matexapps.files import ABANDONED_S, partial_path, publish
 
 VARIABLE = "MATEXAPPS_CACHE"
 _FORMAT = 1
 _MOST_BYTES = 20 * 10**9
 _PIECES, _PIECE_BYTES = 64, 2**16
-_UNFINISHED = ".making-"
-_ABANDONED_S = 2 * 24 * 3600.0
 
 
 def columnar_copy(reader: Reader, schema: Schema, comm: Communicator) -> Reader:
@@ -105,15 +103,7 @@ class ColumnarCopy(SeveralFiles):
 
 
 def _open(reader: CsvReader, folder: Path, comm: Communicator) -> Reader:
-    opened: Reader | None = None
-    error: Exception | None = None
-    try:
-        opened = ColumnarCopy(reader, folder)
-    except Exception as caught:
-        error = caught
-    comm.agree(error)
-    assert opened is not None
-    return opened
+    return comm.on_all(lambda: ColumnarCopy(reader, folder))
 
 
 def _copy(reader: CsvReader, schema: Schema, comm: Communicator) -> Path:
@@ -132,7 +122,7 @@ def _copy(reader: CsvReader, schema: Schema, comm: Communicator) -> Path:
 
 
 def _make(reader: CsvReader, schema: Schema, folder: Path, comm: Communicator) -> None:
-    making, source = comm.on_root(lambda: (_temporary(folder.parent), _source(reader.path)))
+    making, source = comm.on_root(lambda: (_temporary(folder), _source(reader.path)))
     try:
         shards = [shard for shard in _shards(reader, making, comm) if shard["rows"]]
         if not shards:
@@ -149,7 +139,9 @@ def _make(reader: CsvReader, schema: Schema, folder: Path, comm: Communicator) -
             }
             (making / "manifest.json").touch(mode=0o600)
             (making / "manifest.json").write_text(json.dumps(manifest, indent=1))
-            _put(making, folder)
+            # Where another job was quicker, its copy of the same file stands.
+            if _manifest(folder, reader, schema) is None:
+                publish(making, folder)
             _make_room(folder)
 
         comm.on_root(finish)
@@ -171,14 +163,16 @@ def _shards(reader: CsvReader, making: Path, comm: Communicator) -> list[dict[st
         rows = reader.parser.share(comm, write)
         if None not in comm.all_gather_object(rows):
             break
-    error: Exception | None = None
-    own: dict[str, Any] = {}
-    try:
-        own = {"name": path.name, "rows": rows, **_contents(path)}
-    except OSError as caught:
-        error = DataError(f"the copy of {reader.path} in {making} cannot be read: {caught}")
-    comm.agree(error)
-    return comm.all_gather_object(own)
+
+    def own_shard() -> dict[str, Any]:
+        try:
+            return {"name": path.name, "rows": rows, **_contents(path)}
+        except OSError as error:
+            raise DataError(
+                f"the copy of {reader.path} in {making} cannot be read: {error}"
+            ) from None
+
+    return comm.all_gather_object(comm.on_all(own_shard))
 
 
 def _manifest(folder: Path, reader: CsvReader, schema: Schema) -> dict[str, Any] | None:
@@ -229,37 +223,25 @@ def _folder(reader: CsvReader, schema: Schema) -> Path:
     return root / f"{reader.path.name[:40]}-{blake2b(what.encode(), digest_size=8).hexdigest()}"
 
 
-def _temporary(root: Path) -> Path:
+def _temporary(folder: Path) -> Path:
+    making = partial_path(folder)
     try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=root))
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        making.mkdir(mode=0o700)
     except OSError as error:
         raise DataError(
-            f"no copy can be written in {root} ({error.strerror}): set {VARIABLE} to a folder "
-            "with room"
+            f"no copy can be written in {folder.parent} ({error.strerror}): set {VARIABLE} to a "
+            "folder with room"
         ) from None
-
-
-def _put(made: Path, folder: Path) -> None:
-    """Rename a finished copy into place; what was there goes."""
-    if folder.exists():
-        old = _temporary(folder.parent)
-        folder.rename(old / "old")
-        shutil.rmtree(old, ignore_errors=True)
-    try:
-        made.rename(folder)
-    except OSError:
-        # Another job was quicker; its copy, of the same file, serves as well.
-        if not (folder / "manifest.json").is_file():
-            raise
+    return making
 
 
 def _make_room(keep: Path) -> None:
     """Remove copies, those not used for longest first, until all take no more than 20 GB."""
     sizes: dict[Path, int] = {}
     for copy in keep.parent.iterdir():
-        if copy.name.startswith(_UNFINISHED):
-            if time.time() - copy.stat().st_mtime > _ABANDONED_S:
+        if copy.name.endswith(".partial"):
+            if time.time() - copy.stat().st_mtime > ABANDONED_S:
                 shutil.rmtree(copy, ignore_errors=True)
         elif (copy / "manifest.json").is_file():
             sizes[copy] = sum(file.stat().st_size for file in copy.iterdir())

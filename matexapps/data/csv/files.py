@@ -11,9 +11,8 @@ import numpy as np
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.single import SingleProcess
 from matexapps.data.csv.reader import CsvReader
-from matexapps.data.loading.sharing import gather_rows
 from matexapps.data.partition import share
-from matexapps.data.rows import Rows
+from matexapps.data.rows import Rows, gather_rows
 from matexapps.data.sources.reader import Reader
 from matexapps.data.sources.several_files import (
     joined,
@@ -103,15 +102,7 @@ class CsvFiles(Reader):
     def _read_files(self, comm: Communicator) -> Rows:
         """Read with each rank parsing its share of the files."""
         own = self.readers[share(len(self.readers), comm.rank, comm.world_size)]
-        rows: Rows | None = None
-        error: Exception | None = None
-        lengths: list[int] = []
-        try:
-            rows, lengths = self._joined(own, SingleProcess())
-        except Exception as caught:
-            error = caught
-        comm.agree(error)
-        assert rows is not None
+        rows, lengths = comm.on_all(lambda: self._joined(own, SingleProcess()))
         self._lengths = [length for one in comm.all_gather_object(lengths) for length in one]
         if rows.key is not None:
             samples = comm.all_gather_object((rows.key[:1], own[0].path))

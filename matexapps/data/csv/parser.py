@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,21 +63,13 @@ class CsvParser:
         DataError
             On every rank: the first fault of the file, with row and column.
         """
-        error: Exception | None = None
         ranges = None
         if not self._dialect.gzip:
             ranges = cut(self._path, self._dialect, RANGE_BYTES, comm)
         if ranges is not None:
-            result, error = _attempt(take, self._ranged(ranges, comm))
-            errors = comm.all_gather_object(error)
-            first = next((one for one in errors if one is not None), None)
-            if first is None:
-                return result  # type: ignore[return-value]  # there was no error
-            if not isinstance(first, _UnparsedError):
-                raise first
-        result, error = _attempt(take, self._whole(comm) if comm.rank == 0 else iter(()))
-        comm.agree(error)
-        return result  # type: ignore[return-value]  # there was no error
+            with suppress(_UnparsedError):
+                return comm.on_all(lambda: take(self._ranged(ranges, comm)))
+        return comm.on_all(lambda: take(self._whole(comm) if comm.rank == 0 else iter(())))
 
     def _ranged(self, ranges: list[ByteRange], comm: Communicator) -> Iterator[Block]:
         """Yield the blocks of some ranges, in order; several are parsed at a time."""
@@ -168,15 +161,6 @@ class CsvParser:
 
 
 _Parsed = tuple[list[Block], str]
-
-
-def _attempt(
-    take: Callable[[Iterator[Block]], T], blocks: Iterator[Block]
-) -> tuple[T | None, Exception | None]:
-    try:
-        return take(blocks), None
-    except Exception as error:
-        return None, error
 
 
 def _first_line(error: Exception) -> str:

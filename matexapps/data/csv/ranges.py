@@ -78,23 +78,16 @@ def cut(
     parts = comm.world_size * max(1, -(-length // (bytes_each * comm.world_size)))
     edges = [dialect.data_starts + length * i // parts for i in range(parts + 1)]
     own = share(parts, comm.rank, comm.world_size)
-    error: Exception | None = None
-    found: list[_Quotes] = []
-    try:
-        found = [_scan(path, dialect, *edges[i : i + 2]) for i in range(parts)[own]]
-    except OSError as caught:
-        error = caught
-    comm.agree(error)
-    quotes = [one for rank in comm.all_gather_object(found) for one in rank]
+    own_quotes = comm.on_all(
+        lambda: [_scan(path, dialect, *edges[i : i + 2]) for i in range(parts)[own]]
+    )
+    quotes = [part for others in comm.all_gather_object(own_quotes) for part in others]
     inside = [bool(before & 1) for before in np.cumsum([0, *(q.count for q in quotes)])]
     if inside[-1] or not all(q.fits[i] for q, i in zip(quotes, inside, strict=False)):
         return None
-    starts: list[int] = []
-    try:
-        starts = [_next_row(path, edges[i], inside[i], size) for i in range(parts)[own] if i]
-    except OSError as caught:
-        error = caught
-    comm.agree(error)
+    starts = comm.on_all(
+        lambda: [_next_row(path, edges[i], inside[i], size) for i in range(parts)[own] if i]
+    )
     cuts = [dialect.data_starts]
     for others in comm.all_gather_object(starts):
         cuts += others

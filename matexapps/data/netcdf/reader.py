@@ -12,16 +12,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
-from matexapps.data.loading.sharing import gather_rows
 from matexapps.data.netcdf.pnetcdf import PnetcdfFile, pnetcdf_library
 from matexapps.data.netcdf.table import NetcdfTable
 from matexapps.data.partition import share
-from matexapps.data.rows import Rows
+from matexapps.data.rows import Rows, gather_rows
 from matexapps.data.schema.schema import Schema
 from matexapps.data.sources.several_files import joined
 from matexapps.data.sources.table import Table, rows_in
 from matexapps.data.sources.table_reader import TableReader
-from matexapps.errors import DataError
 
 _ROUND_BYTES = 64 * 2**20
 
@@ -54,14 +52,7 @@ class NetcdfReader(TableReader):
         if library is None:
             return super().read_all(comm)
         comm.barrier()
-        file: PnetcdfFile | None = None
-        error: Exception | None = None
-        try:
-            file = PnetcdfFile(self.path, library)
-        except DataError as caught:
-            error = caught
-        comm.agree(error)
-        assert file is not None
+        file = comm.on_all(lambda: PnetcdfFile(self.path, library))
         pieces, error = self._read_together(file, comm)
         file.close()
 

@@ -59,8 +59,9 @@ def scan(reader: Reader, block_rows: int, comm: Communicator, *, keep_label: boo
     facts = LabelFacts()
     labels: list[NDArray[Any]] = []
     keys: list[NDArray[Any]] = []
-    error: Exception | None = None
-    try:
+
+    def scan_own_blocks() -> None:
+        nonlocal facts
         for block in range(part.start, part.stop):
             rows = reader.read(block * block_rows, min((block + 1) * block_rows, len(reader)))
             digests.append(_digest(rows))
@@ -70,9 +71,8 @@ def scan(reader: Reader, block_rows: int, comm: Communicator, *, keep_label: boo
             if rows.key is not None:
                 keys.append(rows.key)
             _report(reader, block + 1 - part.start, part.stop - part.start, comm)
-    except Exception as caught:
-        error = caught
-    comm.agree(error)
+
+    comm.on_all(scan_own_blocks)
     merged = LabelFacts()
     for one in comm.all_gather_object(facts):
         merged = merged.merge(one)

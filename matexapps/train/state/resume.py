@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from matexapps.errors import CheckpointError, TrainingError
+from matexapps.errors import CheckpointError
 from matexapps.train.callbacks import Checkpointing
 from matexapps.train.state.checkpoint import (
     finish_checkpoints,
@@ -82,22 +82,20 @@ def synchronize(trainer: Training, fit: Fit) -> None:
     mine = (fit.stage, *trainer.position.order)
     everybody = trainer.comm.all_gather_object(mine)
     furthest = everybody.index(max(everybody))
-    state: dict[str, Any] = {}
-    error: Exception | None = None
-    if trainer.comm.rank == furthest:
-        try:
-            trainer.position.flush_losses()
-            state = {
-                **_state(trainer),
-                "at": trainer.position,
-                "stop": trainer.should_stop,
-                "events": trainer.history.events,
-                "losses": fit.losses,
-            }
-        except TrainingError as caught:
-            error = caught
-    trainer.comm.agree(error)
-    state = trainer.comm.broadcast_object(state, furthest)
+
+    def own_state() -> dict[str, Any]:
+        if trainer.comm.rank != furthest:
+            return {}
+        trainer.position.flush_losses()
+        return {
+            **_state(trainer),
+            "at": trainer.position,
+            "stop": trainer.should_stop,
+            "events": trainer.history.events,
+            "losses": fit.losses,
+        }
+
+    state = trainer.comm.broadcast_object(trainer.comm.on_all(own_state), furthest)
     _apply(trainer, state)
     trainer.position, trainer.should_stop = state["at"], state["stop"]
     trainer.history.events[:] = state["events"]

@@ -241,7 +241,7 @@ def test_copies_used_longest_ago_make_room(tmp_path, cache):
         # Sparse files of 9 GB stand for large copies; the first was used last.
         os.truncate(folder / "part-00000.h5", 9 * 10**9)
         os.utime(folder, (1e9 - age, 1e9 - age))
-    abandoned = cache / ".making-old"
+    abandoned = cache / ".old.0.partial"
     abandoned.mkdir()
     os.utime(abandoned, (1e9, 1e9))
     copy_of(write(tmp_path / "d.csv", rows=10), schema)

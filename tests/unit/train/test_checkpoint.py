@@ -87,7 +87,7 @@ def test_a_failed_write_leaves_the_old_checkpoint_and_no_debris(tmp_path):
         saved(tmp_path, {**snapshot(2), "callback": lambda: 0}, keep=1)
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
-    with pytest.raises(CheckpointError, match="cannot write a checkpoint"):
+    with pytest.raises(CheckpointError, match=r"cannot write .*checkpoint"):
         saved(blocked, snapshot(2), keep=1)
     assert load_checkpoint(tmp_path)["epoch"] == 1
     assert not list(tmp_path.glob(".*partial"))

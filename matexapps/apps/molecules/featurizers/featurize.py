@@ -40,15 +40,12 @@ def featurize(
     """
     share = share_by_work(list(map(work_estimate, smiles)), comm.rank, comm.world_size)
     featurizers = [FEATURIZERS[name]() for name in names]
-    own: list[Arrays] = []
-    new: list[dict[str, Arrays]] = []
-    error = None
-    try:
+
+    def compute_share() -> tuple[list[Arrays], list[dict[str, Arrays]]]:
         with rdBase.BlockLogs():
-            own, new = _compute(featurizers, smiles[share], inchikeys[share], comm, cache)
-    except Exception as caught:
-        error = caught
-    comm.agree(error)
+            return _compute(featurizers, smiles[share], inchikeys[share], comm, cache)
+
+    own, new = comm.on_all(compute_share)
     if cache is not None:
         for featurizer, computed in zip(featurizers, new, strict=True):
             gathered = comm.all_gather_object(computed)

@@ -50,7 +50,7 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     """
     chosen = from_plain(PredictionSettings, settings)
     began = time.monotonic()
-    model = _loaded(chosen.model, comm)
+    model = comm.on_all(lambda: load_model(chosen.model))
     table = GrowingFile(chosen.table)
     try:
         columns = _columns(model, chosen.smiles_columns)
@@ -105,34 +105,21 @@ def _columns(model: Model, given: str | Sequence[str] | None) -> str | Sequence[
     return given
 
 
-def _loaded(folder: str, comm: Communicator) -> Model:
-    model, error = None, None
-    try:
-        model = load_model(folder)
-    except DataError as caught:
-        error = caught
-    comm.agree(error)
-    assert model is not None
-    return model
-
-
 def _predict(
     before: int, rows: list[LibraryRow], model: Model, comm: Communicator
 ) -> tuple[str, int]:
     """Return the lines of a piece, in order, and how many rows are bad. Collective."""
     work = [sum(map(work_estimate, row.structures)) for row in rows]
     share = share_by_work(work, comm.rank, comm.world_size)
-    text, bad, error = "", 0, None
-    try:
+
+    def predict_share() -> tuple[str, int]:
         structures = [row.structures for row in rows[share]]
         standards = standardize_rows(structures, model.smiles_columns)
         text = lines(before + share.start + 1, rows[share], standards, model)
-        bad = sum(isinstance(standard, str) for standard in standards)
-    except Exception as caught:
-        error = caught
-    comm.agree(error)
-    gathered = comm.all_gather_object((text, bad))
-    return "".join(text for text, _ in gathered), sum(bad for _, bad in gathered)
+        return text, sum(isinstance(standard, str) for standard in standards)
+
+    results = comm.all_gather_object(comm.on_all(predict_share))
+    return "".join(text for text, _ in results), sum(bad for _, bad in results)
 
 
 def _append(table: GrowingFile, size: int, text: str, comm: Communicator) -> int:

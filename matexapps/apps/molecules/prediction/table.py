@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from matexapps.apps.molecules.data.reader import LibraryRow
 from matexapps.apps.molecules.data.standardize import Standard
 from matexapps.apps.molecules.model import Model, Predictions
 from matexapps.errors import DataError
+from matexapps.files import publish
 
 
 def header(model: Model) -> str:
@@ -100,7 +100,7 @@ class GrowingFile:
     def finish(self) -> None:
         """Rename the complete file."""
         if self._partial.exists():
-            os.replace(self._partial, self.path)
+            publish(self._partial, self.path)
 
     def discard(self) -> None:
         """Remove an incomplete file."""

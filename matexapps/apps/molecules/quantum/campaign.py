@@ -80,16 +80,15 @@ def _compute_all(settings: CampaignSettings, comm: Communicator) -> dict[str, An
     number, known = comm.on_root(journal.begin)
     missing = [smiles for smiles in different if not _is_done(known.get(smiles), settings)]
     own = missing[comm.rank :: comm.world_size]
-    error = None
-    try:
+
+    def compute_share() -> None:
         with XtbProcess() as process, journal.writing(number, comm.rank) as file:
             monitor = _Monitor(comm, len(own))
             for smiles in own:
                 write(file, _compute(smiles, process, settings))
                 monitor.add()
-    except Exception as caught:
-        error = caught
-    comm.agree(error)
+
+    comm.on_all(compute_share)
     rejected = comm.on_root(lambda: _write_tables(settings, journal, records, standards))
     return {
         "out": str(settings.table),

@@ -7,7 +7,6 @@ rank of each run with a line of JSON for every molecule. Incomplete lines are sk
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from matexapps.errors import DataError
+from matexapps.files import atomic_file
 
 _CAMPAIGN = "campaign.json"
 
@@ -72,9 +72,8 @@ class Journal:
             if path.exists():
                 self._check(path)
             else:
-                partial = path.with_name(f".{path.name}.partial")
-                partial.write_text(json.dumps(self.campaign, indent=1) + "\n")
-                os.replace(partial, path)
+                with atomic_file(path) as partial:
+                    partial.write_text(json.dumps(self.campaign, indent=1) + "\n")
             runs = [int(path.name.split("-")[0]) for path in self.folder.glob("*-*.jsonl")]
             return max(runs, default=0) + 1, self.read()
         except (OSError, ValueError) as error:

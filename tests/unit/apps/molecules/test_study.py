@@ -128,7 +128,7 @@ def test_folders_that_are_no_models_are_refused(study, tmp_path):
     with pytest.raises(DataError, match="something other than a model"):
         model.save(tmp_path)
     assert (tmp_path / "notes.txt").read_text() == "mine"
-    with pytest.raises(DataError, match="cannot write the model"):
+    with pytest.raises(DataError, match="cannot write"):
         model.save(tmp_path / "notes.txt")
     folder = tmp_path / "model"
     model.save(folder)

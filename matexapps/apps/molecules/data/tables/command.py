@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
-from matexapps.errors import DataError, MissingExtraError
+from matexapps.errors import MissingExtraError
+from matexapps.files import atomic_file
 
 
 def write_table(
@@ -28,20 +28,13 @@ def write_table(
         print(usage)
         return 0 if list(arguments) in (["-h"], ["--help"]) else 2
     path = Path(arguments[0])
-    partial = path.with_name(f".{path.name}.partial")
     count = 0
-    try:
-        with open(partial, "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(columns)
-            for row in rows():
-                writer.writerow(row)
-                count += 1
-        os.replace(partial, path)
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic_file(path) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        for row in rows():
+            writer.writerow(row)
+            count += 1
     print(f"{count:,} molecules in {path}")
     return 0
 
