@@ -98,12 +98,14 @@ def predict_file(
 def predict(model: TrainedModel, rows: Any, cluster: Any = None) -> pd.DataFrame:
     """Return a table with a row for each row of ``rows``, predicted here or on a cluster's ranks.
 
-    Parameters are those of :meth:`matexapps.experiment.model.Model.predict`.
+    Parameters are those of :meth:`matexapps.experiment.model.model.Model.predict`.
     """
     if cluster is None:
         table = predict_on_ranks(model, rows, everywhere=True)
     else:
-        table = cluster.run("matexapps.experiment.prediction:predict_on_ranks", model, rows)[0]
+        table = cluster.run("matexapps.experiment.model.prediction:predict_on_ranks", model, rows)[
+            0
+        ]
     assert table is not None
     return table
 

@@ -13,8 +13,8 @@ from torch import nn
 
 from matexapps.errors import DataError
 from matexapps.experiment.domain import Domain
-from matexapps.experiment.model_folder import Contents, read_folder, write_folder
-from matexapps.experiment.prediction import predict
+from matexapps.experiment.model.folder import Contents, read_folder, write_folder
+from matexapps.experiment.model.prediction import predict
 from matexapps.experiment.settings import ExperimentSettings, from_plain
 from matexapps.experiment.tasks import Task
 
