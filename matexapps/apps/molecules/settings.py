@@ -98,8 +98,8 @@ class ExperimentSettings:
         Architecture(network=self.network, members=self.members)
         if (self.split in ("time", "column")) != (self.split_column is not None):
             raise TrainingError(
-                f"split={self.split!r} with split_column={self.split_column!r}: the splits 'time' and "
-                "'column' need a column, and the others take none"
+                f"split={self.split!r} with split_column={self.split_column!r}: the splits 'time' "
+                "and 'column' need a column, and the others take none"
             )
         if self.classes is not None and len(set(self.classes)) != 2:
             raise TrainingError(
