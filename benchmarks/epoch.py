@@ -28,7 +28,6 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import matexapps as mx
 from matexapps.comm.single import SingleProcess
-from matexapps.data.loading.loader import open_loader
 
 ROWS, COLUMNS, BATCH = 200_000, 28, 1024
 ROUNDS = 7
@@ -80,7 +79,7 @@ def alternate(
 
 def reading_epoch(data: mx.DataSet) -> Callable[[], None]:
     """Return an epoch of our loader without a network."""
-    loader = open_loader(data.train, BATCH, SingleProcess(), torch.device("cpu"))
+    loader = data.train.open_loader(BATCH, SingleProcess(), torch.device("cpu"))
 
     def run() -> None:
         rows = sum(len(b) for b in loader.shuffled(epoch=0))

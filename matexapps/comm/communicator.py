@@ -1,4 +1,4 @@
-"""What ranks can say to each other, whether there are many or one."""
+"""The communicator: what ranks can exchange, with one interface for many ranks and for one."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ T = TypeVar("T")
 
 
 class MeanBuffer(ABC):
-    """A vector that every rank fills with weighted sums and that comes back as the weighted mean.
+    """A vector of weighted sums on every rank, and their weighted mean over all ranks.
 
     Attributes
     ----------
     local : ndarray of float32 or float64, shape (length,)
-        What this rank contributes: sums over its own rows. Fill it before each :meth:`average`.
+        This rank's contribution: sums over its own rows. Fill it before each :meth:`average`.
     mean : ndarray of the same dtype and shape
         Sum over ranks of ``local``, divided by the sum of the weights; the same bits on every
         rank. Read only, and valid until the next :meth:`average`.
@@ -35,11 +35,11 @@ class MeanBuffer(ABC):
 
     @abstractmethod
     def average(self, weight: float) -> float:
-        """Combine all ranks' ``local`` into ``mean`` and return the sum of all weights."""
+        """Combine all ranks' ``local`` into ``mean``; return the sum of the weights. Collective."""
 
     @abstractmethod
     def close(self) -> None:
-        """Give the memory back. Collective: leave it out once the communicator is broken."""
+        """Free the memory. Collective; do not call it once the communicator is broken."""
 
 
 class Communicator(ABC):
@@ -48,18 +48,17 @@ class Communicator(ABC):
     Attributes
     ----------
     rank, world_size : int
-        This rank's number, from 0, and how many ranks there are.
+        This rank's number, from 0, and the number of ranks.
     local_rank, local_size : int
         The same among the ranks of this host.
     hostname : str
-        The host this rank runs on.
+        This rank's host.
     fault_tolerant : bool
-        Whether ranks can go on after the death of one.
+        Whether ranks can continue after the failure of another.
     timeout_s : float
-        The longest that one wait for other ranks may take, in seconds.
+        The limit for a single wait for other ranks, in seconds.
     renewals : int
-        How often it was broken and has been opened again by
-        :func:`matexapps.comm.world.renew_worlds`.
+        How often it has been opened again, because it was broken or a rank failed.
     """
 
     renewals: int = 0
@@ -79,11 +78,11 @@ class Communicator(ABC):
     @property
     @abstractmethod
     def broken(self) -> bool:
-        """True once a wait was cut short: messages may be lost, so open a new world."""
+        """Whether a wait was cut short: messages may be lost, so open a new world."""
 
     @abstractmethod
     def barrier(self) -> None:
-        """Return once every rank has called this."""
+        """Return when every rank has called this."""
 
     @abstractmethod
     def broadcast_object(self, value: T, root: int = 0) -> T:
@@ -99,7 +98,7 @@ class Communicator(ABC):
 
     @abstractmethod
     def broadcast(self, array: NDArray[Any], root: int = 0) -> None:
-        """Overwrite a C-contiguous array, of one shape and dtype on every rank, by the root's."""
+        """Overwrite a C-contiguous array with the root's, which has the same shape and dtype."""
 
     @abstractmethod
     def all_gather_rows(
@@ -110,9 +109,9 @@ class Communicator(ABC):
         Parameters
         ----------
         array : ndarray, shape (rows, ...)
-            May differ between ranks in its number of rows, not in the shape of a row.
+            Ranks may have different numbers of rows, but all rows have the same shape.
         counts : sequence of int, optional
-            Every rank's number of rows, where all ranks know them: it saves a message.
+            Every rank's number of rows, if all ranks know them; it saves a message.
         """
 
     @abstractmethod
@@ -121,11 +120,15 @@ class Communicator(ABC):
 
     @abstractmethod
     def c_library(self, names: Sequence[str]) -> CLibrary | None:
-        """Load the first of these C libraries that is linked to this MPI, and a handle for it.
+        """Load the first of these C libraries that is linked to this MPI.
 
-        None without MPI, or where one rank does not find it. Whoever calls the library's own
-        collective functions gives up what every other method here promises: they block until
-        every rank has called them, and neither an interrupt nor a rank's failure frees them.
+        Collective functions of the library do not keep the promises of the methods here: they block
+        until every rank has called them, and neither an interrupt nor a rank failure frees them.
+
+        Returns
+        -------
+        CLibrary or None
+            None without MPI, or if some rank does not find a library.
         """
 
     @abstractmethod
@@ -133,10 +136,10 @@ class Communicator(ABC):
         """Free the other ranks from their waits with a ``PeerAborted``. Not collective."""
 
     @abstractmethod
-    def failures_expected(self) -> AbstractContextManager[None]:
-        """Inside, ranks that give no sign of life at a wait's deadline are ended: they are lost.
+    def killing_unresponsive_ranks(self) -> AbstractContextManager[None]:
+        """Inside, kill ranks that give no sign of life at a deadline, so that they have failed.
 
-        Elsewhere such a wait ends with a ``DeadlineExceeded``. Not collective.
+        Otherwise such a wait ends with a ``DeadlineExceeded``. Not collective.
         """
 
     @abstractmethod
@@ -145,13 +148,29 @@ class Communicator(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Give back what the communicator holds."""
+        """Free what the communicator holds."""
+
+    def on_root(self, work: Callable[[], T]) -> T:
+        """Call ``work`` on rank 0 alone; return its result, or raise its error, on every rank."""
+        result: T | None = None
+        error: Exception | None = None
+        if self.rank == 0:
+            try:
+                result = work()
+            except Exception as caught:
+                if self.broken:
+                    raise
+                error = caught
+        result, error = self.broadcast_object((result, error))
+        if error is not None:
+            raise error
+        return result  # type: ignore[return-value]  # the root's result is a T
 
     def on_all(self, work: Callable[[], T]) -> T:
-        """Call ``work`` on every rank and return this rank's result. Collective.
+        """Call ``work`` on every rank; return this rank's result, or raise one error on every rank.
 
-        If it raises an exception on some ranks, every rank raises that of the lowest of them. If
-        an exception breaks the communicator, only the ranks that it reached raise it.
+        The error is that of the lowest rank that has one. If an exception breaks the communicator,
+        it is raised only where it occurs.
         """
         result: T | None = None
         error: Exception | None = None
@@ -166,22 +185,6 @@ class Communicator(ABC):
         if first is not None:
             raise first
         return result  # type: ignore[return-value]  # there was no error, so it is a T
-
-    def on_root(self, function: Callable[[], T]) -> T:
-        """Call ``function`` on rank 0 alone; its result, or its exception, reaches every rank."""
-        result: T | None = None
-        error: Exception | None = None
-        if self.rank == 0:
-            try:
-                result = function()
-            except Exception as caught:
-                if self.broken:
-                    raise
-                error = caught
-        result, error = self.broadcast_object((result, error))
-        if error is not None:
-            raise error
-        return result  # type: ignore[return-value]  # the root's result is a T
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""One rank, no MPI: the same interface, nothing to wait for."""
+"""The communicator of a single process, without MPI: the same interface, nothing to wait for."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class SingleProcess(Communicator):
 
     @property
     def waited_s(self) -> float:
-        """Zero: there is nobody to wait for."""
+        """Zero: there are no ranks to wait for."""
         return 0.0
 
     @property
     def broken(self) -> bool:
-        """False: no message can be lost."""
+        """False: there are no messages to lose."""
         return False
 
     def barrier(self) -> None:
-        """Return at once."""
+        """Return immediately."""
 
     def broadcast_object(self, value: T, root: int = 0) -> T:
         """Return ``value``."""
@@ -66,17 +66,17 @@ class SingleProcess(Communicator):
         """Return None: there is no MPI."""
 
     def abort(self, reason: str) -> None:
-        """There is nobody to free."""
+        """Do nothing: there are no other ranks."""
 
-    def failures_expected(self) -> AbstractContextManager[None]:
-        """There is nobody to lose."""
+    def killing_unresponsive_ranks(self) -> AbstractContextManager[None]:
+        """Do nothing: there are no other ranks."""
         return nullcontext()
 
     def confirm_success(self) -> None:
-        """There is nobody to lose."""
+        """Return: there are no other ranks."""
 
     def close(self) -> None:
-        """There is nothing to give back."""
+        """Do nothing: there is nothing to free."""
 
 
 class _OwnMean(MeanBuffer):

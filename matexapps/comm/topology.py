@@ -1,31 +1,29 @@
-"""Who the ranks are: what each tells the others of itself when a communicator is opened."""
+"""Which process each rank is, and which ranks share memory."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from matexapps.comm.failures.membership import Base, Member, fault_tolerant
-from matexapps.comm.waiting import Waiting
+from matexapps.comm.failures.membership import Member, Membership
 
 
 @dataclass(frozen=True)
-class Topology:
-    """One rank's.
+class RankInfo:
+    """What one rank tells the others about itself.
 
     Attributes
     ----------
     host : str
     memory : str
-        What processes of one host that can share memory have in common.
+        Names the memory that processes of this host can share.
     pid : int
         Its process number on that host.
     is_new : bool
-        Whether it does not know yet who the members of the base are.
+        Whether it does not know the members of its membership yet.
     generation : int
-        How often ranks have been started in place of lost ones, as far as it knows.
+        How often failed ranks have been replaced, as far as it knows.
     """
 
     host: str
@@ -35,29 +33,46 @@ class Topology:
     generation: int
 
     @classmethod
-    def of_this_rank(cls, host: str, base: Base) -> Self:
-        """Return what this process says of itself."""
-        return cls(host, _memory_namespace(), os.getpid(), base.roll is None, base.generation)
-
-    def shares_memory_with(self, other: Topology) -> bool:
-        """Whether memory of the one can be mapped by the other."""
-        return (self.host, self.memory) == (other.host, other.memory)
+    def of_this_process(cls, host: str, membership: Membership) -> Self:
+        """Return what this process tells the others."""
+        is_new = membership.liveness_comm is None
+        return cls(host, _memory_namespace(), os.getpid(), is_new, membership.generation)
 
 
-def register(everybody: Sequence[Topology], base: Base, waiting: Waiting) -> None:
-    """Note in a base who its members are, unless all of them know. Collective.
+@dataclass(frozen=True)
+class Topology:
+    """All ranks of a world.
 
-    Parameters
+    Attributes
     ----------
-    everybody : sequence of Topology
-        In the order of the ranks.
-    base : Base
-    waiting : Waiting
+    ranks : tuple of RankInfo
+        In rank order.
     """
-    base.generation = max(one.generation for one in everybody)
-    if fault_tolerant() and any(one.is_new for one in everybody):
-        base.members = [Member(rank, one.host, one.pid) for rank, one in enumerate(everybody)]
-        base.roll = waiting.duplicate(base.comm)
+
+    ranks: tuple[RankInfo, ...]
+
+    def local_ranks(self, rank: int) -> list[int]:
+        """Return the ranks that can share memory with ``rank``, itself included."""
+        own = self.ranks[rank]
+        return [
+            other
+            for other, info in enumerate(self.ranks)
+            if (info.host, info.memory) == (own.host, own.memory)
+        ]
+
+    @property
+    def has_new_ranks(self) -> bool:
+        """Whether some rank does not know yet who the others are."""
+        return any(info.is_new for info in self.ranks)
+
+    @property
+    def generation(self) -> int:
+        """How often failed ranks have been replaced."""
+        return max(info.generation for info in self.ranks)
+
+    def members(self) -> list[Member]:
+        """Return every rank's process."""
+        return [Member(rank, info.host, info.pid) for rank, info in enumerate(self.ranks)]
 
 
 def _memory_namespace() -> str:

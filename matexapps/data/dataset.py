@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.single import SingleProcess
 from matexapps.data.loading.memory import parse_size
-from matexapps.data.matex_names import MatexNames, Part
+from matexapps.data.matex_names import MatexNames
+from matexapps.data.part import Part
 from matexapps.data.rows import Rows
 from matexapps.data.schema.schema import KINDS, Column, Schema
 from matexapps.data.schema.settings import check_source

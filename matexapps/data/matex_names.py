@@ -8,10 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.data.loading.streamed import StreamedRows
-from matexapps.data.rows import Rows
-
-Part = Rows | StreamedRows
+from matexapps.data.part import Part
 
 
 class MatexNames(ABC):

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
-from matexapps.data.matex_names import Part
+from matexapps.data.part import Part
 from matexapps.data.partition import share
 
 

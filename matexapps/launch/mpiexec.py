@@ -116,7 +116,7 @@ def mpiexec_command(
     options = _FAULT_TOLERANT if able else []
     program = [sys.executable, *python_arguments]
     if watched or options or _is_mpich(launcher):
-        program = rank_supervisor.watched(program)
+        program = rank_supervisor.supervised(program)
     return [str(launcher), *options, "-n", str(n), *program]
 
 

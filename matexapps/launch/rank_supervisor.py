@@ -80,12 +80,12 @@ def without_ends(text: str, exits_alone: bool = True) -> str:
     return _SAID.sub(lambda said: said[0] if exits_alone and (said[4] or said[6]) else "", text)
 
 
-def watched(command: list[str]) -> list[str]:
+def supervised(command: list[str]) -> list[str]:
     """Return a command line that runs ``command`` watched; without site packages, at once."""
     return [sys.executable, "-I", "-S", __file__, *command]
 
 
-def tell_watcher() -> bool:
+def notify_supervisor() -> bool:
     """Tell this rank's watcher that MPI is in use, and, when Python ends, that it leaves in order.
 
     Returns

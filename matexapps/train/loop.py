@@ -10,7 +10,6 @@ from torch import nn
 
 from matexapps.data.dataset import DataSet
 from matexapps.data.loading.batch import Batch
-from matexapps.data.loading.loader import open_loader
 from matexapps.train.evaluation import evaluate
 from matexapps.train.gradients import GradientAverage, global_gradient
 from matexapps.train.hooks import call_hook, finish_hook, overrides
@@ -43,8 +42,8 @@ class TrainingLoop:
         self, trainer: Trainer, data: DataSet, epochs: int, average: GradientAverage | None
     ) -> None:
         self._trainer, self._data, self._epochs, self._average = trainer, data, epochs, average
-        self._loader = open_loader(
-            data.train, trainer.batch_size, trainer.comm, trainer.rank_device.device, trainer.seed
+        self._loader = data.train.open_loader(
+            trainer.batch_size, trainer.comm, trainer.rank_device.device, trainer.seed
         )
         self._pace = Throughput(trainer.comm, epochs, trainer.steps_per_epoch, len(data.train))
 

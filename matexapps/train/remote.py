@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from matexapps.comm.failures.restarts import restarting
-from matexapps.comm.world import open_world, prepared_for_failures
+from matexapps.comm.failures.policy import announce_fault_tolerance, enable_reinit
+from matexapps.comm.world import open_world
 from matexapps.data.dataset import DataSet
+from matexapps.data.matex_names import Part
+from matexapps.data.rows import Rows
+from matexapps.data.splitting.split_settings import PARTS
 from matexapps.devices import describe, summary
-from matexapps.errors import RankFailureError
+from matexapps.errors import RankFailureError, TrainingError, did_you_mean
 from matexapps.train.state import reinit_state
 from matexapps.train.trainer import Trainer
+
+_PREDICTION_SETTINGS = ("precision", "device", "timeout_s")
 
 _finished: dict[str, Any] | None = None
 
@@ -37,7 +46,7 @@ def fit(
     -------
     dict or None
         On rank 0: ``history`` and ``events``, as in
-        :class:`~matexapps.train.monitor.history.History`; ``metrics``, the results on the test
+        :class:`~matexapps.history.History`; ``metrics``, the results on the test
         rows, or on the validation rows where there are no test rows; ``model``, trained, on the
         CPU. None on the other ranks.
     """
@@ -45,7 +54,7 @@ def fit(
     _finished = None
     if settings.get("recovery") != "reinit":
         return _fit(model, data, epochs, timeout_s, settings)
-    with restarting():
+    with enable_reinit():
         try:
             outcome = _fit(model, data, epochs, timeout_s, settings)
         except RankFailureError:
@@ -65,7 +74,7 @@ def _fit(
 ) -> dict[str, Any] | None:
     global _finished
     resume = settings.pop("resume", None)
-    with prepared_for_failures(), open_world(timeout_s) as comm:
+    with announce_fault_tolerance(), open_world(timeout_s) as comm:
         trainer = Trainer(model, comm=comm, **settings)
         device = settings.get("device", "auto")
         ranks = trainer.run_fault_tolerant("before training", lambda: describe(comm, device))
@@ -82,3 +91,97 @@ def _fit(
             "model": trainer.model.cpu(),
         }
         return _finished if comm.rank == 0 else None
+
+
+def evaluate(
+    model: nn.Module, data: DataSet, part: str | None, settings: dict[str, Any]
+) -> dict[str, float]:
+    """Return loss and metrics of ``model`` on a part of ``data``, on every rank. Collective.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    data : DataSet
+    part : {"train", "validation", "test"} or None
+        None takes the test rows, or the validation rows if there are none.
+    settings : dict
+        ``loss``, ``metrics``, ``precision`` and ``device`` as for
+        :class:`~matexapps.train.trainer.Trainer`; ``timeout_s`` as for
+        :func:`~matexapps.comm.world.open_world`.
+
+    Raises
+    ------
+    TrainingError
+        If a name is unknown, or the part has no rows.
+    """
+    if not isinstance(data, DataSet):
+        raise TrainingError(
+            f"evaluation needs a DataSet, whose rows have labels, got {type(data).__name__}"
+        )
+    with _open_trainer(model, settings, ("loss", "metrics", *_PREDICTION_SETTINGS)) as trainer:
+        return trainer.evaluate(_rows_of(data, part, trainer))
+
+
+def predict(
+    model: nn.Module, rows: DataSet | Rows | ArrayLike, part: str | None, settings: dict[str, Any]
+) -> NDArray[Any] | None:
+    """Return the outputs of ``model`` for ``rows``, in their order, on rank 0. Collective.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    rows : DataSet, Rows or array_like of shape (rows, columns) or (rows, *sample shape)
+    part : {"train", "validation", "test"} or None
+        The part of a ``DataSet``, as for :func:`evaluate`; None for other rows.
+    settings : dict
+        ``precision``, ``device`` and ``timeout_s``, as for :func:`evaluate`.
+
+    Returns
+    -------
+    ndarray of shape (rows, *output shape), or None
+        None on all ranks but the first.
+
+    Raises
+    ------
+    TrainingError
+        If a name is unknown, or there are no rows.
+    """
+    if part is not None and not isinstance(rows, DataSet):
+        raise TrainingError(f"part={part!r} names a part of a DataSet; leave it out for an array")
+    with _open_trainer(model, settings, _PREDICTION_SETTINGS) as trainer:
+        if isinstance(rows, DataSet):
+            chosen = _rows_of(rows, part, trainer)
+        elif isinstance(rows, Rows):
+            chosen = rows
+        else:
+            features = np.asarray(rows)
+            chosen = Rows.from_arrays(features, np.zeros(len(features)))
+        outputs = trainer.predict(chosen)
+        return outputs if trainer.comm.rank == 0 else None
+
+
+@contextmanager
+def _open_trainer(
+    model: nn.Module, settings: dict[str, Any], known: Sequence[str]
+) -> Iterator[Trainer]:
+    for name in settings:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            raise TrainingError(f"unknown setting {name!r}{hint}; use one of {', '.join(known)}")
+    others = {name: value for name, value in settings.items() if name != "timeout_s"}
+    with announce_fault_tolerance(), open_world(settings.get("timeout_s", 600.0)) as comm:
+        yield Trainer(model, comm=comm, **others)
+
+
+def _rows_of(data: DataSet, part: str | None, trainer: Trainer) -> Part:
+    if part is not None and part not in PARTS:
+        hint = did_you_mean(part, PARTS)
+        raise TrainingError(f"unknown part {part!r}{hint}; use one of {', '.join(PARTS)}")
+    comm = trainer.comm
+    data = trainer.run_fault_tolerant("while data were read", lambda: data.load(comm))
+    if part is not None:
+        rows: Part = getattr(data, part)
+        return rows
+    if not len(data.test) and not len(data.validation):
+        raise TrainingError("the data have neither test nor validation rows; use part='train'")
+    return data.test if len(data.test) else data.validation

@@ -15,9 +15,10 @@ from matexapps.comm.communicator import Communicator
 from matexapps.comm.failures.fault_tolerant import RankFailure, run_fault_tolerant
 from matexapps.comm.world import open_world
 from matexapps.data.dataset import DataSet
-from matexapps.data.matex_names import Part
+from matexapps.data.part import Part
 from matexapps.devices import choose_device
 from matexapps.errors import TrainingError
+from matexapps.history import History
 from matexapps.progress import report
 from matexapps.train.callbacks import Callback, Checkpointing
 from matexapps.train.evaluation import evaluate, predict
@@ -26,7 +27,6 @@ from matexapps.train.loop import TrainingLoop
 from matexapps.train.losses import RowLoss, RowLossFunction
 from matexapps.train.metrics import Metric, as_metric
 from matexapps.train.monitor.error_context import flush_losses
-from matexapps.train.monitor.history import History
 from matexapps.train.optimizers import OptimizerFactory, make_optimizer
 from matexapps.train.own_sharing import shares_rows
 from matexapps.train.precision import Precision, PrecisionName

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 
 from matexapps.comm.communicator import Communicator
-from matexapps.train.monitor.history import History
+from matexapps.history import History
 from matexapps.train.precision import Precision
 from matexapps.train.state.position import Position
 

@@ -89,8 +89,8 @@ print("same", flush=True)
 STOPPED = """
 import os, signal, threading
 from mpi4py import MPI
-from matexapps.comm.world import renew_worlds, watch_user_world
-watch_user_world()
+from matexapps.comm.world import make_user_world_interruptible, renew_worlds
+make_user_world_interruptible()
 held = MPI.COMM_WORLD
 rank, n = held.rank, held.size
 waits = [

@@ -410,18 +410,18 @@ def test_without_a_setting_a_wait_is_long_by_what_was_met_before(run_ranks):
             waits, told = LongWaits(), []
             with progress.reporting_to(lambda event: told.append(event["seconds"])):
                 waits.begin("barrier")
-                waits.watch(9.9)
-                waits.watch(10.1)
-                waits.watch(20.1)
-                waits.watch(20.3)
-                waits.end(600.0, well=False)
+                waits.check(9.9)
+                waits.check(10.1)
+                waits.check(20.1)
+                waits.check(20.3)
+                waits.end(600.0, completed=False)
                 waits.begin("barrier")
-                waits.watch(9.8)
-                waits.end(2.0, well=True)
+                waits.check(9.8)
+                waits.end(2.0, completed=True)
                 waits.begin("barrier")
-                waits.watch(39.9)
-                waits.watch(40.1)
-                waits.end(41.0, well=True)
+                waits.check(39.9)
+                waits.check(40.1)
+                waits.end(41.0, completed=True)
             print(json.dumps(told))
             """,
         )
@@ -448,4 +448,4 @@ def test_a_threshold_that_is_no_number_of_seconds_is_refused(run_ranks):
     )
     lines = result.stdout.splitlines()
     for text, line in zip(texts, lines, strict=True):
-        assert f"MATEXAPPS_HANG_AFTER_S is {text!r}, which is no number of seconds" in line
+        assert f"MATEXAPPS_HANG_AFTER_S is {text!r}, which is not a number of seconds" in line

@@ -17,7 +17,7 @@ import rank_functions
 from processes import runs
 
 from matexapps.cluster.cluster import Cluster
-from matexapps.cluster.ranks import launched
+from matexapps.cluster.ranks import engine_processes
 from matexapps.errors import ClusterError, DataError
 from matexapps.launch import mpiexec, preflight
 
@@ -109,7 +109,7 @@ def test_prints_come_with_their_rank(pair, capsys):
 
 
 def test_connection_files_are_for_this_user_only(pair):
-    folder = Path(pair._engines._launched.folder)
+    folder = Path(pair._engines._processes.folder)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     files = list((folder / "profile_default" / "security").iterdir())
     assert len(files) == 2
@@ -118,7 +118,7 @@ def test_connection_files_are_for_this_user_only(pair):
 
 @pytest.mark.open_mpi
 def test_ranks_listen_on_loopback_only(pair):
-    own = psutil.Process(pair._engines._launched._guard.pid).children(recursive=True)
+    own = psutil.Process(pair._engines._processes._guard.pid).children(recursive=True)
     listening = [
         connection.laddr.ip
         for process in own
@@ -153,7 +153,7 @@ def test_a_stop_during_an_import_lets_the_import_finish(pair, tmp_path, monkeypa
 
 def test_stop_leaves_nothing_and_can_be_repeated(nothing_left):
     cluster = Cluster(2).start()
-    folder = cluster._engines._launched.folder
+    folder = cluster._engines._processes.folder
     assert cluster.running
     cluster.stop()
     cluster.stop()
@@ -185,7 +185,7 @@ def test_singletons_are_refused_and_leave_nothing(tmp_path, monkeypatch, nothing
 
     # Nobody removes the shared memory of singletons that are killed: let it be files of this test.
     monkeypatch.setenv("OMPI_MCA_btl_sm_backing_directory", str(tmp_path))
-    monkeypatch.setattr(launched, "mpiexec_command", command)
+    monkeypatch.setattr(engine_processes, "mpiexec_command", command)
     monkeypatch.setattr(preflight, "mpiexec_command", command)
     with pytest.raises(ClusterError, match=r"not one world of 2 ranks.*mpiexec is of another MPI"):
         Cluster(2).start()
@@ -196,7 +196,7 @@ def test_singletons_are_refused_and_leave_nothing(tmp_path, monkeypatch, nothing
 def test_a_refused_start_is_explained(monkeypatch, nothing_left):
     for name in ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(launched, "mpi_environment", dict)
+    monkeypatch.setattr(engine_processes, "mpi_environment", dict)
     with pytest.raises(ClusterError, match="did not start: mpiexec refuses to start ranks as root"):
         Cluster(2).start()
 

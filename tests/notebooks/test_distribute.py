@@ -78,7 +78,7 @@ model(rows)
 
 def test_it_takes_all_ranks(notebook):
     shown = notebook.cell("%%mpi --distribute --rank 0\nprint(1)")
-    assert "a cell that is shared out runs on all ranks" in shown.text
+    assert "a distributed cell runs on all ranks" in shown.text
 
 
 def test_stop_ends_a_cell_in_the_midst_and_the_next_one_runs(notebook):

@@ -103,7 +103,7 @@ def test_stop_in_the_middle_of_training_and_the_next_fit_works(notebook):
     assert shown.error == "KeyboardInterrupt", shown.text
     assert "2 True" in notebook.good(
         "result = cluster.fit(nn.Linear(4, 1), data, epochs=2, batch_size=100)\n"
-        "print(len(result.history), cluster.run('os:getpid') == pids)"
+        "print(len(result.history.rows), cluster.run('os:getpid') == pids)"
     )
 
 
@@ -121,7 +121,7 @@ def test_ranks_that_cannot_be_stopped_are_ended_in_stated_steps(notebook):
         notebook.stop,
     )
     assert shown.error == "KeyboardInterrupt"
-    assert " still to be stopped; ended in 4 s" in shown.text
+    assert " did not stop yet; all ranks are ended in 4 s" in shown.text
     assert "MPI.Intracomm(MPI.COMM_WORLD).recv()  # a message that nobody sends" in shown.text
     assert "the next use of the cluster starts new ones" in shown.text
     assert "True" in notebook.good("print(set(cluster.run('os:getpid')).isdisjoint(pids))")

@@ -17,7 +17,7 @@ from processes import runs
 LIMIT_S = 10
 START = "%load_ext matexapps\n%mpi start -n 2"
 FAMILY = (
-    "import psutil\nguard = psutil.Process(cluster._engines._launched._guard.pid)\n"
+    "import psutil\nguard = psutil.Process(cluster._engines._processes._guard.pid)\n"
     "print(guard.pid, *(child.pid for child in guard.children(recursive=True)))"
 )
 
@@ -63,7 +63,7 @@ def test_closing_the_notebook_ends_the_ranks_and_nothing_else():
 def test_ctrl_c_in_a_terminal_ends_the_ranks():
     script = (
         "import os, time\nfrom matexapps import Cluster\ncluster = Cluster(2).start()\n"
-        "import psutil\nguard = psutil.Process(cluster._engines._launched._guard.pid)\n"
+        "import psutil\nguard = psutil.Process(cluster._engines._processes._guard.pid)\n"
         "print('family', guard.pid, *(c.pid for c in guard.children(recursive=True)), flush=True)\n"
         "cluster.run(time.sleep, 600)\n"
     )

@@ -161,7 +161,7 @@ def test_help_has_examples(notebook):
 
 def test_starting_again_keeps_the_ranks_that_run(notebook):
     before = notebook.good("%%mpi\nimport os\nos.getpid()")
-    assert "3 ranks run already" in notebook.good("%mpi start -n 3")
+    assert "3 ranks are running already" in notebook.good("%mpi start -n 3")
     assert lines(notebook.good("%%mpi\nos.getpid()")) == lines(before)
 
 

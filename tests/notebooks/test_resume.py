@@ -76,9 +76,10 @@ def test_the_same_call_after_a_crash_gives_the_undisturbed_result(data, tmp_path
         cluster.restart()
         result = disturbed(cluster)
         assert set(cluster.run(os.getpid)).isdisjoint(before)
-    assert list(result.history["epoch"]) == list(range(1, EPOCHS + 1))
+    assert list(result.history.frame.index) == list(range(1, EPOCHS + 1))
     columns = ["loss", "validation_loss", "roc_auc", "learning_rate"]
-    np.testing.assert_allclose(result.history[columns], calm.history[columns], rtol=0, atol=1e-6)
+    disturbed_rows, calm_rows = result.history.frame[columns], calm.history.frame[columns]
+    np.testing.assert_allclose(disturbed_rows, calm_rows, rtol=0, atol=1e-6)
     expected = values(calm.model)
     for name, value in values(result.model).items():
         np.testing.assert_allclose(value, expected[name], rtol=0, atol=1e-6)

@@ -100,7 +100,7 @@ comm.barrier()
 
 FIT = """
 result = cluster.fit(model, data, epochs=2, batch_size=50)
-np.testing.assert_allclose(result.history["loss"], alone, rtol=1e-5)
+np.testing.assert_allclose(result.history.frame["loss"], alone, rtol=1e-5)
 """
 
 ENDLESS_FIT = """
@@ -125,7 +125,7 @@ class Ranks:
     def start(self) -> None:
         said = self.notebook.good(f"%mpi start -n {self.n}")
         if self.running and self.left == self.n:
-            assert f"{self.n} ranks run already" in said
+            assert f"{self.n} ranks are running already" in said
         else:
             assert f"{self.n} ranks started" in said
             self.ended()

@@ -11,7 +11,7 @@ from matexapps.apps.molecules.records import Records
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.apps.molecules.sources import locate, names
 from matexapps.apps.molecules.tasks import task_of
-from matexapps.data.public_molecules import UNITS
+from matexapps.data.catalog import catalog
 from matexapps.errors import DataError
 
 
@@ -33,7 +33,7 @@ def load_records(settings: ExperimentSettings) -> Records:
         part_column=settings.split_column,
         classes=None if classes is None else (classes[0], classes[1]),
     )
-    units = UNITS.get(settings.data, {})
+    units = catalog.units(settings.data)
     named = [replace(one, unit=units.get(one.name, one.unit)) for one in records.targets]
     records = replace(records, targets=named)
     if not records.targets:

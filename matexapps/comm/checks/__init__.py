@@ -1,1 +1,1 @@
-"""Checks of collectives: who calls what, and who waits long."""
+"""Checks of collectives: whether all ranks run the same, from which line, and for how long."""

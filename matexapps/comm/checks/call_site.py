@@ -1,4 +1,4 @@
-"""Where in a program a collective was called, for the message that needs to say so."""
+"""The line of a program that calls a collective, for error messages."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _LONGEST_LINE = 100
 
 
 def call_site() -> str:
-    """Return place and line of the call into ``matexapps.comm`` that is under way.
+    """Return file, line number and source line of the current call into ``matexapps.comm``.
 
-    A call from within matexapps or a library is followed, on a line of its own, by the innermost
-    place in the user's own program.
+    If matexapps itself or a library makes the call, a second line follows with the innermost line
+    of the user's own program.
     """
-    calls = [frame for frame in _frames() if not _file(frame).startswith(_COMM)]
-    own = next((frame for frame in calls if _is_own(_file(frame))), None)
-    text = _described(calls[0])
-    return text if own in (None, calls[0]) else f"{text}\n      called from {_described(own)}"
+    callers = [frame for frame in _frames() if not _file(frame).startswith(_COMM)]
+    user = next((frame for frame in callers if _is_user_code(_file(frame))), None)
+    text = _describe(callers[0])
+    return text if user in (None, callers[0]) else f"{text}\n      called from {_describe(user)}"
 
 
 def _frames() -> Iterator[FrameType]:
@@ -40,17 +40,19 @@ def _file(frame: FrameType) -> str:
     return frame.f_code.co_filename
 
 
-def _is_own(file: str) -> bool:
+def _is_user_code(file: str) -> bool:
     return not file.startswith((_PACKAGE, *_LIBRARIES, "<frozen "))
 
 
-def _described(frame: FrameType) -> str:
+def _describe(frame: FrameType) -> str:
     file = _file(frame)
     name = os.path.relpath(file, os.path.dirname(_PACKAGE[:-1]))
     if not file.startswith(_PACKAGE):
         name = os.path.basename(file)
-    place = f"{name}:{frame.f_lineno}"
+    position = f"{name}:{frame.f_lineno}"
     line = linecache.getline(file, frame.f_lineno, frame.f_globals).strip()
     if not line:
-        return f"{place} in {frame.f_code.co_name}"
-    return f"{place}: {line if len(line) <= _LONGEST_LINE else line[: _LONGEST_LINE - 3] + '...'}"
+        return f"{position} in {frame.f_code.co_name}"
+    if len(line) > _LONGEST_LINE:
+        line = line[: _LONGEST_LINE - 3] + "..."
+    return f"{position}: {line}"

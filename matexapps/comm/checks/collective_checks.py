@@ -1,8 +1,8 @@
-"""Whether all ranks are about to run the same collective.
+"""Checks that all ranks are about to run the same collective.
 
-Ranks that run different ones would wait for each other for ever, or mix up their data. Before each
-collective every rank here contributes a number that stands for the call; where the numbers differ,
-the ranks tell each other what they were about to do, and raise.
+Ranks that run different ones would wait for each other forever, or mix up their data. So before
+each collective every rank contributes a number that stands for its call. If the numbers differ, the
+ranks exchange descriptions of their calls, and raise.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _call(
 
 
 class CollectiveChecks:
-    """The check of one communicator.
+    """The checks of one communicator.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class CollectiveChecks:
         Carries the checks and nothing else.
     waiting : Waiting
     gather : callable
-        Returns what every rank gives it, in rank order, unchecked.
+        Returns every rank's bytes, in rank order, without a check.
     """
 
     def __init__(
@@ -55,47 +55,47 @@ class CollectiveChecks:
         self._comm = comm
         self._waiting = waiting
         self._gather = gather
-        self._mine = np.zeros(2, np.int64)
+        self._own = np.zeros(2, np.int64)
         self._lowest = np.zeros(2, np.int64)
 
     def check(self, operation: str, detail: object, array: NDArray[Any] | None) -> None:
-        """Return once every rank is about to make the same call. Collective.
+        """Return when every rank is about to make the same call. Collective.
 
         Parameters
         ----------
         operation : str
-            As a person would write the call, with ``{}`` for ``detail``.
+            The call as a program has it, with ``{}`` for ``detail``.
         detail : hashable
-            What else must be alike on all ranks.
+            What else must be the same on all ranks.
         array : ndarray or None
-            What the call works on; its dtype and shape must be alike.
+            The argument; its dtype and shape must be the same.
 
         Raises
         ------
         MismatchedCollectives
-            On every rank, if one of them calls something else.
+            On every rank, if one of them makes another call.
         """
         if array is None:
             call = _call(operation, detail, None, ())
         else:
             call = _call(operation, detail, array.dtype, array.shape)
-        # The lowest of the numbers and, negated, the highest: alike only if all are.
-        self._mine[0], self._mine[1] = call.number, -call.number
-        self._waiting.run(call.text, self._comm.Iallreduce, self._mine, self._lowest, op=MPI.MIN)
+        # One reduction yields the lowest number and, negated, the highest.
+        self._own[0], self._own[1] = call.number, -call.number
+        self._waiting.run(call.text, self._comm.Iallreduce, self._own, self._lowest, op=MPI.MIN)
         lowest, highest_negated = self._lowest.tolist()
         if lowest != -highest_negated:
             calls = self._gather(f"{call.text} at {call_site()}".encode())
-            self._waiting.give_up("ranks did not run the same collective", tell=False)
-            raise MismatchedCollectives(_report(calls))
+            self._waiting.mark_broken("ranks did not run the same collective", notify=False)
+            raise MismatchedCollectives(_message(calls))
 
 
-def _report(calls: list[bytes]) -> str:
-    ranks: dict[bytes, list[int]] = {}
+def _message(calls: list[bytes]) -> str:
+    ranks_by_call: dict[bytes, list[int]] = {}
     for rank, call in enumerate(calls):
-        ranks.setdefault(call, []).append(rank)
+        ranks_by_call.setdefault(call, []).append(rank)
     lines = [
-        f"  rank{'s' if len(who) > 1 else ''} {', '.join(map(str, who))}: {call.decode()}"
-        for call, who in ranks.items()
+        f"  rank{'s' if len(ranks) > 1 else ''} {', '.join(map(str, ranks))}: {call.decode()}"
+        for call, ranks in ranks_by_call.items()
     ]
     return "\n".join(
         [

@@ -1,4 +1,4 @@
-"""Telling, while it lasts, that a rank waits long for others."""
+"""Reports that a rank has been waiting long for others, while the wait lasts."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ from matexapps.errors import PreflightError
 from matexapps.progress import report
 
 HANG_AFTER_S = "MATEXAPPS_HANG_AFTER_S"
-_LEAST_S = 10.0
-_TIMES_THE_LONGEST = 20.0
+_MINIMUM_S = 10.0
+_FACTOR = 20.0
 
 
 class LongWaits:
-    """What is long for one communicator, and how long its present wait has taken.
+    """Decides which waits of one communicator are long, and reports them.
 
-    A wait is long after as many seconds as the environment variable ``MATEXAPPS_HANG_AFTER_S``
-    says; where it is not set, after 20 times the longest wait that ended well so far, and not
-    before 10 s.
+    A wait is long after the number of seconds in the environment variable
+    ``MATEXAPPS_HANG_AFTER_S``. Without it, a wait is long after 20 times the longest wait that has
+    been completed so far, but at least 10 s.
 
     Raises
     ------
     PreflightError
-        If the variable holds no number of seconds.
+        If the variable does not hold a number of seconds.
     """
 
     def __init__(self) -> None:
         self._fixed_s = _seconds(os.environ.get(HANG_AFTER_S, ""))
         self._longest_s = 0.0
         self._what = ""
-        self._next_s = 0.0
-        self._told = False
+        self._next_report_s = 0.0
+        self._reported = False
 
     def begin(self, what: str) -> None:
         """Begin a wait."""
-        self._what, self._told = what, False
-        self._next_s = self._fixed_s or max(_LEAST_S, _TIMES_THE_LONGEST * self._longest_s)
+        self._what, self._reported = what, False
+        self._next_report_s = self._fixed_s or max(_MINIMUM_S, _FACTOR * self._longest_s)
 
-    def watch(self, elapsed_s: float) -> None:
-        """Tell the wait's length once it is long, and again whenever it has doubled."""
-        if elapsed_s > self._next_s:
-            self._told = True
-            self._next_s = 2 * elapsed_s
+    def check(self, elapsed_s: float) -> None:
+        """Report the wait as soon as it is long, and again each time it has doubled."""
+        if elapsed_s > self._next_report_s:
+            self._reported = True
+            self._next_report_s = 2 * elapsed_s
             self._report(elapsed_s)
 
-    def end(self, elapsed_s: float, well: bool) -> None:
-        """End the wait; if it was told, tell that it is over."""
-        if well:
+    def end(self, elapsed_s: float, completed: bool) -> None:
+        """End the wait; if it was reported, report that it is over."""
+        if completed:
             self._longest_s = max(self._longest_s, elapsed_s)
-        if self._told:
+        if self._reported:
             self._report(elapsed_s, over=True)
 
     def _report(self, elapsed_s: float, **more: bool) -> None:
@@ -76,7 +76,7 @@ def _seconds(text: str) -> float | None:
         seconds = 0.0
     if not seconds > 0:
         raise PreflightError(
-            f"{HANG_AFTER_S} is {text!r}, which is no number of seconds above 0; "
+            f"{HANG_AFTER_S} is {text!r}, which is not a number of seconds above 0; "
             "set it to one, such as 30, or unset it"
         )
     return seconds

@@ -1,1 +1,1 @@
-"""Rank failures: membership, going on without lost ranks, starting again in place."""
+"""Rank failures: who is present, continuing without failed ranks, restarting with new ones."""

@@ -1,4 +1,4 @@
-"""Starting again in place: after a loss all ranks run an entry anew, with new ranks for the lost.
+"""Restarting in place: after a failure all ranks run an entry anew, with new ranks for the failed.
 
 This is Reinit (Laguna et al., "Evaluating and extending user-level fault tolerance in MPI
 applications", IJHPCA 30(3), 2016), with MPI_Comm_spawn for the runtime's part.
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from matexapps.comm.failures.fault_tolerant import RankFailure
-from matexapps.comm.failures.restarts import restarting
-from matexapps.comm.world import open_world, replace_failed_ranks, several_ranks
+from matexapps.comm.failures.policy import enable_reinit, fault_tolerance_enabled
+from matexapps.comm.world import open_world, several_ranks, world_registry
 from matexapps.errors import PreflightError, RankFailureError
 from matexapps.launch.mpiexec import FINISHED
 
@@ -23,16 +23,16 @@ T = TypeVar("T")
 def rerun_after_failures(
     entry: Callable[[], T], timeout_s: float, before_restart: Callable[[RankFailure], object]
 ) -> T:
-    """Run ``entry`` on all ranks, and again on all when some are lost. Collective.
+    """Run ``entry`` on all ranks, and again on all of them when some fail. Collective.
 
     Parameters
     ----------
     entry : callable
-        What the program does, from the opening of its communicators on.
+        What the program does, beginning with the opening of its communicators.
     timeout_s : float
-        The longest that ranks may take to notice a loss, in seconds.
+        How long ranks may take to notice a failure, in seconds.
     before_restart : callable
-        Is told of each loss on the ranks that are left.
+        Called with each failure on the ranks that are left.
 
     Returns
     -------
@@ -41,30 +41,23 @@ def rerun_after_failures(
     Raises
     ------
     PreflightError
-        If ranks of this MPI, or started in this way, do not outlive each other.
+        If this MPI, or the way it was started, does not let ranks continue after a failure.
     """
-    if several_ranks():
-        _refuse_where_one_death_ends_all()
-    with restarting():
+    if several_ranks() and not fault_tolerance_enabled():
+        raise PreflightError(
+            "a restart in place needs ranks that continue when another fails: start them with Open "
+            "MPI's `mpiexec --with-ft ulfm`, or restart from checkpoints with recovery='checkpoint'"
+        )
+    with enable_reinit():
         while True:
             try:
                 result = entry()
                 open_world(timeout_s).close()
-                if path := os.environ.get(FINISHED):
-                    Path(path).touch()
-                return result
             except RankFailureError:
-                lost, size = replace_failed_ranks(timeout_s)
-                before_restart(
-                    RankFailure(tuple((member.rank, member.host) for member in lost), size)
-                )
-
-
-def _refuse_where_one_death_ends_all() -> None:
-    from matexapps.comm.failures.membership import fault_tolerant
-
-    if not fault_tolerant():
-        raise PreflightError(
-            "a restart in place needs ranks that outlive the death of one: start them with Open "
-            "MPI's `mpiexec --with-ft ulfm`, or go on from checkpoints with recovery='checkpoint'"
-        )
+                registry = world_registry()
+                failed = registry.replace_failed_ranks(timeout_s)
+                before_restart(RankFailure.of_members(failed, registry.initial_size))
+                continue
+            if path := os.environ.get(FINISHED):
+                Path(path).touch()
+            return result

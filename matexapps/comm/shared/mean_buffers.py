@@ -29,14 +29,14 @@ class SharedMemoryMean(MeanBuffer):
     def __init__(
         self,
         allocate: Callable[[int], NDArray[np.uint8]],
-        meet: Callable[[], None],
+        synchronize: Callable[[], None],
         barrier: Callable[[], None],
         rank: int,
         size: int,
         length: int,
         dtype: type[np.floating[Any]],
     ) -> None:
-        self._meet, self._barrier = meet, barrier
+        self._synchronize, self._barrier = synchronize, barrier
         itemsize = np.dtype(dtype).itemsize
         vector = -(-length * itemsize // _LINE_BYTES) * _LINE_BYTES
         # The mean, then for each rank a line for its weight and its vector.
@@ -52,7 +52,7 @@ class SharedMemoryMean(MeanBuffer):
 
     def average(self, weight: float) -> float:
         self._my_weight[0] = weight
-        self._meet()
+        self._synchronize()
         total = float(sum(w[0] for w in self._weights))
         scale = self.mean.dtype.type(1.0 / (total or 1.0))
         for start in range(self._slice.start, self._slice.stop, self._block):

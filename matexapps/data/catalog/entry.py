@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from matexapps.data.catalog.cards import Card
+from matexapps.data.catalog.cards import CHECKSUMS, Card
 from matexapps.data.schema.schema import Column, Schema
 from matexapps.errors import DataError
 
@@ -35,6 +35,8 @@ class Entry:
         The command that makes the file.
     folder : Path or None
         Its folder in the project's ``datasets/``.
+    units : dict of str to str
+        Units of columns whose names do not tell them.
     """
 
     name: str
@@ -52,23 +54,24 @@ class Entry:
     checksum: str | None = None
     made_by: str | None = None
     folder: Path | None = None
+    units: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_card(cls, card: Card) -> Entry:
-        """Make an entry of a card.
+        """Make an entry from a card.
 
         Raises
         ------
         DataError
-            If a number or a yes/no in the card is not one.
+            If a number, a yes or no, or a unit in the card is not one.
         """
         facts = card.facts
         missing = card.words("missing")
-        sha256 = facts.get("sha256")
+        checksum = next((f"{kind}:{facts[kind]}" for kind in CHECKSUMS if kind in facts), None)
         return cls(
             name=facts["name"],
             title=facts["title"],
-            files=(facts["file"],),
+            files=card.words("file") or (),
             source=facts["source"],
             license=facts["license"],
             citation=facts.get("citation", ""),
@@ -81,13 +84,14 @@ class Entry:
                 columns=card.words("columns"),
             ),
             description=card.text,
-            rows=_whole(card, "rows"),
-            size=_whole(card, "size"),
+            rows=_integer(card, "rows"),
+            size=_integer(card, "size"),
             simulated=_yes(card, "simulated"),
             url=facts.get("url"),
-            checksum=None if sha256 is None else f"sha256:{sha256}",
+            checksum=checksum,
             made_by=facts.get("made_by"),
-            folder=card.path.parent,
+            folder=card.path.parent if card.path.name == "card.md" else None,
+            units=_units(card),
         )
 
     def as_markdown(self) -> str:
@@ -112,7 +116,7 @@ def _column(text: str | None) -> Column | None:
     return int(text) if text is not None and text.isdigit() else text
 
 
-def _whole(card: Card, key: str) -> int | None:
+def _integer(card: Card, key: str) -> int | None:
     text = card.facts.get(key)
     if text is None:
         return None
@@ -120,6 +124,16 @@ def _whole(card: Card, key: str) -> int | None:
     if not digits.isdigit():
         raise DataError(f"{card.path}: {key} is {text!r}, not a whole number")
     return int(digits)
+
+
+def _units(card: Card) -> dict[str, str]:
+    units = {}
+    for text in card.words("units") or ():
+        column, equals, unit = text.rpartition(" = ")
+        if not equals:
+            raise DataError(f"{card.path}: units hold {text!r}: write column = unit")
+        units[column] = unit
+    return units
 
 
 def _float(card: Card, text: str) -> float:

@@ -11,9 +11,8 @@ import numpy as np
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.single import SingleProcess
 from matexapps.data.csv.reader import CsvReader
-from matexapps.data.loading.sharing import gather_rows
 from matexapps.data.partition import share
-from matexapps.data.rows import Rows
+from matexapps.data.rows import Rows, gather_rows
 from matexapps.data.sources.reader import Reader
 from matexapps.data.sources.several_files import (
     joined,

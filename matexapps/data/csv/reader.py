@@ -14,8 +14,7 @@ from matexapps.data.csv.columns import KEY_DTYPES, Block, CsvColumns, key_type, 
 from matexapps.data.csv.dialect import detect
 from matexapps.data.csv.fault import records
 from matexapps.data.csv.parser import CsvParser
-from matexapps.data.loading.sharing import gather_rows
-from matexapps.data.rows import Rows
+from matexapps.data.rows import Rows, gather_rows
 from matexapps.data.schema.schema import Schema
 from matexapps.data.sources.reader import Reader
 from matexapps.errors import DataError

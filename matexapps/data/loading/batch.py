@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from matexapps.data.rows import RowNumbers
+from matexapps.data.partition import RowNumbers
 
 
 @dataclass(slots=True)  # a frozen one would take three times as long to make

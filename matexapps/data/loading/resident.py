@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from matexapps.data.loading.batch import Batch
 from matexapps.data.loading.sampler import global_permutation
+from matexapps.data.part import Part
 from matexapps.data.partition import share
-from matexapps.data.rows import Rows
 
 _WINDOW_BYTES = 2 * 1024 * 1024
 _RESIDENT_SHARE = 0.25
@@ -25,7 +25,7 @@ class ResidentLoader:
 
     Parameters
     ----------
-    rows : Rows
+    rows : Part
         The rows to draw from, in this rank's memory.
     batch_size : int
         Rows of a global batch.
@@ -40,7 +40,7 @@ class ResidentLoader:
 
     def __init__(
         self,
-        rows: Rows,
+        rows: Part,
         batch_size: int,
         rank: int,
         world_size: int,

@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from matexapps.data.loading.batch import Batch
+from matexapps.data.loading.blocks import Blocks, FilePart
 from matexapps.data.loading.prefetch import KNOWS_WAITS, ahead, times_waited
 from matexapps.data.loading.reused import ReturnedArrays, ReusedArrays
 from matexapps.data.loading.sampler import Deal, WindowedOrder
-from matexapps.data.loading.streamed import Blocks, StreamedRows
 from matexapps.data.partition import share
 from matexapps.data.rows import Rows, concatenate
 
@@ -29,7 +29,7 @@ class StreamLoader:
 
     Parameters
     ----------
-    rows : StreamedRows
+    rows : FilePart
     batch_size : int
         Rows of a global batch.
     rank, world_size : int
@@ -42,7 +42,7 @@ class StreamLoader:
 
     def __init__(
         self,
-        rows: StreamedRows,
+        rows: FilePart,
         batch_size: int,
         rank: int,
         world_size: int,
@@ -67,7 +67,7 @@ class StreamLoader:
             rows.counts, rows.sizes, self.batch_size, rows.window_rows, self.seed, epoch
         )
         deals = order.deals(start, self.rank, self.world_size)
-        if rows.copied and KNOWS_WAITS:
+        if rows.reader.copied and KNOWS_WAITS:
             yield from self._at_once(order, deals)
 
         def windows(stop: Event) -> Iterator[tuple[_Window, int]]:
@@ -134,7 +134,7 @@ class StreamLoader:
     def _batches(self, window: _Window, skip: int) -> Iterator[Batch]:
         """Yield a window's batches from number ``skip`` on, gathered some at a time."""
         blocks, chosen = window.blocks, window.chosen
-        step = max(1, _GATHERED_BYTES // max(1, chosen.shape[1] * self.rows.row_bytes))
+        step = max(1, _GATHERED_BYTES // max(1, chosen.shape[1] * self.rows.reader.row_bytes))
         for first in range(skip, len(chosen), step):
             some = chosen[first : first + step]
             features = self._take(blocks.features, some).unbind()

@@ -12,11 +12,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
-from matexapps.data.loading.sharing import gather_rows
 from matexapps.data.netcdf.pnetcdf import PnetcdfFile, pnetcdf_library
 from matexapps.data.netcdf.table import NetcdfTable
 from matexapps.data.partition import share
-from matexapps.data.rows import Rows
+from matexapps.data.rows import Rows, gather_rows
 from matexapps.data.schema.schema import Schema
 from matexapps.data.sources.several_files import joined
 from matexapps.data.sources.table import Table, rows_in

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
-from matexapps.data.loading.sharing import gather_rows
 from matexapps.data.partition import share
-from matexapps.data.rows import Rows
+from matexapps.data.rows import Rows, gather_rows
 
 
 class Reader(ABC):

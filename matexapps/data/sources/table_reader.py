@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.data.rows import RowNumbers, Rows
+from matexapps.data.partition import RowNumbers
+from matexapps.data.rows import Rows
 from matexapps.data.schema.encoding import category_names, numbers_of, one_hot, unknown_value
 from matexapps.data.schema.missing import Missing, bad_value
 from matexapps.data.schema.schema import Schema

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from matexapps.comm.communicator import Communicator
-from matexapps.data.matex_names import Part
+from matexapps.data.part import Part
 from matexapps.data.rows import Rows
 from matexapps.data.schema.labels import LabelFacts, require_binary
 from matexapps.data.schema.schema import Schema

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
+from matexapps.data.loading.blocks import FilePart, layout
 from matexapps.data.loading.memory import fits
-from matexapps.data.loading.streamed import StreamedRows, layout
+from matexapps.data.loading.streamed import StreamedRows
 from matexapps.data.rows import Rows
 from matexapps.data.schema.labels import LabelFacts, require_binary
 from matexapps.data.schema.schema import Schema
@@ -167,7 +168,7 @@ class _InFile(Whole):
     def part(
         self, codes: NDArray[np.uint8], code: int, dtype: type[np.float32] | type[np.int64]
     ) -> StreamedRows:
-        return StreamedRows(
+        file = FilePart(
             self._reader,
             codes,
             code,
@@ -175,5 +176,5 @@ class _InFile(Whole):
             self._window_rows,
             dtype,
             self._found.digest,
-            self._memory,
         )
+        return StreamedRows(file, self._memory)

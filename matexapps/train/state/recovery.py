@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.failures.fault_tolerant import RankFailure
-from matexapps.comm.failures.restarts import restarts
+from matexapps.comm.failures.policy import reinit_enabled
 from matexapps.data.dataset import DataSet
 from matexapps.data.partition import share
 from matexapps.errors import TrainingError, did_you_mean
@@ -73,7 +73,7 @@ def choose_recovery(
     TrainingError
         If it is unknown, or not to be had here.
     """
-    if restarts() and name in (None, "reinit"):
+    if reinit_enabled() and name in (None, "reinit"):
         return "reinit"
     if name is None:
         return "shrink" if comm.fault_tolerant else "abort"
@@ -83,7 +83,7 @@ def choose_recovery(
             "recovery='reinit' starts all ranks again from an entry: give your main function to "
             "mx.reinit(main), or use `matexapps train` or a notebook's cluster.fit"
         )
-    if known == "shrink" and restarts():
+    if known == "shrink" and reinit_enabled():
         raise TrainingError(
             "recovery='shrink' cannot be had inside mx.reinit, which starts all ranks again; leave "
             "recovery= out, or call the function without mx.reinit"

@@ -17,9 +17,11 @@ from matexapps.data.catalog import catalog
 from matexapps.data.catalog.cards import read_card
 from matexapps.data.catalog.download import download
 from matexapps.data.catalog.entry import Entry
-from matexapps.data.catalog.public_data import ATLAS_HIGGS_CHALLENGE, UCI_HIGGS
 from matexapps.data.dataset import DataSet
 from matexapps.errors import DataError
+
+UCI_HIGGS = catalog.entry("uci-higgs")
+ATLAS_HIGGS_CHALLENGE = catalog.entry("atlas-higgs-challenge-2014-v2")
 
 CARD = """---
 name: coins
@@ -33,6 +35,7 @@ label: side
 missing: -999, -1
 classes: tail, head
 features: mass, speed
+units: mass = g, speed of fall = m/s
 ---
 How often a coin shows heads.
 """
@@ -67,6 +70,7 @@ def test_card_gives_an_entry(card):
     assert one.schema.missing == (-999.0, -1.0)
     assert one.schema.classes == ("tail", "head")
     assert one.schema.features == ("mass", "speed")
+    assert one.units == {"mass": "g", "speed of fall": "m/s"}
     assert "Simulated: yes" in one.as_markdown()
     assert "How often a coin shows heads." in one.as_markdown()
 
@@ -79,6 +83,7 @@ def test_card_gives_an_entry(card):
         ("rows: 1,200", "rows: many", "rows is 'many', not a whole number"),
         ("simulated: yes", "simulated: maybe", "write yes or no"),
         ("-999, -1", "-999, none", "missing is 'none', not a number"),
+        ("mass = g", "mass", "units hold 'mass': write column = unit"),
         ("label: side", "label: side\nlabel: other", "line 10: 'label' is given twice"),
         ("---\nname", "name", "line 1: a card begins"),
     ],
@@ -249,7 +254,7 @@ def test_wrong_checksum_leaves_nothing_behind(serve, tmp_path):
 def test_get_downloads_into_the_cache_once(serve, own_folder, monkeypatch):
     server = serve(CONTENT)
     entry = replace(UCI_HIGGS, url=server.url, checksum=CHECKSUM)
-    monkeypatch.setattr(catalog, "PUBLIC", (entry,))
+    monkeypatch.setattr(catalog, "entries", lambda: [entry])
     path = catalog.get("uci-higgs")
     assert path == catalog.get("uci-higgs") == catalog.find("uci-higgs")
     assert catalog.cache_folder() in path.parents
@@ -258,7 +263,7 @@ def test_get_downloads_into_the_cache_once(serve, own_folder, monkeypatch):
 
 def test_get_without_a_network_says_how_to_fetch_by_hand(own_folder, monkeypatch):
     entry = replace(UCI_HIGGS, url="http://127.0.0.1:9/HIGGS.csv.gz")
-    monkeypatch.setattr(catalog, "PUBLIC", (entry,))
+    monkeypatch.setattr(catalog, "entries", lambda: [entry])
     with pytest.raises(DataError, match=r"could not be fetched \(.+\); or fetch .* by hand") as e:
         catalog.get("uci-higgs")
     assert "MATEXAPPS_DATA" in str(e.value)

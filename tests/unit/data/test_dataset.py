@@ -12,7 +12,6 @@ import torch
 from matexapps import progress
 from matexapps.comm.single import SingleProcess
 from matexapps.data.dataset import DataSet
-from matexapps.data.loading.loader import open_loader
 from matexapps.data.loading.streamed import StreamedRows
 from matexapps.data.rows import Rows
 from matexapps.errors import DataError
@@ -290,7 +289,7 @@ def test_channels_that_stay_in_their_file_keep_to_the_memory(tmp_path):
     data = DataSet(tmp_path / "fields.h5", features=["t2m", "u10"], memory=memory)
     assert isinstance(data.train, StreamedRows)
     seen = []
-    loader = open_loader(data.train, 64, SingleProcess(), torch.device("cpu"), seed=0)
+    loader = data.train.open_loader(64, SingleProcess(), torch.device("cpu"), seed=0)
     for batch in loader.shuffled(0):
         first = torch.as_tensor(values[batch.ids])
         assert torch.equal(batch.features, torch.stack([first, -first], dim=1))

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from matexapps.comm.single import SingleProcess
 from matexapps.data.dataset import DataSet
+from matexapps.data.loading.blocks import FilePart
 from matexapps.data.loading.memory import parse_size
 from matexapps.data.loading.prefetch import ahead
 from matexapps.data.loading.sampler import WindowedOrder
@@ -64,7 +65,7 @@ class Numbers(Reader):
 
 
 def part_of(reader, codes, block_rows=7, window_rows=40):
-    return StreamedRows(reader, codes, 0, block_rows, window_rows, np.float32, "digest", 10**6)
+    return FilePart(reader, codes, 0, block_rows, window_rows, np.float32, "digest")
 
 
 def batches_of(part, batch, ranks, epoch=0, start=0):
@@ -305,9 +306,9 @@ def test_a_file_that_changes_under_a_pass_is_named(path, seed):
     next(half_way)
     stat = path.stat()
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
-    with pytest.raises(DataError, match=r"rows\.h5 has changed since"):
+    with pytest.raises(DataError, match=r"rows\.h5 has changed since it was first read"):
         list(half_way)
-    with pytest.raises(DataError, match=r"rows\.h5 has changed since"):
+    with pytest.raises(DataError, match=r"rows\.h5 has changed since it was first read"):
         next(data.train.batches(100, seed=seed))
 
 

@@ -1,4 +1,4 @@
-"""What happened in each epoch."""
+"""The history of a training: a row for each epoch, and the events of lost ranks."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+_NO_METRICS = {"loss", "validation_loss", "learning_rate", "rows_per_s", "seconds"}
+
 
 @dataclass
 class History:
-    """One row for each epoch, in order.
+    """A row for each epoch, in order, and the events of lost ranks.
 
     Attributes
     ----------
@@ -18,7 +20,8 @@ class History:
         Keys: epoch (from 1), loss and validation_loss (means over rows), the validation metrics
         by name, learning_rate, rows_per_s (of all ranks), seconds.
     events : list of dict
-        What befell the ranks meanwhile: see :func:`matexapps.train.state.recovery.event_of`.
+        Keys: ``event``, a sentence; ``lost``, the numbers of the lost ranks; ``ranks``, how many
+        go on; and, if it happened in a step, ``epoch``, ``step`` and ``rows``.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -26,21 +29,19 @@ class History:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The rows as a table indexed by epoch."""
+        """The rows as a table, indexed by epoch."""
         frame = pd.DataFrame(self.rows)
         return frame.set_index("epoch") if len(frame) else frame
 
     def plot(self) -> Any:
-        """Draw the loss curves against the epoch; returns the matplotlib figure."""
-        return plot_history(self.frame)
+        """Return a matplotlib figure of losses and validation metrics against the epoch."""
+        return _plot(self.frame)
 
 
-def plot_history(frame: pd.DataFrame) -> Any:
-    """Draw training and validation loss, and the validation metrics, against the epoch."""
+def _plot(frame: pd.DataFrame) -> Any:
     from matplotlib.figure import Figure
 
-    known = {"loss", "validation_loss", "learning_rate", "rows_per_s", "seconds"}
-    metrics = [c for c in frame.columns if c not in known and not c.endswith("_error")]
+    metrics = [c for c in frame.columns if c not in _NO_METRICS and not c.endswith("_error")]
     figure = Figure(figsize=(9 if metrics else 5, 3.5), layout="constrained")
     axes = figure.subplots(1, 2 if metrics else 1, squeeze=False)[0]
     for column, label in (("loss", "training"), ("validation_loss", "validation")):

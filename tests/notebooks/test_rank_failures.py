@@ -50,7 +50,7 @@ def test_training_goes_on_and_then_other_work(nothing_left, capsys):
         network, data, settings = training([Dies(0, epoch=1, step=2)])
         result = cluster.fit(network, data, **settings)
         columns = ["loss", "validation_loss", "accuracy"]
-        np.testing.assert_allclose(result.history[columns], alone[columns], rtol=1e-5)
+        np.testing.assert_allclose(result.history.frame[columns], alone[columns], rtol=1e-5)
         (event,) = result.events
         assert event["lost"] == [0]
         assert f"rank 0 on {HOST} lost at epoch 2, step 3; 2 ranks go on" in event["event"]
@@ -72,7 +72,7 @@ def test_a_result_outlives_the_rank_that_was_to_send_it(nothing_left):
     _, data, settings = training([])
     with Cluster(2) as cluster:
         result = cluster.fit(DiesWhenSent(8, 1), data, **settings)
-        assert len(result.history) == settings["epochs"]
+        assert len(result.history.rows) == settings["epochs"]
         assert cluster.n == 1
 
 
@@ -130,8 +130,8 @@ def test_the_lost_are_replaced_and_the_model_lives(nothing_left, capsys):
         cluster.grow()
         told = capsys.readouterr().err
         assert "handed over: comm, data, losses, model, mx, np, rng, torch, trainer" in told
-        assert "not to rank 2, set them there again: rank" in told
-        assert "lost, for they cannot be pickled: lines" in told
+        assert "not set on rank 2, set them there again: rank" in told
+        assert "lost, because they cannot be pickled: lines" in told
         values = cluster.execute(GO_ON, fetch=True)
         assert [(n, same) for n, same, _ in values] == [(3, True)] * 3
         alone: dict = {}
@@ -146,8 +146,8 @@ def test_the_lost_are_replaced_and_the_model_lives(nothing_left, capsys):
 def test_where_no_rank_holds_a_name_growing_says_so(nothing_left, capsys):
     with Cluster(1) as cluster:
         cluster.grow(2)
-        said = "2 ranks; nothing to hand over, for no rank held a name\n"
-        assert capsys.readouterr().err == said
+        message = "2 ranks; nothing to hand over, because no rank had a name\n"
+        assert capsys.readouterr().err == message
         assert cluster.n == 2
 
 
@@ -164,7 +164,7 @@ def test_all_start_again_with_new_ranks(nothing_left, tmp_path, capsys, recovery
         network, data, settings = training(dying)
         result = cluster.fit(network, data, **settings, recovery=recovery)
         columns = ["loss", "validation_loss", "accuracy"]
-        np.testing.assert_allclose(result.history[columns], alone[columns], rtol=1e-5)
+        np.testing.assert_allclose(result.history.frame[columns], alone[columns], rtol=1e-5)
         assert f"rank 1 on {HOST} was ended by signal 9" in capsys.readouterr().out
         said = [event["event"] for event in result.events]
         if recovery == "reinit":

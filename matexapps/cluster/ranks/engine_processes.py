@@ -1,4 +1,4 @@
-"""The processes behind a cluster, as the notebook holds them: by a guard that owns them all.
+"""The processes behind a cluster, which a guard process owns.
 
 Engines are ipyparallel's, started by ``mpiexec`` so that they are ranks of one MPI world. They
 listen on this machine's loopback only, every message is signed with a key, and connection files
@@ -24,28 +24,28 @@ HANG_AFTER = "MATEXAPPS_HANG_AFTER_S"
 
 _GUARD = Path(__file__).with_name("guard.py")
 _STOP_TIMEOUT_S = 15.0
-# The controller takes an engine in at its second heartbeat, so a short period starts faster; an
-# engine is given up after the same 60 s as at ipyparallel's own slower pace.
+# The controller accepts an engine at its second heartbeat, so a short period starts faster. An
+# engine is given up after 60 s, as with ipyparallel's own longer period.
 _HEARTBEAT_MS = 250
 _HEARTBEAT_MISSES = 240
 
 
-class Launched:
-    """A controller and N engines that have been started, and their guard.
+class EngineProcesses:
+    """A controller, N engines and the guard that owns them, started when this is created.
 
     Parameters
     ----------
     n : int
         Number of engines.
     run_folder : Path
-        For the logs.
+        The folder of the logs.
     hang_after_s : float or None
-        How long a rank may wait before it says so; None for what fits its work.
+        How long a rank may wait before it reports it; None for what fits its work.
 
     Attributes
     ----------
     folder : Path
-        Of connection files and stacks; goes with the processes.
+        The folder of connection files and stacks, removed with the processes.
     """
 
     def __init__(self, n: int, run_folder: Path, hang_after_s: float | None) -> None:
@@ -85,7 +85,7 @@ class Launched:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            # All ranks are on this machine: shared memory serves, and no rank listens to others.
+            # All ranks are on this machine: with shared memory no rank opens a port to others.
             env={
                 "OMPI_MCA_btl": "self,sm",
                 "UCX_TLS": "self,sm",
@@ -104,7 +104,7 @@ class Launched:
 
     @property
     def connection(self) -> Path | None:
-        """The file that tells a client where the controller is; None while there is none."""
+        """The file that tells a client where the controller is; None until it is complete."""
         path = self.folder / "profile_default" / "security" / "ipcontroller-client.json"
         try:
             json.loads(path.read_text())
@@ -120,13 +120,13 @@ class Launched:
         if guard.poll() is None and not select.select([guard.stdout], [], [], 0)[0]:
             return None
         line = guard.stdout.readline()
-        news: dict[str, Any] = (
+        report: dict[str, Any] = (
             json.loads(line) if line else {"ended": "guard", "status": guard.wait()}
         )
-        return news
+        return report
 
     def stop(self) -> None:
-        """End all processes and remove their folder; harmless when done twice."""
+        """End all processes and remove their folder; calling it again does nothing."""
         guard, self._guard = self._guard, None
         if guard is not None:
             assert guard.stdin is not None
