@@ -35,19 +35,8 @@ class _Settings(CampaignSettings):
 def run(settings: dict[str, Any], ranks: Ranks) -> dict[str, Any]:
     """Simulate a sample on all ranks and write it. Collective.
 
-    Blocks of events are kept in a folder beside the sample until that is written, so that what was
-    cut off goes on where it was.
-
-    Parameters
-    ----------
-    settings : dict
-        Those of the module.
-    ranks : Ranks
-
-    Returns
-    -------
-    dict
-        On every rank, what was made and how fast.
+    Blocks of events are kept in a folder beside the sample until that is written: run again after
+    it was cut off, it goes on. What was made, and how fast, is returned on every rank.
     """
     chosen = from_plain(_Settings, settings)
     path = Path(chosen.out)

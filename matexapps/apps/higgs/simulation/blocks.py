@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -32,33 +33,24 @@ class Block:
         return f"{self.process} {self.lepton_charge:+d}, block {self.number} of {self.events}"
 
 
-class BlockSimulator:
-    """Simulates blocks, with one generator for each kind of block."""
+# A generator for each kind of block: it takes a second to make.
+_generator = cache(EventGenerator)
 
-    def __init__(self) -> None:
-        self._generators: dict[tuple[Process, int], EventGenerator] = {}
 
-    def __call__(self, task: Task) -> dict[str, Any]:
-        """Return the ``features`` of a block, and how many collisions were ``generated``."""
-        block: Block = task.spec
-        generator = self._generator(block.process, block.lepton_charge)
-        entropy = np.random.SeedSequence(
-            (block.seed, block.process == "signal", block.lepton_charge > 0, block.number)
-        )
-        for_generator, for_detector = entropy.spawn(2)
-        generator.reseed(1 + int(for_generator.generate_state(1)[0]) % LARGEST_SEED)
-        rng = np.random.default_rng(for_detector)
-        batches, generated, missing = [], 0, block.events
-        while missing > 0:
-            size = max(_SMALLEST_BATCH, round(missing / _EXPECTED_ACCEPTANCE))
-            features = observe(generator.generate(size), rng)[:missing].astype(np.float32)
-            batches.append(features)
-            generated += size
-            missing -= len(features)
-        return {"features": np.concatenate(batches), "generated": generated}
-
-    def _generator(self, process: Process, lepton_charge: int) -> EventGenerator:
-        kind = (process, lepton_charge)
-        if kind not in self._generators:
-            self._generators[kind] = EventGenerator(*kind)
-        return self._generators[kind]
+def simulate_block(task: Task) -> dict[str, Any]:
+    """Return the ``features`` of a block, and how many collisions were ``generated``."""
+    block: Block = task.spec
+    generator = _generator(block.process, block.lepton_charge)
+    entropy = np.random.SeedSequence(
+        (block.seed, block.process == "signal", block.lepton_charge > 0, block.number)
+    )
+    for_generator, for_detector = entropy.spawn(2)
+    generator.reseed(1 + int(for_generator.generate_state(1)[0]) % LARGEST_SEED)
+    rng = np.random.default_rng(for_detector)
+    batches, generated, missing = [], 0, block.events
+    while missing > 0:
+        size = max(_SMALLEST_BATCH, round(missing / _EXPECTED_ACCEPTANCE))
+        batches.append(observe(generator.generate(size), rng)[:missing].astype(np.float32))
+        generated += size
+        missing -= len(batches[-1])
+    return {"features": np.concatenate(batches), "generated": generated}

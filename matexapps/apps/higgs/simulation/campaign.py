@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.apps.higgs.schema import FEATURES
-from matexapps.apps.higgs.simulation.blocks import BLOCK_EVENTS, Block, BlockSimulator
+from matexapps.apps.higgs.simulation.blocks import BLOCK_EVENTS, Block, simulate_block
 from matexapps.apps.higgs.simulation.events import Process
 from matexapps.errors import DataError
 from matexapps.experiment.campaign.campaign import Campaign
@@ -91,7 +91,7 @@ def simulate_blocks(settings: CampaignSettings, folder: Path, ranks: Ranks) -> R
     """
     campaign = Campaign(
         WHAT,
-        BlockSimulator,
+        simulate_block,
         folder,
         time_limit_s=_TIME_LIMIT_S,
         unit="blocks",
