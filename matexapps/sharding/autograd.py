@@ -24,7 +24,6 @@ from matexapps.comm.communicator import Communicator
 from matexapps.sharding.shard import Part
 
 OnBackward = Callable[[], None]
-Told = OnBackward
 
 
 class Cut(torch.autograd.Function):

@@ -110,9 +110,9 @@ class _BatchNorm(torch.autograd.Function):
         if torch.is_grad_enabled():
             inputs = [t for t in (values, weight, bias) if t is not None and t.requires_grad]
             output = _differentiable(values, weight, bias, eps, part)
-            found = iter(torch.autograd.grad(output, inputs, gradients[0], create_graph=True))
+            computed = iter(torch.autograd.grad(output, inputs, gradients[0], create_graph=True))
             wanted = (t is not None and t.requires_grad for t in (values, weight, bias))
-            return *(next(found) if want else None for want in wanted), None, None
+            return *(next(computed) if want else None for want in wanted), None, None
         axes, shape = _axes(values)
         gradient, centered = _wide(gradients[0]), _wide(values) - mean.view(shape)
         of_bias = gradient.sum(axes)
