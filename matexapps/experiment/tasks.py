@@ -13,7 +13,7 @@ from scipy.special import expit, softmax
 
 from matexapps.errors import DataError
 from matexapps.experiment.statistics.conformal import conformal_quantile
-from matexapps.experiment.statistics.figures_of_merit import figure, gain
+from matexapps.experiment.statistics.figures_of_merit import figure, figure_value, gain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -134,7 +134,7 @@ class Task(ABC):
             self.leading: estimate.value,
             f"{self.leading}_interval": estimate.interval,
             f"{self.leading}_by_seed": [
-                figure(self.leading, values, each, weight).value for each in judged
+                figure_value(self.leading, values, each, weight) for each in judged
             ],
         }
 
@@ -165,8 +165,8 @@ class BinaryClassification(Task):
     ) -> dict[str, Any]:
         return {
             **self._leading_figures(values, predictions, weight),
-            "average_precision": figure("average_precision", values, predictions, weight).value,
-            "brier": figure("brier", values, predictions, weight).value,
+            "average_precision": figure_value("average_precision", values, predictions, weight),
+            "brier": figure_value("brier", values, predictions, weight),
         }
 
     @property
@@ -278,7 +278,7 @@ class Regression(Task):
         explained = np.average(squared, weights=weight) / np.average(spread, weights=weight)
         return {
             **self._leading_figures(values, predictions, weight),
-            "mae": figure("mae", values, predictions, weight).value,
+            "mae": figure_value("mae", values, predictions, weight),
             "r2": float(1 - explained),
             "unit": self.unit,
         }
