@@ -20,9 +20,9 @@ from matexapps.comm.single import SingleProcess
 from matexapps.comm.world import open_world
 from matexapps.errors import MatexError
 from matexapps.experiment.domain import Domain
-from matexapps.experiment.model import Model
-from matexapps.experiment.model_folder import check_folder
-from matexapps.experiment.prediction import predict_file
+from matexapps.experiment.model.folder import check_folder
+from matexapps.experiment.model.model import Model
+from matexapps.experiment.model.prediction import predict_file
 from matexapps.experiment.ranks import LONGEST_WAIT_S, Ranks
 from matexapps.experiment.reference import load_domain
 from matexapps.experiment.report import as_table

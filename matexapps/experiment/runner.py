@@ -14,7 +14,7 @@ from matexapps import progress
 from matexapps.comm.communicator import Communicator
 from matexapps.data.dataset import DataSet
 from matexapps.experiment.domain import Domain
-from matexapps.experiment.model import Model
+from matexapps.experiment.model.model import Model
 from matexapps.experiment.ranks import Ranks
 from matexapps.experiment.results import SplitResult, Study, Training
 from matexapps.experiment.settings import ExperimentSettings

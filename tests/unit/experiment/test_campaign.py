@@ -169,12 +169,13 @@ def test_what_cannot_be_run_is_refused(tmp_path, tasks, settings, message):
 
 
 def test_a_function_that_cannot_be_loaded_ends_the_campaign(tmp_path):
+    before = descendants()
     with pytest.raises(
         CampaignError,
         match=r"the process that runs the tasks cannot start: FileNotFoundError: no model in the",
     ):
         run(tmp_path, CannotStart, [("a", None)])
-    assert not descendants()
+    assert descendants() <= before
 
 
 def test_a_hanging_task_and_the_program_that_it_started_are_ended(tmp_path):
