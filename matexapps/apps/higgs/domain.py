@@ -20,7 +20,7 @@ from matexapps.apps.higgs.report.significance import (
     significance_at,
 )
 from matexapps.apps.higgs.schema import COLUMNS, FEATURES
-from matexapps.apps.higgs.settings import HiggsSettings
+from matexapps.apps.higgs.settings import TITLE, HiggsSettings
 from matexapps.apps.higgs.units import check_units, typical_momentum
 from matexapps.data.dataset import DataSet
 from matexapps.data.schema.schema import default_names
@@ -42,7 +42,7 @@ class Higgs(ColumnDomain[HiggsSettings, HiggsRows]):
     """Signal or background, from the quantities that a detector measures of a collision."""
 
     name = "higgs"
-    title = "Tell collisions with Higgs bosons from those with top-quark pairs."
+    title = TITLE
     settings = HiggsSettings
     unit = "events"
 

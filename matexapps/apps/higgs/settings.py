@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from matexapps.experiment.settings import ExperimentSettings, check_choice, check_least
 
+TITLE = "Tell collisions with Higgs bosons from those with top-quark pairs."
+
 SIMULATED = "higgs-simulated"
 """The catalog's name of the sample that comes with the project."""
 
