@@ -81,7 +81,7 @@ def prepare_rows(settings: HiggsSettings, ranks: Ranks) -> HiggsRows:
         ranks.on_root(lambda: load_higgs(settings.data, test, seed=settings.seed)),
     )
     parts = [in_memory(part) for part in (data.train, data.validation, data.test)]
-    is_challenge = data.split == KAGGLE_SET
+    is_challenge = data.split.kind == KAGGLE_SET
     rows = HiggsRows(
         split="challenge" if is_challenge else "random" if settings.test is None else "test-file",
         train=parts[0],
