@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from matexapps.comm.single import SingleProcess
 from matexapps.data.dataset import DataSet
 from matexapps.data.loading.blocks import FilePart
-from matexapps.data.loading.memory import parse_size
 from matexapps.data.loading.prefetch import ahead
 from matexapps.data.loading.sampler import WindowedOrder
 from matexapps.data.loading.stream import StreamLoader
 from matexapps.data.loading.streamed import StreamedRows
 from matexapps.data.rows import Rows
 from matexapps.data.sources.reader import Reader
+from matexapps.data.sources.source import parse_size
 from matexapps.errors import DataError
 
 CPU = torch.device("cpu")
