@@ -22,7 +22,7 @@ from matexapps.experiment.ranks import Ranks
 
 def toy_campaign(folder: str | Path) -> Campaign:
     """Return the campaign of the toy tasks."""
-    return Campaign("squaring", toy, folder, time_limit_s=0.4, tries=2, seed=5, unit="numbers")
+    return Campaign("squaring", toy, folder, time_limit_s=1.0, tries=2, seed=5, unit="numbers")
 
 
 def as_plain(results: Results) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from matexapps.experiment.campaign.outcome import Outcome
 from matexapps.experiment.campaign.results import Results, write_failures
 from matexapps.experiment.campaign.rounds import Rounds
 from matexapps.experiment.campaign.runner import Runner
-from matexapps.experiment.campaign.task import RunTask, source_digest
+from matexapps.experiment.campaign.task import TaskFunction, source_digest
 from matexapps.experiment.ranks import Ranks
 
 _FAILURES = "failures.csv"
@@ -74,7 +74,7 @@ class Campaign:
     def __init__(
         self,
         name: str,
-        function: RunTask,
+        function: TaskFunction,
         folder: str | Path,
         *,
         time_limit_s: float,

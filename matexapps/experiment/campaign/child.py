@@ -13,7 +13,7 @@ from typing import Any
 import cloudpickle
 
 from matexapps.errors import CampaignError
-from matexapps.experiment.campaign.task import RunTask, Task
+from matexapps.experiment.campaign.task import Task, TaskFunction
 from matexapps.launch.child import Child
 
 _START_S = 120.0
@@ -38,7 +38,7 @@ class TaskChild(Child):
         Tasks that it has run since it started.
     """
 
-    def __init__(self, function: RunTask, arrays: Path) -> None:
+    def __init__(self, function: TaskFunction, arrays: Path) -> None:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # closed in __exit__
         super().__init__(
             "matexapps.experiment.campaign.worker", dict.fromkeys(_THREADS, "1"), self._output

@@ -36,6 +36,9 @@ class Task:
 RunTask = Callable[[Task], Any]
 """Takes a task and returns a JSON value, or a dictionary of JSON values and NumPy arrays."""
 
+TaskFunction = RunTask | Callable[[], RunTask]
+"""Runs tasks; or a class, whose objects run them."""
+
 
 def task_seed(seed: int, key: str) -> int:
     """Return the seed of the task called ``key`` in a campaign with this seed."""
