@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from matexapps.apps.molecules.networks.architecture import Architecture
-from matexapps.apps.molecules.splits import check_split
+from matexapps.apps.molecules.splits.split import check_split
 from matexapps.errors import TrainingError
 from matexapps.experiment.settings import check_least, check_recovery
 

@@ -1,4 +1,4 @@
-"""The tables that a campaign leaves: labels, and molecules without."""
+"""The tables that a campaign writes: labels, and molecules without labels."""
 
 from __future__ import annotations
 
