@@ -64,12 +64,12 @@ def main() -> None:
 
 
 def alternate(
-    one: Callable[[], None], other: Callable[[], None], rounds: int
+    first: Callable[[], None], second: Callable[[], None], rounds: int
 ) -> tuple[list[float], list[float]]:
     """Time two functions in turn, after one call of each that does not count."""
     times: tuple[list[float], list[float]] = ([], [])
     for round_ in range(rounds + 1):
-        for function, seconds in zip((one, other), times, strict=True):
+        for function, seconds in zip((first, second), times, strict=True):
             start = time.perf_counter()
             function()
             if round_:

@@ -44,16 +44,15 @@ def write_page(notebook: Path, page: Path) -> Path:
 
     resources = {"metadata": {"name": page.stem}}
     content, _ = HTMLExporter().from_filename(str(notebook), resources=resources)
-    _replace(page, content)
+    with atomic_file(page, BatchError) as partial:
+        partial.write_text(content, encoding="utf-8")
     return page
 
 
 def write_index(runs: Sequence[NotebookRun], page: Path) -> Path:
     """Write a page that links the pages of several runs; return its path."""
     rows = "\n".join(_row(run, page.parent) for run in runs)
-    _replace(
-        page,
-        f"""<!DOCTYPE html>
+    content = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -73,8 +72,9 @@ td.number, th.number {{ text-align: right; font-variant-numeric: tabular-nums; }
 </table>
 </body>
 </html>
-""",
-    )
+"""
+    with atomic_file(page, BatchError) as partial:
+        partial.write_text(content, encoding="utf-8")
     return page
 
 
@@ -86,8 +86,3 @@ def _row(run: NotebookRun, folder: Path) -> str:
         f'<td>{html.escape(parameters or "its own")}</td><td class="number">{run.n}</td>'
         f'<td class="number">{run.seconds:.0f} s</td></tr>'
     )
-
-
-def _replace(path: Path, content: str) -> None:
-    with atomic_file(path, BatchError) as partial:
-        partial.write_text(content, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The names that MaTEx's DataSet has, for its users."""
+"""The attribute names of MaTEx's DataSet, for its users."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matexapps.data.part import Part
 
 
 class MatexNames(ABC):
-    """Names of MaTEx for what ``train``, ``validation`` and ``test`` hold.
+    """MaTEx's names for what ``train``, ``validation`` and ``test`` hold.
 
     Each raises a DataError where the rows do not fit into memory.
     """

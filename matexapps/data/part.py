@@ -14,7 +14,7 @@ from matexapps.comm.communicator import Communicator
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError
 
-# Commands that only look at files do without torch.
+# Commands that only look at files need not load torch.
 if TYPE_CHECKING:
     import torch
 

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 def share(rows: int, rank: int, world_size: int) -> slice:
     """Return the contiguous share of ``rows`` that belongs to ``rank``.
 
-    The shares of all ranks, in rank order, are all rows once each; their sizes differ by at most
-    one row.
+    The shares of all ranks, in rank order, hold every row exactly once; their sizes differ by at
+    most one row.
     """
     return slice(rows * rank // world_size, rows * (rank + 1) // world_size)
 
 
 def share_by_work(work: Sequence[int], rank: int, world_size: int) -> slice:
-    """Return the contiguous share of rows that belongs to ``rank``, where rows differ in work.
+    """Return the contiguous share of rows that belongs to ``rank``, where rows cost unequal work.
 
-    The shares of all ranks, in rank order, are all rows once each; each starts with the row in
-    which its part of the total begins, so that they differ by at most two rows' work.
+    The shares of all ranks, in rank order, hold every row exactly once. Each starts with the row in
+    which its part of the total begins, so they differ by at most two rows' work.
 
     Parameters
     ----------

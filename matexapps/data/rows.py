@@ -38,7 +38,7 @@ class Rows(Part):
     label : ndarray of float32 or int64, shape (rows,)
         float32 for 0/1 labels and for regression, int64 for the numbers of several classes.
     weight : ndarray of float64, shape (rows,), or None
-        Weight of each row; None where every row counts alike.
+        Weight of each row; None where every row counts the same.
     ids : ndarray of int64, shape (rows,)
         Row numbers in the source, from 0; a header is not counted.
     columns : list of str
@@ -84,7 +84,7 @@ class Rows(Part):
         columns: Sequence[str] | None = None,
         missing: float | Sequence[float] | None = None,
     ) -> Rows:
-        """Make rows of anything numpy understands, numbered from 0.
+        """Make rows from anything numpy understands, numbered from 0.
 
         The label becomes float32 or int64 by the rule of
         :attr:`~matexapps.data.schema.labels.LabelFacts.dtype`; ``missing`` is explained in
@@ -169,7 +169,7 @@ class Rows(Part):
         Raises
         ------
         DataError
-            If the samples are arrays, which have no place in a cell.
+            If the samples are arrays, which do not fit into a cell.
         """
         if self.features.ndim > 2:
             raise DataError(
@@ -201,7 +201,7 @@ def _numbers(name: str, values: ArrayLike, dtype: type[np.floating[Any]]) -> NDA
 
 
 def concatenate(pieces: Sequence[Rows]) -> Rows:
-    """Return the rows of all pieces, at least one, one after the other."""
+    """Return the rows of one or more pieces, concatenated."""
     first = pieces[0]
     if len(pieces) == 1:
         return first

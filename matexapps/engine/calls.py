@@ -33,10 +33,10 @@ def identify() -> tuple[int, int, int]:
     From then on, waits of the user's own on ``MPI.COMM_WORLD`` can be interrupted.
     """
     resolve("matexapps.comm.world:make_user_world_interruptible")()
-    return *come_together(), os.getpid()
+    return *rank_and_world_size(), os.getpid()
 
 
-def come_together() -> tuple[int, int]:
+def rank_and_world_size() -> tuple[int, int]:
     """Return this engine's rank and the size of its world, without lost ranks."""
     rank, size = resolve("matexapps.comm.world:rank_and_world_size")()
     return rank, size

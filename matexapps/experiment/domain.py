@@ -70,7 +70,7 @@ class ModelFacts:
 
 
 class TrainedModel(Protocol):
-    """A model as its domain sees it: see :class:`~matexapps.experiment.model.Model`."""
+    """A model as its domain sees it: see :class:`~matexapps.experiment.model.model.Model`."""
 
     domain: Domain[Any, Any]
     network: nn.Module

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from matexapps.experiment.domain import Domain, Values
-from matexapps.experiment.model import Model
-from matexapps.experiment.model_folder import PICTURE, REPORT, write_json
+from matexapps.experiment.model.folder import PICTURE, REPORT, write_json
+from matexapps.experiment.model.model import Model
 from matexapps.experiment.report import as_table
 from matexapps.experiment.settings import ExperimentSettings
 from matexapps.experiment.splitting import Split

@@ -19,7 +19,7 @@ from matexapps.errors import TrainingError
 from matexapps.train.losses import RowLoss
 from matexapps.train.metrics import Metric
 from matexapps.train.monitor.error_context import ErrorContext
-from matexapps.train.precision import Precision
+from matexapps.train.optimization import Precision
 
 _EVALUATION_BATCH = 4096
 

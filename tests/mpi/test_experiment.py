@@ -13,7 +13,7 @@ import pytest
 from sklearn.datasets import load_wine
 from wine import WINE
 
-from matexapps.experiment.model import Model
+from matexapps.experiment.model.model import Model
 
 PROGRAM = Path(__file__).parents[1] / "helpers" / "wine.py"
 SMALL = ("--epochs", 4, "--json")

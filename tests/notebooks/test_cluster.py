@@ -1,4 +1,4 @@
-"""Engines for real: they start as one world, are kept, fail well, and leave nothing behind."""
+"""Real engines: they start as one world, are kept, report failures, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_table_of_ranks_says_where_each_one_is(pair):
     assert (table["threads"] >= 1).all()
 
 
-def test_functions_and_classes_of_this_process_travel(pair):
+def test_functions_and_classes_of_this_process_are_sent(pair):
     class Scale:
         def __init__(self, factor):
             self.factor = factor
@@ -58,7 +58,7 @@ def test_relative_paths_mean_the_same_on_ranks(pair, tmp_path, monkeypatch):
     assert pair.run(lambda: Path("note.txt").read_text()) == ["here", "here"]
 
 
-def test_what_cannot_travel_is_said(pair):
+def test_what_cannot_be_sent_is_an_error(pair):
     with pytest.raises(ClusterError, match="cannot be sent to the ranks"):
         pair.run(print, threading.Lock())
 
@@ -77,7 +77,7 @@ def test_the_failing_rank_is_named_and_the_next_call_works(pair, rank):
     assert pair.run(rank_functions.world) == [(0, 2), (1, 2)]
 
 
-def test_ranks_that_wait_for_nobody_are_freed_too(pair):
+def test_ranks_that_compute_are_stopped_too(pair):
     with pytest.raises(ClusterError, match="ValueError: only here"):
         pair.run(rank_functions.fail_outside_of_any_collective, 0)
     assert pair.run(rank_functions.world) == [(0, 2), (1, 2)]
@@ -134,7 +134,7 @@ def test_a_stop_during_an_import_lets_the_import_finish(pair, tmp_path, monkeypa
     """Some modules, torch among them, cannot be imported again after half an import."""
     imports = tmp_path / "imports"
     (tmp_path / "slow_to_import.py").write_text(
-        f"import time\nwith open({str(imports)!r}, 'a') as file:\n    file.write('once ')\n"
+        f"import time\nwith open({str(imports)!r}, 'a') as file:\n    file.write('import ')\n"
         "time.sleep(1)\n\ndef answer():\n    return 42\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
@@ -148,7 +148,7 @@ def test_a_stop_during_an_import_lets_the_import_finish(pair, tmp_path, monkeypa
     with pytest.raises(KeyboardInterrupt):
         pair.run("slow_to_import:answer")
     assert pair.run("slow_to_import:answer") == [42, 42]
-    assert imports.read_text() == "once once "
+    assert imports.read_text() == "import import "
 
 
 def test_stop_leaves_nothing_and_can_be_repeated(nothing_left):

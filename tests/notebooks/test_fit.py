@@ -1,4 +1,4 @@
-"""Training through a cluster: the model travels there and back, and ranks are kept."""
+"""Training on a cluster: the model is sent there and comes back, and ranks are kept."""
 
 from __future__ import annotations
 
@@ -74,16 +74,16 @@ def test_an_optimizer_made_outside_follows_its_model(pair, data, model):
     assert torch.equal(still.model.layer.weight, model.layer.weight)
 
 
-def test_a_missing_file_is_told_as_in_a_script(pair, model):
+def test_a_missing_file_is_reported_as_in_a_script(pair, model):
     with pytest.raises(DataError, match=r"nowhere\.csv"):
         pair.fit(model, DataSet("nowhere.csv", label="class"), epochs=1)
 
 
-def test_a_mistake_in_the_network_is_told_with_its_line(pair, data):
+def test_a_mistake_in_the_network_is_reported_with_its_line(pair, data):
     with pytest.raises(MatexError, match=r"mat1 and mat2 shapes cannot be multiplied"):
         pair.fit(nn.Linear(4, 1), data, epochs=1)
 
 
-def test_wrong_settings_are_told_as_in_a_script(pair, data, model):
+def test_wrong_settings_are_reported_as_in_a_script(pair, data, model):
     with pytest.raises(TrainingError, match="batch_size"):
         pair.fit(model, data, epochs=1, batch_size=0)

@@ -1,4 +1,4 @@
-"""However a person leaves, no process of ours stays behind, and nobody else's is touched."""
+"""However a user leaves, none of our processes stays, and no other process is touched."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ def test_ctrl_c_in_a_terminal_ends_the_ranks():
         preexec_fn=lambda: os.login_tty(inside),
     )
     os.close(inside)
-    said = b""
-    while b"family" not in said or not said.endswith(b"\n"):
-        said += os.read(terminal, 4096)
-    pids = [int(word) for word in said.split(b"family")[1].split()]
+    output = b""
+    while b"family" not in output or not output.endswith(b"\n"):
+        output += os.read(terminal, 4096)
+    pids = [int(word) for word in output.split(b"family")[1].split()]
     time.sleep(1)
     os.write(terminal, b"\x03")
     assert program.wait(LIMIT_S) != 0

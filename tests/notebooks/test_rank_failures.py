@@ -1,4 +1,4 @@
-"""Ranks behind a notebook that die: the others go on, and their names live."""
+"""Ranks behind a notebook that die: the others go on, and keep their names."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from matexapps.errors import ClusterError
 pytestmark = pytest.mark.open_mpi
 
 HOST = socket.gethostname()
+TRAINER = (Path(__file__).with_name("programs") / "trainer.py").read_text()
 
 
 def training(dying: list[mx.Callback]) -> tuple[nn.Module, mx.DataSet, dict]:
@@ -68,7 +70,7 @@ def test_training_goes_on_and_then_other_work(nothing_left, capsys):
 
 
 @pytest.mark.slow
-def test_a_result_outlives_the_rank_that_was_to_send_it(nothing_left):
+def test_a_result_is_not_lost_with_the_rank_that_sends_it(nothing_left):
     _, data, settings = training([])
     with Cluster(2) as cluster:
         result = cluster.fit(DiesWhenSent(8, 1), data, **settings)
@@ -87,40 +89,27 @@ def test_a_rank_that_hangs_is_ended_and_the_others_go_on(nothing_left, capsys, t
         assert cluster.n == 2
 
 
-def test_work_that_is_not_prepared_fails_and_names_stay(nothing_left):
+def test_work_that_does_not_tolerate_failures_fails_and_names_stay(nothing_left):
     with Cluster(3) as cluster:
-        cluster.execute("import os, time\nfrom mpi4py import MPI\nkept = MPI.COMM_WORLD.rank")
+        cluster.execute("import os, time\nfrom mpi4py import MPI\nnumber = MPI.COMM_WORLD.rank")
         with pytest.raises(ClusterError, match=r"rank 1 .* was ended by signal 9") as raised:
             cluster.execute(
-                "if kept == 1:\n    print('last words')\n    os.kill(os.getpid(), 9)\n"
+                "if number == 1:\n    print('last words')\n    os.kill(os.getpid(), 9)\n"
                 "MPI.COMM_WORLD.barrier()"
             )
         assert "last words" in str(raised.value)
         assert "2 ranks go on, with their names" in str(raised.value)
-        assert cluster.execute("MPI.COMM_WORLD.allgather(kept)", fetch=True) == [[0, 2], [0, 2]]
+        assert cluster.execute("MPI.COMM_WORLD.allgather(number)", fetch=True) == [[0, 2], [0, 2]]
         assert "rank-2.log" in cluster.logs(1)
-        # Others that compute are not waited for.
+        # Other ranks that compute are not waited for.
         with pytest.raises(ClusterError, match=r"rank 0 .* was ended by signal 9"):
-            cluster.execute("os.kill(os.getpid(), 9) if kept == 0 else time.sleep(600)")
-        assert cluster.execute("kept", fetch=True) == [2]
+            cluster.execute("os.kill(os.getpid(), 9) if number == 0 else time.sleep(600)")
+        assert cluster.execute("number", fetch=True) == [2]
 
 
-TRAINER = """
-import numpy as np, torch
-import matexapps as mx
-torch.manual_seed(0)
-rng = np.random.default_rng(0)
-data = mx.DataSet.from_arrays(rng.normal(size=(301, 8)).astype(np.float32), np.arange(301) % 2)
-model = torch.nn.Linear(8, 1)
-comm = mx.open_world()
-rank = comm.rank
-lines = (line for line in [])
-trainer = mx.Trainer(model, batch_size=64, comm=comm)
-losses = [row["loss"] for row in trainer.fit(data, 2).rows]
-"""
-GO_ON = """
-[comm.world_size, trainer.model is model, [row["loss"] for row in trainer.fit(data, 4).rows]]
-"""
+CONTINUE = (
+    "[comm.world_size, trainer.model is model, [row['loss'] for row in trainer.fit(data, 4).rows]]"
+)
 
 
 def test_the_lost_are_replaced_and_the_model_lives(nothing_left, capsys):
@@ -128,15 +117,15 @@ def test_the_lost_are_replaced_and_the_model_lives(nothing_left, capsys):
         cluster.execute(TRAINER)
         die(cluster, 1)
         cluster.grow()
-        told = capsys.readouterr().err
-        assert "handed over: comm, data, losses, model, mx, np, rng, torch, trainer" in told
-        assert "not set on rank 2, set them there again: rank" in told
-        assert "lost, because they cannot be pickled: lines" in told
-        values = cluster.execute(GO_ON, fetch=True)
+        message = capsys.readouterr().err
+        assert "handed over: comm, data, losses, model, mx, np, rng, torch, trainer" in message
+        assert "not set on rank 2, set them there again: rank" in message
+        assert "lost, because they cannot be pickled: lines" in message
+        values = cluster.execute(CONTINUE, fetch=True)
         assert [(n, same) for n, same, _ in values] == [(3, True)] * 3
         alone: dict = {}
         exec(TRAINER, alone)
-        _, _, losses = eval(GO_ON, alone)
+        _, _, losses = eval(CONTINUE, alone)
         np.testing.assert_allclose([row[2] for row in values], [losses] * 3, rtol=1e-5)
         with pytest.raises(ClusterError, match="cannot grow to 2"):
             cluster.grow(2)
@@ -159,14 +148,14 @@ def test_all_start_again_with_new_ranks(nothing_left, tmp_path, capsys, recovery
     alone = mx.Trainer(network, **settings).fit(data, epochs).frame
     with Cluster(3) as cluster:
         first = cluster.run(os.getpid)
-        once = tmp_path / "died"
-        dying = [Dies(1, epoch=1, step=2, once=once), mx.Checkpointing(tmp_path / "checkpoints")]
+        dies = Dies(1, epoch=1, step=2, marker=tmp_path / "died")
+        dying = [dies, mx.Checkpointing(tmp_path / "checkpoints")]
         network, data, settings = training(dying)
         result = cluster.fit(network, data, **settings, recovery=recovery)
         columns = ["loss", "validation_loss", "accuracy"]
         np.testing.assert_allclose(result.history.frame[columns], alone[columns], rtol=1e-5)
         assert f"rank 1 on {HOST} was ended by signal 9" in capsys.readouterr().out
-        said = [event["event"] for event in result.events]
+        events = [event["event"] for event in result.events]
         if recovery == "reinit":
-            assert said == [f"rank 1 on {HOST} lost; 3 ranks start again from epoch 2, step 3"]
+            assert events == [f"rank 1 on {HOST} lost; 3 ranks start again from epoch 2, step 3"]
         assert len(set(cluster.run(os.getpid)) - set(first)) == 3

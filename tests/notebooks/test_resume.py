@@ -1,4 +1,4 @@
-"""A training that lost a rank goes on, on new ranks, as if nothing had happened."""
+"""A training that lost a rank continues on new ranks with the undisturbed result."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ EPOCHS = 5
 
 
 class KilledOnce(mx.Callback):
-    """Kills the process of rank 1 in the midst of epoch 3, the first time it gets there."""
+    """Kills the process of rank 1 in the middle of epoch 3, the first time it gets there."""
 
     def __init__(self, marker: Path) -> None:
         self.marker = marker
 
     def on_step_end(self, trainer) -> None:
-        here = (trainer.comm.rank, trainer.position.epoch, trainer.position.step) == (1, 2, 4)
-        if here and not self.marker.exists():
+        is_due = (trainer.comm.rank, trainer.position.epoch, trainer.position.step) == (1, 2, 4)
+        if is_due and not self.marker.exists():
             self.marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -1,4 +1,4 @@
-"""An experiment that a notebook asks for: what runs on each engine."""
+"""The experiment of a notebook, as it runs on each engine."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from matexapps.experiment.settings import from_plain
 
 
 def study(**settings: Any) -> tuple[Study, Model] | None:
-    """Run an experiment on all ranks; rank 0 returns its outcome and the model.
+    """Run an experiment on all ranks; rank 0 returns the study and the model.
 
     Parameters
     ----------
     **settings
-        Of :class:`~matexapps.apps.molecules.settings.ExperimentSettings`; ``out`` is left to
+        Of :class:`~matexapps.apps.molecules.settings.ExperimentSettings`. ``out`` is ignored: use
         ``Model.save``.
     """
     with open_world(LONGEST_WAIT_S) as comm:
-        found, model = run_study(from_plain(ExperimentSettings, settings), comm)
-        return (found, model.to("cpu")) if comm.rank == 0 else None
+        result, model = run_study(from_plain(ExperimentSettings, settings), comm)
+        return (result, model.to("cpu")) if comm.rank == 0 else None

@@ -214,7 +214,7 @@ class Engines:
     def _renumber(self, alive: list[Engine], dead: list[int]) -> list[tuple[int, int]] | None:
         """Return new rank and world size of each engine; None if another one died meanwhile."""
         deadline = time.monotonic() + _RENUMBER_TIMEOUT_S
-        replies = [engine.view.apply_async(calls.come_together) for engine in alive]
+        replies = [engine.view.apply_async(calls.rank_and_world_size) for engine in alive]
         while alive and time.monotonic() < deadline:
             if self.dead() != dead:
                 return None

@@ -1,4 +1,4 @@
-"""Cards: what is known of a data set, in a Markdown file with a small front block.
+"""Cards: facts about a data set, in a Markdown file with a small front block.
 
 A card begins with a block of ``key: value`` lines between two lines of three dashes; the text
 below it is for people. The keys are those of :data:`KEYS`; ``name``, ``title``, ``file``,
@@ -57,7 +57,7 @@ class Card:
     text: str
 
     def words(self, key: str) -> tuple[str, ...] | None:
-        """Return a fact that is a list, or None where the card does not give it."""
+        """Return a fact that is a list, or None if the card does not have it."""
         value = self.facts.get(key)
         return None if value is None else tuple(word.strip() for word in value.split(","))
 

@@ -2,13 +2,13 @@
 
 A name is looked for in three places, in this order:
 
-1. the folder that the environment variable MATEXAPPS_DATA names, directly or in a folder of it
-   called like the data set; what is found there is the user's own and taken as it is;
-2. the project's ``datasets/`` folder, where the package runs from a checkout or an editable
-   install: the folder beside the package that has a ``pyproject.toml`` beside it too;
+1. the folder that the environment variable MATEXAPPS_DATA names, directly or in a subfolder with
+   the name of the data set; files there are the user's own and used as they are;
+2. the project's ``datasets/`` folder, if the package runs from a checkout or an editable install,
+   recognized by the ``pyproject.toml`` beside it;
 3. the user's cache folder, where :func:`get` puts downloads.
 
-What is known of a data set is written on its card: ``datasets/NAME/card.md`` for those that come
+The facts about a data set are on its card: ``datasets/NAME/card.md`` for those that come
 with the project, and ``apps/DOMAIN/datasets/NAME.md`` for the public ones of a domain, which are
 downloaded. An installed wheel has no ``datasets/``; it says that more come with the repository.
 """
@@ -79,12 +79,12 @@ def find(name: str) -> Path | None:
 
 
 def get(name: str) -> Path:
-    """Return the file of a data set, downloading it first where it is not on this machine.
+    """Return the file of a data set, downloading it first if it is not on this machine.
 
     Raises
     ------
     DataError
-        If it cannot be had; the message says how to fetch it by hand.
+        If it is not available; the message says how to fetch it by hand.
     """
     known = entry(name)
     path = find(name)
@@ -113,14 +113,14 @@ def not_here(entry: Entry) -> DataError:
 
 
 def datasets_folder() -> Path | None:
-    """Return the project's ``datasets/``, or None where the package is not in a checkout."""
+    """Return the project's ``datasets/``, or None if the package is not in a checkout."""
     root = Path(matexapps.__file__).resolve().parents[1]
     folder = root / "datasets"
     return folder if folder.is_dir() and (root / "pyproject.toml").is_file() else None
 
 
 def cache_folder() -> Path:
-    """Return the folder of this user where downloads are kept."""
+    """Return this user's folder for downloads."""
     import pooch
 
     return Path(pooch.os_cache("matexapps"))

@@ -12,7 +12,7 @@ from matexapps.errors import DataError
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of a data set.
+    """Facts about a data set.
 
     Attributes
     ----------
@@ -22,21 +22,21 @@ class Entry:
     source, license, citation : str
         Where it comes from, under what terms, and what to cite.
     schema : Schema
-        What stands where in the file.
+        Which column of the file is what.
     description : str
         A few sentences, Markdown.
     rows, size : int or None
         Number of rows, and bytes of the usual file.
     simulated : bool
-        Whether simulation made the rows.
+        Whether the rows are simulated.
     url, checksum : str or None
-        Where the usual file is downloaded, and ``algorithm:hex`` of it.
+        Address of the usual file, and its ``algorithm:hex``.
     made_by : str or None
         The command that makes the file.
     folder : Path or None
         Its folder in the project's ``datasets/``.
     units : dict of str to str
-        Units of columns whose names do not tell them.
+        Units of columns whose names do not include them.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Entry:
         )
 
     def as_markdown(self) -> str:
-        """Return everything known, for a person."""
+        """Return all facts as a text for people."""
         facts = {
             "Rows": None if self.rows is None else f"{self.rows:,}",
             "File": self.files[0] + ("" if self.size is None else f", {self.size / 1e6:,.1f} MB"),
@@ -112,7 +112,7 @@ class Entry:
 
 
 def _column(text: str | None) -> Column | None:
-    """Return a column's position where the card gives a number, otherwise its name."""
+    """Return a column's position if the card gives a number, otherwise its name."""
     return int(text) if text is not None and text.isdigit() else text
 
 

@@ -1,13 +1,13 @@
-"""A columnar copy of a CSV file, from which any rows are read at once.
+"""A columnar copy of a CSV file, which gives direct access to any rows.
 
-CSV can only be read from its beginning, so what is larger than memory is copied once: each rank
-parses its part and writes an HDF5 file of its own, a shard. The copies are in the user's cache
-folder, or in the one that the environment variable MATEXAPPS_CACHE names.
+CSV can only be read from its beginning, so a file that is larger than memory is copied once: each
+rank parses its part and writes an HDF5 file of its own, a shard. The copies are in the user's cache
+folder, or in the folder that the environment variable MATEXAPPS_CACHE names.
 
-A copy is a folder, and is there whole or not at all: it is made under another name and renamed at
-its end. It serves only while its ``manifest.json`` agrees with the CSV file (path, size, time and
-digest), with the settings it was read by, and with its shards (size and digest). When all copies
-together take more than 20 GB, those that were not used for longest are removed.
+A copy is a folder that appears complete or not at all. It is valid only while its ``manifest.json``
+matches the CSV file (path, size, time and digest), the settings it was read with, and its shards
+(size and digest). When all copies together take more than 20 GB, the least recently used are
+removed.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ _PIECES, _PIECE_BYTES = 64, 2**16
 
 
 def columnar_copy(reader: Reader, schema: Schema, comm: Communicator) -> Reader:
-    """Return a reader of the same rows that reads any of them at once. Collective.
+    """Return a reader with direct access to the same rows. Collective.
 
-    A copy that is there already serves; otherwise the ranks make one, each holding a few MiB of
-    the file at a time. What has random access already is returned as it is.
+    If there is no valid copy, the ranks make one, each holding a few MiB of the file at a time. A
+    reader that has direct access already is returned unchanged.
 
     Parameters
     ----------
@@ -62,22 +62,22 @@ def columnar_copy(reader: Reader, schema: Schema, comm: Communicator) -> Reader:
     if isinstance(reader, CsvReader):
         return _open(reader, _copy(reader, schema, comm), comm)
     if isinstance(reader, CsvFiles):
-        made = {one.path: (one, _copy(one, schema, comm)) for one in reader.readers}
-        return SeveralFiles(reader.path, list(made), lambda path: ColumnarCopy(*made[path]))
+        copies = {file.path: (file, _copy(file, schema, comm)) for file in reader.readers}
+        return SeveralFiles(reader.path, list(copies), lambda path: ColumnarCopy(*copies[path]))
     return reader
 
 
 def has_copy(reader: Reader, schema: Schema) -> bool:
-    """Whether a copy of all that ``reader`` reads is there already. Not collective."""
+    """Whether there is a valid copy of everything that ``reader`` reads. Not collective."""
     if isinstance(reader, CsvFiles):
-        return all(has_copy(one, schema) for one in reader.readers)
+        return all(has_copy(file, schema) for file in reader.readers)
     if not isinstance(reader, CsvReader):
         return False
     return _manifest(_folder(reader, schema), reader, schema) is not None
 
 
 class ColumnarCopy(SeveralFiles):
-    """Rows of a CSV file, read from its copy; they are located in the CSV file.
+    """Rows of a CSV file, read from its copy; messages locate them in the CSV file.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def _open(reader: CsvReader, folder: Path, comm: Communicator) -> Reader:
 
 
 def _copy(reader: CsvReader, schema: Schema, comm: Communicator) -> Path:
-    """Return the folder of the copy of one file, made now if need be. Collective."""
+    """Return the folder of the copy of one file, making the copy if need be. Collective."""
     folder = comm.on_root(lambda: _folder(reader, schema))
 
     def there() -> bool:
@@ -126,7 +126,7 @@ def _make(reader: CsvReader, schema: Schema, folder: Path, comm: Communicator) -
     try:
         shards = [shard for shard in _shards(reader, making, comm) if shard["rows"]]
         if not shards:
-            raise DataError(f"{reader.path} holds a header and no row")
+            raise DataError(f"{reader.path} holds a header but no rows")
 
         def finish() -> None:
             if _source(reader.path) != source:
@@ -139,7 +139,7 @@ def _make(reader: CsvReader, schema: Schema, folder: Path, comm: Communicator) -
             }
             (making / "manifest.json").touch(mode=0o600)
             (making / "manifest.json").write_text(json.dumps(manifest, indent=1))
-            # Where another job was quicker, its copy of the same file stands.
+            # If another job was faster, its copy of the same file stays.
             if _manifest(folder, reader, schema) is None:
                 publish(making, folder)
             _make_room(folder)
@@ -153,7 +153,7 @@ def _make(reader: CsvReader, schema: Schema, folder: Path, comm: Communicator) -
 def _shards(reader: CsvReader, making: Path, comm: Communicator) -> list[dict[str, Any]]:
     """Write all ranks' shards and return what the manifest says of them. Collective."""
     path = making / f"part-{comm.rank:05d}.h5"
-    # A key is written as numbers if it can be: the first type that fits on all ranks.
+    # A key is stored as numbers if possible: the first type that fits on all ranks.
     kinds = range(TEXT_KEY + 1) if reader.wanted.roles.key is not None else range(1)
     for kind in kinds:
 
@@ -176,7 +176,7 @@ def _shards(reader: CsvReader, making: Path, comm: Communicator) -> list[dict[st
 
 
 def _manifest(folder: Path, reader: CsvReader, schema: Schema) -> dict[str, Any] | None:
-    """Return the manifest of a copy, or None unless it agrees with the file and with the shards."""
+    """Return the manifest of a copy, or None unless it matches the file and the shards."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
         expected = {
@@ -212,11 +212,14 @@ def _contents(path: Path) -> dict[str, Any]:
 
 
 def _settings(schema: Schema) -> str:
-    return json.dumps(asdict(schema), default=lambda one: getattr(one, "tolist", one.__str__)())
+    settings = asdict(schema)
+    # Whether labels must be 0 or 1 does not change what is read.
+    del settings["binary"]
+    return json.dumps(settings, default=lambda value: getattr(value, "tolist", value.__str__)())
 
 
 def _folder(reader: CsvReader, schema: Schema) -> Path:
-    """Return where the copy of a file is, or will be."""
+    """Return where the copy of a file belongs."""
     given = os.environ.get(VARIABLE)
     root = (Path(given) if given else cache_folder()) / "columns"
     what = f"{reader.path.absolute()}\0{_settings(schema)}"
@@ -237,7 +240,7 @@ def _temporary(folder: Path) -> Path:
 
 
 def _make_room(keep: Path) -> None:
-    """Remove copies, those not used for longest first, until all take no more than 20 GB."""
+    """Remove the least recently used copies until all take no more than 20 GB."""
     sizes: dict[Path, int] = {}
     for copy in keep.parent.iterdir():
         if copy.name.endswith(".partial"):
@@ -246,7 +249,7 @@ def _make_room(keep: Path) -> None:
         elif (copy / "manifest.json").is_file():
             sizes[copy] = sum(file.stat().st_size for file in copy.iterdir())
     total = sum(sizes.values())
-    for copy in sorted(sizes.keys() - {keep}, key=lambda one: one.stat().st_mtime):
+    for copy in sorted(sizes.keys() - {keep}, key=lambda copy: copy.stat().st_mtime):
         if total <= _MOST_BYTES:
             return
         shutil.rmtree(copy, ignore_errors=True)

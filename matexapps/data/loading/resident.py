@@ -20,8 +20,8 @@ _RESIDENT_SHARE = 0.25
 class ResidentLoader:
     """Cuts global batches of rows in memory into ranks' parts.
 
-    Rows are gathered for several batches at once and then handed out as views: one large gather
-    costs a small part of what as many small ones do.
+    Rows are gathered for several batches at once and handed out as views: one large gather costs a
+    fraction of many small ones.
 
     Parameters
     ----------
@@ -76,9 +76,9 @@ class ResidentLoader:
             parts: list[NDArray[np.int64]] = []
             sizes: list[int] = []
             for first in firsts[k : k + window]:
-                whole = order[first : first + size]
-                parts.append(whole[share(len(whole), rank, world_size)])
-                sizes.append(len(whole))
+                rows = order[first : first + size]
+                parts.append(rows[share(len(rows), rank, world_size)])
+                sizes.append(len(rows))
             yield from self._gather(parts, sizes)
 
     def _gather(self, parts: list[NDArray[np.int64]], sizes: list[int]) -> Iterator[Batch]:

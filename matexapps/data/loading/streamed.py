@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from rich.filesize import decimal
 
 from matexapps.comm.communicator import Communicator
 from matexapps.data.loading.blocks import FilePart
-from matexapps.data.loading.memory import in_bytes
 from matexapps.data.part import Part
 from matexapps.data.rows import Rows
 from matexapps.errors import DataError
@@ -40,7 +40,7 @@ class StreamedRows(Part):
     def __repr__(self) -> str:
         return (
             f"StreamedRows({len(self):,} rows in {self._file.reader.path}, "
-            f"{in_bytes(self.memory)} of memory)"
+            f"{decimal(self.memory)} of memory)"
         )
 
     @property
@@ -75,15 +75,15 @@ class StreamedRows(Part):
         needed = 2 * len(self) * self._file.reader.row_bytes
         if needed > self.memory:
             raise DataError(
-                f"{len(self):,} rows need {in_bytes(needed)} as a table, more than the "
-                f"{in_bytes(self.memory)} of memory=: raise it, or go through .batches()"
+                f"{len(self):,} rows need {decimal(needed)} as a table, more than the "
+                f"{decimal(self.memory)} of memory=: raise it, or go through .batches()"
             )
         return pd.concat([rows.to_pandas() for rows in self.between(0, len(self))])
 
     def __getattr__(self, name: str) -> Any:
         if name in ("features", "label", "weight", "ids"):
             raise DataError(
-                f".{name} of {len(self):,} rows does not fit into the {in_bytes(self.memory)} of "
+                f".{name} of {len(self):,} rows does not fit into the {decimal(self.memory)} of "
                 "memory=: raise it, or go through .batches()"
             )
         raise AttributeError(name)
@@ -101,6 +101,6 @@ def in_memory(part: Part) -> Rows:
         return part
     assert isinstance(part, StreamedRows)
     raise DataError(
-        f"{len(part):,} rows are larger than the {in_bytes(part.memory)} of memory= allow, and "
+        f"{len(part):,} rows are larger than the {decimal(part.memory)} of memory= allow, and "
         "here all are needed at once: raise it"
     )

@@ -1,7 +1,7 @@
 """Checkpoints: a folder with two safetensors files and one JSON file, complete or not there.
 
 ``model.safetensors`` holds the network's weights under their own names, ``training.safetensors``
-every other tensor (optimizer, random states), ``state.json`` all plain values and the digests of
+every other tensor (optimizer, random state), ``state.json`` all plain values and the digests of
 the two files. Nothing in a checkpoint is ever unpickled.
 
 Training waits for the copy of its state in memory, not for the disk: one thread writes.
@@ -26,7 +26,7 @@ from safetensors.torch import load_file, save_file
 from matexapps.errors import CheckpointError
 from matexapps.files import atomic_folder
 
-_FORMAT = 1
+_FORMAT = 2
 _MODEL, _TRAINING, _STATE = "model.safetensors", "training.safetensors", "state.json"
 _PREFIX = "checkpoint-"
 

@@ -64,15 +64,16 @@ def higgs_lines(rows):
 
 
 def test_card_gives_an_entry(card):
-    one = Entry.from_card(read_card(card))
-    assert (one.name, one.files, one.rows, one.simulated) == ("coins", ("coins.csv",), 1200, True)
-    assert one.schema.label == "side"
-    assert one.schema.missing == (-999.0, -1.0)
-    assert one.schema.classes == ("tail", "head")
-    assert one.schema.features == ("mass", "speed")
-    assert one.units == {"mass": "g", "speed of fall": "m/s"}
-    assert "Simulated: yes" in one.as_markdown()
-    assert "How often a coin shows heads." in one.as_markdown()
+    entry = Entry.from_card(read_card(card))
+    assert (entry.name, entry.files) == ("coins", ("coins.csv",))
+    assert (entry.rows, entry.simulated) == (1200, True)
+    assert entry.schema.label == "side"
+    assert entry.schema.missing == (-999.0, -1.0)
+    assert entry.schema.classes == ("tail", "head")
+    assert entry.schema.features == ("mass", "speed")
+    assert entry.units == {"mass": "g", "speed of fall": "m/s"}
+    assert "Simulated: yes" in entry.as_markdown()
+    assert "How often a coin shows heads." in entry.as_markdown()
 
 
 @pytest.mark.parametrize(
@@ -95,18 +96,18 @@ def test_cards_that_cannot_be_read(card, old, new, expected):
 
 
 def test_all_cards_of_the_project_are_in_order():
-    names = [one.name for one in catalog.entries()]
+    names = [entry.name for entry in catalog.entries()]
     assert {"uci-higgs", "atlas-higgs-challenge-2014-v2"} <= set(names)
-    for one in catalog.entries():
-        if one.folder is not None and one.made_by is None:
-            assert any((one.folder / name).is_file() for name in one.files), one.name
+    for entry in catalog.entries():
+        if entry.folder is not None and entry.made_by is None:
+            assert any((entry.folder / name).is_file() for name in entry.files), entry.name
 
 
 def test_files_of_the_project_are_what_their_cards_say():
-    for one in catalog.entries():
-        if one.folder is not None and one.checksum is not None:
-            content = (one.folder / one.files[0]).read_bytes()
-            assert one.checksum == f"sha256:{hashlib.sha256(content).hexdigest()}"
+    for entry in catalog.entries():
+        if entry.folder is not None and entry.checksum is not None:
+            content = (entry.folder / entry.files[0]).read_bytes()
+            assert entry.checksum == f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def test_uci_columns_are_those_of_the_application():
@@ -118,9 +119,9 @@ def test_names_nobody_knows():
         DataSet("uci-higs").load()
 
 
-@pytest.mark.parametrize("place", ["HIGGS.csv", "uci-higgs/HIGGS.csv"])
-def test_own_folder_goes_first(own_folder, place):
-    path = own_folder / place
+@pytest.mark.parametrize("name", ["HIGGS.csv", "uci-higgs/HIGGS.csv"])
+def test_own_folder_goes_first(own_folder, name):
+    path = own_folder / name
     path.parent.mkdir(exist_ok=True)
     path.write_text("\n".join(higgs_lines(40)))
     assert catalog.get("uci-higgs") == path
