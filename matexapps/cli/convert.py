@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import filesize
 
 from matexapps.cli.options import console
 from matexapps.cli.progress_bar import progress_bar
-from matexapps.data.loading.memory import in_bytes
 
 
 def convert(
@@ -48,7 +48,8 @@ def convert(
         )
     screen = console()
     screen.print(
-        f"{done.path}: {done.rows:,} rows of {done.columns:,} columns, {in_bytes(done.bytes)}",
+        f"{done.path}: {done.rows:,} rows of {done.columns:,} columns, "
+        f"{filesize.decimal(done.bytes)}",
         markup=False,
     )
     if done.note:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich import filesize
 from rich.markup import escape
 from rich.table import Table
 
 from matexapps.cli.units import counted, plain
-from matexapps.data.loading.memory import in_bytes
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +26,7 @@ _MOST_LETTERS = 24
 def show(facts: Overview, console: Console) -> None:
     """Print an overview."""
     files = f" in {counted(facts.files, 'file')}" if facts.files > 1 else ""
-    kind = f"{facts.format}, {in_bytes(facts.bytes)}{files}"
+    kind = f"{facts.format}, {filesize.decimal(facts.bytes)}{files}"
     console.print(f"[bold]{escape(facts.source)}[/]  {kind}")
     console.print(f"{counted(facts.rows, 'row')}, {counted(len(facts.columns), 'column')}")
     for line in facts.storage[:_MOST_STORAGE]:
@@ -107,9 +107,9 @@ def _training(training: Training) -> list[tuple[str, str]]:
     return [
         (
             "memory",
-            f"{in_bytes(training.bytes)}, {training.row_bytes:,} bytes a row with "
-            f"{counted(training.features, 'feature')}; of {in_bytes(training.memory)} a rank, so "
-            f"{where}",
+            f"{filesize.decimal(training.bytes)}, {training.row_bytes:,} bytes a row with "
+            f"{counted(training.features, 'feature')}; "
+            f"of {filesize.decimal(training.memory)} a rank, so {where}",
         ),
         (
             "parts",

@@ -19,6 +19,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from rich import filesize
+
 import matexapps
 from matexapps.data.catalog.cards import read_card
 from matexapps.data.catalog.download import download
@@ -98,7 +100,7 @@ def get(name: str) -> Path:
 def not_here(one: Entry) -> DataError:
     """Return an error that says how to get a data set that is not on this machine."""
     if one.url is not None:
-        size = "" if one.size is None else f" ({one.size / 1e6:,.0f} MB)"
+        size = "" if one.size is None else f" ({filesize.decimal(one.size)})"
         return DataError(
             f"{one.name} is not on this machine: run `matexapps datasets get {one.name}`{size} "
             f"once, or {_by_hand(one)}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich import filesize
+
 from matexapps.data.catalog.cards import Card
 from matexapps.data.schema.schema import Column, Schema
 from matexapps.errors import DataError
@@ -92,9 +94,10 @@ class Entry:
 
     def as_markdown(self) -> str:
         """Return everything known, for a person."""
+        size = "" if self.size is None else f", {filesize.decimal(self.size)}"
         facts = {
             "Rows": None if self.rows is None else f"{self.rows:,}",
-            "File": self.files[0] + ("" if self.size is None else f", {self.size / 1e6:,.1f} MB"),
+            "File": self.files[0] + size,
             "Simulated": "yes" if self.simulated else "no",
             "Source": self.source,
             "License": self.license,

@@ -29,17 +29,6 @@ def parse_size(size: str | float) -> int:
     return value
 
 
-def in_bytes(size: float) -> str:
-    """Return a size such as ``3.4 MB``."""
-    if size < 1000:
-        return f"{size:.0f} bytes"
-    for unit in ("kB", "MB", "GB"):
-        size /= 1000
-        if size < 999.5:
-            return f"{size:.3g} {unit}"
-    return f"{size / 1000:.3g} TB"
-
-
 def fits(rows: int, row_bytes: int, memory: int) -> bool:
     """Whether rows can be held in ``memory`` bytes: twice, because splitting them copies them."""
     return 2 * rows * row_bytes <= memory

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from rich import filesize
 
-from matexapps.data.loading.memory import in_bytes
 from matexapps.data.loading.reused import ReusedArrays
 from matexapps.data.rows import RowNumbers, Rows
 from matexapps.data.sources.reader import Reader
@@ -104,7 +104,7 @@ class StreamedRows:
     def __repr__(self) -> str:
         return (
             f"StreamedRows({len(self):,} rows in {self._reader.path}, "
-            f"{in_bytes(self.memory)} of memory)"
+            f"{filesize.decimal(self.memory)} of memory)"
         )
 
     @property
@@ -198,8 +198,8 @@ class StreamedRows:
         needed = 2 * len(self) * self.row_bytes
         if needed > self.memory:
             raise DataError(
-                f"{len(self):,} rows need {in_bytes(needed)} as a table, more than the "
-                f"{in_bytes(self.memory)} of memory=: raise it, or go through .batches()"
+                f"{len(self):,} rows need {filesize.decimal(needed)} as a table, more than the "
+                f"{filesize.decimal(self.memory)} of memory=: raise it, or go through .batches()"
             )
         return pd.concat([rows.to_pandas() for rows in self.between(0, len(self))])
 
@@ -212,8 +212,8 @@ class StreamedRows:
     def __getattr__(self, name: str) -> Any:
         if name in ("features", "label", "weight", "ids"):
             raise DataError(
-                f".{name} of {len(self):,} rows does not fit into the {in_bytes(self.memory)} of "
-                "memory=: raise it, or go through .batches()"
+                f".{name} of {len(self):,} rows does not fit into the "
+                f"{filesize.decimal(self.memory)} of memory=: raise it, or go through .batches()"
             )
         raise AttributeError(name)
 
@@ -253,7 +253,7 @@ def in_memory(part: Rows | StreamedRows) -> Rows:
     """
     if isinstance(part, StreamedRows):
         raise DataError(
-            f"{len(part):,} rows are larger than the {in_bytes(part.memory)} of memory= allow, and "
-            "here all are needed at once: raise it"
+            f"{len(part):,} rows are larger than the {filesize.decimal(part.memory)} of memory= "
+            "allow, and here all are needed at once: raise it"
         )
     return part

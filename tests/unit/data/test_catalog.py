@@ -152,7 +152,7 @@ def test_not_here_says_how_to_get_it(own_folder):
     assert catalog.find("uci-higgs") is None
     message = str(catalog.not_here(UCI_HIGGS))
     assert "matexapps datasets get uci-higgs" in message
-    assert "2,816 MB" in message
+    assert "2.8 GB" in message
     assert "MATEXAPPS_DATA" in message
     by_hand = str(catalog.not_here(catalog.entry("freesolv")))
     assert "get SAMPL.csv from https://moleculenet.org and set MATEXAPPS_DATA" in by_hand
