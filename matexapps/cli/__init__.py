@@ -22,7 +22,7 @@ from matexapps.cli.quantum import quantum
 from matexapps.cli.restart import restart
 from matexapps.cli.train import train
 from matexapps.errors import MatexError
-from matexapps.launch.signals import handled, leave
+from matexapps.launch.signals import exit_on_signal, signals_handled_by
 
 app = typer.Typer(
     help="Distributed deep learning for domain scientists, from Jupyter notebooks, on MPI.",
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        with handled(leave):
+        with signals_handled_by(exit_on_signal):
             app(join_parameters(words) if words[:1] == ["run"] else words, prog_name="matexapps")
     except MatexError as error:
         if os.environ.get("MATEXAPPS_DEBUG"):

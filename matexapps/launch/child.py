@@ -16,22 +16,22 @@ from typing import Self
 
 
 class Child:
-    """A module of this package in a process of its own, asked through its standard input.
+    """A module of this package in a process of its own, which reads requests from standard input.
 
-    It starts when it is first asked, and again after it has ended. Used in a ``with`` statement,
-    it ends with that.
+    It starts with the first request, and again after it has ended. In a ``with`` statement, it
+    ends with the block.
 
     Parameters
     ----------
     module : str
         Answers each request with one line.
     environment : mapping
-        What is added to this process's.
+        Variables added to those of this process.
 
     Attributes
     ----------
     runs : bool
-        Whether it was started and not ended since.
+        Whether it has been started, and not been ended since.
     """
 
     def __init__(self, module: str, environment: Mapping[str, str]) -> None:
@@ -54,7 +54,7 @@ class Child:
         return self._process is not None
 
     def ask(self, request: bytes, seconds: float) -> bytes | None:
-        """Return the answer to a request, None if it ended or took longer than ``seconds``."""
+        """Return the answer to a request, or None if it ended or took more than ``seconds``."""
         process = self._started()
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
@@ -63,26 +63,26 @@ class Child:
         return self.line(seconds)
 
     def line(self, seconds: float) -> bytes | None:
-        """Return the next line it writes, None if it ended or took longer than ``seconds``."""
+        """Return its next line of output, or None if it ended or took more than ``seconds``."""
         process = self._started()
         assert process.stdout is not None
         deadline = time.monotonic() + seconds
         line = b""
         while not line.endswith(b"\n"):
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([process.stdout], [], [], left)[0]:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0 or not select.select([process.stdout], [], [], remaining)[0]:
                 return None
-            got = os.read(process.stdout.fileno(), 65536)
-            if not got:
+            output = os.read(process.stdout.fileno(), 65536)
+            if not output:
                 process.wait()
                 return None
-            line += got
+            line += output
         return line
 
     def end(self) -> str | None:
-        """End it, and return how it had ended by itself, None if it still ran.
+        """End it, and return how it had already ended by itself, or None if it was still running.
 
-        One that the system ended because it went on computing counts as running.
+        If the system has ended it at its limit of processor time, it counts as still running.
         """
         process, self._process = self._process, None
         if process is None:
@@ -112,12 +112,12 @@ class Child:
 
 
 def limit_processor_time(seconds: float) -> None:
-    """Have the system end this process if it goes on computing after nobody waits for it.
+    """Make the system end this process if it computes on after its parent has stopped waiting.
 
     Parameters
     ----------
     seconds : float
-        How long the other side waits.
+        How long the parent waits.
     """
     used = time.process_time()
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]

@@ -98,7 +98,7 @@ def test_after_a_death_ranks_start_again_from_the_last_checkpoint(script, tmp_pa
     who, again = [line for line in said.splitlines() if "rank" in line]
     assert who.startswith("rank 1 on ")
     assert who.endswith("was ended by signal 9 (Killed)")
-    assert again == "a rank died; all start again in 1 s (restart 1 of 1)"
+    assert again == "a rank died; all ranks restart in 1 s (restart 1 of 1)"
     expected = json.loads(whole.splitlines()[-1])
     assert json.loads(disturbed.splitlines()[-1]) == pytest.approx(expected, rel=1e-5)
     assert len(expected) == 4
@@ -127,5 +127,5 @@ def test_what_needs_survivors_is_refused_in_one_sentence_before_anything_starts(
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
-    assert f"recovery='{recovery}' needs ranks that outlive" in done.stderr
+    assert f"recovery='{recovery}' needs ranks that continue when another fails" in done.stderr
     assert f"but {mpiexec.find_mpiexec()} is of MPICH; choose recovery='checkpoint'" in done.stderr

@@ -208,7 +208,7 @@ def test_a_command_starts_again_and_goes_on_from_its_checkpoint(tmp_path):
         ranks[1].kill()
         printed, said = running.communicate(timeout=600)
     assert running.returncode == 0, said
-    assert "a rank died; all start again in 1 s (restart 1 of 3)" in said
+    assert "a rank died; all ranks restart in 1 s (restart 1 of 3)" in said
     ours, theirs = (json.loads(text.splitlines()[-1]) for text in (printed, whole.stdout))
     assert ours["auc"] == pytest.approx(theirs["auc"], rel=1e-6)
     assert ours["epochs"] == theirs["epochs"] == [8]

@@ -58,13 +58,13 @@ class Ending:
 def ending(pid: int, launcher_log: Path) -> Ending | None:
     """Return how the rank with a process number ended; None while that is not told."""
     said = launcher_log.read_text(errors="replace")
-    for end in rank_supervisor.ends(said):
+    for end in rank_supervisor.parse_exits(said):
         if end.pid == pid:
             return _as_watched(end)
     return None
 
 
-def _as_watched(end: rank_supervisor.End) -> Ending:
+def _as_watched(end: rank_supervisor.RankExit) -> Ending:
     return Ending(-end.status, None) if end.status < 0 else Ending(None, end.status)
 
 
@@ -95,7 +95,7 @@ def explain(name: str, status: int, folder: Path, before: Circumstances) -> str:
         said = log.read_text(errors="replace")
     except OSError:
         said = ""
-    if ends := rank_supervisor.ends(said):
+    if ends := rank_supervisor.parse_exits(said):
         first = ends[0]
         how = _as_watched(first)
         return explain_rank(first.rank, first.rank, first.host, how, folder, before)

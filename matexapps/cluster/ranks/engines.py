@@ -111,7 +111,7 @@ class Engines:
             for number, (rank, _, pid) in zip(ids, told, strict=True)
         }
         if sorted((rank, size) for rank, size, _ in told) != [(rank, n) for rank in range(n)]:
-            finding = preflight.trial(n)
+            finding = preflight.check_start(n)
             said = ", ".join(f"rank {rank} of {size}" for rank, size, _ in told)
             reason = f": {finding}" if not finding.ok else "; run `matexapps check`"
             raise ClusterError(

@@ -15,7 +15,7 @@ import pytest
 from processes import runs
 
 from matexapps.launch import mpiexec
-from matexapps.launch.signals import handled
+from matexapps.launch.signals import signals_handled_by
 
 # Each rank has a process that it does not wait for, in a session of its own.
 STUBBORN = """
@@ -150,7 +150,7 @@ def test_what_is_ignored_stays_so_and_all_is_put_back() -> None:
     hangup = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     terminate = signal.getsignal(signal.SIGTERM)
     try:
-        with handled(lambda number, _: told.append(number)):
+        with signals_handled_by(lambda number, _: told.append(number)):
             signal.raise_signal(signal.SIGHUP)
             signal.raise_signal(signal.SIGTERM)
         assert told == [signal.SIGTERM]

@@ -140,7 +140,7 @@ def test_ranks_start_again_after_a_death_a_bounded_number_of_times(program, tmp_
     )
     assert mpiexec.run_on_ranks(module, ["1"], 2, restarts=2) == 0
     assert (tmp_path / "starts").read_text() == "xx"
-    assert "a rank died; all start again in 1 s (restart 1 of 2)" in capsys.readouterr().err
+    assert "a rank died; all ranks restart in 1 s (restart 1 of 2)" in capsys.readouterr().err
     (tmp_path / "starts").unlink()
     assert mpiexec.run_on_ranks(module, ["9"], 2, restarts=1) == 128 + signal.SIGKILL
     assert (tmp_path / "starts").read_text() == "xx"
@@ -195,7 +195,7 @@ def test_a_command_of_ones_own_starts_again_and_goes_on(tmp_path, monkeypatch, c
     words = [launcher, "-n", "2", sys.executable, str(tmp_path / "train.py"), str(tmp_path)]
     assert mpiexec.run_and_restart(words, 2) == 0
     told = capfd.readouterr()
-    assert "a rank died; all start again in 1 s (restart 1 of 2)" in told.err
+    assert "a rank died; all ranks restart in 1 s (restart 1 of 2)" in told.err
     assert "restart 2" not in told.err
     assert "epochs here: 4" in told.out
     assert mpiexec.run_and_restart([sys.executable, "-c", "raise SystemExit(1)"], 2) == 1
