@@ -1,4 +1,4 @@
-"""The communicator on real ranks, against results known beforehand."""
+"""The communicator on real ranks, compared with known results."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COLLECTIVES = """
             for count in (3, 1, 0, 2000, 7, 60_000, 2, 60_000, 5)
         )
         objects = comm.all_gather_object({"rank": rank, "text": "x" * 1000 * rank})
-        everybody = comm.all_gather_object({
+        all_ranks = comm.all_gather_object({
             "sums": sums,
             "top": top.tolist(),
             "image": [float(image.min()), float(image.max())],
@@ -37,10 +37,10 @@ COLLECTIVES = """
             "several": several,
             "objects": [len(o["text"]) for o in objects],
             "root": comm.on_root(lambda: f"from {rank}"),
-            "place": [comm.local_rank, comm.local_size],
+            "local": [comm.local_rank, comm.local_size],
         })
         if rank == 0:
-            print(json.dumps(everybody))
+            print(json.dumps(all_ranks))
 """
 
 
@@ -49,9 +49,9 @@ COLLECTIVES = """
 def test_collectives_give_known_results_on_every_rank(run_ranks, n):
     result = run_ranks(n, COLLECTIVES)
     assert result.returncode == 0, result.stderr
-    everybody = json.loads(result.stdout)
-    assert len(everybody) == n
-    for rank, seen in enumerate(everybody):
+    all_ranks = json.loads(result.stdout)
+    assert len(all_ranks) == n
+    for rank, seen in enumerate(all_ranks):
         assert seen["sums"] is True
         assert seen["top"] == [n - 1, 0]
         assert seen["image"] == [n - 1, n - 1]
@@ -59,7 +59,7 @@ def test_collectives_give_known_results_on_every_rank(run_ranks, n):
         assert seen["several"] is True
         assert seen["objects"] == [1000 * r for r in range(n)]
         assert seen["root"] == "from 0"
-        assert seen["place"] == [rank, n]
+        assert seen["local"] == [rank, n]
 
 
 MEANS = """
@@ -139,7 +139,7 @@ def test_an_exception_on_one_rank_frees_the_others(run_ranks, n):
 
 @pytest.mark.mpich
 @pytest.mark.parametrize("n", SEVERAL)
-def test_a_rank_that_stays_away_is_an_error_not_a_hang(run_ranks, n):
+def test_a_rank_that_does_not_arrive_is_an_error_not_a_hang(run_ranks, n):
     result = run_ranks(
         n,
         """

@@ -1,4 +1,4 @@
-"""Communicators that were broken in one piece of work and are used in the next."""
+"""Communicators that one piece of work has broken and the next one uses again."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ def total(comm):
     comm.all_reduce(values)
     return float(values[0])
 
-kept, untouched = open_world(), open_world()
-rank, n = kept.rank, kept.world_size
+broken, untouched = open_world(), open_world()
+rank, n = broken.rank, broken.world_size
 expected = n * (n + 1) / 2
 for attempt in range(3):
     try:
         if rank == attempt % n:
             raise ValueError("only here")
-        kept.barrier()
+        broken.barrier()
     except Exception as error:
-        kept.abort(repr(error))
+        broken.abort(repr(error))
     if rank == 0 and attempt == 0:
-        # Opened on one rank alone, as by work that was cut short in between.
+        # As if interrupted work had opened one on this rank alone.
         import matexapps.comm.world as world
         world.world_registry()._next_number += 1
     renew_worlds()
-    assert not kept.broken
-    assert total(kept) == expected
+    assert not broken.broken
+    assert total(broken) == expected
     assert total(untouched) == expected
     later = open_world()
     assert total(later) == expected
     later.close()
-print(rank, kept.renewals, untouched.renewals, flush=True)
+print(rank, broken.renewals, untouched.renewals, flush=True)
 """
 
 
