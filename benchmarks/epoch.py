@@ -28,7 +28,6 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import matexapps as mx
 from matexapps.comm.single import SingleProcess
-from matexapps.data.loading.loader import open_loader
 
 ROWS, COLUMNS, BATCH = 200_000, 28, 1024
 ROUNDS = 7
@@ -65,12 +64,12 @@ def main() -> None:
 
 
 def alternate(
-    one: Callable[[], None], other: Callable[[], None], rounds: int
+    first: Callable[[], None], second: Callable[[], None], rounds: int
 ) -> tuple[list[float], list[float]]:
     """Time two functions in turn, after one call of each that does not count."""
     times: tuple[list[float], list[float]] = ([], [])
     for round_ in range(rounds + 1):
-        for function, seconds in zip((one, other), times, strict=True):
+        for function, seconds in zip((first, second), times, strict=True):
             start = time.perf_counter()
             function()
             if round_:
@@ -80,7 +79,7 @@ def alternate(
 
 def reading_epoch(data: mx.DataSet) -> Callable[[], None]:
     """Return an epoch of our loader without a network."""
-    loader = open_loader(data.train, BATCH, SingleProcess(), torch.device("cpu"))
+    loader = data.train.open_loader(BATCH, SingleProcess(), torch.device("cpu"))
 
     def run() -> None:
         rows = sum(len(b) for b in loader.shuffled(epoch=0))

@@ -33,19 +33,20 @@ import numpy as np
 from rdkit import Chem
 
 from matexapps.apps.molecules.baselines import FEATURES, fit_baselines
-from matexapps.apps.molecules.experiment import Prepared, train_one
-from matexapps.apps.molecules.featurize import featurize
+from matexapps.apps.molecules.data.molecule_set import MoleculeSet
+from matexapps.apps.molecules.data.standardize import Standard, standardize_all
+from matexapps.apps.molecules.data.targets import Target
+from matexapps.apps.molecules.experiment import train_ensemble
+from matexapps.apps.molecules.featurizers.featurize import featurize
 from matexapps.apps.molecules.model import Model
-from matexapps.apps.molecules.molecule_set import MoleculeSet
 from matexapps.apps.molecules.networks.architecture import Architecture
-from matexapps.apps.molecules.outcome import Training
-from matexapps.apps.molecules.records import Target
-from matexapps.apps.molecules.report.errors import rmse
+from matexapps.apps.molecules.prepare import Prepared
+from matexapps.apps.molecules.results import TrainingResult
 from matexapps.apps.molecules.settings import ExperimentSettings
-from matexapps.apps.molecules.splits import Split, random_split
-from matexapps.apps.molecules.standardize import Standard, standardize_all
-from matexapps.apps.molecules.tasks import TASKS
-from matexapps.apps.molecules.uncertainty import coverage
+from matexapps.apps.molecules.splits.split import Split, random_split
+from matexapps.apps.molecules.tasks.errors import rmse
+from matexapps.apps.molecules.tasks.estimates import coverage
+from matexapps.apps.molecules.tasks.registry import TASKS
 from matexapps.comm.single import SingleProcess
 from matexapps.launch.mpiexec import mpi_environment, mpiexec_command
 
@@ -58,9 +59,9 @@ PARTS = {"train": "train", "valid": "val", "test": "test"}
 
 ON_RANKS = """
 import json, sys, time
-from matexapps.apps.molecules.featurize import featurize
-from matexapps.apps.molecules.files import read_records
-from matexapps.apps.molecules.molecule_set import standardize_records
+from matexapps.apps.molecules.featurizers.featurize import featurize
+from matexapps.apps.molecules.data.reader import read_records
+from matexapps.apps.molecules.data.molecule_set import standardize_records
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.comm.world import open_world
 with open_world(3600) as comm:
@@ -130,12 +131,12 @@ def judge(name: str, folder: Path, seeds: int, chemprop: str | None) -> dict[str
     values = np.array([row["value"] for row in rows])
     split = Split(*(numbers(rows, part) for part in PARTS))
     settings = ExperimentSettings(split="column", split_column="part")
-    trainings: list[Training] = []
+    trainings: list[TrainingResult] = []
     seconds = []
     for seed in range(seeds):
         start = time.monotonic()
         prepared = prepare(rows, SETS[name])
-        _, training = train_one(settings, prepared, split, name, seed, SingleProcess())
+        _, training = train_ensemble(settings, prepared, split, name, seed, SingleProcess())
         seconds.append(time.monotonic() - start)
         trainings.append(training)
         show(name, f"combined, seed {seed}", values[split.test], training.test.mean[:, 0])
@@ -176,7 +177,7 @@ def fingerprint_model(name: str, folder: Path) -> Model:
         split="column", split_column="part", network="fingerprint", epochs=5
     )
     prepared = prepare(rows, SETS[name], settings.network)
-    return train_one(settings, prepared, split, name, 0, SingleProcess())[0]
+    return train_ensemble(settings, prepared, split, name, 0, SingleProcess())[0]
 
 
 def random_figures(
@@ -187,7 +188,7 @@ def random_figures(
     errors, shares = [], []
     for seed in range(seeds):
         split = random_split(len(molecules), 0.1, 0.1, seed)
-        _, training = train_one(settings, prepared, split, "random", seed, SingleProcess())
+        _, training = train_ensemble(settings, prepared, split, "random", seed, SingleProcess())
         values = molecules.values[split.test, 0]
         errors.append(rmse(values, training.test.mean[:, 0]).value)
         shares.append(mean_coverage([training], values))
@@ -313,7 +314,7 @@ def on_ranks(n: int, words: list[Any]) -> str:
     return done.stdout.strip()
 
 
-def mean_coverage(trainings: list[Training], values: np.ndarray) -> float:
+def mean_coverage(trainings: list[TrainingResult], values: np.ndarray) -> float:
     """Return the share of values inside the intervals, over trainings."""
     shares = [coverage(one.test, one.calibration, values[:, None])[0] for one in trainings]
     return round(float(np.mean(shares)), 4)

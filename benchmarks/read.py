@@ -65,14 +65,14 @@ def main() -> None:
         for _ in range(ROUNDS):
             alone.append(on_ranks(1, path))
             pairs.append(on_ranks(2, path))
-    one, raw_one = median(alone, "rows_per_s"), median(alone, "raw_rows_per_s")
+    alone_rate, raw_one = median(alone, "rows_per_s"), median(alone, "raw_rows_per_s")
     figures = {
         "rate_over_raw_h5py": median_ratio(alone, "rows_per_s", "raw_rows_per_s"),
         "rate_over_read_direct": median_ratio(alone, "rows_per_s", "read_direct_rows_per_s"),
-        "two_rank_speedup": median(pairs, "rows_per_s") / one,
+        "two_rank_speedup": median(pairs, "rows_per_s") / alone_rate,
         "two_raw_speedup": median(pairs, "raw_rows_per_s") / raw_one,
         "peak_over_bound": max(run["peak_over_bound"] for run in (*alone, *pairs)),
-        "rows_per_s": one,
+        "rows_per_s": alone_rate,
         "trained_rows_per_s": statistics.median(run["trained_rows_per_s"] for run in alone),
         "rows": rows,
         "bound_mb": round(alone[0]["bound"] / 1e6),
@@ -111,8 +111,8 @@ def on_ranks(n: int, path: Path) -> dict[str, Any]:
     environment = {**os.environ, **mpi_environment(), "OMP_NUM_THREADS": "1"}
     command = mpiexec_command(n, [__file__, "--rank-of", str(path)])
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    rates: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return rates
 
 
 def be_a_rank(path: Path) -> None:
@@ -150,13 +150,13 @@ def be_a_rank(path: Path) -> None:
                 rates[name].append(sum(comm.all_gather_object(read_plainly(name))))
             comm.barrier()
             rates["rows_per_s"].append(rows / timed(ours(epoch)))
-    found: dict[str, Any] = {**rates, "bound": bound}
+    report: dict[str, Any] = {**rates, "bound": bound}
     model = nn.Linear(COLUMNS, 1)
     trainer = Trainer(model, batch_size=BATCH, device="cpu", comm=comm)
-    found["trained_rows_per_s"] = rows / timed(lambda: trainer.fit(data, epochs=1))
-    found["peak_over_bound"] = max(comm.all_gather_object((peak() - before) / bound))
+    report["trained_rows_per_s"] = rows / timed(lambda: trainer.fit(data, epochs=1))
+    report["peak_over_bound"] = max(comm.all_gather_object((peak() - before) / bound))
     if comm.rank == 0:
-        print(json.dumps(found), flush=True)
+        print(json.dumps(report), flush=True)
 
 
 @contextmanager
@@ -166,13 +166,13 @@ def plain_reader(path: Path, part: int, parts: int) -> Iterator[Callable[[str], 
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        asked, told = process.stdin, process.stdout
+        asked, answers = process.stdin, process.stdout
         assert asked is not None
-        assert told is not None
+        assert answers is not None
 
         def read_plainly(name: str) -> float:
             print(name, file=asked, flush=True)
-            return float(told.readline())
+            return float(answers.readline())
 
         yield read_plainly
         asked.close()

@@ -115,8 +115,8 @@ def run(way: str, path: Path) -> tuple[float, float]:
     answer = subprocess.run(
         command, env=environment, check=True, stdout=subprocess.PIPE, text=True
     ).stdout
-    told = [json.loads(line) for line in answer.splitlines()]
-    return max(wall for wall, _ in told), sum(processor for _, processor in told)
+    times = [json.loads(line) for line in answer.splitlines()]
+    return max(wall for wall, _ in times), sum(processor for _, processor in times)
 
 
 @contextmanager
@@ -202,7 +202,7 @@ def compare(
 ) -> dict[str, float]:
     """Return the figures from what all ways took."""
     wall, processor = (
-        {way: statistics.median(one[i] for one in runs[way]) for way in WAYS} for i in (0, 1)
+        {way: statistics.median(times[i] for times in runs[way]) for way in WAYS} for i in (0, 1)
     )
     return {
         "csv_over_pyarrow": wall["pyarrow"] / wall["ours"],

@@ -47,10 +47,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sorted.h5"
         write_sorted(path)
-        kept = DataSet(path, split="stratified", test=0).load()
+        in_memory = DataSet(path, split="stratified", test=0).load()
         streamed = DataSet(path, split="stratified", test=0, memory=BOUND).load()
         aucs = {
-            order: [train(kept, streamed, order, seed) for seed in range(SEEDS)] for order in ORDERS
+            order: [train(in_memory, streamed, order, seed) for seed in range(SEEDS)]
+            for order in ORDERS
         }
     full = np.array(aucs["full"])
     half = float(stats.t.ppf(0.975, SEEDS - 1) * full.std(ddof=1) / np.sqrt(SEEDS))
@@ -59,7 +60,7 @@ def main() -> None:
         "full_interval": [round(full.mean() - half, 4), round(full.mean() + half, 4)],
         "windowed_within_interval": bool(np.mean(aucs["windowed"]) >= full.mean() - half),
         "window_rows": streamed.train.window_rows,
-        "rows": len(kept.train),
+        "rows": len(in_memory.train),
         "seeds": SEEDS,
     }
     if options.json:
@@ -78,10 +79,10 @@ def write_sorted(path: Path) -> None:
         file["label"] = sample.label[order]
 
 
-def train(kept: DataSet, streamed: DataSet, order: str, seed: int) -> float:
+def train(in_memory: DataSet, streamed: DataSet, order: str, seed: int) -> float:
     """Train a network on one order of the rows and return its validation AUC."""
     torch.manual_seed(seed)
-    known = Statistics.of(kept.train.features, kept.columns)
+    known = Statistics.of(in_memory.train.features, in_memory.columns)
     mean, std = (torch.from_numpy(v).float() for v in (known.mean, known.std))
     model = nn.Sequential(
         nn.Linear(28, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 1)
@@ -89,21 +90,23 @@ def train(kept: DataSet, streamed: DataSet, order: str, seed: int) -> float:
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     loss_function = nn.BCEWithLogitsLoss()
     for epoch in range(EPOCHS):
-        for batch in batches(kept, streamed, order, seed, epoch):
+        for batch in batches(in_memory, streamed, order, seed, epoch):
             optimizer.zero_grad()
             output = model((batch.features - mean) / std)[:, 0]
             loss_function(output, batch.label).backward()
             optimizer.step()
     with torch.no_grad():
-        output = model((torch.from_numpy(kept.validation.features) - mean) / std)
-    return float(roc_auc_score(kept.validation.label, output[:, 0].numpy()))
+        output = model((torch.from_numpy(in_memory.validation.features) - mean) / std)
+    return float(roc_auc_score(in_memory.validation.label, output[:, 0].numpy()))
 
 
-def batches(kept: DataSet, streamed: DataSet, order: str, seed: int, epoch: int) -> Iterator[Batch]:
+def batches(
+    in_memory: DataSet, streamed: DataSet, order: str, seed: int, epoch: int
+) -> Iterator[Batch]:
     """Return the batches of one epoch."""
     if order == "sorted":
-        return kept.train.batches(BATCH, device="cpu")
-    data = kept if order == "full" else streamed
+        return in_memory.train.batches(BATCH, device="cpu")
+    data = in_memory if order == "full" else streamed
     return data.train.batches(BATCH, seed=seed, epoch=epoch, device="cpu")
 
 

@@ -12,6 +12,7 @@ _PUBLIC = {
     "Cluster": "matexapps.cluster.cluster",
     "DataSet": "matexapps.data.dataset",
     "EarlyStopping": "matexapps.train.callbacks",
+    "KeepBest": "matexapps.train.callbacks",
     "MatexError": "matexapps.errors",
     "RocAuc": "matexapps.train.metrics",
     "Standardize": "matexapps.train.standardize",

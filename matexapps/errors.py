@@ -49,6 +49,10 @@ class TrainingError(MatexError):
     """Training cannot do what was requested, or has diverged."""
 
 
+class CampaignError(MatexError):
+    """A campaign cannot be run as it was asked for, or some of its tasks are not done."""
+
+
 class CheckpointError(MatexError):
     """A checkpoint cannot be written, read or applied."""
 

@@ -1,9 +1,9 @@
-"""Papermill's engine, but on a signal it ends the cell under way before the kernel.
+"""A papermill engine that, on a signal, ends the running cell before the kernel.
 
-A signal that raises where it happens to arrive breaks asyncio's tasks off, and each one that waits
-for another raises once more, also while the kernel is being ended. So signals are noted here, and
-looked at between steps. A kernel that is told to leave while a cell ends, in turn, closes the
-sockets under the cell's last answer, and prints a traceback of its own.
+A signal handler that raises would break off asyncio's tasks wherever they are, and every task that
+waits for them would raise too, even while the kernel is being ended. So signals are only noted, and
+handled between steps. And a kernel that has to exit while a cell ends closes the sockets for the
+cell's last answer and prints a traceback; so the cell ends first.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class _Client(PapermillNotebookClient):
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self._signals: list[int] = []
-        self._told = asyncio.Event()
+        self._signaled = asyncio.Event()
 
     @contextmanager
     def setup_kernel(self, **kwargs: Any) -> Iterator[None]:
@@ -35,31 +35,31 @@ class _Client(PapermillNotebookClient):
 
         def note(number: int, _frame: object) -> None:
             self._signals.append(number)
-            loop.call_soon_threadsafe(self._told.set)
+            loop.call_soon_threadsafe(self._signaled.set)
 
         with signals_handled_by(note), super().setup_kernel(**kwargs):
             yield
-        self._leave_if_told()
+        self._exit_on_signal()
 
-    def _leave_if_told(self) -> None:
+    def _exit_on_signal(self) -> None:
         if self._signals:
             exit_on_signal(self._signals[0])
 
     async def async_execute_cell(self, *args: Any, **settings: Any) -> Any:
-        self._leave_if_told()
+        self._exit_on_signal()
         cell = asyncio.ensure_future(super().async_execute_cell(*args, **settings))
-        told = asyncio.ensure_future(self._told.wait())
-        await asyncio.wait({cell, told}, return_when=asyncio.FIRST_COMPLETED)
-        if told.done():
+        signaled = asyncio.ensure_future(self._signaled.wait())
+        await asyncio.wait({cell, signaled}, return_when=asyncio.FIRST_COMPLETED)
+        if signaled.done():
             await ensure_async(self.km.interrupt_kernel())
             await asyncio.wait({cell}, timeout=_PATIENCE_S)
             unfinished = asyncio.all_tasks() - {asyncio.current_task()}
             for task in unfinished:
                 task.cancel()
-            # That the cell was interrupted is no news, but asyncio would tell it at length.
+            # asyncio would otherwise print at length that the cell was interrupted.
             await asyncio.gather(cell, *unfinished, return_exceptions=True)
-            self._leave_if_told()
-        told.cancel()
+            self._exit_on_signal()
+        signaled.cancel()
         return await cell
 
     execute_cell = run_sync(async_execute_cell)
@@ -88,6 +88,6 @@ class _Engine(NBClientEngine):
 
 
 def register() -> str:
-    """Make the engine known to papermill, and return its name."""
+    """Register the engine with papermill, and return its name."""
     papermill_engines.register(_NAME, _Engine)
     return _NAME

@@ -1,33 +1,58 @@
-"""HTML pages of executed notebooks, and the page that links them."""
+"""Executed notebooks, their HTML pages, and the page that links these."""
 
 from __future__ import annotations
 
 import html
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from matexapps.batch.run import NotebookRun
+from matexapps.errors import BatchError
+from matexapps.files import atomic_file
+
+
+@dataclass(frozen=True)
+class NotebookRun:
+    """A notebook that was executed to its end.
+
+    Attributes
+    ----------
+    notebook : Path
+        The executed notebook.
+    page : Path
+        The same as an HTML page, plots included.
+    n : int
+        Number of ranks.
+    parameters : dict
+        What was set in place of the notebook's own parameters.
+    seconds : float
+        How long it took.
+    """
+
+    notebook: Path
+    page: Path
+    n: int
+    parameters: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
 def write_page(notebook: Path, page: Path) -> Path:
-    """Write an executed notebook as one HTML page with its plots inside, and return its path."""
+    """Write an executed notebook as one HTML page that contains its plots; return the path."""
     from nbconvert import HTMLExporter
 
     resources = {"metadata": {"name": page.stem}}
     content, _ = HTMLExporter().from_filename(str(notebook), resources=resources)
-    _replace(page, content)
+    with atomic_file(page, BatchError) as partial:
+        partial.write_text(content, encoding="utf-8")
     return page
 
 
 def write_index(runs: Sequence[NotebookRun], page: Path) -> Path:
-    """Write a page that links the pages of several runs, and return its path."""
+    """Write a page that links the pages of several runs; return its path."""
     rows = "\n".join(_row(run, page.parent) for run in runs)
-    _replace(
-        page,
-        f"""<!DOCTYPE html>
+    content = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -47,22 +72,17 @@ td.number, th.number {{ text-align: right; font-variant-numeric: tabular-nums; }
 </table>
 </body>
 </html>
-""",
-    )
+"""
+    with atomic_file(page, BatchError) as partial:
+        partial.write_text(content, encoding="utf-8")
     return page
 
 
 def _row(run: NotebookRun, folder: Path) -> str:
     link = html.escape(os.path.relpath(run.page, folder), quote=True)
-    chosen = ", ".join(f"{name} = {value!r}" for name, value in run.parameters.items()) or "its own"
+    parameters = ", ".join(f"{name} = {value!r}" for name, value in run.parameters.items())
     return (
         f'<tr><td><a href="{link}">{html.escape(run.page.stem)}</a></td>'
-        f'<td>{html.escape(chosen)}</td><td class="number">{run.n}</td>'
+        f'<td>{html.escape(parameters or "its own")}</td><td class="number">{run.n}</td>'
         f'<td class="number">{run.seconds:.0f} s</td></tr>'
     )
-
-
-def _replace(path: Path, content: str) -> None:
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(content, encoding="utf-8")
-    os.replace(unfinished, path)

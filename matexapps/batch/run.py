@@ -1,4 +1,4 @@
-"""Notebooks without anybody looking: executed, and made into pages."""
+"""Notebooks executed without a person watching, and written as pages."""
 
 from __future__ import annotations
 
@@ -9,41 +9,16 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from matexapps.batch.pages import write_page
+from matexapps.batch.pages import NotebookRun, write_page
 from matexapps.cluster.cluster import RANKS
 from matexapps.cluster.view.progress_view import HEADLESS
 from matexapps.errors import BatchError, did_you_mean
+from matexapps.files import publish
 
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-
-
-@dataclass(frozen=True)
-class NotebookRun:
-    """A notebook that was executed to its end.
-
-    Attributes
-    ----------
-    notebook : Path
-        The executed notebook.
-    page : Path
-        The same as an HTML page, plots included.
-    n : int
-        Number of ranks.
-    parameters : dict
-        What was set in place of the notebook's own parameters.
-    seconds : float
-        How long it took.
-    """
-
-    notebook: Path
-    page: Path
-    n: int
-    parameters: dict[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
+_COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def run_notebook(
@@ -52,42 +27,42 @@ def run_notebook(
     n: int = 2,
     parameters: Mapping[str, Any] | None = None,
 ) -> NotebookRun:
-    """Execute a notebook in its own folder, and write it and its HTML page to another.
+    """Execute a notebook in its own folder, and write it and its HTML page to another one.
 
-    What its cells print appears here while they run. A ``Cluster()`` in it that does not say how
-    many ranks it wants gets ``n``: the environment of its kernel has ``MATEXAPPS_RANKS``.
+    What its cells print is printed here while they run. A ``Cluster()`` in it without a number of
+    ranks has ``n``, because its kernel's environment sets ``MATEXAPPS_RANKS``.
 
     Parameters
     ----------
     path : path
-        The notebook; it is left as it is.
+        The notebook; it is not changed.
     output_folder : path
-        Where ``NAME.ipynb`` and ``NAME.html`` go, once both are complete.
+        Receives ``NAME.ipynb`` and ``NAME.html`` when both are complete.
     n : int
         Number of ranks.
     parameters : mapping, optional
-        New values for names in the notebook's cell with the tag ``parameters``.
+        New values for names in the notebook's cell that has the tag ``parameters``.
 
     Raises
     ------
     BatchError
-        If the notebook cannot be read, has no such parameter, or fails; then the message shows
-        cell, output and traceback, and the notebook as far as it came is ``NAME.failed.ipynb``.
+        If the notebook cannot be read, has no such parameter, or fails. The message of a failure
+        shows cell, output and traceback; ``NAME.failed.ipynb`` is the notebook as far as it ran.
     """
     source, folder = Path(path).absolute(), Path(output_folder).absolute()
-    chosen = dict(parameters or {})
-    _check(source, n, chosen)
+    values = dict(parameters or {})
+    _check(source, n, values)
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / f".{source.stem}.running.ipynb"
-    began = time.monotonic()
+    start = time.monotonic()
     try:
-        _execute(source, unfinished, n, chosen)
+        _execute(source, unfinished, n, values)
         page = write_page(unfinished, folder / f"{source.stem}.html")
         notebook = folder / source.name
-        os.replace(unfinished, notebook)
+        publish(unfinished, notebook)
     finally:
         unfinished.unlink(missing_ok=True)
-    return NotebookRun(notebook, page, n, chosen, time.monotonic() - began)
+    return NotebookRun(notebook, page, n, values, time.monotonic() - start)
 
 
 def _check(source: Path, n: int, parameters: dict[str, Any]) -> None:
@@ -96,8 +71,8 @@ def _check(source: Path, n: int, parameters: dict[str, Any]) -> None:
     if n < 1:
         raise BatchError(f"cannot run a notebook on {n} ranks; ask for 1 or more")
     if not source.is_file():
-        near = did_you_mean(source.name, [path.name for path in source.parent.glob("*.ipynb")])
-        raise BatchError(f"there is no notebook {source}{near}")
+        hint = did_you_mean(source.name, [path.name for path in source.parent.glob("*.ipynb")])
+        raise BatchError(f"there is no notebook {source}{hint}")
     try:
         notebook = nbformat.read(source, as_version=4)
     except Exception as error:
@@ -105,9 +80,9 @@ def _check(source: Path, n: int, parameters: dict[str, Any]) -> None:
     known = _parameter_names(notebook)
     for name in parameters:
         if name not in known:
-            listed = ", ".join(known) or "none: no cell has the tag 'parameters'"
-            near = did_you_mean(name, known)
-            raise BatchError(f"{source.name} has no parameter {name!r}{near}; it has {listed}")
+            hint = did_you_mean(name, known)
+            names = ", ".join(known) or "none: no cell has the tag 'parameters'"
+            raise BatchError(f"{source.name} has no parameter {name!r}{hint}; it has {names}")
 
 
 def _parameter_names(notebook: Any) -> list[str]:
@@ -129,7 +104,7 @@ def _statements(source: str) -> list[ast.stmt]:
     try:
         return ast.parse(source).body
     except SyntaxError:
-        # Its kernel will say so, with the line.
+        # Its kernel will report it, with the line.
         return []
 
 
@@ -142,14 +117,14 @@ def _execute(source: Path, output: Path, n: int, parameters: dict[str, Any]) -> 
 
     encrypted = Config({"KernelManager": {"transport_encryption": "auto"}})
     try:
-        # Cells that call programs find those of this environment.
+        # So that cells that call programs find those of this environment.
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         with _environment({RANKS: str(n), HEADLESS: "1", "PATH": path}):
             papermill.execute_notebook(
                 str(source),
                 str(output),
                 parameters=parameters,
-                # Whatever environment it was written in, this one has matexapps.
+                # It may have been written in another environment; this one has matexapps.
                 kernel_name="python3",
                 language="python",
                 cwd=str(source.parent),
@@ -175,7 +150,7 @@ def _describe(source: Path, failed: Path, error: Any) -> str:
         for output in cell.outputs
         if output.output_type == "stream"
     )
-    trace = _COLOURS.sub("", "\n".join(error.traceback))
+    trace = _COLORS.sub("", "\n".join(error.traceback))
     parts = [
         f"{source.name} failed in cell [{error.exec_count}] with {error.ename}: "
         f"{error.evalue.splitlines()[0] if error.evalue else ''}",
@@ -184,20 +159,20 @@ def _describe(source: Path, failed: Path, error: Any) -> str:
         *(["--- its output ---", printed.rstrip()] if printed.strip() else []),
         "--- the traceback ---",
         trace.rstrip(),
-        f"--- as far as it came: {failed} ---",
+        f"--- the notebook as far as it ran: {failed} ---",
     ]
     return "\n".join(parts)
 
 
 @contextmanager
 def _environment(variables: dict[str, str]) -> Iterator[None]:
-    # A kernel takes this process's environment, and papermill has no other way to add to it.
-    before = {name: os.environ.get(name) for name in variables}
+    # A kernel inherits this process's environment, and papermill has no other way to add to it.
+    previous = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
         yield
     finally:
-        for name, value in before.items():
+        for name, value in previous.items():
             if value is None:
                 del os.environ[name]
             else:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich import filesize
+from rich.filesize import decimal
 
 from matexapps.cli.options import console
 from matexapps.cli.progress_bar import progress_bar
@@ -48,8 +48,7 @@ def convert(
         )
     screen = console()
     screen.print(
-        f"{done.path}: {done.rows:,} rows of {done.columns:,} columns, "
-        f"{filesize.decimal(done.bytes)}",
+        f"{done.path}: {done.rows:,} rows of {done.columns:,} columns, {decimal(done.bytes)}",
         markup=False,
     )
     if done.note:

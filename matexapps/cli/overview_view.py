@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich import filesize
+from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
@@ -26,7 +26,7 @@ _MOST_LETTERS = 24
 def show(facts: Overview, console: Console) -> None:
     """Print an overview."""
     files = f" in {counted(facts.files, 'file')}" if facts.files > 1 else ""
-    kind = f"{facts.format}, {filesize.decimal(facts.bytes)}{files}"
+    kind = f"{facts.format}, {decimal(facts.bytes)}{files}"
     console.print(f"[bold]{escape(facts.source)}[/]  {kind}")
     console.print(f"{counted(facts.rows, 'row')}, {counted(len(facts.columns), 'column')}")
     for line in facts.storage[:_MOST_STORAGE]:
@@ -107,9 +107,9 @@ def _training(training: Training) -> list[tuple[str, str]]:
     return [
         (
             "memory",
-            f"{filesize.decimal(training.bytes)}, {training.row_bytes:,} bytes a row with "
-            f"{counted(training.features, 'feature')}; "
-            f"of {filesize.decimal(training.memory)} a rank, so {where}",
+            f"{decimal(training.bytes)}, {training.row_bytes:,} bytes a row with "
+            f"{counted(training.features, 'feature')}; of {decimal(training.memory)} a rank, so "
+            f"{where}",
         ),
         (
             "parts",

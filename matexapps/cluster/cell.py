@@ -1,4 +1,4 @@
-"""A cell that goes to ranks: its code, and the name that tracebacks give it."""
+"""A cell that is sent to ranks: its code, and its name in tracebacks."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ _numbers = count(1)
 
 
 class Cell:
-    """Code as a person wrote it.
+    """The code of a cell.
 
     Parameters
     ----------
     code : str
     first_line : int
-        The number that its first line has for the person who wrote it.
+        The number of its first line, as the user counts them.
 
     Attributes
     ----------
     name : str
-        What tracebacks call it: ``Cell In[7]`` in a notebook.
+        Its name in tracebacks: ``Cell In[7]`` in a notebook.
     """
 
     def __init__(self, code: str, first_line: int = 1) -> None:
@@ -30,7 +30,7 @@ class Cell:
         linecache.cache[self.name] = (len(code), None, lines, self.name)
 
     def arguments(self, fetch: bool, distribute: bool) -> tuple[str, str, int, bool, bool]:
-        """Return what :func:`matexapps.engine.cells.run_cell` is called with."""
+        """Return the arguments of :func:`matexapps.engine.cells.run_cell`."""
         return self._code, self.name, self._first_line, fetch, distribute
 
 

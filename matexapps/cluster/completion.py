@@ -1,4 +1,4 @@
-"""What can be typed after ``%mpi`` and ``%%mpi``."""
+"""Completion of what is typed after ``%mpi`` and ``%%mpi``."""
 
 from __future__ import annotations
 
@@ -7,51 +7,53 @@ from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
-from matexapps.cluster.cluster import started_last
+from matexapps.cluster.cluster import Cluster
 from matexapps.cluster.magics import COMMANDS, cell_options, command_options
 
 
 def offer_completions(shell: Any) -> None:
-    """Have IPython's completer ask here first; where nothing fits, it goes on as ever."""
+    """Let IPython's completer ask here first, and go on as usual where nothing fits."""
 
     @context_matcher(identifier="matexapps")
     def matcher(context: CompletionContext) -> dict[str, Any]:
-        found = [word for word in words(context.text_until_cursor, shell.user_ns)
-                 if word.startswith(context.token)]  # fmt: skip
-        completions = [SimpleCompletion(text=word, type="option") for word in found]
-        return {"completions": completions, "suppress": bool(found)}
+        completions = [
+            SimpleCompletion(text=word, type="option")
+            for word in words(context.text_until_cursor, shell.user_ns)
+            if word.startswith(context.token)
+        ]
+        return {"completions": completions, "suppress": bool(completions)}
 
     shell.Completer.custom_matchers.append(matcher)
 
 
 def words(line: str, namespace: dict[str, Any]) -> list[str]:
-    """Return what can stand at the end of ``line``, which is the text up to the cursor.
+    """Return the words that can stand at the end of ``line``, the text up to the cursor.
 
     Parameters
     ----------
     line : str
     namespace : dict
-        The notebook's own names.
+        The names in the notebook.
     """
-    magic, *before = line.split() or [""]
+    magic, *previous = line.split() or [""]
     if magic == "%%mpi":
         return _options(cell_options())
     if magic != "%mpi" or line == magic:
         return []
     if not line.endswith(" "):
-        before.pop()
-    if not before:
+        previous.pop()
+    if not previous:
         return list(COMMANDS)
-    command = before[0]
+    command = previous[0]
     if command not in COMMANDS:
         return []
-    found = _options(command_options(command))
+    candidates = _options(command_options(command))
     if command == "push":
-        found += [name for name in namespace if not name.startswith("_")]
-    cluster = started_last()
+        candidates += [name for name in namespace if not name.startswith("_")]
+    cluster = Cluster.latest()
     if command == "pull" and cluster is not None and cluster.running:
-        found += list(cluster.who().index.unique())
-    return found
+        candidates += list(cluster.who().index.unique())
+    return candidates
 
 
 def _options(parser: argparse.ArgumentParser) -> list[str]:

@@ -1,4 +1,4 @@
-"""What ranks leave to those that are started in their place."""
+"""The names of ranks, handed over to the ranks that are started in their place."""
 
 from __future__ import annotations
 
@@ -12,58 +12,63 @@ from matexapps.engine import handover
 
 @dataclass(frozen=True)
 class Handover:
-    """The names of ranks, packed.
+    """The names of ranks and their values, pickled.
 
     Attributes
     ----------
-    own : list of bytes
-        What each rank held, in the order of the ranks.
-    shared : bytes
-        What all of them held alike.
-    alike, unlike, stuck : list of str
-        Names that were the same on all ranks; that were not; that cannot be pickled.
+    by_rank : list of bytes
+        The names of each rank, in rank order.
+    common : bytes
+        The names that are equal on all ranks.
+    equal, different, unpicklable : list of str
+        The names that are equal on all ranks, those that are not, and those that cannot be pickled.
     """
 
-    own: list[bytes]
-    shared: bytes
-    alike: list[str]
-    unlike: list[str]
-    stuck: list[str]
+    by_rank: list[bytes]
+    common: bytes
+    equal: list[str]
+    different: list[str]
+    unpicklable: list[str]
 
     @classmethod
-    def of(cls, engines: Engines) -> Handover:
-        """Collect what the ranks hold."""
+    def collect(cls, engines: Engines) -> Handover:
+        """Return the names of all ranks."""
         ranks = range(engines.n)
-        digests = Call(engines, ranks, "grow", handover.digests, (), {}).results()
-        held = [set(of) for of in digests.values()]
-        stuck = {name for of in digests.values() for name, digest in of.items() if digest is None}
-        # One rank alone does not tell which of its names, such as rank, are its own affair.
-        alike = {
+        digests = list(Call(engines, ranks, "grow", handover.digests, (), {}).results().values())
+        names = [set(names) for names in digests]
+        unpicklable = {n for names in digests for n, digest in names.items() if digest is None}
+        # One rank alone does not show which of its names, such as rank, are its own.
+        equal = {
             name
-            for name in set.intersection(*held) - stuck
-            if len(held) > 1 and len({of[name] for of in digests.values()}) == 1
+            for name in set.intersection(*names) - unpicklable
+            if len(digests) > 1 and len({digests_of[name] for digests_of in digests}) == 1
         }
-        known = set.union(*held) - stuck
-        own = Call(engines, ranks, "grow", handover.pack, (known,), {}).results()
-        shared = Call(engines, [0], "grow", handover.pack, (alike,), {}).results()[0]
-        unlike = sorted(known - alike)
-        return cls(list(own.values()), shared, sorted(alike), unlike, sorted(stuck))
+        picklable = set.union(*names) - unpicklable
+        by_rank = Call(engines, ranks, "grow", handover.pack, (picklable,), {}).results()
+        common = Call(engines, [0], "grow", handover.pack, (equal,), {}).results()[0]
+        return cls(
+            list(by_rank.values()),
+            common,
+            sorted(equal),
+            sorted(picklable - equal),
+            sorted(unpicklable),
+        )
 
-    def leave_to(self, engines: Engines) -> str:
-        """Hand it over to ranks that were started anew; return what to tell of it."""
+    def deliver(self, engines: Engines) -> str:
+        """Set the names on ranks that were started anew, and return a summary for the user."""
         for rank in range(engines.n):
-            packed = self.own[rank] if rank < len(self.own) else self.shared
+            packed = self.by_rank[rank] if rank < len(self.by_rank) else self.common
             Call(engines, [rank], "grow", handover.unpack, (packed,), {}).results()
         # Communicators among the names have yet to be opened.
-        engines.cut_short = True
-        new = rank_names(range(len(self.own), engines.n))
-        told = [f"{engines.n} ranks"]
-        if self.alike:
-            told.append(f"handed over: {', '.join(self.alike)}")
-        if self.unlike:
-            told.append(f"not to {new}, set them there again: {', '.join(self.unlike)}")
-        if self.stuck:
-            told.append(f"lost, for they cannot be pickled: {', '.join(self.stuck)}")
-        if len(told) == 1:
-            told.append("nothing to hand over, for no rank held a name")
-        return "; ".join(told)
+        engines.needs_renewal = True
+        new = rank_names(range(len(self.by_rank), engines.n))
+        parts = [f"{engines.n} ranks"]
+        if self.equal:
+            parts.append(f"handed over: {', '.join(self.equal)}")
+        if self.different:
+            parts.append(f"not set on {new}, set them there again: {', '.join(self.different)}")
+        if self.unpicklable:
+            parts.append(f"lost, because they cannot be pickled: {', '.join(self.unpicklable)}")
+        if len(parts) == 1:
+            parts.append("nothing to hand over, because no rank had a name")
+        return "; ".join(parts)

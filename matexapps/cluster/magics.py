@@ -16,33 +16,33 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from matexapps.cluster.cell import Cell
-from matexapps.cluster.cluster import Cluster, started_last
-from matexapps.cluster.output.notebook import show
+from matexapps.cluster.cluster import Cluster
+from matexapps.cluster.output.display import show
 from matexapps.engine.rank_log import log_name
 from matexapps.errors import ClusterError, MatexError, did_you_mean
 
 COMMANDS = {
     "start": "start ranks: %mpi start -n 4",
-    "status": "a table of the ranks: where they are, and what they run",
+    "status": "a table of the ranks: where they are and what they run",
     "stop": "end the ranks",
     "restart": "end the ranks and start new ones",
-    "grow": "start ranks in place of lost ones, or more, with the others' names: %mpi grow -n 4",
+    "grow": "start ranks in place of lost ones, or more, and copy names to them: %mpi grow -n 4",
     "logs": "the last lines of the ranks' logs: %mpi logs --rank 1",
-    "who": "the names that live on the ranks",
+    "who": "the names on the ranks",
     "push": "copy names to the ranks: %mpi push x y",
-    "pull": "copy a name back, as a list in the order of the ranks: %mpi pull loss",
+    "pull": "copy a name back, as a list in rank order: %mpi pull loss",
 }
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong as IPython says it of other magics, without ending the process."""
+    """Reports errors as other magics of IPython do, without ending the process."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{self.prog}: {message}; see {self.prog}?")
 
 
 def ranks_of(text: str) -> list[int]:
-    """Return the ranks that ``"1,3"`` or ``"0-2"`` names."""
+    """Return the ranks of a list such as ``"1,3"`` or ``"0-2"``."""
     ranks: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
@@ -80,18 +80,18 @@ def command_options(command: str) -> argparse.ArgumentParser:
 
 
 @contextmanager
-def _plainly_said() -> Iterator[None]:
-    """Let an error of ours show its message alone: the frames of this package say nothing."""
+def _message_only() -> Iterator[None]:
+    """Show only the message of our own errors, without the frames of this package."""
     try:
         yield
     except MatexError as error:
         if not hasattr(error, "_render_traceback_"):
-            shown = [f"\x1b[1;31m{type(error).__name__}\x1b[0m: {error}"]
-            error._render_traceback_ = lambda: shown  # type: ignore[attr-defined]
+            lines = [f"\x1b[1;31m{type(error).__name__}\x1b[0m: {error}"]
+            error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]
         raise
 
 
-def _tell_started(cluster: Cluster) -> None:
+def _show_started(cluster: Cluster) -> None:
     folder = os.path.relpath(str(cluster.log_folder))
     text = f"{cluster.n} rank{'s' if cluster.n > 1 else ''} started, in the variable cluster"
     links = " ".join(
@@ -103,7 +103,7 @@ def _tell_started(cluster: Cluster) -> None:
 
 @magics_class
 class MpiMagics(Magics):
-    """The magics, and the cluster they use: the one that was started last."""
+    """The magics; they use the cluster that was started last."""
 
     @property
     def _shell(self) -> Any:
@@ -111,30 +111,30 @@ class MpiMagics(Magics):
 
     @line_cell_magic
     def mpi(self, line: str, cell: str | None = None) -> Any:
-        """Run a cell on MPI ranks, or look after the ranks.
+        """Run a cell on MPI ranks, or manage the ranks.
 
         ::
 
-            %%mpi                     run the cell on every rank; names are kept between cells
+            %%mpi                     run the cell on every rank; names stay between cells
             %%mpi --rank 0            on one rank
             %%mpi --ranks 1,3         on some; 0-2 works too
-            %%mpi --distribute        a cell written for one process, its networks shared out
+            %%mpi --distribute        run a cell written for one process on all ranks together
             %%mpi --timeout 60        stop it after 60 seconds
             %%mpi -o losses           put each rank's last expression into a list here
 
             %mpi start -n 4           start 4 ranks; they are the variable `cluster`
             %mpi start --hang-after 30   show where ranks are after 30 s of waiting or silence
             %mpi status               where the ranks are and what they run
-            %mpi who                  the names that live on the ranks
+            %mpi who                  the names on the ranks
             %mpi push x y             copy x and y to the ranks
             %mpi pull loss            return loss from every rank
             %mpi logs --rank 1 -n 50  the last lines of a rank's log
             %mpi restart              end the ranks and start new ones
-            %mpi grow                 start ranks in place of lost ones, the others' names kept
+            %mpi grow                 start ranks in place of lost ones, and copy names to them
             %mpi stop                 end the ranks
 
-        What ranks print is shown by rank, and once where it is the same. The notebook's Stop ends
-        the cell on all ranks, and the next cell runs.
+        What ranks print is shown by rank, and only once where it is equal. The notebook's Stop
+        ends the cell on all ranks, and the next cell runs.
 
         Examples
         --------
@@ -147,22 +147,22 @@ class MpiMagics(Magics):
             print(f"rank {comm.rank} of {comm.world_size}")
             torch.ones(3) * comm.rank
         """
-        with _plainly_said():
+        with _message_only():
             return self._line(line) if cell is None else self._cell(line, cell)
 
     def _line(self, line: str) -> Any:
         command, *words = shlex.split(line) or ["status"]
         if command not in COMMANDS:
-            listed = ", ".join(COMMANDS)
-            near = did_you_mean(command, list(COMMANDS))
-            raise UsageError(f"%mpi has no command {command!r}{near}; it has {listed}")
+            hint = did_you_mean(command, list(COMMANDS))
+            commands = ", ".join(COMMANDS)
+            raise UsageError(f"%mpi has no command {command!r}{hint}; it has {commands}")
         options = command_options(command).parse_args(words)
         run: Callable[[argparse.Namespace], Any] = getattr(self, f"_{command}")
         return run(options)
 
     def _cell(self, line: str, cell: str) -> None:
         options = cell_options().parse_args(shlex.split(line))
-        # What cannot be parsed is said here, as for any cell, and disturbs no rank.
+        # A syntax error is raised here, as for any cell, and disturbs no rank.
         try:
             ast.parse(self._shell.transform_cell(cell), "this cell")
         except SyntaxError as error:
@@ -178,31 +178,31 @@ class MpiMagics(Magics):
             self._shell.user_ns[options.output] = values
 
     def _cluster(self) -> Cluster:
-        cluster = started_last()
+        cluster = Cluster.latest()
         if cluster is None:
             cluster = self._adopt(Cluster())
         return cluster
 
     def _adopt(self, cluster: Cluster) -> Cluster:
         cluster.start()
-        # Kept here too: the ranks shall not end because the variable takes another value.
+        # Kept here too: the ranks must not end because the variable gets another value.
         self._adopted = cluster
         self._shell.user_ns["cluster"] = cluster
-        _tell_started(cluster)
+        _show_started(cluster)
         return cluster
 
     def _start(self, options: argparse.Namespace) -> None:
-        new, present = Cluster(options.n, hang_after_s=options.hang_after), started_last()
-        if present is not None:
-            if present.running and options.n in (None, present.n):
-                print(f"{present.n} ranks run already; %mpi restart gives new ones")
+        new, current = Cluster(options.n, hang_after_s=options.hang_after), Cluster.latest()
+        if current is not None:
+            if current.running and options.n in (None, current.n):
+                print(f"{current.n} ranks are running already; %mpi restart gives new ones")
                 return
-            # Also where its ranks were killed: their guard still waits to be told.
-            present.stop()
+            # Even if its ranks were killed: their guard still waits for the end of the pipe.
+            current.stop()
         self._adopt(new)
 
     def _existing(self) -> Cluster:
-        cluster = started_last()
+        cluster = Cluster.latest()
         if cluster is None:
             raise ClusterError("no ranks have been started; start them with %mpi start -n 4")
         return cluster
@@ -232,14 +232,15 @@ class MpiMagics(Magics):
         return self._existing().who()
 
     def _push(self, options: argparse.Namespace) -> None:
-        here = self._shell.user_ns
+        namespace = self._shell.user_ns
         for name in options.names:
-            if name not in here:
-                near = did_you_mean(name, [known for known in here if not known.startswith("_")])
-                raise UsageError(f"there is no name {name!r} in this notebook{near}")
-        self._cluster().push({name: here[name] for name in options.names}, ranks=options.ranks)
+            if name not in namespace:
+                hint = did_you_mean(name, [n for n in namespace if not n.startswith("_")])
+                raise UsageError(f"there is no name {name!r} in this notebook{hint}")
+        values = {name: namespace[name] for name in options.names}
+        self._cluster().push(values, ranks=options.ranks)
 
     def _pull(self, options: argparse.Namespace) -> Any:
         cluster = self._existing()
-        found = [cluster.pull(name, ranks=options.ranks) for name in options.names]
-        return found[0] if len(found) == 1 else tuple(found)
+        values = [cluster.pull(name, ranks=options.ranks) for name in options.names]
+        return values[0] if len(values) == 1 else tuple(values)

@@ -1,16 +1,15 @@
 """From one file format to another: ``convert("runs.csv", "runs.h5")``.
 
-All variables along the rows are kept, with the names of their columns and their types: numbers in
-their own, texts as texts. What else the source holds is named. How each format holds them stands
-in :mod:`matexapps.data.hdf5.write`, :mod:`matexapps.data.netcdf.write` and
-:mod:`matexapps.data.csv.write`; what is read from CSV, in :mod:`matexapps.data.csv.table`. Rows go
-through memory in blocks of about a MiB.
+All variables along the rows are converted, with their column names and types: numbers keep their
+type, text stays text. Whatever else the source holds is named. How each format stores them is
+described in :mod:`matexapps.data.hdf5.write`, :mod:`matexapps.data.netcdf.write` and
+:mod:`matexapps.data.csv.write`; what is read from CSV, in :mod:`matexapps.data.csv.table`. Rows
+pass through memory in blocks of about 1 MiB.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from matexapps.data.schema.schema import Schema
 from matexapps.data.sources.raw_files import RawFiles, listed
 from matexapps.data.sources.table import Variable, named_columns
 from matexapps.errors import DataError, did_you_mean
+from matexapps.files import atomic_file
 from matexapps.progress import report_work
 
 _HDF5, _NETCDF = (".h5", ".hdf5"), (".nc",)
@@ -43,7 +43,8 @@ class Converted:
     bytes : int
         Size of the file.
     note : str
-        What to mind: what a reader would get wrong, and what was left out; empty if nothing.
+        What to watch out for: what a reader would get wrong, and what was left out; empty if
+        nothing.
     """
 
     path: Path
@@ -64,7 +65,7 @@ def convert(
 ) -> Converted:
     """Write the rows of ``source`` to ``target``, in the format that its ending asks for.
 
-    The target appears whole or not at all: it is written beside its place and then renamed.
+    The target appears complete or not at all.
 
     Parameters
     ----------
@@ -75,11 +76,11 @@ def convert(
     dtype : str or None
         One type for all numbers, such as "float32"; None keeps the type of each.
     compress : bool
-        Whether HDF5 and NetCDF are to be compressed. (CSV is where its name ends in .gz.)
+        Whether to compress HDF5 and NetCDF. (CSV is compressed if its name ends in .gz.)
     overwrite : bool
         Whether a target that exists may be replaced.
     schema : Schema or None
-        How the source is written, such as ``Schema(dimension="time")``, where that is not clear.
+        How to read the source, such as ``Schema(dimension="time")``, where that is ambiguous.
 
     Raises
     ------
@@ -92,23 +93,21 @@ def convert(
         raise DataError(f"{path}: CSV is compressed where its name ends in .gz: give it that name")
     if dtype is not None and dtype not in _TYPES:
         raise DataError(
-            f"dtype={dtype!r} is no type of numbers: use one of {', '.join(_TYPES)}"
+            f"dtype={dtype!r} is not a numeric type: use one of {', '.join(_TYPES)}"
             f"{did_you_mean(dtype, _TYPES)}"
         )
     _check_place(path, overwrite)
     files = RawFiles(source, schema or Schema())
     if not len(files):
-        raise DataError(f"{files.path} holds no row")
+        raise DataError(f"{files.path} has no rows")
     wanted = [_retyped(variable, dtype) for variable in files.variables]
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        _write(files, wanted, part, path, compress)
+    with atomic_file(path) as partial:
+        try:
+            _write(files, wanted, partial, path, compress)
+        except RuntimeError as error:
+            # The HDF5 and NetCDF libraries raise this for errors of the operating system.
+            raise OSError(error) from error
         _check_place(path, overwrite)
-        os.replace(part, path)
-    except (OSError, RuntimeError) as error:
-        raise DataError(f"{path} cannot be written ({error}); look at the space left") from None
-    finally:
-        part.unlink(missing_ok=True)
     columns = named_columns(wanted)
     notes = [_note([name for name, _, _ in columns]) if ending in _TEXT else ""]
     if files.left_out:
@@ -156,13 +155,13 @@ def _writer(
 def _ending(path: Path) -> str:
     known = (*_HDF5, *_NETCDF, *_TEXT)
     name = path.name.lower()
-    found = [ending for ending in known if name.endswith(ending)]
-    if not found:
+    endings = [ending for ending in known if name.endswith(ending)]
+    if not endings:
         raise DataError(
             f"{path}: files can be written whose names end in {', '.join(known)}"
             f"{did_you_mean(path.suffix.lower(), known)}"
         )
-    return found[0]
+    return endings[0]
 
 
 def _check_place(path: Path, overwrite: bool) -> None:
@@ -181,7 +180,7 @@ def _retyped(variable: Variable, dtype: str | None) -> Variable:
 
 
 def _typed(values: NDArray[Any], variable: Variable, start: int) -> NDArray[Any]:
-    """Return values in the type that is wanted; only the digits of floats may be cut."""
+    """Return values in the type that is wanted; only floats may lose precision."""
     if variable.is_text:
         return _without_nul(values, variable, start)
     if values.dtype == variable.dtype:
@@ -189,15 +188,15 @@ def _typed(values: NDArray[Any], variable: Variable, start: int) -> NDArray[Any]
     with np.errstate(over="ignore", invalid="ignore"):
         typed = values.astype(variable.dtype)
         if values.dtype.kind == variable.dtype.kind == "f":
-            kept = np.isinf(typed) == np.isinf(values)
+            exact = np.isinf(typed) == np.isinf(values)
         else:
-            # Two ways, because a rounded float may be equal to a whole number that it is not.
-            kept = (typed.astype(values.dtype) == values) & (typed == values)
-    if not kept.all():
-        place = tuple(np.argwhere(~kept)[0])
+            # Both ways, because rounding may make a float equal to an integer that it is not.
+            exact = (typed.astype(values.dtype) == values) & (typed == values)
+    if not exact.all():
+        index = tuple(np.argwhere(~exact)[0])
         raise DataError(
-            f"{variable.name!r}, row {start + place[0]} (from 0): {values[place]} is no "
-            f"{variable.dtype}; choose another dtype"
+            f"{variable.name!r}, row {start + index[0]} (from 0): {values[index]} does not "
+            f"fit into {variable.dtype}; choose another dtype"
         )
     return typed
 
@@ -213,7 +212,7 @@ def _without_nul(texts: NDArray[Any], variable: Variable, start: int) -> NDArray
 
 
 def _note(columns: list[str]) -> str:
-    """Say what a reader of this CSV file would get wrong by itself."""
+    """Return what a reader of this CSV file would get wrong without being told."""
     if len(columns) == 1:
         return "a text file of one column is not taken for CSV when it is read"
     for name in columns:

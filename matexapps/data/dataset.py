@@ -13,20 +13,13 @@ from numpy.typing import ArrayLike
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.single import SingleProcess
 from matexapps.data.loading.memory import parse_size
-from matexapps.data.matex_names import MatexNames, Part
+from matexapps.data.matex_names import MatexNames
+from matexapps.data.part import Part
 from matexapps.data.rows import Rows
 from matexapps.data.schema.schema import KINDS, Column, Schema
-from matexapps.data.schema.settings import check_source
-from matexapps.data.sources.source import absolute
-from matexapps.data.splitting.parts import enough_rows, read_parts, same_columns
-from matexapps.data.splitting.split_settings import (
-    PARTS,
-    TEST_SHARE,
-    VALIDATION_SHARE,
-    check_parts,
-    check_split,
-    split_column,
-)
+from matexapps.data.sources.source import ArraySource, FileSource
+from matexapps.data.splitting.parts import Parts, enough_rows, read_parts, same_columns
+from matexapps.data.splitting.split_settings import TEST_SHARE, VALIDATION_SHARE, Split
 from matexapps.data.statistics import Statistics
 from matexapps.errors import DataError
 
@@ -34,19 +27,19 @@ from matexapps.errors import DataError
 class DataSet(MatexNames):
     """Rows for training, validation and test, from a file, a catalog name, or arrays.
 
-    Making one reads nothing: the rows are read, checked and split when they are first needed.
+    Creating one reads nothing: the rows are read, checked and split when they are first needed.
     Which row belongs to which part depends on the file and the seed, never on the number of ranks
     (see :mod:`matexapps.data.splitting.split` for the exact rule).
 
-    What fits into ``memory`` is read into it, by all ranks together. What does not stays in its
-    file: it is looked through once, then read again in each epoch, in an order that is random all
-    the same (see :mod:`matexapps.data.loading.sampler`).
+    Rows that fit into ``memory`` are read once, by all ranks together. Others stay in their file:
+    one pass checks them, and each epoch reads them again, in an order that is still random (see
+    :mod:`matexapps.data.loading.sampler`).
 
     Parameters
     ----------
     source : path or str
-        A CSV, TSV, HDF5 (also of MATLAB, since 7.3) or NetCDF file, CSV also gzip; a folder or a
-        pattern such as ``"runs/*.csv"`` of such files; or a name of the catalog such as
+        A CSV, TSV, HDF5 (including MATLAB 7.3) or NetCDF file; CSV may be gzipped. Or a folder or
+        pattern of such files, such as ``"runs/*.csv"``, or a name of the catalog such as
         ``uci-higgs``.
     features : sequence of column names or positions, or None
         None takes all but label, weight, group and time. For HDF5 and NetCDF with features in a
@@ -56,15 +49,15 @@ class DataSet(MatexNames):
         None takes the column called "label" or "labels".
     weight : column name or position, or None
     group : column name or position, or None
-        For ``split="group"``: rows of one group, such as a patient or a detector run, are alike,
-        and stay in one part. Default: the column called "group".
+        For ``split="group"``: rows of one group, such as a patient or a detector run, resemble each
+        other and stay in one part. Default: the column called "group".
     time : column name or position, or None
         For ``split="time"``. Default: the column called "time".
     validation, test : float or path
         A fraction of the rows of ``source``, or a file of its own.
     split : {"random", "stratified", "group", "time"} or the name of a column
-        Stratified keeps the shares of the classes in every part. A column names the part of each
-        row.
+        Stratified keeps the proportions of the classes in every part. A column names the part of
+        each row.
     parts : mapping of part to value or values, or None
         What the column of ``split`` calls the parts, as in
         ``{"train": "t", "validation": "b", "test": ["u", "v"]}``; rows with other values are left
@@ -85,13 +78,22 @@ class DataSet(MatexNames):
     columns : sequence of str, or None
         Names of all columns of a file that has none.
     header : bool or None
-        Whether the first line of a CSV file holds names; None finds out.
+        Whether the first line of a CSV file holds names; None detects it.
     delimiter : str or None
-        What stands between the cells of a CSV file; None finds out.
+        What separates the cells of a CSV file; None detects it.
     dimension : str or None
-        The dimension of a NetCDF file along which the rows run; None finds out.
+        The dimension of a NetCDF file along which the rows run; None detects it.
     memory : str or int
         What a rank may hold of this data set, as ``"2GB"`` or in bytes.
+
+    Attributes
+    ----------
+    source : FileSource, ArraySource, or Parts
+        Where the rows come from; Parts where they are split already.
+    schema : Schema
+        What the columns of the source are.
+    split : Split
+        How rows become training, validation and test.
 
     Raises
     ------
@@ -123,13 +125,8 @@ class DataSet(MatexNames):
         dimension: str | None = None,
         memory: str | int = "2GB",
     ) -> None:
-        check_source(source)
-        check_split(split, validation, test, seed)
-        check_parts(parts, split)
-        self.source: str | Path | None = source
-        self.validation_source, self.test_source = validation, test
-        self.split, self.part_values, self.seed, self.binary = split, parts, seed, binary
-        self.memory = parse_size(memory)
+        self.source: FileSource | ArraySource | Parts = FileSource(source, parse_size(memory))
+        self.split = Split(split, validation, test, parts, seed, group, time)
         self.schema = Schema(
             features=features,
             label=label,
@@ -139,14 +136,12 @@ class DataSet(MatexNames):
             columns=columns,
             header=header,
             delimiter=delimiter,
-            key=split_column(split, group, time),
+            key=self.split.column,
             categories=categories,
             dimension=dimension,
+            binary=binary,
         )
-        self._rows: Rows | None = None
-        self._parts: dict[str, Part] | None = None
-        self._token: str | None = None
-        self._statistics: Statistics | None = None
+        self._parts: Parts | None = None
 
     @classmethod
     def from_arrays(
@@ -165,7 +160,7 @@ class DataSet(MatexNames):
         group: ArrayLike | None = None,
         time: ArrayLike | None = None,
     ) -> Self:
-        """Make a data set of arrays; on several ranks, all must hold the same.
+        """Make a data set from arrays; on several ranks, all must hold the same.
 
         Parameters
         ----------
@@ -187,33 +182,32 @@ class DataSet(MatexNames):
         data = cls(
             "arrays", validation=validation, test=test, split=split, seed=seed, binary=binary
         )
-        data.source, data._rows = None, rows
+        data.source = ArraySource(rows)
         return data
 
     @classmethod
     def from_rows(cls, train: Rows, validation: Rows, test: Rows) -> Self:
-        """Put ready rows together; the parts must have the same columns."""
+        """Make a data set from rows that are split already, with the same columns in each part."""
         for name, part in (("validation", validation), ("test", test)):
             same_columns(train, part, "training rows", f"{name} rows")
         data = cls("rows")
-        data.source = None
-        data._parts = {"train": train, "validation": validation, "test": test}
+        data.source = Parts(train, validation, test)
         return data
 
     @property
     def train(self) -> Part:
         """The rows to train on."""
-        return self._part("train")
+        return self._loaded.train
 
     @property
     def validation(self) -> Part:
         """The rows that steer training: early stopping, schedules, thresholds."""
-        return self._part("validation")
+        return self._loaded.validation
 
     @property
     def test(self) -> Part:
         """The rows that judge the result."""
-        return self._part("test")
+        return self._loaded.test
 
     @property
     def columns(self) -> list[str]:
@@ -234,11 +228,9 @@ class DataSet(MatexNames):
         """
         comm = SingleProcess() if comm is None else comm
         if comm.world_size == 1:
-            if self._parts is None:
-                self._parts = self._read(comm)
+            self._parts = self._parts or self._read(comm)
         elif not self._agree(comm):
             self._parts = self._read(comm)
-            self._token = self._fingerprint()
         return self
 
     def statistics(self, comm: Communicator | None = None) -> Statistics:
@@ -247,79 +239,52 @@ class DataSet(MatexNames):
         The ranks share the work; the numbers do not depend on how many there are.
         """
         comm = SingleProcess() if comm is None else comm
-        self.load(comm)
-        known = comm.all_gather_object(self._statistics is not None)
-        if not all(known):
-            self._statistics = Statistics.shared_out(self.train, comm)
-        assert self._statistics is not None
-        return self._statistics
+        parts = self.load(comm)._loaded
+        known = comm.all_gather_object(parts.statistics is not None)
+        if parts.statistics is None or not all(known):
+            parts.statistics = Statistics.shared_out(parts.train, comm)
+        return parts.statistics
+
+    @property
+    def _loaded(self) -> Parts:
+        self._parts = self._parts or self._read(SingleProcess())
+        return self._parts
 
     def _agree(self, comm: Communicator) -> bool:
         """Whether all ranks hold the same rows already. Collective."""
 
-        def read_arrays() -> None:
-            if self.source is None and self._parts is None:
-                self._parts = self._read(SingleProcess())
-            if self._parts is not None:
-                enough_rows(len(self._parts["train"]), comm.world_size, self._name)
-                self._token = self._token or self._fingerprint()
+        def own_digest() -> str | None:
+            if self._parts is None and isinstance(self.source, FileSource):
+                return None
+            enough_rows(len(self._loaded.train), comm.world_size, self.source.name)
+            return self._loaded.digest
 
-        comm.on_all(read_arrays)
-        tokens = comm.all_gather_object(self._token)
-        if None in tokens:
+        digests = comm.all_gather_object(comm.on_all(own_digest))
+        if None in digests:
             return False
-        other = next((rank for rank, token in enumerate(tokens) if token != tokens[0]), None)
+        other = next((rank for rank, text in enumerate(digests) if text != digests[0]), None)
         if other is not None:
             raise DataError(
-                f"{self._name}: rank {other} holds other rows than rank 0; make them from one seed "
-                "on every rank, or give the name of a file"
+                f"{self.source.name}: rank {other} holds other rows than rank 0; make them from "
+                "the same seed on every rank, or give the name of a file"
             )
         return True
 
-    def _fingerprint(self) -> str:
-        assert self._parts is not None
-        return " ".join(self._parts[name].digest() for name in PARTS)
-
-    def _read(self, comm: Communicator) -> dict[str, Part]:
-        source = self._rows if self.source is None else self.source
-        assert source is not None
-        return read_parts(
-            source,
-            self.schema,
-            comm,
-            name=self._name,
-            validation=self.validation_source,
-            test=self.test_source,
-            split=self.split,
-            values=self.part_values,
-            seed=self.seed,
-            binary=self.binary,
-            memory=self.memory,
-        )
-
-    def _part(self, name: str) -> Part:
-        self.load()
-        assert self._parts is not None
-        return self._parts[name]
-
-    @property
-    def _name(self) -> str:
-        return "the arrays" if self.source is None else str(self.source)
+    def _read(self, comm: Communicator) -> Parts:
+        if isinstance(self.source, Parts):
+            return self.source
+        return read_parts(self.source, self.schema, self.split, comm)
 
     def __getstate__(self) -> dict[str, Any]:
-        # A file is read again where the settings arrive, which may be in another folder.
         state = dict(self.__dict__)
-        if self.source is not None:
-            state |= {"_parts": None, "_token": None, "_statistics": None}
-            for key in ("source", "validation_source", "test_source"):
-                state[key] = absolute(state[key])
+        if isinstance(self.source, FileSource):
+            # The receiver reads the rows again, perhaps from another working folder.
+            state |= {"source": self.source.from_anywhere(), "_parts": None}
+            state["split"] = self.split.from_anywhere()
         return state
 
     def __repr__(self) -> str:
         if self._parts is not None:
-            sizes = ", ".join(f"{name} {len(self._parts[name]):,}" for name in PARTS)
-            shape = self.train.sample_shape
-            sample = " x ".join(map(str, shape))
-            what = f"{shape[0]} columns" if len(shape) == 1 else f"samples of {sample}"
-            return f"DataSet({self._name!r}, {what}, rows: {sizes})"
-        return f"DataSet({self._name!r}, split={self.split!r}, seed={self.seed}, not read yet)"
+            return f"DataSet({self.source.name!r}, {self._parts.describe()})"
+        split, seed = self.split.kind, self.split.seed
+        return f"DataSet({self.source.name!r}, split={split!r}, seed={seed}, not read yet)"

@@ -1,4 +1,4 @@
-"""The names that MaTEx's DataSet has, for its users."""
+"""The attribute names of MaTEx's DataSet, for its users."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.data.loading.streamed import StreamedRows
-from matexapps.data.rows import Rows
-
-Part = Rows | StreamedRows
+from matexapps.data.part import Part
 
 
 class MatexNames(ABC):
-    """Names of MaTEx for what ``train``, ``validation`` and ``test`` hold.
+    """MaTEx's names for what ``train``, ``validation`` and ``test`` hold.
 
     Each raises a DataError where the rows do not fit into memory.
     """

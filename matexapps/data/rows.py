@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,19 +11,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from matexapps.comm.communicator import Communicator
+from matexapps.data.part import Part
 from matexapps.data.schema.labels import LabelFacts
 from matexapps.data.schema.missing import Missing, bad_value
 from matexapps.data.schema.schema import default_names
 from matexapps.errors import DataError
 
 if TYPE_CHECKING:
-    from matexapps.data.loading.batch import Batch
+    import torch
+
+    from matexapps.data.loading.batch import Loader
 
 _PIECE_BYTES = 2**20
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class Rows(Part):
     """Rows of one table, as plain numpy arrays.
 
     Attributes
@@ -34,7 +38,7 @@ class Rows:
     label : ndarray of float32 or int64, shape (rows,)
         float32 for 0/1 labels and for regression, int64 for the numbers of several classes.
     weight : ndarray of float64, shape (rows,), or None
-        Weight of each row; None where every row counts alike.
+        Weight of each row; None where every row counts the same.
     ids : ndarray of int64, shape (rows,)
         Row numbers in the source, from 0; a header is not counted.
     columns : list of str
@@ -80,7 +84,7 @@ class Rows:
         columns: Sequence[str] | None = None,
         missing: float | Sequence[float] | None = None,
     ) -> Rows:
-        """Make rows of anything numpy understands, numbered from 0.
+        """Make rows from anything numpy understands, numbered from 0.
 
         The label becomes float32 or int64 by the rule of
         :attr:`~matexapps.data.schema.labels.LabelFacts.dtype`; ``missing`` is explained in
@@ -149,11 +153,13 @@ class Rows:
         """Shape of one row's features."""
         return self.features.shape[1:]
 
-    def batches(self, batch_size: int = 1024, **settings: Any) -> Iterator[Batch]:
-        """Yield all rows in batches: see :func:`matexapps.data.loading.loader.batches`."""
-        from matexapps.data.loading.loader import batches
+    def open_loader(
+        self, batch_size: int, comm: Communicator, device: torch.device, seed: int = 0
+    ) -> Loader:
+        """Return what gives this rank its part of each global batch of ``batch_size`` rows."""
+        from matexapps.data.loading.resident import ResidentLoader
 
-        return batches(self, batch_size, **settings)
+        return ResidentLoader(self, batch_size, comm.rank, comm.world_size, device, seed)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a table of the features, then ``label`` and, if there is one, ``weight``.
@@ -163,7 +169,7 @@ class Rows:
         Raises
         ------
         DataError
-            If the samples are arrays, which have no place in a cell.
+            If the samples are arrays, which do not fit into a cell.
         """
         if self.features.ndim > 2:
             raise DataError(
@@ -186,24 +192,6 @@ class Rows:
         return state.hexdigest()
 
 
-class RowNumbers:
-    """The row numbers in some ranges, one after the other, worked out where they are asked for.
-
-    Parameters
-    ----------
-    ranges : sequence of (start, stop)
-    """
-
-    def __init__(self, ranges: Sequence[tuple[int, int]]) -> None:
-        self._ranges = ranges
-
-    def __getitem__(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the numbers at these places, counted from 0 through all ranges."""
-        starts, stops = np.array(self._ranges, np.int64).reshape(-1, 2).T
-        ends = np.cumsum(stops - starts)
-        return places + (stops - ends)[np.searchsorted(ends, places, side="right")]
-
-
 def _numbers(name: str, values: ArrayLike, dtype: type[np.floating[Any]]) -> NDArray[Any]:
     """Return a C-contiguous copy of ``values`` of type ``dtype``."""
     try:
@@ -213,7 +201,7 @@ def _numbers(name: str, values: ArrayLike, dtype: type[np.floating[Any]]) -> NDA
 
 
 def concatenate(pieces: Sequence[Rows]) -> Rows:
-    """Return the rows of all pieces, at least one, one after the other."""
+    """Return the rows of one or more pieces, concatenated."""
     first = pieces[0]
     if len(pieces) == 1:
         return first
@@ -229,4 +217,29 @@ def concatenate(pieces: Sequence[Rows]) -> Rows:
         joined("ids"),
         first.columns,
         joined("key"),
+    )
+
+
+def gather_rows(read: Callable[[], Rows], comm: Communicator) -> Rows:
+    """Return what every rank's ``read`` returns, joined in rank order, on every rank. Collective.
+
+    The row numbers count through all of them. An exception on one rank is raised on all.
+
+    Parameters
+    ----------
+    read : function
+        Returns this rank's rows; all with the same columns, weighted or not.
+    comm : Communicator
+    """
+    rows = comm.on_all(read)
+    if comm.world_size == 1:
+        return rows
+    features = comm.all_gather_rows(rows.features)
+    return Rows(
+        features=features,
+        label=comm.all_gather_rows(rows.label),
+        weight=None if rows.weight is None else comm.all_gather_rows(rows.weight),
+        ids=np.arange(len(features), dtype=np.int64),
+        columns=rows.columns,
+        key=None if rows.key is None else np.concatenate(comm.all_gather_object(rows.key)),
     )

@@ -1,4 +1,4 @@
-"""Mean and spread of each column, gathered in pieces and merged exactly.
+"""Mean and spread of each column, computed in pieces and merged exactly.
 
 Counts, means and sums of squared deviations are merged by the formulas of Chan, Golub and LeVeque
 (Updating formulae and a pairwise algorithm for computing sample variances, 1979), so that neither
@@ -14,21 +14,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
-from matexapps.data.matex_names import Part
+from matexapps.data.part import Part
 from matexapps.data.partition import share
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """What is known of each feature column.
+    """Statistics of each feature column.
 
     Attributes
     ----------
     columns : list of str
     count, missing : ndarray of int64, shape (columns,) or the shape of a sample
-        How many values there are, and how many are missing.
+        Number of values, and of missing values.
     mean, squares : ndarray of float64, same shape
-        Mean, and sum of squared deviations from it, of the values there are.
+        Mean, and sum of squared deviations from it, of the values that are not missing.
     minimum, maximum : ndarray of float64, same shape
         NaN where there is no value.
     """
@@ -44,9 +44,9 @@ class Statistics:
     @classmethod
     def none(cls, columns: list[str], shape: tuple[int, ...]) -> Statistics:
         """Return the statistics of no rows."""
-        zero, whole = np.zeros(shape), np.zeros(shape, np.int64)
+        zero, none = np.zeros(shape), np.zeros(shape, np.int64)
         unknown = np.full(shape, np.nan)
-        return cls(columns, whole, whole, zero, zero, unknown, unknown)
+        return cls(columns, none, none, zero, zero, unknown, unknown)
 
     @classmethod
     def of(cls, features: NDArray[np.float32], columns: list[str]) -> Statistics:
@@ -90,22 +90,22 @@ class Statistics:
 
     @classmethod
     def shared_out(cls, rows: Part, comm: Communicator) -> Statistics:
-        """Return the statistics of rows that all ranks hold, each looking at a share. Collective.
+        """Return the statistics of rows that all ranks hold, each computing a share. Collective.
 
         The numbers do not depend on how many ranks there are.
         """
         mine = share(len(rows), comm.rank, comm.world_size)
-        found = cls.none(rows.columns, rows.sample_shape)
+        own = cls.none(rows.columns, rows.sample_shape)
         for piece in rows.between(mine.start, mine.stop):
-            found = found.merge(cls.of(piece.features, piece.columns))
-        first, *others = comm.all_gather_object(found)
+            own = own.merge(cls.of(piece.features, piece.columns))
+        first, *others = comm.all_gather_object(own)
         for other in others:
             first = first.merge(other)
         return first
 
     @property
     def std(self) -> NDArray[np.float64]:
-        """Standard deviation of the values there are, over all of them; 0 where there is none."""
+        """Population standard deviation of the values; 0 where there is none."""
         return np.sqrt(self.squares / np.maximum(self.count, 1))
 
     def to_pandas(self) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
     python -m matexapps.engine LOGS STACKS [arguments of ipengine ...]
 
-LOGS and STACKS are folders. It is started by ``mpiexec``, whose variables tell its rank.
+LOGS and STACKS are folders. ``mpiexec`` starts it; its environment variables contain the rank.
 """
 
 from __future__ import annotations

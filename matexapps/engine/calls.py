@@ -1,15 +1,17 @@
-"""A call that came over the wire to a rank: it runs, and its outcome goes back."""
+"""A call that arrives at a rank: it runs, and its outcome is sent back."""
 
 from __future__ import annotations
 
 import importlib
 import linecache
 import os
+import signal
 import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from types import TracebackType
 from typing import Any
@@ -17,74 +19,93 @@ from typing import Any
 import cloudpickle
 
 from matexapps import progress
-from matexapps.engine.interrupts import ignore_interrupts, imports_finish
 from matexapps.engine.local_modules import LocalModules
 from matexapps.engine.rank_log import logged, note
 
 _ENGINE_FOLDER = os.path.dirname(__file__)
-_OWN_FOLDER = os.path.dirname(_ENGINE_FOLDER)
+_PACKAGE_FOLDER = os.path.dirname(_ENGINE_FOLDER)
 _local_modules = LocalModules()
 
 
 def identify() -> tuple[int, int, int]:
-    """Return this engine's rank and the world's size, as MPI tells them, and its process number.
+    """Return this engine's rank, the size of its world, as MPI has them, and its process number.
 
-    From then on the user's own waits on ``MPI.COMM_WORLD`` can be stopped.
+    From then on, waits of the user's own on ``MPI.COMM_WORLD`` can be interrupted.
     """
-    find("matexapps.comm.world:make_user_world_interruptible")()
-    return *come_together(), os.getpid()
+    resolve("matexapps.comm.world:make_user_world_interruptible")()
+    return *rank_and_world_size(), os.getpid()
 
 
-def come_together() -> tuple[int, int]:
-    """Return this engine's rank and the world's size, lost ranks left out."""
-    rank, size = find("matexapps.comm.world:rank_and_world_size")()
+def rank_and_world_size() -> tuple[int, int]:
+    """Return this engine's rank and the size of its world, without lost ranks."""
+    rank, size = resolve("matexapps.comm.world:rank_and_world_size")()
     return rank, size
 
 
 def describe_ranks() -> list[dict[str, Any]]:
-    """Return what :func:`matexapps.devices.describe` says: a row for each rank."""
-    describe = find("matexapps.devices:describe")
-    with find("matexapps.comm.world:open_world")() as comm:
+    """Return what :func:`matexapps.devices.describe` returns: a row for each rank."""
+    describe = resolve("matexapps.devices:describe")
+    with resolve("matexapps.comm.world:open_world")() as comm:
         rows: list[dict[str, Any]] = describe(comm)
     return rows
 
 
-def find(name: str) -> Callable[..., Any]:
-    """Return the function that ``"package.module:name"`` names."""
+def resolve(name: str) -> Callable[..., Any]:
+    """Return the function with the name ``"package.module:name"``."""
     module, _, attribute = name.partition(":")
     function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
     return function
 
 
+@contextmanager
+def imports_finish() -> Iterator[None]:
+    """Defer an interrupt to the end of the block: an interrupted import leaves a broken module."""
+    deferred: list[int] = []
+    previous = signal.signal(signal.SIGINT, lambda number, _: deferred.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if deferred:
+        raise KeyboardInterrupt
+
+
 def execute(call: bytes) -> bytes:
-    """Run one call and pack its outcome.
+    """Run one call and pickle its outcome.
 
     Parameters
     ----------
     call : bytes
-        A pickled dictionary: ``label`` (what a person calls it), ``folder`` and ``path`` (the
-        notebook's working folder and its ``sys.path``), ``sources`` (file name to lines, for code
-        that was written in cells), ``renew`` (whether work was cut short since all ranks
-        last worked together) and ``content``, pickled by itself because only then its modules
-        can be found: function (a callable, or text for :func:`find`), args and kwargs.
+        A pickled dictionary: ``label`` (for the log), ``folder`` and ``path`` (the notebook's
+        working folder and its ``sys.path``), ``sources`` (file name to lines, for code of cells),
+        ``renew`` (whether communicators must be renewed first) and ``content``, which is pickled
+        separately because its modules can only be found after the above is set: function (a
+        callable, or a name for :func:`resolve`), args and kwargs.
 
     Returns
     -------
     bytes
-        A pickled dictionary: ``reloaded``, the names of modules that had changed on disk, and
-        ``value``, or ``failure`` with what :class:`matexapps.cluster.call.failures.Failure` holds.
+        A pickled dictionary: ``reloaded``, the names of modules that had changed on disk; and
+        ``value``, or ``failure`` with the fields of
+        :class:`matexapps.cluster.call.rank_exceptions.RankException`.
     """
     reloaded: list[str] = []
     try:
         outcome = {"value": _run(call, reloaded), "reloaded": reloaded}
         packed: bytes = cloudpickle.dumps(outcome)
-        ignore_interrupts()
+        _ignore_interrupts()
     except BaseException as error:
-        ignore_interrupts()
+        _ignore_interrupts()
         failure = _describe(error)
         note(failure["trace"])
         packed = cloudpickle.dumps({"failure": failure, "reloaded": reloaded})
     return packed
+
+
+def _ignore_interrupts() -> None:
+    # An interrupt after the work would cut off the answer. The kernel allows them again with its
+    # next request.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _run(call: bytes, reloaded: list[str]) -> Any:
@@ -96,12 +117,12 @@ def _run(call: bytes, reloaded: list[str]) -> Any:
     folders = [request["folder"], *request["path"]]
     try:
         if request["renew"]:
-            find("matexapps.comm.world:renew_worlds")()
+            resolve("matexapps.comm.world:renew_worlds")()
         with imports_finish():
             reloaded += _local_modules.refresh(folders)
             function, args, kwargs = cloudpickle.loads(request["content"])
             if isinstance(function, str):
-                function = find(function)
+                function = resolve(function)
         with logged(request["label"]), progress.reporting_to(_publisher()):
             return function(*args, **kwargs)
     finally:
@@ -115,7 +136,7 @@ def _publisher() -> progress.Sink:
     process, numbers = psutil.Process(), count()
 
     def publish(event: dict[str, Any]) -> None:
-        # A key of its own for each event: equal keys would overwrite each other on the way.
+        # Each event has a key of its own: equal keys would overwrite each other on the way.
         event = {**event, "rss_bytes": process.memory_info().rss}
         publish_data({f"{next(numbers)}": event})
 
@@ -127,7 +148,7 @@ def _describe(error: BaseException) -> dict[str, Any]:
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_ENGINE_FOLDER):
         trace = trace.tb_next
     try:
-        # Only if it can also be read again, as the receiver will have to.
+        # Only if it can be unpickled too, as the receiver must do.
         pickled: bytes | None = cloudpickle.dumps(error)
         cloudpickle.loads(pickled)
     except Exception:
@@ -137,16 +158,16 @@ def _describe(error: BaseException) -> dict[str, Any]:
         "type_name": type(error).__name__,
         "message": str(error),
         "trace": "".join(traceback.format_exception(type(error), error, trace)).rstrip(),
-        "place": _place(trace),
+        "location": _users_location(trace),
         "raised_at": time.time(),
         "pickled": pickled,
     }
 
 
-def _place(trace: TracebackType | None) -> str:
-    """Return the innermost line of the user's own code, "" where none is on the way."""
-    place = ""
+def _users_location(trace: TracebackType | None) -> str:
+    """Return the innermost line of the user's own code, "" if there is none."""
+    location = ""
     for frame in traceback.extract_tb(trace):
-        if not frame.filename.startswith((_OWN_FOLDER, sys.prefix, sys.base_prefix, "<")):
-            place = f"{frame.filename}, line {frame.lineno}: {frame.line}"
-    return place
+        if not frame.filename.startswith((_PACKAGE_FOLDER, sys.prefix, sys.base_prefix, "<")):
+            location = f"{frame.filename}, line {frame.lineno}: {frame.line}"
+    return location

@@ -1,4 +1,4 @@
-"""Cells on a rank: they run in one namespace that is kept between them."""
+"""Cells on a rank: they run in one namespace, which is kept between cells."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from matexapps.engine.interrupts import imports_finish
+from matexapps.engine.calls import imports_finish
 
 _IMPORTS = (ast.Import, ast.ImportFrom)
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
@@ -22,26 +22,26 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 def run_cell(
     code: str, name: str, first_line: int, fetch: bool, distribute: bool
 ) -> dict[str, Any]:
-    """Run a cell in this rank's namespace, magics and all.
+    """Run a cell, magics included, in this rank's namespace.
 
     Parameters
     ----------
     code : str
         The cell.
     name : str
-        What tracebacks call it.
+        Its name in tracebacks.
     first_line : int
-        The number that its first line has in them.
+        The number of its first line in tracebacks.
     fetch : bool
-        Whether the value of its last expression is wanted.
+        Whether to return the value of its last expression.
     distribute : bool
-        Whether it was written for one process, and is to be shared out among all ranks.
+        Whether it was written for one process, and runs on all ranks together.
 
     Returns
     -------
     dict
-        ``data`` and ``metadata``, the forms of the last expression by MIME type, empty where there
-        is none or it is None; and ``value``, the expression itself, None unless it is wanted.
+        ``data`` and ``metadata``, the forms of the last expression's value by MIME type, empty if
+        there is none or it is None; and ``value``, the value itself, None without ``fetch``.
     """
     shell = _shell()
     tree = ast.increment_lineno(ast.parse(shell.transform_cell(code), name), first_line - 1)
@@ -57,7 +57,7 @@ def run_cell(
                     exec(compile(part, name, "exec"), namespace)
             value = None if last is None else eval(compile(last, name, "eval"), namespace)
     finally:
-        # Figures that the cell drew are shown by who listens to this.
+        # Matplotlib shows the figures of the cell on this event.
         shell.events.trigger("post_execute")
     data, metadata = ({}, {}) if value is None else shell.display_formatter.format(value)
     if value is not None:
@@ -68,12 +68,12 @@ def run_cell(
 def _distributed() -> AbstractContextManager[Any]:
     with imports_finish():
         module = import_module("matexapps.transparent.distributed")
-    shared: AbstractContextManager[Any] = module.distributed()
-    return shared
+    context: AbstractContextManager[Any] = module.distributed()
+    return context
 
 
 def _parts(tree: ast.Module) -> Iterator[tuple[ast.Module, bool]]:
-    """Yield runs of statements that import at the top of a cell, and of others, in turn."""
+    """Yield runs of import statements at a cell's top level, and of others, in turn."""
     for imports, statements in groupby(tree.body, lambda s: isinstance(s, _IMPORTS)):
         yield ast.Module(list(statements), tree.type_ignores), imports
 
@@ -89,7 +89,7 @@ def pull(names: list[str]) -> list[Any]:
     Raises
     ------
     NameError
-        If one is not there.
+        If a name is not defined.
     """
     namespace = _shell().user_ns
     for name in names:
@@ -127,6 +127,6 @@ def _short(value: Any) -> str:
         return f"{value.dtype} {tuple(shape)}"
     if isinstance(value, type(sys)):
         return value.__name__
-    # Addresses differ by rank and say nothing.
+    # Addresses differ by rank and tell a user nothing.
     text = _ADDRESS.sub("", repr(value).partition("\n")[0])
     return text if len(text) <= 60 else text[:57] + "..."

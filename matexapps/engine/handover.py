@@ -1,4 +1,4 @@
-"""What a rank's names hold, packed for the ranks that are started in its place."""
+"""The values of a rank's names, pickled for the ranks that are started in its place."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from typing import Any
 
 import cloudpickle
 
+from matexapps.engine.calls import imports_finish
 from matexapps.engine.cells import push, users_names
-from matexapps.engine.interrupts import imports_finish
 
 
 def digests() -> dict[str, str | None]:
-    """Return a digest of what each of the user's names on this rank holds.
+    """Return a digest of the value of each of the user's names on this rank.
 
     Returns
     -------
     dict of str to str or None
-        None where it cannot be pickled.
+        None if a value cannot be pickled.
     """
     return {name: _digest(value) for name, value in sorted(users_names().items())}
 
 
 def pack(names: Collection[str]) -> bytes:
-    """Return what ``names`` hold. What two of them share, they share again on the other side."""
-    held = {name: value for name, value in users_names().items() if name in names}
-    return _pickled(held, _Pickler)
+    """Pickle the values of ``names``. Objects that two of them share stay shared."""
+    values = {name: value for name, value in users_names().items() if name in names}
+    return _pickled(values, _Pickler)
 
 
 def unpack(packed: bytes) -> None:
-    """Set names on this rank to what :func:`pack` returned on another."""
+    """Set the names on this rank that :func:`pack` pickled on another one."""
     with imports_finish():
         values = cloudpickle.loads(packed)
     push(values)
@@ -57,13 +57,13 @@ class _Pickler(cloudpickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
         single = sys.modules.get("matexapps.comm.single")
         if single is not None and isinstance(obj, single.SingleProcess):
-            # It would be one process still, and never meet the ranks beside it.
+            # On the new ranks it would still be a world of one process.
             raise pickle.PicklingError("a communicator of one process")
         return super().reducer_override(obj)
 
 
 class _ContentPickler(_Pickler):
-    """Writes the same for the same content: torch would write a tensor's address in memory."""
+    """Pickles equal values equally: torch would write a tensor's address in memory."""
 
     def reducer_override(self, obj: Any) -> Any:
         torch = sys.modules.get("torch")

@@ -1,4 +1,4 @@
-"""What a rank leaves behind: a log of its own, and its stacks whenever they are asked for."""
+"""The files of a rank: its log, and its stacks whenever they are requested."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ def stacks_name(rank: int) -> str:
 
 
 def open_log(logs: Path, stacks: Path, rank: int) -> None:
-    """Begin this rank's log, and write its stack when asked to, or when it crashes.
+    """Open this rank's log, and write its stack on request and when it crashes.
 
-    Python's faulthandler writes the stack from a signal handler in C, so they come even from a rank
-    that is stuck where Python is never asked.
+    Python's faulthandler writes the stack in a C signal handler, so it also works for a rank that
+    is stuck in compiled code.
 
     Parameters
     ----------
     logs : Path
-        Folder of the log. Python's last words in a crash (a segmentation fault) go there too.
+        Folder of the log. The stack of a crash, such as a segmentation fault, is written there too.
     stacks : Path
-        Folder of the stack that ``STACKS_SIGNAL`` asks for.
+        Folder of the stacks that ``STACKS_SIGNAL`` requests.
     rank : int
     """
     global _log
     _log = open(logs / log_name(rank), "a", buffering=1, errors="replace")  # noqa: SIM115
     faulthandler.enable(_log)
-    asked = open(stacks / stacks_name(rank), "w")  # noqa: SIM115  # for as long as the rank lives
-    # Not of all threads: reading the stack of one that runs meanwhile can crash the process. The
-    # signal goes to the main thread, which does the work.
-    faulthandler.register(STACKS_SIGNAL, asked, all_threads=False)
+    stacks_file = open(stacks / stacks_name(rank), "w")  # noqa: SIM115  # open as long as the rank
+    # Not of all threads: reading the stack of a running thread can crash the process. The signal
+    # goes to the main thread, which does the work.
+    faulthandler.register(STACKS_SIGNAL, stacks_file, all_threads=False)
 
 
 @contextmanager
@@ -62,13 +62,13 @@ def logged(label: str) -> Iterator[None]:
 
 
 def note(text: str) -> None:
-    """Write a line of our own to the log."""
+    """Write a line to the log, with the time."""
     if _log is not None:
         _log.write(f"[{datetime.now():%Y-%m-%d %H:%M:%S}] {text}\n")
 
 
 class _Copy:
-    """A stream that also writes to a second one."""
+    """A stream that also writes to a second stream."""
 
     def __init__(self, stream: TextIO, copy: TextIO) -> None:
         self._stream, self._copy = stream, copy

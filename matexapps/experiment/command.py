@@ -1,4 +1,8 @@
-"""The command line of a module that runs on ranks: settings as JSON, results from rank 0."""
+"""What a command line runs on ranks: settings as JSON, results from rank 0.
+
+``python -m matexapps.experiment.command '{"domain": "package.module:NAME", "verb": "train",
+"settings": {"epochs": 20}}'`` trains, keeps the model where the settings say, and prints.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from matexapps import devices, progress
@@ -14,6 +19,14 @@ from matexapps.comm.failures.fault_tolerant import run_fault_tolerant
 from matexapps.comm.single import SingleProcess
 from matexapps.comm.world import open_world
 from matexapps.errors import MatexError
+from matexapps.experiment.domain import Domain
+from matexapps.experiment.model.folder import check_folder
+from matexapps.experiment.model.model import Model
+from matexapps.experiment.model.prediction import predict_file
+from matexapps.experiment.ranks import LONGEST_WAIT_S, Ranks
+from matexapps.experiment.reference import load_domain
+from matexapps.experiment.report import as_table
+from matexapps.experiment.runner import run_study
 from matexapps.experiment.settings import from_plain
 from matexapps.train.state.reinit_state import reinit
 
@@ -178,3 +191,55 @@ def work_lines(what: str) -> progress.Sink:
         )
 
     return write
+
+
+def main(arguments: list[str]) -> int:
+    """Train or predict on all ranks, and return the exit status."""
+    given = json.loads(arguments[0])
+    domain = load_domain(given["domain"])
+    settings = {**given["settings"], "json": given.get("json", False)}
+    if given["verb"] == "train":
+        work = partial(_train, domain)
+        return run_experiment(
+            [json.dumps(settings)],
+            None,
+            domain.settings,
+            work,
+            domain.unit,
+            LONGEST_WAIT_S,
+            as_table,
+        )
+    return run_command(
+        [json.dumps(settings)],
+        None,
+        partial(_predict, domain),
+        work_lines(f"predicting {domain.unit}"),
+        LONGEST_WAIT_S,
+        as_table=lambda result: (
+            f"{result['rows']:,} {domain.unit} predicted in {result['seconds']:.1f} s: "
+            f"{result['out']}"
+        ),
+    )
+
+
+def _train(domain: Domain[Any, Any], given: dict[str, Any], comm: Communicator) -> Result:
+    settings, ranks = from_plain(domain.settings, given), Ranks(comm)
+    if (out := settings.out) is not None:
+        ranks.run("before the start", lambda: ranks.on_root(lambda: check_folder(out)))
+    study = run_study(domain, settings, comm)
+
+    def finish() -> Result:
+        if out is not None:
+            study.save(out)
+        return study.summary()
+
+    return ranks.run("at the end", lambda: ranks.on_root(finish))
+
+
+def _predict(domain: Domain[Any, Any], given: dict[str, Any], comm: Communicator) -> Result:
+    model = comm.on_all(lambda: Model.load(given["model"], domain))
+    return predict_file(model, given["rows"], given["out"], comm)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

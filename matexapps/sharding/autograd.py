@@ -1,12 +1,16 @@
-"""Cutting rows among ranks and putting them together again, with gradients.
+"""Cutting rows among ranks and joining them again, with gradients.
 
-What the program computes on every rank alike has the same gradient on every rank. A network's part
-of the rows has its own. Between the two stand these functions: on the way back, :class:`Joined`
-multiplies a rank's part of the gradient by the number of ranks, so that the *mean* over ranks of a
-parameter's gradient is right, wherever the parameter was used: in parts on all ranks (their sum,
-divided and multiplied by the number of ranks), on every rank alike (the mean of equal values), or
-both. :class:`Cut` undoes the factor and puts the gradients of all rows together for whatever came
-before the network.
+Inside a network each rank has its own rows, and what depends on the rows of all ranks passes
+through :class:`Summed`. The gradient of a parameter is then a sum over ranks of the gradients that
+each rank's rows give it. Whoever trains the network takes care of that sum:
+
+- The Trainer weighs each rank's loss by its rows, and divides the sum of gradients by the weight of
+  the global batch (:mod:`matexapps.train.gradients`).
+- A program in transparent mode computes one loss on every rank, so its gradients are averaged over
+  ranks with equal weights. There :class:`Joined` multiplies a rank's part of the gradient by the
+  number of ranks, so that this mean is the sum. It is right wherever a parameter is used: on parts
+  of the rows, on every rank for all rows, or both. :class:`Cut` undoes the factor, and joins the
+  gradients of all rows for what came before the network.
 """
 
 from __future__ import annotations
@@ -19,48 +23,54 @@ import torch
 from matexapps.comm.communicator import Communicator
 from matexapps.sharding.shard import Part
 
-Told = Callable[[], None]
+OnBackward = Callable[[], None]
+Told = OnBackward
 
 
 class Cut(torch.autograd.Function):
     """This rank's rows of a tensor that every rank has."""
 
     @staticmethod
-    def forward(ctx: Any, whole: torch.Tensor, part: Part, axis: int, told: Told) -> torch.Tensor:
-        ctx.given = part, axis, told
+    def forward(
+        ctx: Any, tensor: torch.Tensor, part: Part, axis: int, on_backward: OnBackward
+    ) -> torch.Tensor:
+        ctx.given = part, axis, on_backward
         # A tensor of its own: a view made here could not be changed in place by the network.
-        return part.cut(whole, axis).clone()
+        return part.cut(tensor, axis).clone()
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
-        part, axis, told = ctx.given
-        return Joined.apply(gradient / part.comm.world_size, part, axis, told), None, None, None
+        part, axis, on_backward = ctx.given
+        rows = Joined.apply(gradient / part.comm.world_size, part, axis, on_backward)
+        return rows, None, None, None
 
 
 class Joined(torch.autograd.Function):
     """All rows of a tensor of which every rank has its part.
 
-    ``told`` is called in each backward pass that comes here.
+    ``on_backward`` is called in each backward pass that comes here.
     """
 
     @staticmethod
-    def forward(ctx: Any, mine: torch.Tensor, part: Part, axis: int, told: Told) -> torch.Tensor:
-        ctx.given = part, axis, told
+    def forward(
+        ctx: Any, mine: torch.Tensor, part: Part, axis: int, on_backward: OnBackward
+    ) -> torch.Tensor:
+        ctx.given = part, axis, on_backward
         return join(mine, part, axis)
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
-        part, axis, told = ctx.given
-        told()
+        part, axis, on_backward = ctx.given
+        on_backward()
         if torch.is_grad_enabled():
-            rows = Cut.apply(gradient, part, axis, told)
+            rows = Cut.apply(gradient, part, axis, on_backward)
         else:
             rows = part.cut(gradient, axis)
         return rows * part.comm.world_size, None, None, None
 
 
 class Summed(torch.autograd.Function):
-    """The sum over ranks of a tensor, of which each rank's result depends on every rank's part."""
+    """The sum over ranks of a tensor on which the results of every rank depend."""
 
     @staticmethod
     def forward(ctx: Any, mine: torch.Tensor, comm: Communicator) -> torch.Tensor:
@@ -75,8 +85,8 @@ class Summed(torch.autograd.Function):
 class Averaged(torch.autograd.Function):
     """The mean over ranks of a parameter's gradient, of which every rank has a part.
 
-    What follows is computed on every rank alike, so its gradient goes back as it is; the mean over
-    ranks of what becomes of it is right again.
+    Every rank computes the same from it, so the gradient passes back unchanged; the mean over ranks
+    of what becomes of it is right again.
     """
 
     @staticmethod
@@ -88,24 +98,24 @@ class Averaged(torch.autograd.Function):
         return gradient, None
 
 
-def cut(leaf: torch.Tensor, part: Part, axis: int, told: Told) -> torch.Tensor:
+def cut(leaf: torch.Tensor, part: Part, axis: int, on_backward: OnBackward) -> torch.Tensor:
     """Return this rank's rows of a tensor that every rank has, with their gradient."""
     if leaf.requires_grad and torch.is_grad_enabled():
-        return Cut.apply(leaf, part, axis, told)
+        return Cut.apply(leaf, part, axis, on_backward)
     return part.cut(leaf, axis)
 
 
-def joined(leaf: torch.Tensor, part: Part, axis: int, told: Told) -> torch.Tensor:
+def joined(leaf: torch.Tensor, part: Part, axis: int, on_backward: OnBackward) -> torch.Tensor:
     """Return all rows of a tensor of which every rank has its part, with their gradient."""
     if leaf.requires_grad:
-        return Joined.apply(leaf, part, axis, told)
+        return Joined.apply(leaf, part, axis, on_backward)
     return join(leaf, part, axis)
 
 
-def tell_of(leaf: Any, told: Told) -> Any:
-    """Have ``told`` called in each backward pass through a tensor that every rank has alike."""
+def tell_of(leaf: Any, on_backward: OnBackward) -> Any:
+    """Have ``on_backward`` called in each backward pass through a tensor that every rank has."""
     if isinstance(leaf, torch.Tensor) and leaf.requires_grad and not leaf.is_leaf:
-        leaf.register_hook(lambda _: told())
+        leaf.register_hook(lambda _: on_backward())
     return leaf
 
 
@@ -118,11 +128,11 @@ def join(mine: torch.Tensor, part: Part, axis: int) -> torch.Tensor:
     plain = torch.view_as_real(rows) if rows.is_complex() else rows
     # As bytes, since numpy has no bfloat16.
     content = plain.reshape(len(rows), -1).view(torch.uint8)
-    joined = torch.from_numpy(part.comm.all_gather_rows(content.numpy(), part.counts))
-    whole = joined.view(plain.dtype).view(part.rows, *plain.shape[1:])
+    gathered = torch.from_numpy(part.comm.all_gather_rows(content.numpy(), part.counts))
+    result = gathered.view(plain.dtype).view(part.rows, *plain.shape[1:])
     if rows.is_complex():
-        whole = torch.view_as_complex(whole)
-    return whole.movedim(0, axis).contiguous().to(mine.device)
+        result = torch.view_as_complex(result)
+    return result.movedim(0, axis).contiguous().to(mine.device)
 
 
 def summed(mine: torch.Tensor, comm: Communicator) -> torch.Tensor:

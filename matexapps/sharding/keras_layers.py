@@ -1,12 +1,11 @@
-"""What Keras layers do in a way of their own, where torch modules would call torch.nn."""
+"""What Keras layers compute themselves, where torch modules would call torch.nn."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
-from unittest import mock
 
 import torch
 from torch.overrides import handle_torch_function, has_torch_function_unary
@@ -18,16 +17,23 @@ BATCH_NORMALIZATION = "keras.src.layers.normalization.batch_normalization"
 
 
 def batch_moments(values: torch.Tensor, axes: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return mean and variance over ``axes``; torch function modes may take it over."""
+    """Return mean and variance over ``axes``; a torch function mode may take the call over."""
     if has_torch_function_unary(values):
         return handle_torch_function(batch_moments, (values,), values, axes)
     variance, mean = torch.var_mean(values, list(axes), correction=0)
     return mean, variance
 
 
-def moments_taken_over(found: ModuleType) -> AbstractContextManager[Any]:
-    """Let Keras's batch normalization take its statistics from :func:`batch_moments`."""
-    layer: Any = found.BatchNormalization
+@contextmanager
+def moments_taken_over(module: ModuleType) -> Iterator[None]:
+    """Let Keras's batch normalization take its statistics from :func:`batch_moments` inside.
+
+    Parameters
+    ----------
+    module : module
+        That of Keras's layer, :data:`BATCH_NORMALIZATION`.
+    """
+    layer: Any = module.BatchNormalization
     original = layer._moments
 
     def moments(self: Any, inputs: Any, mask: Any) -> Any:
@@ -35,4 +41,8 @@ def moments_taken_over(found: ModuleType) -> AbstractContextManager[Any]:
             return batch_moments(inputs, self._reduction_axes)
         return original(self, inputs, mask)
 
-    return mock.patch.object(layer, "_moments", moments)
+    layer._moments = moments
+    try:
+        yield
+    finally:
+        layer._moments = original

@@ -1,8 +1,8 @@
-"""Random numbers inside a network that has a part of the rows: those of the whole batch, cut.
+"""Random numbers inside a network that has a part of the rows: those of the global batch, cut.
 
-Every rank draws what one rank would draw and keeps the numbers of its own rows. So dropout differs
-from row to row as it should, is the same for any number of ranks, and leaves the generators of all
-ranks at the same place.
+Every rank draws what one rank would draw, and keeps the numbers of its own rows. So dropout differs
+from row to row, is the same for any number of ranks, and leaves the generators of all ranks in the
+same state.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from matexapps.sharding.dropout import drop, drops_rows_alone, memory_order
 from matexapps.sharding.shard import Part
 
 Function = Callable[..., Any]
@@ -25,12 +26,10 @@ _OF_A_TENSOR = {
     functional.dropout3d,
     functional.alpha_dropout,
     functional.feature_alpha_dropout,
-    functional.rrelu,
     torch.dropout,
     torch.alpha_dropout,
     torch.feature_dropout,
     torch.feature_alpha_dropout,
-    torch.rrelu,
     torch.rand_like,
     torch.randn_like,
     torch.randint_like,
@@ -52,17 +51,20 @@ _IN_PLACE = {
     torch.Tensor.uniform_,
 }
 _OF_A_SIZE = {torch.rand, torch.randn, torch.randint}
+DRAWING = frozenset(
+    _OF_A_TENSOR | _IN_PLACE | _OF_A_SIZE | {functional.scaled_dot_product_attention}
+)
 
 
 def draws(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether ``function`` draws random numbers."""
     if function is functional.scaled_dot_product_attention:
         return (args[4] if len(args) > 4 else kwargs.get("dropout_p", 0.0)) > 0
-    return function in _OF_A_TENSOR or function in _IN_PLACE or function in _OF_A_SIZE
+    return function in DRAWING
 
 
 def drawn_shape(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Size:
-    """Return the shape of what a function that draws would draw, or draws for."""
+    """Return the shape of the random numbers, or of the tensor that they are drawn for."""
     if function in _OF_A_SIZE:
         return torch.Size(_size(function, args, kwargs)[1])
     tensors = (v for v in (*args, *kwargs.values()) if isinstance(v, torch.Tensor))
@@ -72,7 +74,7 @@ def drawn_shape(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any
 def draw(
     function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], part: Part, axis: int
 ) -> Any:
-    """Call a function that draws as if for all rows, and return those of ``part``.
+    """Call a function that draws as for all rows, and return those of ``part``.
 
     Parameters
     ----------
@@ -85,6 +87,8 @@ def draw(
     """
     if function is functional.scaled_dot_product_attention:
         return _attention(*args, **kwargs, part=part, axis=axis)
+    if args and isinstance(args[0], torch.Tensor) and drops_rows_alone(function, args[0], axis):
+        return drop(function, args, kwargs, part, axis)
     if function in _IN_PLACE:
         return _draw_in_place(function, args, kwargs, part, axis)
     if function in _OF_A_SIZE:
@@ -113,8 +117,8 @@ def _size(
     """Return what comes before the size, the size, and what comes after it."""
     bounds: tuple[Any, ...] = ()
     if function is torch.randint:
-        places = [k for k, value in enumerate(args) if isinstance(value, (tuple, list, torch.Size))]
-        bounds, args = (args[: places[0]], args[places[0] :]) if places else (args, ())
+        sizes = [k for k, value in enumerate(args) if isinstance(value, (tuple, list, torch.Size))]
+        bounds, args = (args[: sizes[0]], args[sizes[0] :]) if sizes else (args, ())
     others = dict(kwargs)
     given = others.pop("size", args)
     if given is args and args and isinstance(args[0], (tuple, list, torch.Size)):
@@ -123,18 +127,18 @@ def _size(
 
 
 def _widened(value: Any, part: Part, axis: int, rows: int) -> Any:
-    """Return a tensor of this rank's rows among zeros for the others; other values as they are."""
+    """Return this rank's rows of a tensor among zeros for the others; other values unchanged."""
     if not isinstance(value, torch.Tensor) or value.dim() <= axis or value.shape[axis] != rows:
         return value
     # Numbers are drawn in the order of memory, so the axes keep theirs.
-    order = sorted(range(value.dim()), key=lambda k: value.stride(k), reverse=True)
-    stored, place = value.permute(order), order.index(axis)
+    order = memory_order(value)
+    stored, row_axis = value.permute(order), order.index(axis)
     each = rows // len(part)
     before, after = list(stored.shape), list(stored.shape)
-    before[place] = part.start * each
-    after[place] = (part.rows - part.start - len(part)) * each
+    before[row_axis] = part.start * each
+    after[row_axis] = (part.rows - part.start - len(part)) * each
     # Differentiable: gradients of dropout come back through it.
-    wide = torch.cat([stored.new_zeros(before), stored, stored.new_zeros(after)], place)
+    wide = torch.cat([stored.new_zeros(before), stored, stored.new_zeros(after)], row_axis)
     return wide.permute([order.index(k) for k in range(value.dim())])
 
 
@@ -158,8 +162,8 @@ def _attention(
         value = value.repeat_interleave(heads // value.shape[-3], -3)
     scores = query @ key.transpose(-2, -1) * (scale or 1 / math.sqrt(query.shape[-1]))
     if is_causal:
-        seen = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
-        scores = scores.masked_fill(~seen, -math.inf)
+        past = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+        scores = scores.masked_fill(~past, -math.inf)
     if attn_mask is not None and attn_mask.dtype == torch.bool:
         scores = scores.masked_fill(~attn_mask, -math.inf)
     elif attn_mask is not None:

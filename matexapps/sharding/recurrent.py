@@ -1,6 +1,6 @@
-"""Recurrent layers with dropout between them, whose random numbers are those of the whole batch.
+"""Recurrent layers with dropout between them, whose random numbers are those of the global batch.
 
-Torch draws them inside one function for all layers, time first; here the layers come one by one.
+Torch draws them inside one function for all layers, time first; here the layers run one by one.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from torch.nn import functional
 from matexapps.sharding.randomness import draw
 from matexapps.sharding.shard import Part
 
-_NAMES = {"lstm", "gru", "rnn_tanh", "rnn_relu"}
+RECURRENT = frozenset({torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu})
 
 
 def drops_between_layers(function: Any, args: tuple[Any, ...]) -> bool:
-    """Whether this is such a function, called so that it draws; packed sequences are left out."""
-    if getattr(function, "__name__", "") not in _NAMES or len(args) != 9:
+    """Whether this is such a function, called so that it draws; not with packed sequences."""
+    if function not in RECURRENT or len(args) != 9:
         return False
     layers, dropout, training = args[4:7]
     return bool(training and dropout > 0 and layers > 1)

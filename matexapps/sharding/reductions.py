@@ -1,4 +1,4 @@
-"""Sums, means and losses inside a network that has a part of the rows: those of the whole batch."""
+"""Sums, means and losses inside a network that has a part of the rows, over the global batch."""
 
 from __future__ import annotations
 
@@ -30,22 +30,30 @@ _BY_ELEMENT = {
 }
 
 
-def reduces(function: Function) -> bool:
-    """Whether ``function`` may sum over rows."""
-    return function in _MEANS | _SUMS | _BY_CLASS | _BY_ELEMENT
+_LOSSES = _BY_CLASS | _BY_ELEMENT
+REDUCING = frozenset(_MEANS | _SUMS | _LOSSES)
 
 
 def reduced_shape(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Size:
     """Return the shape of what a function that reduces is given."""
-    if function in _BY_CLASS | _BY_ELEMENT:
+    if function in _LOSSES:
         return _given(function, args, kwargs)["input"].shape
     return (args[0] if args else kwargs["input"]).shape
+
+
+def reduces_axis(
+    function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], axis: int
+) -> bool:
+    """Whether a call of a function that reduces sums over an axis."""
+    if function in _LOSSES:
+        return _given(function, args, kwargs)["reduction"] != "none"
+    return _includes(_dims(args, kwargs), axis, len(reduced_shape(function, args, kwargs)))
 
 
 def reduce(
     function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], part: Part, axis: int
 ) -> Any:
-    """Return the sum, mean or loss over the whole batch; None where rows are not summed over.
+    """Return the sum, mean or loss over the global batch; None where rows are not summed over.
 
     Parameters
     ----------
@@ -56,9 +64,9 @@ def reduce(
     axis : int
         Where :func:`reduced_shape` has the rows.
     """
-    if function in _BY_CLASS | _BY_ELEMENT:
+    if function in _LOSSES:
         return _loss(function, _given(function, args, kwargs), part)
-    if not _includes(_dims(args, kwargs), axis, len(reduced_shape(function, args, kwargs))):
+    if not reduces_axis(function, args, kwargs, axis):
         return None
     mine = function(*args, **kwargs)
     if not mine.is_floating_point():

@@ -20,7 +20,7 @@ class Part:
     Attributes
     ----------
     rows : int
-        Rows of the whole batch, at least one for each rank.
+        Rows of the global batch, at least one for each rank.
     comm : Communicator
     axis : int
         Where a network's first input has its rows: 0, or 1 where time comes first.
@@ -48,14 +48,14 @@ class Part:
     def __len__(self) -> int:
         return self._own
 
-    def cut(self, whole: torch.Tensor, axis: int = 0) -> torch.Tensor:
+    def cut(self, tensor: torch.Tensor, axis: int = 0) -> torch.Tensor:
         """Return this rank's rows of a tensor, a view.
 
-        An axis that is a multiple of the batch long has that many entries for each row in turn,
+        An axis whose length is a multiple of the batch has that many entries for each row in turn,
         as where heads of attention are folded into it.
         """
-        each = whole.size(axis) // self.rows
-        return whole.narrow(axis, self.start * each, self._own * each)
+        each = tensor.size(axis) // self.rows
+        return tensor.narrow(axis, self.start * each, self._own * each)
 
     def axis_of(self, shape: torch.Size) -> int | None:
         """Return the axis along which a tensor inside the network seems to have this rank's rows.
@@ -68,31 +68,52 @@ class Part:
             return 0
         return None
 
-    def axis_between(self, whole: torch.Size, mine: torch.Size) -> int | None:
+    def axis_between(self, everywhere: torch.Size, mine: torch.Size) -> int | None:
         """Return the axis along which a tensor has rows, None if it is the same for all rows.
 
         Parameters
         ----------
-        whole, mine : torch.Size
-            The shapes for the whole batch, and for this rank's rows.
+        everywhere, mine : torch.Size
+            The shapes for the global batch, and for this rank's rows.
 
         Raises
         ------
         TrainingError
             If there is no such axis, or more than one.
         """
-        if whole == mine:
-            return None
-        # Other axes may differ too, as where sequences are padded to the longest of them.
-        fitting = [
-            axis
-            for axis, (everybody, some) in enumerate(zip(whole, mine, strict=False))
-            if everybody != some and everybody * len(self) == some * self.rows
-        ]
-        if len(whole) != len(mine) or len(fitting) != 1:
-            raise TrainingError(f"a shape is {tuple(whole)} for all rows, {tuple(mine)} for some")
-        return fitting[0]
+        return row_axis(everywhere, self.rows, mine, len(self))
 
     def whole_shape(self, shape: Sequence[int], axis: int) -> list[int]:
         """Return the shape for all rows of a tensor that has this rank's."""
         return [*shape[:axis], shape[axis] // len(self) * self.rows, *shape[axis + 1 :]]
+
+
+def row_axis(shape: torch.Size, rows: int, other: torch.Size, other_rows: int) -> int | None:
+    """Return the axis along which a tensor has rows, None if it is the same for all rows.
+
+    Parameters
+    ----------
+    shape, other : torch.Size
+        The shapes for two batches.
+    rows, other_rows : int
+        How many rows each batch has.
+
+    Raises
+    ------
+    TrainingError
+        If there is no such axis, or more than one.
+    """
+    if shape == other:
+        return None
+    # Other axes may differ too, as where sequences are padded to the longest of them.
+    fitting = [
+        axis
+        for axis, (length, other_length) in enumerate(zip(shape, other, strict=False))
+        if length != other_length and length * other_rows == other_length * rows
+    ]
+    if len(shape) != len(other) or len(fitting) != 1:
+        raise TrainingError(
+            f"a tensor of shape {tuple(shape)} for {rows} rows has shape {tuple(other)} for "
+            f"{other_rows} rows"
+        )
+    return fitting[0]

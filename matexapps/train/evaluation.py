@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
 from matexapps.data.loading.batch import Batch
-from matexapps.data.loading.loader import open_loader
-from matexapps.data.matex_names import Part
+from matexapps.data.part import Part
 from matexapps.data.partition import share
 from matexapps.errors import TrainingError
 from matexapps.train.losses import RowLoss
 from matexapps.train.metrics import Metric
 from matexapps.train.monitor.error_context import ErrorContext
-from matexapps.train.precision import Precision
+from matexapps.train.optimization import Precision
 
 _EVALUATION_BATCH = 4096
 
@@ -81,7 +80,7 @@ def _own_batches(
     """Give this rank's contiguous share of ``rows`` in large batches, without gradients."""
     part = share(len(rows), comm.rank, comm.world_size)
     number = math.ceil((part.stop - part.start) / _EVALUATION_BATCH)
-    batches = open_loader(rows, _EVALUATION_BATCH, comm, device).in_order()
+    batches = rows.open_loader(_EVALUATION_BATCH, comm, device).in_order()
     with ErrorContext(doing, number) as place, torch.no_grad():
         yield place.follow(batches)
 

@@ -258,3 +258,25 @@ def global_gradient(
         part = scaled.detach()
     mean_loss, share = average.average(part, weight / batch.global_rows)
     return mean_loss, share * batch.global_rows
+
+
+def gather_batch(batch: Batch, comm: Communicator) -> Batch:
+    """Return the global batch of which every rank has a part, on every rank. Collective.
+
+    Its losses and weights are those of the global batch on every rank, so a sum of weights over
+    ranks counts it once for each rank.
+    """
+    values = (batch.features, batch.label, batch.weight)
+    mine = [None if value is None else value.cpu() for value in values]
+    parts = comm.all_gather_object((*mine, batch.total_weight, batch.ids))
+    features, label, weight, totals, ids = zip(*parts, strict=True)
+    device = batch.features.device
+    return Batch(
+        torch.cat(features).to(device),
+        torch.cat(label).to(device),
+        None if batch.weight is None else torch.cat(weight).to(device),
+        sum(totals),
+        batch.global_rows,
+        np.concatenate(ids),
+        np.arange(batch.global_rows),
+    )

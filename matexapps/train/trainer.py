@@ -15,35 +15,37 @@ from matexapps.comm.communicator import Communicator
 from matexapps.comm.failures.fault_tolerant import RankFailure, run_fault_tolerant
 from matexapps.comm.world import open_world
 from matexapps.data.dataset import DataSet
-from matexapps.data.matex_names import Part
+from matexapps.data.part import Part
 from matexapps.devices import choose_device
 from matexapps.errors import TrainingError
+from matexapps.history import History
 from matexapps.progress import report
-from matexapps.train.callbacks import Callback, Checkpointing
 from matexapps.train.evaluation import evaluate, predict
-from matexapps.train.gradients import gradient_average
 from matexapps.train.loop import TrainingLoop
 from matexapps.train.losses import RowLoss, RowLossFunction
 from matexapps.train.metrics import Metric, as_metric
 from matexapps.train.monitor.error_context import flush_losses
-from matexapps.train.monitor.history import History
-from matexapps.train.optimizers import OptimizerFactory, make_optimizer
+from matexapps.train.optimization import (
+    OptimizerFactory,
+    Precision,
+    PrecisionName,
+    make_optimizer,
+)
 from matexapps.train.own_sharing import shares_rows
-from matexapps.train.precision import Precision, PrecisionName
 from matexapps.train.standardize import fit_standardize
-from matexapps.train.state import reinit_state
 from matexapps.train.state.position import Position
 from matexapps.train.state.recovery import (
     Fit,
     Stage,
     choose_recovery,
-    event_in_step,
     event_of,
-    event_of_restart,
+    own_checkpoints,
+    take_events,
 )
-from matexapps.train.state.replicas import refuse_what_cannot_be_shared, share_initial_weights
-from matexapps.train.state.resume import restore, synchronize, take_back, take_snapshot
-from matexapps.train.training import RandomState
+from matexapps.train.state.reinit_state import reinit_state
+from matexapps.train.state.replicas import share_initial_weights
+from matexapps.train.state.resume import restore, restore_fit, synchronize, take_snapshot
+from matexapps.train.training import BeforeStep, Callback
 
 T = TypeVar("T")
 
@@ -60,9 +62,12 @@ class Trainer:
     Parameters
     ----------
     model : torch.nn.Module
-        Takes features of shape (rows, columns). Rank 0's weights are used everywhere. Dropout
-        differs by rank, reproducibly; batch normalization is refused on several ranks, because it
-        mixes the rows of a batch.
+        Takes features of shape (rows, columns). Rank 0's weights are used everywhere. In training
+        it acts as on one rank: dropout and torch's random functions draw the same numbers for the
+        rows of the global batch; batch normalization, sums and means over the batch include all of
+        them. Networks that mix rows in other ways, or draw from other generators, are refused on
+        several ranks. Each batch normalization costs a message in the forward and in the backward
+        pass; a network without any of this costs nothing extra.
     loss : str, torch loss module or callable
         See :class:`~matexapps.train.losses.RowLoss`.
     optimizer : torch.optim.Optimizer, function or None
@@ -82,17 +87,17 @@ class Trainer:
         Number format of the forward and backward pass.
     callbacks : sequence of Callback
     seed : int
-        Seed of the order of rows and of dropout.
+        Seed of the order of rows and of torch's generator, which is set at the start of each epoch.
     device : {"auto", "cpu", "cuda"}
     comm : Communicator or None
         The ranks to train on; default: all of them.
     recovery : {"shrink", "reinit", "checkpoint", "abort"} or None
-        What is done when ranks die. ``"shrink"``: those that are left share out the rows and go on
-        from the step under way. ``"reinit"``: others are started in place of the lost, and all
-        begin again and go on from that step; inside :func:`matexapps.reinit`. ``"checkpoint"``:
-        the job ends, and ``fit`` in the job that is started next goes on from the newest
-        checkpoint of its ``Checkpointing``; `matexapps train` starts it by itself. ``"abort"``:
-        training ends. Default: shrink, where MPI lets ranks outlive others.
+        What to do when ranks die. ``"shrink"``: the remaining ranks take over the rows and repeat
+        the step under way. ``"reinit"``: new ranks replace the failed ones, and all restart from
+        that step; inside :func:`matexapps.reinit`. ``"checkpoint"``: the job ends, and ``fit`` in
+        the next job continues from the newest checkpoint of its ``Checkpointing``; the command line
+        starts that job. ``"abort"``: training ends. Default: shrink, where MPI lets ranks continue
+        when another dies.
 
     Raises
     ------
@@ -118,16 +123,9 @@ class Trainer:
         comm: Communicator | None = None,
         recovery: str | None = None,
     ) -> None:
-        if batch_size < 1:
-            raise TrainingError(f"batch_size must be at least 1, got {batch_size}")
-        if clip_norm is not None and not clip_norm > 0:
-            raise TrainingError(f"clip_norm must be above 0, got {clip_norm}")
-        if schedule_every not in ("epoch", "batch"):
-            raise TrainingError(
-                f"schedule_every must be 'epoch' or 'batch', got {schedule_every!r}"
-            )
+        _require_known(batch_size, clip_norm, schedule_every)
         self.comm = comm if comm is not None else open_world()
-        self.recovery = choose_recovery(recovery, self.comm, callbacks)
+        self.recovery: str = choose_recovery(recovery, self.comm, callbacks)
         self.history = History()
         self.rank_device = self.run_fault_tolerant(
             "before training", lambda: choose_device(self.comm, device)
@@ -135,7 +133,8 @@ class Trainer:
         torch.set_num_threads(self.rank_device.threads)
         self.model = model.to(self.rank_device.device)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
-        refuse_what_cannot_be_shared(model, self.comm)
+        if not self.parameters:
+            raise TrainingError("the model has no trainable parameters")
         self.optimizer = make_optimizer(optimizer, self.parameters)
         self.loss = RowLoss(loss).to(self.rank_device.device)
         self.metrics = [as_metric(metric) for metric in metrics]
@@ -150,11 +149,11 @@ class Trainer:
         self._digest = ""
         self._renewals = self.comm.renewals
         self.should_stop = False
-        self.random_before_step: RandomState | None = None
+        self.before_step: BeforeStep | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """What another process needs to go on: all but what is this rank's, or comes with data."""
-        return {**self.__dict__, "_rows": None, "_digest": "", "random_before_step": None}
+        """Return what another process needs to continue."""
+        return {**self.__dict__, "_rows": None, "_digest": "", "before_step": None}
 
     @shares_rows
     def fit(self, data: DataSet, epochs: int, *, resume: str | Path | None = None) -> History:
@@ -165,17 +164,18 @@ class Trainer:
         data : DataSet
             Its ``train`` rows are learned; its ``validation`` rows, if any, judge each epoch.
         epochs : int
-            Epochs in all, those before a resumed checkpoint included. A later call on the same
-            trainer goes on from where this one ended.
+            Epochs in all, including those before a checkpoint. A later call on the same trainer
+            continues where this one ended.
         resume : path or None
-            A checkpoint, or a folder of them, to go on from; the number of ranks may differ. A
-            folder that this trainer's own ``Checkpointing`` writes to may still be empty or
-            missing: then training begins at the start.
+            A checkpoint, or a folder of them, to continue from; the number of ranks may differ. To
+            continue from this trainer's own checkpoints use ``Checkpointing(folder, resume=True)``:
+            their folder may still be empty or missing.
 
         Raises
         ------
         TrainingError
-            If the loss is not finite, or ranks' weights have come apart.
+            If the loss is not finite, ranks' weights or random numbers differ, or the network's
+            result would depend on the number of ranks.
         CheckpointError
             If ``resume`` cannot be used.
         """
@@ -184,38 +184,34 @@ class Trainer:
         interrupted = self.comm.broken or self.comm.renewals > self._renewals
         if self.comm.broken:
             self.comm = open_world()
-        if resume is None and self.recovery == "checkpoint":
-            resume = next(c.folder for c in self.callbacks if isinstance(c, Checkpointing))
+        resume = resume or own_checkpoints(self)
         under_way = Fit(data, epochs, resume, interrupted)
         if self.recovery == "reinit":
             reinit_state.begin(self, under_way)
         try:
-            self._run_fault_tolerant(lambda loss: self._fit(under_way, loss))
+            self._run_fault_tolerant(lambda failure: self._fit(under_way, failure))
         except BaseException as error:
             self.comm.abort(f"{type(error).__name__}: {error}")
             raise
         return self.history
 
-    def _fit(self, fit: Fit, loss: RankFailure | None) -> None:
+    def _fit(self, fit: Fit, failure: RankFailure | None) -> None:
         """Do what is left of a fit."""
-        if loss is not None:
-            fit.losses.append(loss)
+        if failure is not None:
+            fit.failures.append(failure)
         data = fit.data.load(self.comm)
         self._prepare(data, fit.epochs)
-        if fit.kept is not None:
-            take_back(self, fit, fit.kept)
-        if fit.interrupted or loss is not None:
+        if fit.earlier_state is not None:
+            restore_fit(self, fit, fit.earlier_state)
+        if fit.interrupted or failure is not None:
             synchronize(self, fit)
         else:
             share_initial_weights(self.model, self.comm)
         if fit.resume is not None and fit.stage < Stage.RESTORED:
             restore(self, fit.resume)
         fit.stage = max(fit.stage, Stage.RESTORED)
-        for loss in fit.losses:
-            restart = self.recovery == "reinit"
-            rows = len(data.train)
-            self._tell(event_of_restart(loss, self) if restart else event_in_step(loss, self, rows))
-        fit.losses.clear()
+        for event in take_events(fit, self, len(data.train)):
+            self._report(event)
         if fit.stage < Stage.BEGUN:
             self.should_stop = False
             self.position.reach("on_fit_start")
@@ -223,10 +219,7 @@ class Trainer:
             for callback in self.callbacks:
                 callback.on_fit_start(self)
         fit.stage = Stage.BEGUN
-        average = gradient_average(self.comm, self.parameters, self.rank_device)
-        TrainingLoop(self, data, fit.epochs, average).run()
-        if average is not None:
-            average.close()
+        TrainingLoop(self, data, fit.epochs).run()
 
     def _run_fault_tolerant(self, work: Callable[[RankFailure | None], T]) -> T:
         if self.recovery in ("shrink", "reinit"):
@@ -234,28 +227,28 @@ class Trainer:
         return work(None)
 
     def run_fault_tolerant(self, doing: str, work: Callable[[], T]) -> T:
-        """Do work that stands apart from the steps, anew if ranks are lost meanwhile. Collective.
+        """Do work outside of training steps, again if ranks fail meanwhile. Collective.
 
         Parameters
         ----------
         doing : str
-            How the history puts it, as in "in evaluation".
+            What the history calls it, such as "in evaluation".
         work : callable
-            Takes nothing.
+            Takes no arguments.
 
         Returns
         -------
         What ``work`` returns.
         """
 
-        def do(loss: RankFailure | None) -> T:
-            if loss is not None:
-                self._tell(event_of(loss, self.comm.world_size, doing))
+        def do(failure: RankFailure | None) -> T:
+            if failure is not None:
+                self._report(event_of(failure, self.comm.world_size, doing))
             return work()
 
         return self._run_fault_tolerant(do)
 
-    def _tell(self, event: dict[str, Any]) -> None:
+    def _report(self, event: dict[str, Any]) -> None:
         self._renewals = self.comm.renewals
         self.history.events.append(event)
         report({"kind": "loss", "rank": self.comm.rank, **event})
@@ -296,3 +289,12 @@ class Trainer:
         if self._make_scheduler is not None and self.scheduler is None:
             per_epoch = self.steps_per_epoch if self.schedule_every == "batch" else 1
             self.scheduler = self._make_scheduler(self.optimizer, epochs * per_epoch)
+
+
+def _require_known(batch_size: int, clip_norm: float | None, schedule_every: str) -> None:
+    if batch_size < 1:
+        raise TrainingError(f"batch_size must be at least 1, got {batch_size}")
+    if clip_norm is not None and not clip_norm > 0:
+        raise TrainingError(f"clip_norm must be above 0, got {clip_norm}")
+    if schedule_every not in ("epoch", "batch"):
+        raise TrainingError(f"schedule_every must be 'epoch' or 'batch', got {schedule_every!r}")

@@ -1,4 +1,4 @@
-"""Making sure that all ranks run the program on the same numbers."""
+"""Checks that all ranks run the program on the same numbers."""
 
 from __future__ import annotations
 
@@ -9,34 +9,46 @@ import torch
 
 from matexapps.comm.communicator import Communicator
 from matexapps.errors import TrainingError
-from matexapps.transparent.telling import warn
+from matexapps.transparent.user_code import warn
 
 _REMEDY = (
-    "the program must make the same numbers on every rank: seed every generator of its own, and "
-    "let nothing depend on the time, the process or the machine"
+    "the program must compute the same numbers on every rank: seed every generator it creates, "
+    "and do not let results depend on the time, the process or the machine"
 )
 
 
 def synchronize_weights(name: str, tensors: Sequence[torch.Tensor], comm: Communicator) -> None:
-    """Give every rank rank 0's weights and buffers of a network, if they differ. Collective."""
-    if differing(tensors, comm):
-        warn(f"the weights of {name} differed between ranks and are rank 0's now; {_REMEDY}")
+    """Give every rank the weights and buffers of rank 0, if they differ. Collective.
+
+    Parameters
+    ----------
+    name : str
+        The network's class, for the warning.
+    tensors : sequence of Tensor
+        Changed in place.
+    comm : Communicator
+    """
+    if tensors_differ(tensors, comm):
+        warn(
+            f"the initial weights of {name} differed between ranks; all ranks use those of rank 0 "
+            f"now. To avoid this, {_REMEDY}"
+        )
         with torch.no_grad():
             for tensor in tensors:
-                tensor.copy_(_of_rank_0(tensor, comm))
+                tensor.copy_(_broadcast(tensor, comm))
 
 
 def require_consistency(
-    where: str, tensors: Mapping[str, Sequence[torch.Tensor]], comm: Communicator
+    context: str, tensors: Mapping[str, Sequence[torch.Tensor]], comm: Communicator
 ) -> None:
     """Raise unless every rank has the same tensors, up to rounding. Collective.
 
     Parameters
     ----------
-    where : str
-        Where in the program, as ``"in call 8 of Linear"``.
+    context : str
+        Which part of the program this is, such as ``"call 8 of Linear"``.
     tensors : mapping of str to sequence of Tensor
-        By what they are, as ``"weights"``.
+        By their role, such as ``"weights"``.
     comm : Communicator
 
     Raises
@@ -44,20 +56,22 @@ def require_consistency(
     TrainingError
         On every rank, with the first rank that differs.
     """
-    if not differing([tensor for kind in tensors.values() for tensor in kind], comm):
+    if not tensors_differ([tensor for group in tensors.values() for tensor in group], comm):
         return
-    for what, kind in tensors.items():
+    for role, group in tensors.items():
         # Machines of different kinds round differently; that is no mistake of the program.
-        close = [_close(tensor, _of_rank_0(tensor, comm)) for tensor in kind]
-        mine = all(close)
-        others = [rank for rank, alike in enumerate(comm.all_gather_object(mine)) if not alike]
-        if others:
-            raise TrainingError(f"rank {others[0]} has other {what} {where} than rank 0; {_REMEDY}")
+        close = [_close(tensor, _broadcast(tensor, comm)) for tensor in group]
+        consistent = comm.all_gather_object(all(close))
+        if not all(consistent):
+            raise TrainingError(
+                f"in {context}, rank {consistent.index(False)} has different {role} than rank 0; "
+                f"{_REMEDY}"
+            )
 
 
-def differing(tensors: Sequence[torch.Tensor], comm: Communicator) -> bool:
+def tensors_differ(tensors: Sequence[torch.Tensor], comm: Communicator) -> bool:
     """Whether ranks hold different tensors. Collective."""
-    # Processors have instructions for it, which makes it the quickest.
+    # The fastest digest here, since processors have instructions for it.
     digest = hashlib.sha256()
     for tensor in tensors:
         digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -71,15 +85,16 @@ def _bytes(tensor: torch.Tensor) -> torch.Tensor:
     return plain.reshape(-1).view(torch.uint8)
 
 
-def _of_rank_0(tensor: torch.Tensor, comm: Communicator) -> torch.Tensor:
+def _broadcast(tensor: torch.Tensor, comm: Communicator) -> torch.Tensor:
+    """Return rank 0's tensor, which may have another shape and type. Collective."""
     shape, dtype = comm.broadcast_object((tensor.shape, tensor.dtype))
-    there = tensor.detach().cpu() if comm.rank == 0 else torch.empty(shape, dtype=dtype)
-    there = there.contiguous().clone()
-    comm.broadcast(_bytes(there).numpy())
-    return there
+    values = tensor.detach().cpu() if comm.rank == 0 else torch.empty(shape, dtype=dtype)
+    values = values.contiguous().clone()
+    comm.broadcast(_bytes(values).numpy())
+    return values
 
 
-def _close(mine: torch.Tensor, there: torch.Tensor) -> bool:
-    if mine.shape != there.shape or mine.dtype != there.dtype:
+def _close(tensor: torch.Tensor, expected: torch.Tensor) -> bool:
+    if tensor.shape != expected.shape or tensor.dtype != expected.dtype:
         return False
-    return torch.allclose(mine.detach().cpu(), there, rtol=1e-4, atol=1e-5, equal_nan=True)
+    return torch.allclose(tensor.detach().cpu(), expected, rtol=1e-4, atol=1e-5, equal_nan=True)

@@ -1,4 +1,4 @@
-"""Calls of networks, each rank computing its part of the rows."""
+"""Calls of networks in which each rank computes its part of the rows."""
 
 from __future__ import annotations
 
@@ -13,268 +13,242 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
-from torch.utils.hooks import RemovableHandle
 
 from matexapps.comm.communicator import Communicator
-from matexapps.sharding.autograd import Told, cut, joined, tell_of
+from matexapps.sharding.autograd import cut, joined, tell_of
 from matexapps.sharding.global_batch import ShardedBatch
 from matexapps.sharding.shard import Part
 from matexapps.train.own_sharing import trainer_at_work
 from matexapps.transparent.consistency import require_consistency, synchronize_weights
 from matexapps.transparent.gradients import GradientAverager
-from matexapps.transparent.hooks import watched_by_the_program
-from matexapps.transparent.probing.pytree import PLAIN, Shell, flatten, unflatten
+from matexapps.transparent.probing.plans import CallPlans
+from matexapps.transparent.probing.pytree import PLAIN, flatten, unflatten
 from matexapps.transparent.probing.shardability import (
     Plan,
-    find_plan,
-    has_numbers,
-    input_axes,
-    nested,
-    rows_of,
+    count_rows,
+    is_concrete,
+    nest_arguments,
 )
 from matexapps.transparent.probing.structure import Structure
-from matexapps.transparent.telling import warn
+from matexapps.transparent.user_code import warn
 
-_COMPARED_AGAIN = 8
-_KEPT_PARTS = 64
-_UNTRIED: Any = object()
+# Inputs and weights are compared between ranks in calls 1, 8, 64, ... of a network.
+_CHECK_INTERVAL_FACTOR = 8
+_MOST_CACHED_PARTS = 64
+_NO_MODE: AbstractContextManager[Any] = nullcontext()
 
 
 @dataclass
-class _Known:
-    """What was found out about a network."""
+class _NetworkState:
+    """What is known of a network from its earlier calls."""
 
-    plans: dict[Any, Plan | None] = field(default_factory=dict)
+    plans: CallPlans
     structure: Structure | None = None
     trained: list[bool] = field(default_factory=list)
-    told: Told = lambda: None
+    on_backward: Callable[[], None] = lambda: None
     calls: int = 0
-    compared_at: int = 1
-    why_not: str = ""
+    next_check: int = 1
     warned: bool = False
-    hooks_made: int = -1
-    watched: str = ""
 
 
 class ShardedForward:
-    """Shares out the outermost calls of networks that have parameters.
+    """Shards the outermost calls of networks that have parameters.
 
-    Each kind of call is tried once (:mod:`matexapps.transparent.probing.shardability`). What
-    cannot be sharded is computed by every rank alike, which is as exact, and as slow as one rank.
+    Each kind of call is probed first (:mod:`matexapps.transparent.probing.shardability`). What
+    cannot be sharded is computed on every rank, which is as exact, and as slow as on one rank.
 
     Parameters
     ----------
     comm : Communicator
     gradients : GradientAverager
-        Told of the parameters of each network.
+        Averages the gradients of each network's parameters.
+
+    Attributes
+    ----------
+    inside : bool
+        Whether a network is being called.
     """
 
     def __init__(self, comm: Communicator, gradients: GradientAverager) -> None:
         self._comm, self._gradients = comm, gradients
-        self._networks: WeakKeyDictionary[nn.Module, _Known] = WeakKeyDictionary()
+        self._networks: WeakKeyDictionary[nn.Module, _NetworkState] = WeakKeyDictionary()
         self.inside = False
-        self._acting: AbstractContextManager[Any] = nullcontext()
-        self._part = lru_cache(_KEPT_PARTS)(lambda rows, axis: Part(rows, comm, axis))
+        self._batch_mode = _NO_MODE
+        self._part = lru_cache(_MOST_CACHED_PARTS)(lambda rows, axis: Part(rows, comm, axis))
 
     def call(self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any) -> Any:
-        """Call ``module`` as the program asked for, on this rank's rows if that is right."""
+        """Call ``module`` as the program does, on this rank's rows where that is exact. Collective.
+
+        Parameters
+        ----------
+        original : callable
+            ``nn.Module.__call__``, or that of Keras layers.
+        module : nn.Module
+        args, kwargs : tuple, dict
+            The program's arguments, for all rows.
+
+        Returns
+        -------
+        object
+            The outputs for all rows.
+        """
         if not (module._parameters or module._modules) or trainer_at_work():
             return original(module, *args, **kwargs)
-        self.inside = True
+        self.inside, self._batch_mode = True, _NO_MODE
         try:
-            return self._outermost(original, module, args, kwargs)
+            return self._call_outermost(original, module, args, kwargs)
         finally:
             self.inside = False
 
-    def recomputed(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return ``function``, to be called once more in the backward pass as it is called now."""
+    def recomputable(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return ``function``, so that the backward pass can call it again on the same rows."""
         if not self.inside:
             return function
-        acting = self._acting
+        batch_mode = self._batch_mode
 
-        def again(*args: Any, **kwargs: Any) -> Any:
+        def recompute(*args: Any, **kwargs: Any) -> Any:
             if self.inside:
                 return function(*args, **kwargs)
             self.inside = True
             try:
-                with acting:
+                with batch_mode:
                     return function(*args, **kwargs)
             finally:
                 self.inside = False
 
-        return again
+        return recompute
 
-    def _outermost(
+    def _call_outermost(
         self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any
     ) -> Any:
-        leaves, structure = _flat(args, kwargs)
-        if not has_numbers(leaves) or not _may_have_rows(args, kwargs):
+        leaves, nesting = _flatten_arguments(args, kwargs)
+        if not is_concrete(leaves) or not _may_have_rows(args, kwargs):
             return original(module, *args, **kwargs)
         network = _uncompiled(module)
-        known = self._networks.get(network)
-        if known is None:
+        state = self._networks.get(network)
+        if state is None:
             if not _has_parameters(network):
                 return original(module, *args, **kwargs)
-            known = self._networks[network] = _Known()
-            synchronize_weights(type(network).__name__, _state(network), self._comm)
-        if not self._watch(network, known):
+            state = self._networks[network] = _NetworkState(CallPlans(self._comm))
+            synchronize_weights(type(network).__name__, _tensors(network), self._comm)
+        if not self._register(network, state):
             return original(module, *args, **kwargs)
-        known.calls += 1
-        if known.calls == known.compared_at:
-            known.compared_at *= _COMPARED_AGAIN
-            self._require_alike(network, known.calls, leaves)
-        told = known.told
-        plan = self._plan(original, network, known, leaves, structure)
+        self._check_consistency(network, state, leaves)
+        assert state.structure is not None
+        plan = state.plans.find(original, network, state.structure, leaves, nesting)
         if plan is None:
-            return self._whole_call(original, module, network, known, args, kwargs)
-        part = self._part(rows_of(leaves, plan.axis), plan.axis)
-        here = [
-            leaf if axis is None else cut(leaf, part, axis, told)
+            return self._call_unsharded(original, module, state, args, kwargs)
+        part = self._part(count_rows(leaves, plan.axis), plan.axis)
+        inputs = [
+            leaf if axis is None else cut(leaf, part, axis, state.on_backward)
             for leaf, axis in zip(leaves, plan.inputs, strict=True)
         ]
-        given, named = nested(here, structure)
-        # Compiled code would not pass through what acts for all.
-        called = network if plan.acts_for_all else module
-        self._acting = ShardedBatch(part, plan.inner_axes) if plan.acts_for_all else nullcontext()
-        assert known.structure is not None
-        earlier = [] if plan.draws else known.structure.attributes(network)
-        drawn = None if plan.draws else torch.get_rng_state()
-        with self._acting:
-            outputs = original(called, *given, **named)
-        if drawn is not None and not torch.equal(drawn, torch.get_rng_state()):
-            # It did not draw when it was tried; something in it has changed since.
-            torch.set_rng_state(drawn)
-            for owner, attributes in earlier:
-                vars(owner).clear()
-                vars(owner).update(attributes)
-            known.plans.clear()
-            return self._outermost(original, module, args, kwargs)
-        if type(outputs) is torch.Tensor and plan.outputs[0] is not None:
-            return joined(outputs, part, plan.outputs[0], told)
-        leaves, structure = flatten(outputs)
-        whole = [
-            tell_of(leaf, told) if axis is None else joined(leaf, part, axis, told)
-            for leaf, axis in zip(leaves, plan.outputs, strict=True)
-        ]
-        return unflatten(whole, structure)
+        sharded_args, sharded_kwargs = nest_arguments(inputs, nesting)
+        if plan.needs_global_batch:
+            self._batch_mode = ShardedBatch(part, plan.inner_axes)
+        # Compiled code would bypass the mode.
+        called = network if plan.needs_global_batch else module
+        attributes = [] if plan.draws else state.structure.user_attributes(network)
+        generator = None if plan.draws else torch.get_rng_state()
+        with self._batch_mode:
+            outputs = original(called, *sharded_args, **sharded_kwargs)
+        if generator is not None and _undo_if_drawn(generator, attributes):
+            # It drew no random numbers when it was probed; something in it has changed since.
+            self._batch_mode = _NO_MODE
+            state.plans.forget()
+            return self._call_outermost(original, module, args, kwargs)
+        return _gather(outputs, plan, part, state.on_backward)
 
-    def _whole_call(
+    def _call_unsharded(
         self,
         original: Callable[..., Any],
         module: nn.Module,
-        network: nn.Module,
-        known: _Known,
+        state: _NetworkState,
         args: Any,
         kwargs: Any,
     ) -> Any:
-        """Compute all rows on every rank, and warn of it once."""
+        """Compute all rows on every rank; warn of it the first time."""
         try:
             outputs = original(module, *args, **kwargs)
         except Exception:
-            # A mistake of the program's tells nothing of calls without it.
-            known.plans.clear()
-            known.why_not = ""
+            # What a faulty call has shown does not hold for others.
+            state.plans.forget()
             raise
-        if known.why_not and not known.warned:
-            known.warned = True
+        if state.plans.reason and not state.warned:
+            state.warned = True
             warn(
-                f"calls of {type(network).__name__} are not shared out: {known.why_not}; every "
-                "rank computes all of them, which is right, and no faster than one rank"
+                f"calls of {type(_uncompiled(module)).__name__} are not sharded: "
+                f"{state.plans.reason}. Every rank computes all rows of them: the results are "
+                "exact, but these calls are no faster than on one rank"
             )
         for leaf in flatten(outputs)[0]:
-            tell_of(leaf, known.told)
+            tell_of(leaf, state.on_backward)
         return outputs
 
-    def _watch(self, network: nn.Module, known: _Known) -> bool:
-        """Have gradients averaged; return whether the network's weights are there and its own.
+    def _register(self, network: nn.Module, state: _NetworkState) -> bool:
+        """Have the network's gradients averaged; return whether its weights exist and are its own.
 
-        Those that the program computes, as in meta learning, get their gradients there, and those
-        of lazy modules come with the first call, which every rank computes whole.
+        Weights that the program computes, as in meta-learning, get their gradients where they are
+        computed. Those of lazy modules come with the first call, in which every rank computes all
+        rows.
         """
-        structure = known.structure
-        if structure is None or not structure.holds():
-            structure, known.trained = Structure(network), []
+        structure = state.structure
+        if structure is None or not structure.is_current():
+            structure, state.trained = Structure(network), []
         trained = structure.trained()
-        if trained != known.trained:
-            known.structure = None
+        if trained != state.trained:
+            state.structure = None
             if any(is_lazy(p) or not p.is_leaf for p in structure.parameters):
                 return False
-            known.structure, known.trained = structure, trained
-            known.told = self._gradients.watch(list(compress(structure.parameters, trained)))
+            state.structure, state.trained = structure, trained
+            state.on_backward = self._gradients.register(
+                list(compress(structure.parameters, trained))
+            )
         return True
 
-    def _plan(
-        self,
-        original: Callable[..., Any],
-        network: nn.Module,
-        known: _Known,
-        leaves: list[Any],
-        structure: Any,
-    ) -> Plan | None:
-        fewest = self._comm.world_size
-        if 0 < rows_of(leaves, 0) < fewest:
-            return None
-        assert known.structure is not None
-        kind: Any = (
-            structure,
-            tuple(map(_leaf_kind, leaves)),
-            torch.is_grad_enabled(),
-            known.structure.state(network),
-            self._hooks(network, known),
-        )
-        plan = self._known_plan(original, network, known, leaves, structure, kind)
-        if plan is None:
-            return None
-        rows = rows_of(leaves, plan.axis)
-        if plan.acts_for_all:
-            # Which tensors inside hold rows is told by their shapes, so each number of rows counts.
-            kind = (kind, rows)
-            plan = self._known_plan(original, network, known, leaves, structure, kind)
-        if plan is not None and rows >= fewest:
-            axes = input_axes(leaves, plan.axis, fewest)
-            if axes != plan.inputs:
-                # Another input has the rows now, or one that had them has one for all.
-                kind = (kind, axes)
-                plan = self._known_plan(original, network, known, leaves, structure, kind)
-        return None if rows < fewest else plan
-
-    def _hooks(self, network: nn.Module, known: _Known) -> str:
-        """Return what :func:`watched_by_the_program` does, looked at again after new hooks."""
-        made = RemovableHandle.next_id
-        if made != known.hooks_made:
-            known.hooks_made, known.watched = made, watched_by_the_program(network)
-        return known.watched
-
-    def _known_plan(
-        self,
-        original: Callable[..., Any],
-        network: nn.Module,
-        known: _Known,
-        leaves: list[Any],
-        structure: Any,
-        kind: Any,
-    ) -> Plan | None:
-        plan = known.plans.get(kind, _UNTRIED)
-        if plan is not _UNTRIED:
-            return plan
-        plan, reason = None, known.watched
-        if not reason:
-            plan, reason = find_plan(original, network, leaves, structure, self._comm)
-        known.plans[kind], known.why_not = plan, reason
-        return plan
-
-    def _require_alike(self, network: nn.Module, calls: int, leaves: list[Any]) -> None:
-        name = type(network).__name__
+    def _check_consistency(
+        self, network: nn.Module, state: _NetworkState, leaves: list[Any]
+    ) -> None:
+        state.calls += 1
+        if state.calls != state.next_check:
+            return
+        state.next_check *= _CHECK_INTERVAL_FACTOR
         inputs = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
-        what = {"inputs": inputs, "weights": _state(network)}
-        require_consistency(f"in call {calls} of {name}", what, self._comm)
+        tensors = {"inputs": inputs, "weights": _tensors(network)}
+        context = f"call {state.calls} of {type(network).__name__}"
+        require_consistency(context, tensors, self._comm)
 
 
-def _flat(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Any]:
-    """Return the leaves of the inputs, and how they are nested: None for plain tensors."""
+def _flatten_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Any]:
+    """Return the leaves of the inputs and their nesting: None for tensors given by position."""
     if not kwargs and all(type(value) is torch.Tensor for value in args):
         return list(args), None
     return flatten((args, kwargs))
+
+
+def _gather(outputs: Any, plan: Plan, part: Part, on_backward: Callable[[], None]) -> Any:
+    """Return the outputs for all rows, from each rank's for its own."""
+    if type(outputs) is torch.Tensor and plan.outputs[0] is not None:
+        return joined(outputs, part, plan.outputs[0], on_backward)
+    leaves, nesting = flatten(outputs)
+    gathered = [
+        tell_of(leaf, on_backward) if axis is None else joined(leaf, part, axis, on_backward)
+        for leaf, axis in zip(leaves, plan.outputs, strict=True)
+    ]
+    return unflatten(gathered, nesting)
+
+
+def _undo_if_drawn(
+    generator: torch.Tensor, attributes: list[tuple[nn.Module, dict[str, Any]]]
+) -> bool:
+    """Restore torch's generator and the modules' attributes if random numbers were drawn."""
+    if torch.equal(generator, torch.get_rng_state()):
+        return False
+    torch.set_rng_state(generator)
+    for module, before in attributes:
+        vars(module).clear()
+        vars(module).update(before)
+    return True
 
 
 def _may_have_rows(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -284,7 +258,7 @@ def _may_have_rows(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 
 def _uncompiled(module: nn.Module) -> nn.Module:
     inner = module._modules
-    # What stands here for the dict of a scripted module has no get().
+    # What a scripted module has in place of this dict has no get().
     if "_orig_mod" in inner:
         return inner["_orig_mod"]  # type: ignore[return-value]
     return module
@@ -294,14 +268,7 @@ def _has_parameters(module: nn.Module) -> bool:
     return any(True for _ in module.parameters())
 
 
-def _state(network: nn.Module) -> list[torch.Tensor]:
+def _tensors(network: nn.Module) -> list[torch.Tensor]:
+    """Return the parameters and buffers that have values already."""
     tensors: Iterator[torch.Tensor] = (*network.parameters(), *network.buffers())  # type: ignore[assignment]
     return [tensor.detach() for tensor in tensors if not is_lazy(tensor)]
-
-
-def _leaf_kind(leaf: Any) -> Any:
-    if isinstance(leaf, torch.Tensor):
-        return leaf.dim(), leaf.dtype
-    if isinstance(leaf, Shell):
-        return leaf.kind
-    return leaf if isinstance(leaf, (bool, int, str, type(None))) else type(leaf)

@@ -51,7 +51,7 @@ class Lab:
         with self._log.open("w") as log:
             self._server = subprocess.Popen(
                 [sys.executable, "-m", "jupyterlab", "--no-browser", *options],
-                env={**environment, **{name: str(place) for name, place in own.items()}},
+                env={**environment, **{name: str(path) for name, path in own.items()}},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -101,10 +101,10 @@ def _free_port() -> int:
 @pytest.fixture(scope="session")
 def browser() -> str:
     """A browser's program; tests are skipped where there is none."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
         pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is on PATH")
-    return found
+    return program
 
 
 @pytest.fixture(scope="module")

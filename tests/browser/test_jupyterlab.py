@@ -35,15 +35,15 @@ class Screen:
         self.page, self._screenshots = page, screenshots
         self.cells = page.locator(".jp-Notebook .jp-CodeCell")
 
-    def run(self, place: int) -> Any:
+    def run(self, index: int) -> Any:
         """Run a cell; return what locates its outputs."""
-        self.cells.nth(place).locator(".cm-content").click()
+        self.cells.nth(index).locator(".cm-content").click()
         self.page.keyboard.press("Shift+Enter")
-        return self.cells.nth(place).locator(".jp-OutputArea")
+        return self.cells.nth(index).locator(".jp-OutputArea")
 
-    def wait_for_the_end(self, place: int) -> None:
-        """Return when a cell has got its number."""
-        number = self.cells.nth(place).locator(".jp-InputPrompt")
+    def wait_for_the_end(self, index: int) -> None:
+        """Return when a cell has its number."""
+        number = self.cells.nth(index).locator(".jp-InputPrompt")
         number.filter(has_text=re.compile(r"\[\d+\]")).wait_for()
 
     def keep(self, name: str) -> None:
@@ -65,7 +65,7 @@ def screen(lab, page, screenshots) -> Screen:
 
 
 def epoch_shown(outputs: Any) -> int:
-    """The epoch that the panel's line tells."""
+    """The epoch in the panel's line."""
     return int(re.search(r"epoch (\d+)/100000", outputs.inner_text())[1])
 
 
@@ -79,7 +79,7 @@ def test_training_shows_a_panel_and_its_button_stops_it(screen):
     picture.wait_for()
     ranks = outputs.locator("table tr")
     assert ranks.nth(0).inner_text().split()[:3] == ["rank", "rows/s", "waiting"]
-    assert [ranks.nth(place).inner_text().split()[0] for place in (1, 2)] == ["0", "1"]
+    assert [ranks.nth(row).inner_text().split()[0] for row in (1, 2)] == ["0", "1"]
     size = picture.bounding_box()
     assert (size["width"], size["height"]) == (660, 220)
     first, epoch = picture.get_attribute("src"), epoch_shown(outputs)
@@ -101,7 +101,7 @@ def test_training_shows_a_panel_and_its_button_stops_it(screen):
     screen.keep("5_next_cell")
 
 
-def test_work_that_reports_nothing_has_the_button_and_then_tells_how_it_ended(screen):
+def test_work_that_reports_nothing_has_the_button_and_then_shows_how_it_ended(screen):
     outputs = screen.run(4)
     stop = outputs.get_by_role("button", name="Stop")
     stop.wait_for()

@@ -1,4 +1,4 @@
-"""What ends its own rank: a callback, and a layer."""
+"""A callback and a layer that end their own rank."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Dies(mx.Callback):
     Parameters
     ----------
     rank : int
-        The number it has when the fit begins.
+        Its number when the fit begins.
     epoch, step : int
-        How many are complete then.
-    once : Path, optional
-        A file that says that it is done, for work that starts again.
+        How many epochs, and steps of the next epoch, are complete then.
+    marker : Path, optional
+        A file that is written before, and prevents it from happening again.
     by : signal.Signals
     """
 
@@ -31,26 +31,26 @@ class Dies(mx.Callback):
         rank: int,
         epoch: int,
         step: int,
-        once: Path | None = None,
+        marker: Path | None = None,
         by: signal.Signals = signal.SIGKILL,
     ) -> None:
-        self._rank, self._place, self._once, self._signal = rank, (epoch, step), once, by
-        self._born = -1
+        self._rank, self._progress, self._marker, self._signal = rank, (epoch, step), marker, by
+        self._first_rank = -1
 
     def on_fit_start(self, trainer: Any) -> None:
-        self._born = trainer.comm.rank
+        self._first_rank = trainer.comm.rank
 
     def on_step_end(self, trainer: Any) -> None:
-        place = trainer.position.epoch, trainer.position.step
-        done = self._once is not None and self._once.exists()
-        if self._born == self._rank and place == self._place and not done:
-            if self._once is not None:
-                self._once.touch()
+        progress = trainer.position.epoch, trainer.position.step
+        done = self._marker is not None and self._marker.exists()
+        if self._first_rank == self._rank and progress == self._progress and not done:
+            if self._marker is not None:
+                self._marker.touch()
             os.kill(os.getpid(), self._signal)
 
 
 class DiesWhenSent(nn.Linear):
-    """A layer that ends rank 0 when that is to send it away."""
+    """A layer that ends rank 0 when it is pickled there."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         if os.environ.get("OMPI_COMM_WORLD_RANK") == "0":

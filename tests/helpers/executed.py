@@ -1,4 +1,4 @@
-"""What an executed notebook says, and whether one run from top to bottom said it."""
+"""The text of an executed notebook, and whether it comes from one run from top to bottom."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import nbformat
 
 
 def printed(path: Path) -> str:
-    """Everything the notebook's cells say in text."""
+    """All text in the outputs of the notebook's cells."""
     parts = []
     for cell in nbformat.read(path, as_version=4).cells:
         for output in cell.get("outputs", []):
@@ -16,8 +16,8 @@ def printed(path: Path) -> str:
     return "\n".join(parts)
 
 
-def assert_one_whole_run(path: Path) -> None:
-    """Every code cell was executed once, in order, without an error."""
+def assert_one_complete_run(path: Path) -> None:
+    """Check that every code cell was executed once, in order, without an error."""
     cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     kinds = {output.output_type for cell in cells for output in cell.outputs}

@@ -1,4 +1,4 @@
-"""A real Jupyter kernel, cells sent to it, and what they show."""
+"""A real Jupyter kernel, cells that are sent to it, and what they show."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
 
 TIMEOUT_S = 120
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass
 class Shown:
-    """What one cell came to.
+    """The outcome of one cell.
 
     Attributes
     ----------
     error : str
-        The name of its exception, "" if there was none.
+        The name of its exception, "" for none.
     outputs : list of dict
         Its messages in order, each with its ``kind``.
     """
@@ -33,52 +33,52 @@ class Shown:
 
     @property
     def text(self) -> str:
-        """What a reader sees in the end, without colors: redrawn outputs as they were last."""
+        """What a reader sees in the end, without colors: redrawn outputs in their last state."""
         slots: dict[Any, str] = {}
-        for number, output in enumerate(_whole(self.outputs)):
+        for number, output in enumerate(_joined(self.outputs)):
             name = output.get("transient", {}).get("display_id", number)
-            slots[name] = _COLOURS.sub("", plain(output))
+            slots[name] = _COLORS.sub("", plain(output))
         return "\n".join(slots.values())
 
 
 def plain(output: dict[str, Any]) -> str:
-    """What one output says."""
+    """The text of one output."""
     if "data" in output:
         return str(output["data"].get("text/plain", ""))
     return str(output.get("text", "")) + "\n".join(output.get("traceback", []))
 
 
-def _whole(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Put neighboring messages of one stream together: what one print writes may come in two."""
-    whole: list[dict[str, Any]] = []
+def _joined(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Join consecutive messages of one stream, since one print may arrive in two messages."""
+    joined: list[dict[str, Any]] = []
     for output in outputs:
-        before = whole[-1] if whole else {"kind": ""}
-        if output["kind"] == before["kind"] == "stream" and output["name"] == before["name"]:
-            whole[-1] = {**before, "text": before["text"] + output["text"]}
+        last = joined[-1] if joined else {"kind": ""}
+        if output["kind"] == last["kind"] == "stream" and output["name"] == last["name"]:
+            joined[-1] = {**last, "text": last["text"] + output["text"]}
         else:
-            whole.append(output)
-    return whole
+            joined.append(output)
+    return joined
 
 
 class Notebook:
-    """Cells sent to one kernel."""
+    """Cells that are sent to one kernel."""
 
     def __init__(self, client: BlockingKernelClient, manager: Any) -> None:
         self.client, self.manager = client, manager
 
     def cell(self, code: str, when: str = "", then: Callable[[], None] | None = None) -> Shown:
-        """Run a cell; once it has shown the words ``when``, call ``then``."""
+        """Run a cell; when it has shown the text ``when``, call ``then``."""
         shown = Shown()
-        waiting = [then] if then is not None else []
+        callbacks = [then] if then is not None else []
 
-        def keep(message: dict[str, Any]) -> None:
+        def add(message: dict[str, Any]) -> None:
             shown.outputs.append({"kind": message["header"]["msg_type"], **message["content"]})
-            if waiting and when in plain(shown.outputs[-1]):
-                waiting.pop()()
+            if callbacks and when in plain(shown.outputs[-1]):
+                callbacks.pop()()
 
         try:
             reply = self.client.execute_interactive(
-                code, output_hook=keep, timeout=TIMEOUT_S, allow_stdin=False
+                code, output_hook=add, timeout=TIMEOUT_S, allow_stdin=False
             )
         except TimeoutError:
             self.stop()

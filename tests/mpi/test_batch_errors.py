@@ -127,13 +127,14 @@ def test_the_poisoned_row_is_among_those_that_its_rank_names(seen):
         own = [notes for kind, notes in outcome["failures"] if kind == "ValueError"]
         assert aborted == [[]] * (ranks - 1)
         ((note,),) = own
-        place = f"matexapps: in training, epoch 2, batch {outcome['batch']} of 17, this rank's rows"
-        assert note.startswith(f"{place} ")
-        named = [int(i) for i in note.removeprefix(place).split(" (")[0].split(", ")]
+        batch = f"batch {outcome['batch']} of 17"
+        prefix = f"matexapps: in training, epoch 2, {batch}, this rank's rows"
+        assert note.startswith(f"{prefix} ")
+        named = [int(i) for i in note.removeprefix(prefix).split(" (")[0].split(", ")]
         assert outcome["poison"] in named
         assert set(named) <= set(outcome["rows"])
-        whole = len(outcome["rows"])
-        assert whole // ranks <= len(named) <= -(-whole // ranks)
+        size = len(outcome["rows"])
+        assert size // ranks <= len(named) <= -(-size // ranks)
 
 
 def test_evaluation_and_prediction_name_the_rows_of_the_ranks_share(seen):

@@ -122,15 +122,15 @@ def test_ranks_read_what_one_process_reads(run_ranks, files, ranks):
     for name, settings in files.items():
         expected = one_process(name, settings)
         assert answers[name] == [expected, expected], name
-    failed = {name.rpartition("/")[2] for name, (told, _) in answers.items() if type(told) is str}
+    failed = {name.rpartition("/")[2] for name, (rows, _) in answers.items() if type(rows) is str}
     assert failed == {"header.csv", "late.csv", "both.csv", "open_quote.csv", "cut.csv"}
 
 
 def test_the_reference_is_what_pandas_reads(files):
     for name in ("quoted.csv", "windows.csv", "packed.csv.gz", "bare.tsv"):
-        path = next(one for one in files if one.endswith(name))
+        path = next(file for file in files if file.endswith(name))
         headed = not name.startswith("bare")
-        found = pd.read_csv(
+        table = pd.read_csv(
             path,
             header=0 if headed else None,
             sep="\t" if name.endswith("tsv") else ",",
@@ -139,5 +139,5 @@ def test_the_reference_is_what_pandas_reads(files):
         columns = ["x", "y"] if headed else [1, 3]
         rows = open_reader(Path(path), Schema(**files[path]))
         np.testing.assert_array_equal(
-            rows.read().features, found[columns].to_numpy().astype(np.float32)
+            rows.read().features, table[columns].to_numpy().astype(np.float32)
         )

@@ -28,12 +28,12 @@ BROKEN = {
     "nan.csv": (GOOD + "1,7,nan\n", "row 42, column 'eta': the value is 'nan'"),
     "infinite.csv": (GOOD + "1,7,inf\n", "row 42, column 'eta': the value 'inf' is infinite"),
     "empty.csv": ("", "empty.csv is empty"),
-    "header.csv": ("label,pt,eta\n", "holds a header and no row"),
+    "header.csv": ("label,pt,eta\n", "holds a header but no rows"),
     "binary.csv": (bytes(range(256)) * 9, "row 1: this is binary data"),
     "label.csv": (GOOD + "2,7,8\n", "row 42: the label is 2, neither 0 nor 1"),
     "one_class.csv": ("label,x\n" + "1,2\n" * 30, "all 30 labels are 1, only one class"),
     "twice.csv": ("label,x,x\n1,2,3\n", "are both called 'x'"),
-    "truncated.h5": (truncated_hdf5, "is no whole HDF5 file"),
+    "truncated.h5": (truncated_hdf5, "is not a complete HDF5 file"),
     "missing.csv": (None, "missing.csv does not exist"),
 }
 
@@ -77,11 +77,11 @@ def test_broken_files_give_one_sentence_on_every_rank(run_ranks, tmp_path, ranks
     done = run_ranks(ranks, MESSAGES, *paths.values())
     assert done.returncode == 0, done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines()]
-    for (name, path), told in zip(paths.items(), answers, strict=True):
-        assert told == [told[0]] * ranks
-        assert str(path) in told[0]
-        assert re.search(BROKEN[name][1], told[0])
-        assert "\n" not in told[0]
+    for (name, path), messages in zip(paths.items(), answers, strict=True):
+        assert messages == [messages[0]] * ranks
+        assert str(path) in messages[0]
+        assert re.search(BROKEN[name][1], messages[0])
+        assert "\n" not in messages[0]
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3])
@@ -98,8 +98,8 @@ def test_fewer_rows_than_ranks(run_ranks, tmp_path):
     path.write_text("label,x\n1,2\n0,3\n")
     done = run_ranks(3, MESSAGES, path)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[0])
-    assert told == 3 * [
+    messages = json.loads(done.stdout.splitlines()[0])
+    assert messages == 3 * [
         f"{path}: fewer rows (2) than ranks (3); start fewer ranks or use more rows"
     ]
 
@@ -178,14 +178,13 @@ import json, sys
 import numpy as np
 import torch
 from matexapps.comm.world import open_world
-from matexapps.data.loading.loader import open_loader
 from matexapps.data.dataset import DataSet
 
 with open_world(timeout_s=60) as comm:
     for path in sys.argv[1:]:
         for memory in ("16 KiB", "2GB"):
             data = DataSet(path, features=["t2m", "u10"], validation=0, test=0, memory=memory)
-            loader = open_loader(data.load(comm).train, 32, comm, torch.device("cpu"), seed=0)
+            loader = data.load(comm).train.open_loader(32, comm, torch.device("cpu"), seed=0)
             mine = [(b.ids.copy(), b.features.numpy().copy()) for b in loader.shuffled(0)]
             ids = np.concatenate([i for i, _ in mine])
             features = np.concatenate([f for _, f in mine])
@@ -214,8 +213,8 @@ def test_fields_as_channels_are_the_same_rows_on_all_ranks(run_ranks, tmp_path, 
     result = run_ranks(ranks, CHANNELS, *paths)
     assert result.returncode == 0, result.stderr
     wanted = np.stack([fields, -fields], axis=1)
-    told = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [(kind, n) for kind, n, *_ in told] == [("StreamedRows", ranks), ("Rows", ranks)] * 2
-    for _, _, whole, mean in told:
-        assert whole == wanted.tolist()
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(kind, n) for kind, n, *_ in answers] == [("StreamedRows", ranks), ("Rows", ranks)] * 2
+    for _, _, seen_rows, mean in answers:
+        assert seen_rows == wanted.tolist()
         np.testing.assert_allclose(mean, wanted.mean(axis=0), rtol=1e-12)

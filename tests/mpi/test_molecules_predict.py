@@ -95,15 +95,15 @@ SCRIPT = """
     from matexapps.apps.molecules.prediction import run as prediction
     from matexapps.comm.world import open_world
     victim, settings = int(sys.argv[1]), json.loads(sys.argv[2])
-    pieces = prediction.pieces
+    read_library = prediction.read_library
 
     def with_a_death(*arguments):
-        for number, piece in enumerate(pieces(*arguments)):
+        for number, piece in enumerate(read_library(*arguments)):
             if number == 2 and comm.rank == victim:
                 os.kill(os.getpid(), signal.SIGKILL)
             yield piece
 
-    prediction.pieces = with_a_death
+    prediction.read_library = with_a_death
     prediction.PIECE = 10
     with progress.reporting_to(report_failure_line), open_world() as comm:
         summary = prediction.run(settings, comm)

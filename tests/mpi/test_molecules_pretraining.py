@@ -96,5 +96,5 @@ def test_every_network_that_reads_structure_is_pre_trained_by_the_command(
     words = ("--epochs", 2, "--pretrained", out)
     done = matexapps("train", "molecules", "--data", task, *words)
     assert done.returncode == 1
-    assert f"cannot begin with a pre-trained '{network}' network" in done.stderr
+    assert f"cannot start from a pre-trained '{network}' network" in done.stderr
     assert done.stderr.count("TrainingError") == 1

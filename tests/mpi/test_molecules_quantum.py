@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("tblite", reason="needs the extra quantum")
 
-from matexapps.apps.molecules.data import load_records
+from matexapps.apps.molecules.prepare import load_records
 from matexapps.apps.molecules.settings import ExperimentSettings
 
 SCRIPT = """

@@ -148,10 +148,10 @@ def broken(tmp_path):
 
 def check(ranks, files, broken, n, together):
     assert ranks.returncode == 0, ranks.stderr
-    told = json.loads(ranks.stdout.splitlines()[-1])
+    answers = json.loads(ranks.stdout.splitlines()[-1])
     message = f"{broken}, row {ROWS - 2} (from 0), column 'x_1': inf is not a finite 32-bit number"
-    assert len(told) == n
-    for used, errors in told:
+    assert len(answers) == n
+    for used, errors in answers:
         assert used == together
         assert list(errors) == [str(broken)]
         assert errors[str(broken)].startswith(message)

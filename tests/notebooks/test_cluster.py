@@ -1,4 +1,4 @@
-"""Engines for real: they start as one world, are kept, fail well, and leave nothing behind."""
+"""Real engines: they start as one world, are kept, report failures, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import rank_functions
 from processes import runs
 
 from matexapps.cluster.cluster import Cluster
-from matexapps.cluster.ranks import launched
+from matexapps.cluster.ranks import engine_processes
 from matexapps.errors import ClusterError, DataError
 from matexapps.launch import mpiexec, preflight
 
@@ -41,7 +41,7 @@ def test_the_table_of_ranks_says_where_each_one_is(pair):
     assert (table["threads"] >= 1).all()
 
 
-def test_functions_and_classes_of_this_process_travel(pair):
+def test_functions_and_classes_of_this_process_are_sent(pair):
     class Scale:
         def __init__(self, factor):
             self.factor = factor
@@ -58,7 +58,7 @@ def test_relative_paths_mean_the_same_on_ranks(pair, tmp_path, monkeypatch):
     assert pair.run(lambda: Path("note.txt").read_text()) == ["here", "here"]
 
 
-def test_what_cannot_travel_is_said(pair):
+def test_what_cannot_be_sent_is_an_error(pair):
     with pytest.raises(ClusterError, match="cannot be sent to the ranks"):
         pair.run(print, threading.Lock())
 
@@ -77,7 +77,7 @@ def test_the_failing_rank_is_named_and_the_next_call_works(pair, rank):
     assert pair.run(rank_functions.world) == [(0, 2), (1, 2)]
 
 
-def test_ranks_that_wait_for_nobody_are_freed_too(pair):
+def test_ranks_that_compute_are_stopped_too(pair):
     with pytest.raises(ClusterError, match="ValueError: only here"):
         pair.run(rank_functions.fail_outside_of_any_collective, 0)
     assert pair.run(rank_functions.world) == [(0, 2), (1, 2)]
@@ -109,7 +109,7 @@ def test_prints_come_with_their_rank(pair, capsys):
 
 
 def test_connection_files_are_for_this_user_only(pair):
-    folder = Path(pair._engines._launched.folder)
+    folder = Path(pair._engines._processes.folder)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     files = list((folder / "profile_default" / "security").iterdir())
     assert len(files) == 2
@@ -118,7 +118,7 @@ def test_connection_files_are_for_this_user_only(pair):
 
 @pytest.mark.open_mpi
 def test_ranks_listen_on_loopback_only(pair):
-    own = psutil.Process(pair._engines._launched._guard.pid).children(recursive=True)
+    own = psutil.Process(pair._engines._processes._guard.pid).children(recursive=True)
     listening = [
         connection.laddr.ip
         for process in own
@@ -134,7 +134,7 @@ def test_a_stop_during_an_import_lets_the_import_finish(pair, tmp_path, monkeypa
     """Some modules, torch among them, cannot be imported again after half an import."""
     imports = tmp_path / "imports"
     (tmp_path / "slow_to_import.py").write_text(
-        f"import time\nwith open({str(imports)!r}, 'a') as file:\n    file.write('once ')\n"
+        f"import time\nwith open({str(imports)!r}, 'a') as file:\n    file.write('import ')\n"
         "time.sleep(1)\n\ndef answer():\n    return 42\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
@@ -148,12 +148,12 @@ def test_a_stop_during_an_import_lets_the_import_finish(pair, tmp_path, monkeypa
     with pytest.raises(KeyboardInterrupt):
         pair.run("slow_to_import:answer")
     assert pair.run("slow_to_import:answer") == [42, 42]
-    assert imports.read_text() == "once once "
+    assert imports.read_text() == "import import "
 
 
 def test_stop_leaves_nothing_and_can_be_repeated(nothing_left):
     cluster = Cluster(2).start()
-    folder = cluster._engines._launched.folder
+    folder = cluster._engines._processes.folder
     assert cluster.running
     cluster.stop()
     cluster.stop()
@@ -185,7 +185,7 @@ def test_singletons_are_refused_and_leave_nothing(tmp_path, monkeypatch, nothing
 
     # Nobody removes the shared memory of singletons that are killed: let it be files of this test.
     monkeypatch.setenv("OMPI_MCA_btl_sm_backing_directory", str(tmp_path))
-    monkeypatch.setattr(launched, "mpiexec_command", command)
+    monkeypatch.setattr(engine_processes, "mpiexec_command", command)
     monkeypatch.setattr(preflight, "mpiexec_command", command)
     with pytest.raises(ClusterError, match=r"not one world of 2 ranks.*mpiexec is of another MPI"):
         Cluster(2).start()
@@ -196,7 +196,7 @@ def test_singletons_are_refused_and_leave_nothing(tmp_path, monkeypatch, nothing
 def test_a_refused_start_is_explained(monkeypatch, nothing_left):
     for name in ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(launched, "mpi_environment", dict)
+    monkeypatch.setattr(engine_processes, "mpi_environment", dict)
     with pytest.raises(ClusterError, match="did not start: mpiexec refuses to start ranks as root"):
         Cluster(2).start()
 

@@ -42,7 +42,7 @@ def lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip()]
 
 
-def test_cells_give_on_ranks_what_they_give_in_the_notebook_and_say_it_once(notebook):
+def test_cells_print_on_ranks_what_they_print_in_the_notebook_and_only_once(notebook):
     notebook.good(PREPARE)
     alone = lines(notebook.good(TRAIN))
     assert [line.split(":")[0] for line in alone[:3]] == ["epoch 0", "epoch 1", "epoch 2"]
@@ -50,7 +50,7 @@ def test_cells_give_on_ranks_what_they_give_in_the_notebook_and_say_it_once(note
     assert lines(notebook.good(f"%%mpi --distribute\n{TRAIN}")) == alone
 
 
-def test_the_rows_are_really_shared_out(notebook):
+def test_the_rows_are_divided_among_the_ranks(notebook):
     notebook.good("%%mpi\nseen = []")
     watch = """
 class Watched(nn.Linear):
@@ -64,7 +64,7 @@ print(len(Watched(5, 1)(rows)))
     assert "[45, 45]" in notebook.good("[seen[-1] for seen in cluster.pull('seen')]")
 
 
-def test_a_mistake_names_its_place_and_the_next_cell_runs(notebook):
+def test_an_error_names_its_line_and_the_next_cell_runs(notebook):
     cell = """
 import os
 if "1" in (os.environ.get("OMPI_COMM_WORLD_RANK"), os.environ.get("PMI_RANK")):
@@ -78,10 +78,10 @@ model(rows)
 
 def test_it_takes_all_ranks(notebook):
     shown = notebook.cell("%%mpi --distribute --rank 0\nprint(1)")
-    assert "a cell that is shared out runs on all ranks" in shown.text
+    assert "a distributed cell runs on all ranks" in shown.text
 
 
-def test_stop_ends_a_cell_in_the_midst_and_the_next_one_runs(notebook):
+def test_stop_ends_a_running_cell_and_the_next_one_runs(notebook):
     shown = notebook.cell(
         "%%mpi --distribute\nprint('begun')\nwhile True:\n    model(rows).sum().backward()",
         when="begun",

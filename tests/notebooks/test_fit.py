@@ -1,4 +1,4 @@
-"""Training through a cluster: the model travels there and back, and ranks are kept."""
+"""Training on a cluster: the model is sent there and comes back, and ranks are kept."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def model() -> Line:
 def test_a_fit_gives_history_metrics_and_the_trained_model(pair, data, model):
     before = model.layer.weight.detach().clone()
     result = pair.fit(model, data, epochs=4, batch_size=50, metrics=["accuracy"])
-    assert list(result.history["epoch"]) == [1, 2, 3, 4]
-    assert result.history["loss"].iloc[-1] < result.history["loss"].iloc[0]
+    assert list(result.history.frame.index) == [1, 2, 3, 4]
+    assert result.history.frame["loss"].iloc[-1] < result.history.frame["loss"].iloc[0]
     assert result.metrics.keys() == {"loss", "accuracy"}
     assert torch.equal(model.layer.weight, before)
     assert type(result.model) is Line
@@ -59,13 +59,13 @@ def test_two_fits_in_a_row_use_the_same_ranks_and_agree(pair, data, model):
     first = pair.fit(model, data, epochs=2, batch_size=50)
     second = pair.fit(model, data, epochs=2, batch_size=50)
     assert pair.run(os.getpid) == pids
-    assert list(first.history["loss"]) == list(second.history["loss"])
+    assert list(first.history.frame["loss"]) == list(second.history.frame["loss"])
 
 
 def test_two_ranks_give_what_this_process_gives_alone(pair, data, model):
     together = pair.fit(model, data, epochs=3, batch_size=64)
     alone = Trainer(model, batch_size=64, device="cpu").fit(data, 3)
-    np.testing.assert_allclose(together.history["loss"], alone.frame["loss"], rtol=1e-5)
+    np.testing.assert_allclose(together.history.frame["loss"], alone.frame["loss"], rtol=1e-5)
 
 
 def test_an_optimizer_made_outside_follows_its_model(pair, data, model):
@@ -74,16 +74,16 @@ def test_an_optimizer_made_outside_follows_its_model(pair, data, model):
     assert torch.equal(still.model.layer.weight, model.layer.weight)
 
 
-def test_a_missing_file_is_told_as_in_a_script(pair, model):
+def test_a_missing_file_is_reported_as_in_a_script(pair, model):
     with pytest.raises(DataError, match=r"nowhere\.csv"):
         pair.fit(model, DataSet("nowhere.csv", label="class"), epochs=1)
 
 
-def test_a_mistake_in_the_network_is_told_with_its_line(pair, data):
+def test_a_mistake_in_the_network_is_reported_with_its_line(pair, data):
     with pytest.raises(MatexError, match=r"mat1 and mat2 shapes cannot be multiplied"):
         pair.fit(nn.Linear(4, 1), data, epochs=1)
 
 
-def test_wrong_settings_are_told_as_in_a_script(pair, data, model):
+def test_wrong_settings_are_reported_as_in_a_script(pair, data, model):
     with pytest.raises(TrainingError, match="batch_size"):
         pair.fit(model, data, epochs=1, batch_size=0)

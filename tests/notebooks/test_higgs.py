@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from executed import assert_one_whole_run, printed
+from executed import assert_one_complete_run, printed
 
 from matexapps.batch.run import run_notebook
 
@@ -12,7 +12,7 @@ NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "higgs.ipynb"
 
 
 def test_it_is_committed_with_the_outputs_of_one_run_from_top_to_bottom():
-    assert_one_whole_run(NOTEBOOK)
+    assert_one_complete_run(NOTEBOOK)
     assert "standard deviations with the cut" in printed(NOTEBOOK)
     assert NOTEBOOK.stat().st_size < 500_000
 

@@ -1,12 +1,18 @@
-"""A real Jupyter kernel with a cluster in it: what a person at a notebook meets."""
+"""A real Jupyter kernel with a cluster in it: what a user of a notebook sees."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from kernel import Notebook, open_notebook
 from processes import descendants
+
+
+def program(name: str) -> str:
+    """The code of a cell."""
+    return (Path(__file__).with_name("programs") / f"{name}.py").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -36,18 +42,7 @@ def test_the_traceback_shows_the_line_of_the_cell_and_nothing_of_ours(notebook):
 
 
 def test_progress_is_one_bar_that_is_redrawn(notebook):
-    shown = notebook.cell(
-        "def steps():\n"
-        "    import time\n"
-        "    from matexapps import progress\n"
-        "    from matexapps.comm.world import open_world\n"
-        "    with open_world() as comm:\n"
-        "        for done in range(1, 6):\n"
-        "            progress.report({'kind': 'work', 'rank': comm.rank, 'what': 'counting',\n"
-        "                'done': done, 'total': 5, 'unit': 'sheep', 'world_size': 2})\n"
-        "            time.sleep(0.3)\n"
-        "_ = cluster.run(steps)"
-    )
+    shown = notebook.cell(f"{program('counting')}\n_ = cluster.run(count_sheep)")
     assert shown.error == ""
     bars = [output for output in shown.outputs if "sheep" in str(output.get("data"))]
     first, *later = bars
@@ -59,26 +54,10 @@ def test_progress_is_one_bar_that_is_redrawn(notebook):
     assert "done after" in later[-1]["data"]["text/plain"]
 
 
-@pytest.mark.parametrize(
-    "body",
-    ["        while True:\n            time.sleep(0.01)", "        comm.barrier()"],
-    ids=["computing", "in a collective"],
-)
-def test_stop_ends_the_cell_on_all_ranks_and_the_next_cell_runs(notebook, body):
+@pytest.mark.parametrize("others_compute", [True, False], ids=["computing", "in a collective"])
+def test_stop_ends_the_cell_on_all_ranks_and_the_next_cell_runs(notebook, others_compute):
     before = notebook.good("print(cluster.run('os:getpid'))")
-    code = (
-        "def endless():\n"
-        "    import time\n"
-        "    from matexapps.comm.world import open_world\n"
-        "    with open_world() as comm:\n"
-        "        comm.barrier()\n"
-        "        print('under way', flush=True)\n"
-        "        if comm.rank == 0:\n"
-        "            while True:\n"
-        "                time.sleep(0.01)\n"
-        f"{body}\n"
-        "cluster.run(endless)"
-    )
+    code = f"{program('endless')}\ncluster.run(endless, {others_compute})"
     shown = notebook.cell(code, "under way", notebook.stop)
     assert shown.error == "KeyboardInterrupt", shown.text
     assert "endless was stopped on ranks 0-1" in shown.text
@@ -103,7 +82,7 @@ def test_stop_in_the_middle_of_training_and_the_next_fit_works(notebook):
     assert shown.error == "KeyboardInterrupt", shown.text
     assert "2 True" in notebook.good(
         "result = cluster.fit(nn.Linear(4, 1), data, epochs=2, batch_size=100)\n"
-        "print(len(result.history), cluster.run('os:getpid') == pids)"
+        "print(len(result.history.rows), cluster.run('os:getpid') == pids)"
     )
 
 
@@ -121,12 +100,12 @@ def test_ranks_that_cannot_be_stopped_are_ended_in_stated_steps(notebook):
         notebook.stop,
     )
     assert shown.error == "KeyboardInterrupt"
-    assert " still to be stopped; ended in 4 s" in shown.text
+    assert " did not stop yet; all ranks are ended in 4 s" in shown.text
     assert "MPI.Intracomm(MPI.COMM_WORLD).recv()  # a message that nobody sends" in shown.text
     assert "the next use of the cluster starts new ones" in shown.text
     assert "True" in notebook.good("print(set(cluster.run('os:getpid')).isdisjoint(pids))")
 
 
 def test_what_all_ranks_print_is_shown_once(notebook):
-    said = notebook.good("_ = cluster.run(print, 'good morning')")
-    assert said.strip() == "[ranks 0-1] good morning"
+    text = notebook.good("_ = cluster.run(print, 'good morning')")
+    assert text.strip() == "[ranks 0-1] good morning"

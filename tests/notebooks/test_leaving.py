@@ -1,4 +1,4 @@
-"""However a person leaves, no process of ours stays behind, and nobody else's is touched."""
+"""However a user leaves, none of our processes stays, and no other process is touched."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from processes import runs
 LIMIT_S = 10
 START = "%load_ext matexapps\n%mpi start -n 2"
 FAMILY = (
-    "import psutil\nguard = psutil.Process(cluster._engines._launched._guard.pid)\n"
+    "import psutil\nguard = psutil.Process(cluster._engines._processes._guard.pid)\n"
     "print(guard.pid, *(child.pid for child in guard.children(recursive=True)))"
 )
 
@@ -63,7 +63,7 @@ def test_closing_the_notebook_ends_the_ranks_and_nothing_else():
 def test_ctrl_c_in_a_terminal_ends_the_ranks():
     script = (
         "import os, time\nfrom matexapps import Cluster\ncluster = Cluster(2).start()\n"
-        "import psutil\nguard = psutil.Process(cluster._engines._launched._guard.pid)\n"
+        "import psutil\nguard = psutil.Process(cluster._engines._processes._guard.pid)\n"
         "print('family', guard.pid, *(c.pid for c in guard.children(recursive=True)), flush=True)\n"
         "cluster.run(time.sleep, 600)\n"
     )
@@ -76,10 +76,10 @@ def test_ctrl_c_in_a_terminal_ends_the_ranks():
         preexec_fn=lambda: os.login_tty(inside),
     )
     os.close(inside)
-    said = b""
-    while b"family" not in said or not said.endswith(b"\n"):
-        said += os.read(terminal, 4096)
-    pids = [int(word) for word in said.split(b"family")[1].split()]
+    output = b""
+    while b"family" not in output or not output.endswith(b"\n"):
+        output += os.read(terminal, 4096)
+    pids = [int(word) for word in output.split(b"family")[1].split()]
     time.sleep(1)
     os.write(terminal, b"\x03")
     assert program.wait(LIMIT_S) != 0

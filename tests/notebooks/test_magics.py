@@ -28,7 +28,7 @@ def lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip()]
 
 
-def test_names_are_kept_between_cells_and_alike_output_is_shown_once(notebook):
+def test_names_are_kept_between_cells_and_equal_output_is_shown_once(notebook):
     notebook.good("%%mpi\nx = 20 + rank")
     assert lines(notebook.good("%%mpi\nprint('ready')\nx")) == [
         "[ranks 0-2] ready",
@@ -39,10 +39,10 @@ def test_names_are_kept_between_cells_and_alike_output_is_shown_once(notebook):
 
 
 def test_what_ranks_print_is_grouped_with_common_lines_first(notebook):
-    said = notebook.good(
+    text = notebook.good(
         "%%mpi\nprint('reading')\nprint('odd' if rank % 2 else 'even')\nprint('rank', rank % 2)"
     )
-    assert lines(said) == ["[ranks 0-2]", "reading", "[ranks 0, 2]", "even", "rank 0",
+    assert lines(text) == ["[ranks 0-2]", "reading", "[ranks 0, 2]", "even", "rank 0",
                            "[rank 1]", "odd", "rank 1"]  # fmt: skip
 
 
@@ -67,8 +67,8 @@ def test_tables_and_figures_of_ranks_are_shown_as_such(notebook):
     ("option", "ranks"), [("--rank 2", [2]), ("--ranks 0,2", [0, 2]), ("--ranks 1-2", [1, 2])]
 )
 def test_some_ranks_alone(notebook, option, ranks):
-    said = lines(notebook.good(f"%%mpi {option}\nrank"))
-    assert said == [f"[rank {rank}] {rank}" for rank in ranks]
+    text = lines(notebook.good(f"%%mpi {option}\nrank"))
+    assert text == [f"[rank {rank}] {rank}" for rank in ranks]
 
 
 def test_results_come_back_in_the_order_of_ranks(notebook):
@@ -86,15 +86,15 @@ def test_push_and_pull(notebook):
 
 def test_who_lists_names_types_and_ranks(notebook):
     notebook.good("%%mpi --rank 1\nonly_here = 'a text'")
-    said = notebook.good("print(cluster.who().loc['only_here'].tolist())")
-    assert "['rank 1', 'str', \"'a text'\"]" in said
+    text = notebook.good("print(cluster.who().loc['only_here'].tolist())")
+    assert "['rank 1', 'str', \"'a text'\"]" in text
     assert "MpiCommunicator" in notebook.good("%mpi who")
 
 
-def test_status_tells_where_ranks_are(notebook):
-    said = notebook.good("%mpi status")
+def test_status_shows_where_ranks_are(notebook):
+    text = notebook.good("%mpi status")
     for column in ("host", "pid", "device", "threads", "memory_gb", "runs"):
-        assert column in said
+        assert column in text
     pids = notebook.good("%%mpi\nimport os\nos.getpid()")
     table = notebook.good("print(*cluster.status()['pid'])").split()
     assert [line.split("] ")[1] for line in lines(pids)] == table
@@ -102,10 +102,10 @@ def test_status_tells_where_ranks_are(notebook):
 
 def test_logs_have_what_a_rank_printed(notebook):
     notebook.good("%%mpi\nprint('a line of rank', rank)")
-    said = notebook.good("%mpi logs --rank 1 -n 2")
-    assert "rank-1.log" in said
-    assert "a line of rank 1" in said
-    assert "a line of rank 0" not in said
+    text = notebook.good("%mpi logs --rank 1 -n 2")
+    assert "rank-1.log" in text
+    assert "a line of rank 1" in text
+    assert "a line of rank 0" not in text
 
 
 def test_a_time_limit_ends_the_cell_and_says_where_it_was(notebook):
@@ -131,7 +131,7 @@ def test_a_time_limit_ends_the_cell_and_says_where_it_was(notebook):
         ("%mpi start -n 0", "needs 1 or more ranks, but n is 0"),
     ],
 )
-def test_mistakes_are_said_with_their_cure(notebook, code, words):
+def test_errors_name_the_mistake_and_the_cure(notebook, code, words):
     shown = notebook.cell(code)
     assert shown.error != ""
     assert words in shown.text
@@ -161,7 +161,7 @@ def test_help_has_examples(notebook):
 
 def test_starting_again_keeps_the_ranks_that_run(notebook):
     before = notebook.good("%%mpi\nimport os\nos.getpid()")
-    assert "3 ranks run already" in notebook.good("%mpi start -n 3")
+    assert "3 ranks are running already" in notebook.good("%mpi start -n 3")
     assert lines(notebook.good("%%mpi\nos.getpid()")) == lines(before)
 
 
@@ -171,9 +171,9 @@ def test_an_edited_module_is_loaded_again_on_the_ranks(notebook, tmp_path):
     notebook.good(f"import sys\nsys.path.insert(0, {str(tmp_path)!r})")
     assert lines(notebook.good("%%mpi\nimport detector\ndetector.gain()")) == ["[ranks 0-2] 1"]
     module.write_text("GAIN = 250\n\ndef gain():\n    return GAIN\n")
-    said = notebook.good("%%mpi\ndetector.gain()")
-    assert "[ranks 0-2] 250" in said
-    assert "Reloaded on the ranks, because the files have changed: detector" in said
+    text = notebook.good("%%mpi\ndetector.gain()")
+    assert "[ranks 0-2] 250" in text
+    assert "Reloaded on the ranks, because the files have changed: detector" in text
 
 
 def test_a_restart_gives_new_ranks_without_names(notebook):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from executed import assert_one_whole_run, printed
+from executed import assert_one_complete_run, printed
 
 from matexapps.batch.run import run_notebook
 
@@ -18,12 +18,12 @@ SHARED = "%%mpi --distribute\n"
 
 def losses(text: str) -> list[tuple[str, float]]:
     """The lines of the loop, each epoch with its loss."""
-    found = re.findall(r"^(epoch +\d+): loss (\d+\.\d+)", text, re.MULTILINE)
-    return [(epoch, float(loss)) for epoch, loss in found]
+    lines = re.findall(r"^(epoch +\d+): loss (\d+\.\d+)", text, re.MULTILINE)
+    return [(epoch, float(loss)) for epoch, loss in lines]
 
 
 def test_it_is_committed_with_the_outputs_of_one_run_from_top_to_bottom():
-    assert_one_whole_run(NOTEBOOK)
+    assert_one_complete_run(NOTEBOOK)
     text = printed(NOTEBOOK)
     assert "losses alike in all printed digits: True" in text
     assert "the same on one rank and on several" in text

@@ -1,4 +1,4 @@
-"""A training that lost a rank goes on, on new ranks, as if nothing had happened."""
+"""A training that lost a rank continues on new ranks with the undisturbed result."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ EPOCHS = 5
 
 
 class KilledOnce(mx.Callback):
-    """Kills the process of rank 1 in the midst of epoch 3, the first time it gets there."""
+    """Kills the process of rank 1 in the middle of epoch 3, the first time it gets there."""
 
     def __init__(self, marker: Path) -> None:
         self.marker = marker
 
     def on_step_end(self, trainer) -> None:
-        here = (trainer.comm.rank, trainer.position.epoch, trainer.position.step) == (1, 2, 4)
-        if here and not self.marker.exists():
+        is_due = (trainer.comm.rank, trainer.position.epoch, trainer.position.step) == (1, 2, 4)
+        if is_due and not self.marker.exists():
             self.marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -76,9 +76,10 @@ def test_the_same_call_after_a_crash_gives_the_undisturbed_result(data, tmp_path
         cluster.restart()
         result = disturbed(cluster)
         assert set(cluster.run(os.getpid)).isdisjoint(before)
-    assert list(result.history["epoch"]) == list(range(1, EPOCHS + 1))
+    assert list(result.history.frame.index) == list(range(1, EPOCHS + 1))
     columns = ["loss", "validation_loss", "roc_auc", "learning_rate"]
-    np.testing.assert_allclose(result.history[columns], calm.history[columns], rtol=0, atol=1e-6)
+    disturbed_rows, calm_rows = result.history.frame[columns], calm.history.frame[columns]
+    np.testing.assert_allclose(disturbed_rows, calm_rows, rtol=0, atol=1e-6)
     expected = values(calm.model)
     for name, value in values(result.model).items():
         np.testing.assert_allclose(value, expected[name], rtol=0, atol=1e-6)

@@ -1,4 +1,4 @@
-"""Random sequences of what people do to ranks: whatever came before, the next cell is right."""
+"""Random sequences of operations on ranks: whatever came before, the next cell is right."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import json
 import random
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 from kernel import Notebook, open_notebook
 from processes import descendants, runs
 
+PROGRAM = Path(__file__).with_name("programs") / "sequences.py"
 LENGTH = 6
 OPERATIONS = (
     "start",
@@ -26,25 +28,7 @@ OPERATIONS = (
     "fit",
 )
 
-FIRST_CELL = """
-%load_ext matexapps
-import copy
-import json
-import numpy as np
-from torch import nn
-from matexapps import Callback, DataSet, Trainer
-
-rows = np.random.default_rng(0).normal(size=(400, 3)).astype("float32")
-data = DataSet.from_arrays(rows, (rows[:, 0] > 0).astype(float), validation=0, test=0)
-model = nn.Linear(3, 1)
-trainer = Trainer(copy.deepcopy(model), batch_size=50, device="cpu")
-alone = trainer.fit(data, 2).frame["loss"]
-
-class Speak(Callback):
-    def on_epoch_end(self, trainer, *_):
-        if trainer.position.epoch == 1:
-            print("under way", flush=True)
-"""
+FIRST_CELL = "%load_ext matexapps\nimport json\n" + PROGRAM.read_text()
 
 LOOK = """%%mpi -o seen
 import os
@@ -100,7 +84,7 @@ comm.barrier()
 
 FIT = """
 result = cluster.fit(model, data, epochs=2, batch_size=50)
-np.testing.assert_allclose(result.history["loss"], alone, rtol=1e-5)
+np.testing.assert_allclose(result.history.frame["loss"], alone, rtol=1e-5)
 """
 
 ENDLESS_FIT = """
@@ -118,16 +102,16 @@ class Ranks:
 
     def ended(self) -> None:
         """Expect no ranks; the next use starts new ones, which know no names."""
-        self.running, self.left = False, self.n
-        self.kept: list[list[int] | None] = [None] * self.n
+        self.running, self.n_alive = False, self.n
+        self.values: list[list[int] | None] = [None] * self.n
         self.pids: list[int] | None = None
 
     def start(self) -> None:
-        said = self.notebook.good(f"%mpi start -n {self.n}")
-        if self.running and self.left == self.n:
-            assert f"{self.n} ranks run already" in said
+        text = self.notebook.good(f"%mpi start -n {self.n}")
+        if self.running and self.n_alive == self.n:
+            assert f"{self.n} ranks are running already" in text
         else:
-            assert f"{self.n} ranks started" in said
+            assert f"{self.n} ranks started" in text
             self.ended()
         self.running = True
 
@@ -135,9 +119,9 @@ class Ranks:
         shown = self.notebook.good(LOOK)
         assert "under way" not in shown
         seen = json.loads(self.notebook.good("print(json.dumps(seen))"))
-        totals, pids, kept = map(list, zip(*seen, strict=True))
-        assert totals == [self.left * (self.left + 1) / 2] * self.left
-        assert kept == self.kept
+        totals, pids, values = map(list, zip(*seen, strict=True))
+        assert totals == [self.n_alive * (self.n_alive + 1) / 2] * self.n_alive
+        assert values == self.values
         if self.pids is None:
             assert set(pids).isdisjoint(self.pids_before)
         else:
@@ -151,19 +135,20 @@ class Ranks:
             "%%mpi\nfrom matexapps import open_world\n"
             f"with open_world() as comm:\n    kept = ({value}, comm.rank)"
         )
-        self.kept = [[value, rank] for rank in range(self.left)]
+        self.values = [[value, rank] for rank in range(self.n_alive)]
         self.running = True
 
     def fail(self) -> None:
-        rank = self.chance.randrange(self.left)
+        rank = self.chance.randrange(self.n_alive)
         ways = [FAIL_IN_BLOCK, *(FAIL.replace("{others}", o) for o in (COLLECTIVE, COMPUTING))]
         shown = self.notebook.cell(self.chance.choice(ways).format(rank=rank))
         assert shown.error == "ClusterError", shown.text
-        assert f"ValueError on rank {rank} of {self.left}" in shown.text
+        assert f"ValueError on rank {rank} of {self.n_alive}" in shown.text
         self.running = True
 
     def interrupt(self) -> None:
-        rank, others = self.chance.randrange(self.left), self.chance.choice([COLLECTIVE, COMPUTING])
+        rank = self.chance.randrange(self.n_alive)
+        others = self.chance.choice([COLLECTIVE, COMPUTING])
         self._stopped(INTERRUPTED.format(rank=rank, others=others))
 
     def interrupt_training(self) -> None:
@@ -182,7 +167,7 @@ class Ranks:
         self.running = True
 
     def kill(self) -> None:
-        rank = self.chance.randrange(self.left)
+        rank = self.chance.randrange(self.n_alive)
         shown = self.notebook.cell(KILL.format(rank=rank))
         assert shown.error == "RanksDied", shown.text
         assert f"rank {rank} on " in shown.text
@@ -190,8 +175,8 @@ class Ranks:
         if "with its names" not in shown.text and "with their names" not in shown.text:
             self.ended()
             return
-        self.running, self.left = True, self.left - 1
-        del self.kept[rank]
+        self.running, self.n_alive = True, self.n_alive - 1
+        del self.values[rank]
         if self.pids is not None:
             del self.pids[rank]
 

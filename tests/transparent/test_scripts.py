@@ -1,9 +1,9 @@
 """Unmodified programs on several ranks give what they give in one process.
 
-The programs in ``scripts`` are in the manner of public tutorials. One process runs them all as they
-are, and for each number of ranks one set of ranks runs them all inside ``distributed()``
-(``tests/helpers/corpus.py``). Then each is compared: what it printed, what it saved, which files it
-left.
+The programs in ``scripts`` are in the manner of public tutorials. One process runs all of them
+unchanged, and for each number of ranks one set of ranks runs them inside ``distributed()``
+(``tests/helpers/corpus.py``). Then what each printed, what it saved and which files it left are
+compared.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from matexapps.launch.mpiexec import mpi_environment, mpiexec_command
 
 SCRIPTS = Path(__file__).parent / "scripts"
 NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py"))
-# One of each kind; all others run in the slow suite.
-OFTEN = [
+# One of each kind; the others run in the slow suite.
+FAST_SUITE = [
     "accumulation",
     "activation_hooks",
     "amp",
@@ -62,19 +62,19 @@ OFTEN = [
     "workers",
 ]
 LONGEST_RUN_S = 600.0
-CLOSE = 1e-5
-LOOSER = {
-    "amp": (1e-2, "products in bfloat16, whose last place is 8e-3, are added in another order"),
-    "bfloat16": (1e-2, "all numbers in bfloat16, whose last place is 8e-3, rounded ever again"),
+TOLERANCE = 1e-5
+LARGER_TOLERANCES = {
+    "amp": 1e-2,  # products in bfloat16, precise to 8e-3, are added in another order
+    "bfloat16": 1e-2,  # all numbers are in bfloat16, precise to 8e-3
 }
-WHOLE = {
+NOT_SHARDED = {
     "activation_hooks": "a hook on its module",
-    "embedding_bag": "calls of TextClassificationModel are not shared out",
-    "gcn": "calls of GCN are not shared out",
-    "graph_attention": "calls of GAT are not shared out",
+    "embedding_bag": "calls of TextClassificationModel are not sharded",
+    "gcn": "calls of GCN are not sharded",
+    "graph_attention": "calls of GAT are not sharded",
     "late_hooks": "a hook on its parameter",
-    "nearest_neighbors": "calls of Neighbors are not shared out",
-    "objects": "it changes its inputs",
+    "nearest_neighbors": "calls of Neighbors are not sharded",
+    "objects": "it modifies its inputs",
 }
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 TIME = re.compile(r"\b\d+(?:s|ms|us)(?:/(?:step|epoch))?(?!\w)")
@@ -91,15 +91,15 @@ class Outcome:
 
     @property
     def failure(self) -> str:
-        """Why it did not come to its end on all ranks, or nothing."""
-        said = [
+        """Why it did not end well on all ranks; "" if it did."""
+        messages = [
             path.read_text()
             for kind in ("failure", "stderr")
             for path in sorted(self.results.glob(f"{kind}.*"))
         ]
         ended = all((self.results / f"ended.{rank}").exists() for rank in range(self.ranks))
         failed = any(self.results.glob("failure.*"))
-        return "" if ended and not failed else "\n".join(["did not come to its end", *said])
+        return "" if ended and not failed else "\n".join(["did not end well", *messages])
 
     @property
     def printed(self) -> str:
@@ -112,7 +112,7 @@ class Outcome:
         return [(self.results / f"stdout.{r}").read_text() for r in range(1, self.ranks)]
 
     @property
-    def told(self) -> str:
+    def messages(self) -> str:
         """What rank 0 wrote to standard error, warnings among it."""
         return (self.results / "stderr.0").read_text()
 
@@ -142,7 +142,7 @@ def _tensors(name: str, content: object) -> list[tuple[str, torch.Tensor]]:
     if isinstance(content, torch.Tensor):
         return [(name, content)]
     assert isinstance(content, dict), f"{name} is a {type(content).__name__}"
-    return [found for key, inner in content.items() for found in _tensors(f"{name}.{key}", inner)]
+    return [pair for key, inner in content.items() for pair in _tensors(f"{name}.{key}", inner)]
 
 
 Runs = Callable[[str, int], Outcome]
@@ -150,7 +150,7 @@ Runs = Callable[[str, int], Outcome]
 
 @pytest.fixture(scope="session")
 def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    """How a script ended on a number of ranks; 0 means: plainly, without matexapps."""
+    """How a script ended on a number of ranks; 0 means without matexapps."""
     chosen = {
         item.callspec.params["script"]
         for item in request.session.items
@@ -162,8 +162,8 @@ def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         kind = (_needs_keras(script), ranks)
         if kind not in folders:
             folders[kind] = tmp_path_factory.mktemp(f"on_{ranks}")
-            alike = [name for name in sorted(chosen) if _needs_keras(name) == kind[0]]
-            _run_all(alike, ranks, folders[kind])
+            names = [name for name in sorted(chosen) if _needs_keras(name) == kind[0]]
+            _run_all(names, ranks, folders[kind])
         return Outcome(folders[kind] / script, max(ranks, 1))
 
     return outcome
@@ -174,15 +174,20 @@ def _needs_keras(script: str) -> bool:
 
 
 def _run_all(scripts: list[str], ranks: int, results: Path) -> None:
-    """Run scripts one after the other; after one that ends the ranks, new ranks run the rest."""
+    """Run scripts one after another; after one that ends the ranks, new ranks run the rest."""
     while scripts:
-        way = "shared" if ranks else "plain"
-        words = [str(Path(corpus.__file__)), str(SCRIPTS), str(results), way, *scripts]
+        mode = "distributed" if ranks else "plain"
+        words = [str(Path(corpus.__file__)), str(SCRIPTS), str(results), mode, *scripts]
         command = mpiexec_command(ranks, words) if ranks > 1 else [sys.executable, *words]
         with open(results / f"run_from_{scripts[0]}.log", "w") as log:
             subprocess.run(
                 command,
-                env={**os.environ, **mpi_environment(), "OMP_NUM_THREADS": "1"},
+                env={
+                    **os.environ,
+                    **mpi_environment(),
+                    "OMP_NUM_THREADS": "1",
+                    "KERAS_BACKEND": "torch",
+                },
                 cwd=results,
                 stdout=log,
                 stderr=log,
@@ -195,18 +200,18 @@ def _run_all(scripts: list[str], ranks: int, results: Path) -> None:
 
 
 def _numbers_close(text: str, expected: str, tolerance: float) -> bool:
-    one, other = float(text), float(expected)
-    if one == other or text == expected:
+    number, other = float(text), float(expected)
+    if number == other or text == expected:
         return True
-    # A number that lies between two decimals may be rounded to either.
+    # A number halfway between two decimals may be rounded to either.
     mantissa = expected.lower().partition("e")[0]
     decimals = len(mantissa.partition(".")[2])
-    place = 10.0**-decimals if decimals and "e" not in expected.lower() else 0.0
-    return abs(one - other) <= max(tolerance * max(1.0, abs(other)), 1.01 * place)
+    last_decimal = 10.0**-decimals if decimals and "e" not in expected.lower() else 0.0
+    return abs(number - other) <= max(tolerance * max(1.0, abs(other)), 1.01 * last_decimal)
 
 
 def assert_same_text(text: str, expected: str, tolerance: float) -> None:
-    """The same words, and numbers that are the same but for rounding."""
+    """The words are the same, and the numbers up to rounding."""
     assert NUMBER.sub("#", text) == NUMBER.sub("#", expected)
     pairs = zip(NUMBER.findall(text), NUMBER.findall(expected), strict=True)
     far = [pair for pair in pairs if not _numbers_close(*pair, tolerance)]
@@ -215,31 +220,31 @@ def assert_same_text(text: str, expected: str, tolerance: float) -> None:
 
 def check_results(runs: Runs, script: str, n: int) -> None:
     """A program prints and leaves on n ranks what it does alone."""
-    alone, shared = runs(script, 0), runs(script, n)
+    alone, on_ranks = runs(script, 0), runs(script, n)
     assert not alone.failure
-    assert not shared.failure, shared.failure
-    tolerance, _ = LOOSER.get(script, (CLOSE, ""))
-    assert_same_text(shared.printed, alone.printed, tolerance)
-    assert not any(shared.printed_by_others)
-    assert shared.files == alone.files
+    assert not on_ranks.failure, on_ranks.failure
+    tolerance = LARGER_TOLERANCES.get(script, TOLERANCE)
+    assert_same_text(on_ranks.printed, alone.printed, tolerance)
+    assert not any(on_ranks.printed_by_others)
+    assert on_ranks.files == alone.files
     for name, text in alone.written.items():
-        assert_same_text(shared.written[name], text, tolerance)
-    saved, expected = shared.saved, alone.saved
+        assert_same_text(on_ranks.written[name], text, tolerance)
+    saved, expected = on_ranks.saved, alone.saved
     assert saved.keys() == expected.keys()
     for name, tensor in expected.items():
         assert saved[name].dtype == tensor.dtype, name
-        near = torch.isclose(saved[name], tensor, tolerance, tolerance, equal_nan=True)
-        assert near.all(), f"{name} is\n{saved[name]}\nand alone\n{tensor}"
+        close = torch.isclose(saved[name], tensor, tolerance, tolerance, equal_nan=True)
+        assert close.all(), f"{name} is\n{saved[name]}\nand alone\n{tensor}"
 
 
 def check_warnings(runs: Runs, script: str, n: int) -> None:
-    """A program is told of calls that are not shared out, and of no others."""
-    told = runs(script, n).told
-    if script in WHOLE:
-        assert re.search(r"(User|Runtime)Warning: ", told)
-        assert WHOLE[script] in told
+    """A program is warned of calls that are not sharded, and of no others."""
+    messages = runs(script, n).messages
+    if script in NOT_SHARDED:
+        assert re.search(r"(User|Runtime)Warning: ", messages)
+        assert NOT_SHARDED[script] in messages
     else:
-        assert "not shared out" not in told
+        assert "not sharded" not in messages
 
 
 def skip_without_keras(script: str) -> None:
@@ -247,14 +252,14 @@ def skip_without_keras(script: str) -> None:
         pytest.skip("keras is not installed")
 
 
-@pytest.mark.parametrize("script", OFTEN)
+@pytest.mark.parametrize("script", FAST_SUITE)
 def test_a_program_gives_what_it_gives_alone(runs: Runs, script: str) -> None:
     skip_without_keras(script)
     check_results(runs, script, 3)
 
 
-@pytest.mark.parametrize("script", OFTEN)
-def test_a_program_is_told_of_calls_that_are_not_shared_out(runs: Runs, script: str) -> None:
+@pytest.mark.parametrize("script", FAST_SUITE)
+def test_a_program_is_warned_of_calls_that_are_not_sharded(runs: Runs, script: str) -> None:
     skip_without_keras(script)
     check_warnings(runs, script, 3)
 
@@ -269,7 +274,7 @@ def test_every_program_gives_what_it_gives_alone(runs: Runs, script: str, n: int
         check_warnings(runs, script, n)
 
 
-def test_exceptions_are_of_programs_that_exist() -> None:
-    assert set(LOOSER) | set(WHOLE) <= set(NAMES)
+def test_exceptions_name_programs_that_exist() -> None:
+    assert set(LARGER_TOLERANCES) | set(NOT_SHARDED) <= set(NAMES)
     assert len(NAMES) >= 50
-    assert set(OFTEN) <= set(NAMES)
+    assert set(FAST_SUITE) <= set(NAMES)

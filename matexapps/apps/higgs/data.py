@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from matexapps.apps.higgs.schema import COLUMNS, FEATURES
-from matexapps.data.catalog.public_data import ATLAS_HIGGS_CHALLENGE
+from matexapps.data.catalog import catalog
 from matexapps.data.dataset import DataSet
 from matexapps.data.rows import Rows
 from matexapps.data.schema.schema import Schema
@@ -19,7 +19,7 @@ from matexapps.data.sources.source import resolve
 SIMULATED = "higgs-simulated"
 """The catalog's name of the sample that comes with the project."""
 
-_CHALLENGE = ATLAS_HIGGS_CHALLENGE.schema
+_CHALLENGE = catalog.entry("atlas-higgs-challenge-2014-v2").schema
 KAGGLE_SET, _KAGGLE_WEIGHT = "KaggleSet", "KaggleWeight"
 _MEMORY = "1TB"  # the baselines and the report go over all rows, so all must be there
 _PARTS = {"train": "t", "validation": "b", "test": "v"}

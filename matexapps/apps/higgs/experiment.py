@@ -126,7 +126,7 @@ def _probability(trainer: Trainer, rows: Rows) -> NDArray[np.float64]:
 def _yields(settings: ExperimentSettings, data: DataSet) -> Yields:
     """Return the events of the full sample: what its weights add up to, or the settings'."""
     parts = [data.train, data.validation, data.test]
-    if data.split == KAGGLE_SET:
+    if data.split.kind == KAGGLE_SET:
         parts = [data.test]  # there, each part by itself stands for the full sample
     if any(part.weight is None for part in parts):
         return Yields(settings.expected_signal, settings.expected_background)

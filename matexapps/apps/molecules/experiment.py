@@ -1,9 +1,10 @@
-"""The whole experiment: networks, and simple baselines, on the same molecules of each split."""
+"""The experiment: networks and simple baselines on the same molecules of each split."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,36 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matexapps import progress
-from matexapps.apps.molecules.baselines import FEATURES, fit_baselines
-from matexapps.apps.molecules.components import featurize_rows, parts_of, side_by_side
-from matexapps.apps.molecules.components import split as structures_of
-from matexapps.apps.molecules.data import load_records
-from matexapps.apps.molecules.featurizers import Arrays
-from matexapps.apps.molecules.featurizers.cache import FeatureCache
-from matexapps.apps.molecules.leakage import audit
-from matexapps.apps.molecules.learning_curve import smaller_trainings
+from matexapps.apps.molecules.baselines import fit_baselines
+from matexapps.apps.molecules.featurizers.rows import row_features
 from matexapps.apps.molecules.model import Model, TrainingMolecules, check_folder, load_model
-from matexapps.apps.molecules.molecule_set import MoleculeSet, merge, standardize_records
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
-from matexapps.apps.molecules.noise import NoiseFloor, noise_floors
-from matexapps.apps.molecules.outcome import Judged, Training
-from matexapps.apps.molecules.pretraining.transfer import begin_with, learned_from
-from matexapps.apps.molecules.report.kept import write_report
+from matexapps.apps.molecules.prepare import Prepared, prepare
+from matexapps.apps.molecules.pretraining.transfer import initialize_from, pretraining_inchikeys
+from matexapps.apps.molecules.report.files import write_report
 from matexapps.apps.molecules.report.picture import write_picture
+from matexapps.apps.molecules.results import SplitResult, TrainingResult
 from matexapps.apps.molecules.settings import ExperimentSettings
-from matexapps.apps.molecules.splits import (
-    Split,
-    butina,
-    column_split,
-    group_split,
-    in_several_parts,
-    random_split,
-    scaffold_split,
-    time_split,
-)
+from matexapps.apps.molecules.splits.leakage import audit
+from matexapps.apps.molecules.splits.make import learning_curve_splits, make_split
+from matexapps.apps.molecules.splits.split import Split, in_multiple_parts
 from matexapps.apps.molecules.study import Study
-from matexapps.apps.molecules.tasks import task_of
+from matexapps.apps.molecules.tasks.registry import task_of
 from matexapps.apps.molecules.training import (
     EPOCHS,
     molecule_rows,
@@ -49,32 +36,22 @@ from matexapps.apps.molecules.training import (
     training_settings,
 )
 from matexapps.comm.communicator import Communicator
-from matexapps.comm.failures.fault_tolerant import RankFailure, run_fault_tolerant
-from matexapps.data.rows import Rows
+from matexapps.comm.failures.fault_tolerant import run_fault_tolerant
 from matexapps.experiment.settings import from_plain
 from matexapps.train.callbacks import Checkpointing
 from matexapps.train.trainer import Trainer
 
 LONGEST_WAIT_S = 86_400.0
-"""How long ranks wait for each other, in seconds: rank 0 alone reads files and makes splits."""
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Molecules with their features, the same on all ranks."""
-
-    molecules: MoleculeSet
-    features: Arrays
-    noise: list[NoiseFloor | None]
+"""How long ranks wait for each other, in seconds: only rank 0 reads files and makes splits."""
 
 
 def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
-    """Train, compare, report, and keep the model. Collective.
+    """Train, compare, report, and save the model. Collective.
 
     Parameters
     ----------
     settings : dict
-        Any of :class:`~matexapps.apps.molecules.settings.ExperimentSettings`.
+        Of :class:`~matexapps.apps.molecules.settings.ExperimentSettings`.
     comm : Communicator
 
     Returns
@@ -99,77 +76,59 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
 
 
 def run_study(settings: ExperimentSettings, comm: Communicator) -> tuple[Study, Model]:
-    """Train from each seed on each split, fit the baselines, and judge the same molecules.
+    """Train with each seed on each split, fit the baselines, and test all of them. Collective.
 
-    Collective. The model is that of the first seed on the chosen split.
+    The model is that of the first seed on the chosen split.
     """
     began = time.monotonic()
     prepared = run_fault_tolerant(comm, lambda _: prepare(settings, comm))
-    seen = run_fault_tolerant(comm, lambda _: learned_from(settings.pretrained, comm))
-    kinds = [settings.split]
-    if settings.compare_random and settings.split != "random":
-        kinds.append("random")
-    judged: list[Judged] = []
-    kept: Model | None = None
-    for kind in kinds:
-        split = run_fault_tolerant(comm, partial(make_split, kind, settings, prepared, comm))
-        found, model = _train_and_judge(settings, prepared, kind, split, seen, comm)
-        kept = kept or model
-        judged.append(found)
+    seen = run_fault_tolerant(comm, lambda _: pretraining_inchikeys(settings.pretrained, comm))
+    evaluate = partial(_evaluate_split, prepared=prepared, seen=seen, comm=comm)
+    splits = list(_splits(settings, prepared, comm))
+    results = [evaluate(settings, kind, split) for kind, split in splits]
+    (kind, split), (_, model) = splits[0], results[0]
     curve = [
-        _train_and_judge(smaller, prepared, f"{kinds[0]}-{len(part.train)}", part, seen, comm)[0]
-        for smaller, part in smaller_trainings(settings, judged[0].split)
+        evaluate(smaller, f"{kind}-{len(part.train)}", part)[0]
+        for smaller, part in learning_curve_splits(settings, split)
     ]
-    assert kept is not None
     study = Study(
         settings=settings,
         molecules=prepared.molecules,
         noise=prepared.noise,
-        splits=judged,
+        splits=[result for result, _ in results],
         curve=curve,
         ranks=comm.world_size,
         seconds=time.monotonic() - began,
     )
-    return study, kept
+    return study, model
 
 
-def prepare(settings: ExperimentSettings, comm: Communicator) -> Prepared:
-    """Read, standardize, merge and featurize the molecules. Collective."""
-    records = comm.on_root(lambda: load_records(settings))
-    molecules = merge(records, standardize_records(records, comm))
-    architecture = Architecture(network=settings.network, members=settings.members)
-    features = featurize_rows(
-        molecules.smiles,
-        molecules.inchikeys,
-        len(molecules.smiles_columns),
-        list(dict.fromkeys((*FEATURES, *architecture.features))),
-        comm,
-        None if settings.cache is None else FeatureCache(settings.cache),
-    )
-    return Prepared(molecules, features, noise_floors(records, molecules))
+def _splits(
+    settings: ExperimentSettings, prepared: Prepared, comm: Communicator
+) -> Iterator[tuple[str, Split]]:
+    """Yield kind and split: the chosen one, and the random one if it is compared. Collective."""
+    yield settings.split, _make_split(settings.split, settings, prepared, comm)
+    if settings.compare_random and settings.split != "random":
+        yield "random", _make_split("random", settings, prepared, comm)
 
 
-def train_one(
+def _make_split(
+    kind: str, settings: ExperimentSettings, prepared: Prepared, comm: Communicator
+) -> Split:
+    return run_fault_tolerant(comm, lambda _: make_split(kind, settings, prepared, comm))
+
+
+def train_ensemble(
     settings: ExperimentSettings,
     prepared: Prepared,
     split: Split,
     kind: str,
     seed: int,
     comm: Communicator,
-) -> tuple[Model, Training]:
-    """Train one ensemble; the weights of the best epoch stay. Collective."""
+) -> tuple[Model, TrainingResult]:
+    """Train one ensemble and keep the weights of its best epoch. Collective."""
     molecules = prepared.molecules
-    architecture = Architecture(
-        network=settings.network,
-        task=task_of(molecules.targets).name,
-        members=settings.members,
-        targets=len(molecules.targets),
-        components=len(molecules.smiles_columns),
-    )
-    network = MoleculeNetwork(architecture, seed=seed)
-    if settings.pretrained is not None:
-        begin_with(network, load_model(settings.pretrained).network)
-    network.hold(prepared.features, len(molecules))
+    network = _network(settings, prepared, seed)
     data = training_data(molecules, split)
     network.adapt(np.array(data.train.ids), molecules.values)
     chosen = training_settings(network, molecules)
@@ -187,7 +146,7 @@ def train_one(
         calibration=np.empty(0),
         training=TrainingMolecules(
             smiles=[molecules.smiles[i] for i in data.train.ids],
-            fingerprints=side_by_side(prepared.features, "fingerprint")[data.train.ids],
+            fingerprints=row_features(prepared.features, "fingerprint")[data.train.ids],
             values=molecules.values[data.train.ids],
         ),
         facts={
@@ -198,107 +157,87 @@ def train_one(
         },
     )
 
-    def outputs(numbers: NDArray[np.int64]) -> NDArray[np.float32]:
-        rows: Rows = molecule_rows(molecules, numbers)
-        return trainer.predict(rows)
+    def outputs(indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        return trainer.predict(molecule_rows(molecules, indices))
 
     validation = model.estimates(outputs(split.validation))
     calibration = model.task.calibrate(validation, molecules.values[split.validation])
     test = model.estimates(outputs(split.test))
-    training = Training(validation, test, calibration, trainer.history.rows)
-    return replace(model, calibration=calibration), training
+    result = TrainingResult(validation, test, calibration, trainer.history.rows)
+    return replace(model, calibration=calibration), result
 
 
-def _train_and_judge(
+def _network(settings: ExperimentSettings, prepared: Prepared, seed: int) -> MoleculeNetwork:
+    """Return a network with its initial weights and the features of the molecules."""
+    molecules = prepared.molecules
+    architecture = Architecture(
+        network=settings.network,
+        task=task_of(molecules.targets).name,
+        members=settings.members,
+        targets=len(molecules.targets),
+        components=len(molecules.smiles_columns),
+    )
+    network = MoleculeNetwork(architecture, seed=seed)
+    if settings.pretrained is not None:
+        initialize_from(network, load_model(settings.pretrained).network)
+    network.set_features(prepared.features, len(molecules))
+    return network
+
+
+def _evaluate_split(
     settings: ExperimentSettings,
-    prepared: Prepared,
     kind: str,
     split: Split,
+    *,
+    prepared: Prepared,
     seen: set[str],
     comm: Communicator,
-) -> tuple[Judged, Model]:
-    """Train from each seed, and judge; the model is that of the first seed. Collective."""
-    seeds = range(settings.seed, settings.seed + settings.seeds)
-    found = []
-    for seed in seeds:
-        with progress.naming(_in_words(kind, seed)):
-            found.append(train_one(settings, prepared, split, kind, seed, comm))
-    trainings = [training for _, training in found]
-    judge = partial(_judge, kind, settings.seed, prepared, split, trainings, seen, comm)
-    return run_fault_tolerant(comm, judge), found[0][0]
+) -> tuple[SplitResult, Model]:
+    """Train with each seed, and test; the model is that of the first seed. Collective."""
+    trained = []
+    for seed in range(settings.seed, settings.seed + settings.seeds):
+        with progress.naming(_description(kind, seed)):
+            trained.append(train_ensemble(settings, prepared, split, kind, seed, comm))
+    trainings = [training for _, training in trained]
+    result = run_fault_tolerant(
+        comm,
+        lambda _: _split_result(kind, settings.seed, prepared, split, trainings, seen, comm),
+    )
+    return result, trained[0][0]
 
 
-def _in_words(kind: str, seed: int) -> str:
-    """Return which training it is, as in "scaffold split, 450 molecules, seed 0"."""
-    split, _, drawn = kind.partition("-")
-    return f"{split} split, {f'{drawn} molecules, ' if drawn else ''}seed {seed}"
+def _description(kind: str, seed: int) -> str:
+    """Return the name of a training, as in "scaffold split, 450 molecules, seed 0"."""
+    split, _, molecules = kind.partition("-")
+    return f"{split} split, {f'{molecules} molecules, ' if molecules else ''}seed {seed}"
 
 
-def make_split(
-    kind: str,
-    settings: ExperimentSettings,
-    prepared: Prepared,
-    comm: Communicator,
-    _: RankFailure | None,
-) -> Split:
-    """Make the split on rank 0, for all ranks. Collective.
-
-    Where a row has several structures, scaffolds and clusters are those of the first.
-    """
-    molecules, shares = prepared.molecules, (settings.validation, settings.test)
-    features = prepared.features
-
-    def make() -> Split:
-        if kind == "scaffold":
-            first_ones = [structures_of(one)[0] for one in molecules.smiles]
-            return scaffold_split(first_ones, *shares, settings.seed)
-        if kind == "cluster":
-            first, places = np.unique(parts_of(features, len(molecules))[:, 0], return_inverse=True)
-            clusters = butina(features["fingerprint"][first])[places]
-            return group_split(clusters.tolist(), *shares, settings.seed)
-        if kind == "random":
-            return random_split(len(molecules), *shares, settings.seed)
-        assert molecules.part_keys is not None
-        if kind == "time":
-            return time_split(molecules.part_keys, *shares)
-        return column_split(molecules.part_keys)
-
-    return comm.on_root(make)
-
-
-def _judge(
+def _split_result(
     kind: str,
     seed: int,
     prepared: Prepared,
     split: Split,
-    trainings: list[Training],
+    trainings: list[TrainingResult],
     seen: set[str],
     comm: Communicator,
-    _: RankFailure | None,
-) -> Judged:
+) -> SplitResult:
     """Fit the baselines and audit the split. Collective."""
     molecules, features = prepared.molecules, prepared.features
-    learned = np.concatenate([split.train, split.validation])
-    moved = in_several_parts(molecules.part_keys or ()) if kind == "column" else ()
-    return Judged(
-        kind=kind,
-        split=split,
-        trainings=trainings,
-        baselines=fit_baselines(
-            task_of(molecules.targets),
-            features,
-            molecules.values,
-            split.train,
-            split.test,
-            seed,
-            comm,
-        ),
-        leakage=audit(
-            molecules.inchikeys,
-            side_by_side(features, "fingerprint"),
-            learned,
-            split.test,
-            seen,
-            moved,
-        ),
+    baselines = fit_baselines(
+        task_of(molecules.targets),
+        features,
+        molecules.values,
+        split.train,
+        split.test,
+        seed,
+        comm,
     )
+    leakage = audit(
+        molecules.inchikeys,
+        row_features(features, "fingerprint"),
+        np.concatenate([split.train, split.validation]),
+        split.test,
+        seen,
+        in_multiple_parts(molecules.part_keys or ()) if kind == "column" else (),
+    )
+    return SplitResult(kind, split, trainings, baselines, leakage)

@@ -1,15 +1,13 @@
-"""A trained model: predictions with their uncertainty, and the folder that it is kept in.
+"""A trained model: predictions with their uncertainty, and the folder that stores it.
 
-The folder has ``model.json`` (what the model is, in plain values), ``model.safetensors`` (weights)
-and ``training.safetensors`` (fingerprints and values of the training molecules, whose SMILES are
-in the JSON). Nothing in it is ever unpickled.
+The folder has ``model.json`` (a description of the model, as plain values), ``model.safetensors``
+(weights) and ``training.safetensors`` (fingerprints and values of the training molecules, whose
+SMILES are in the JSON). Nothing in it is ever unpickled.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -25,17 +23,19 @@ from safetensors.numpy import load_file as load_arrays
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
-from matexapps.apps.molecules import standardize
-from matexapps.apps.molecules.components import featurize_rows, side_by_side
-from matexapps.apps.molecules.featurizers import FEATURISERS, Arrays
+from matexapps.apps.molecules.data import standardize
+from matexapps.apps.molecules.data.targets import Target
+from matexapps.apps.molecules.featurizers import FEATURIZERS, Arrays
+from matexapps.apps.molecules.featurizers.rows import featurize_rows, row_features
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
-from matexapps.apps.molecules.records import Target
-from matexapps.apps.molecules.similarity import nearest
-from matexapps.apps.molecules.tasks import TASKS, Task
-from matexapps.apps.molecules.uncertainty import Values
+from matexapps.apps.molecules.splits.similarity import nearest
+from matexapps.apps.molecules.tasks.estimates import Values
+from matexapps.apps.molecules.tasks.registry import TASKS
+from matexapps.apps.molecules.tasks.task import Task
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError
+from matexapps.files import atomic_folder, partial_path
 
 _FORMAT = 4
 _WEIGHTS, _FACTS, _TRAINING = "model.safetensors", "model.json", "training.safetensors"
@@ -43,7 +43,7 @@ _WEIGHTS, _FACTS, _TRAINING = "model.safetensors", "model.json", "training.safet
 
 @dataclass(frozen=True)
 class TrainingMolecules:
-    """What a model has learned from, for the search of neighbors.
+    """The molecules that a model has learned from, for the search of neighbors.
 
     Attributes
     ----------
@@ -59,14 +59,14 @@ class TrainingMolecules:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model says of molecules.
+    """Predictions of a model for molecules.
 
     Attributes
     ----------
     estimates : Estimates or Probabilities
-        Whatever the task's kind of targets asks for.
+        Depending on the task.
     regions : Intervals or ndarray
-        Where the value is expected: see
+        Where each value is expected: see
         :meth:`~matexapps.apps.molecules.tasks.task.Task.regions`.
     similarity : ndarray of float32, shape (molecules,)
         To the nearest training molecule.
@@ -82,7 +82,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Model:
-    """A trained network and what is needed to use it.
+    """A trained network and all that is needed to use it.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class Model:
         See :meth:`~matexapps.apps.molecules.tasks.task.Task.calibrate`.
     training : TrainingMolecules
     facts : dict
-        Plain values on how it was trained and how well it does.
+        Plain values about its training.
     """
 
     network: MoleculeNetwork
@@ -104,37 +104,37 @@ class Model:
     def predict(self, smiles: Sequence[str]) -> Predictions:
         """Predict molecules, given as the SMILES of their standard forms, in this process.
 
-        Several structures of a row are one text, as
-        :func:`~matexapps.apps.molecules.components.join` makes it.
+        Several structures of a row are joined by
+        :func:`~matexapps.apps.molecules.data.components.join_structures`.
         """
         architecture = self.network.architecture
         names = sorted({*architecture.features, "fingerprint"})
         features = featurize_rows(smiles, smiles, architecture.components, names, SingleProcess())
-        self.network.hold(features, len(smiles))
+        self.network.set_features(features, len(smiles))
         self.network.eval()
         device = self.network.target_mean.device
         with torch.inference_mode():
             rows = torch.arange(len(smiles), device=device, dtype=torch.float32)[:, None]
             outputs = self.network(rows).cpu().numpy()
         estimates = self.estimates(outputs)
-        fingerprints = side_by_side(features, "fingerprint")
-        places, similarity = nearest(fingerprints, self.training.fingerprints, 1)
+        fingerprints = row_features(features, "fingerprint")
+        neighbors, similarity = nearest(fingerprints, self.training.fingerprints, 1)
         return Predictions(
             estimates=estimates,
             regions=self.task.regions(estimates, self.calibration),
             similarity=similarity[:, 0],
-            nearest=[self.training.smiles[place] for place in places[:, 0]],
+            nearest=[self.training.smiles[i] for i in neighbors[:, 0]],
         )
 
     @property
     def smiles_columns(self) -> tuple[str, ...]:
-        """What the structures of a row were called in training; one is called smiles."""
+        """Names of the structures of a row in training; a single one is called smiles."""
         columns = self.facts.get("smiles_columns", ())
         return tuple(columns) if len(columns) > 1 else ("smiles",)
 
     @property
     def task(self) -> Task[Any]:
-        """What kind of targets it has."""
+        """The kind of its targets."""
         return TASKS[self.network.architecture.task]
 
     def to(self, device: str) -> Model:
@@ -143,21 +143,22 @@ class Model:
         return self
 
     def estimates(self, outputs: NDArray[np.float32]) -> Any:
-        """Return what outputs of the network say of the targets."""
+        """Return the network's outputs in the targets' units, with their uncertainty."""
         mean, scale = self.network.target_mean, self.network.target_scale
-        return self.task.said(outputs, mean.double().cpu().numpy(), scale.double().cpu().numpy())
+        return self.task.estimates(
+            outputs, mean.double().cpu().numpy(), scale.double().cpu().numpy()
+        )
 
     def save(self, folder: str | Path) -> None:
-        """Write the model; a model that is there already is replaced when all is written.
+        """Write the model; an existing model is replaced once everything is written.
 
         Raises
         ------
         DataError
-            If the folder cannot be written, or holds something else.
+            If the folder cannot be written, or contains something else.
         """
         folder = Path(folder)
         check_folder(folder)
-        partial, former = _beside(folder, "partial"), _beside(folder, "former")
         facts = {
             "format": _FORMAT,
             "architecture": asdict(self.network.architecture),
@@ -168,45 +169,31 @@ class Model:
             **self.facts,
             "training_smiles": self.training.smiles,
         }
-        try:
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
+        with atomic_folder(folder) as partial:
             save_file(self.network.state_dict(), partial / _WEIGHTS)
-            learned = self.training
-            tables: Arrays = {"fingerprints": learned.fingerprints, "values": learned.values}
+            training = self.training
+            tables: Arrays = {"fingerprints": training.fingerprints, "values": training.values}
             save_arrays(tables, partial / _TRAINING)
             (partial / _FACTS).write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n")
-            if folder.exists():
-                os.replace(folder, former)
-            os.replace(partial, folder)
-        except OSError as error:
-            raise DataError(f"cannot write the model to {folder}: {error}") from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(former, ignore_errors=True)
 
 
 def check_folder(folder: str | Path) -> None:
-    """Make sure, before a model is trained, that it can be kept in a folder.
+    """Check, before a model is trained, that it can be saved in a folder.
 
     Raises
     ------
     DataError
-        If the folder cannot be written, or holds something else.
+        If the folder cannot be written, or contains something else.
     """
     folder = Path(folder)
-    trial = _beside(folder, "trial")
+    trial = partial_path(folder)
     try:
         if folder.exists() and not (folder / _FACTS).is_file() and any(folder.iterdir()):
-            raise DataError(f"{folder} holds something else than a model: give a new folder")
+            raise DataError(f"{folder} contains something other than a model: give a new folder")
         trial.mkdir(parents=True, exist_ok=True)
         trial.rmdir()
     except OSError as error:
         raise DataError(f"cannot write the model to {folder}: {error}") from error
-
-
-def _beside(folder: Path, what: str) -> Path:
-    return folder.with_name(f".{folder.name}.{os.getpid()}.{what}")
 
 
 def load_model(folder: str | Path) -> Model:
@@ -215,7 +202,7 @@ def load_model(folder: str | Path) -> Model:
     Raises
     ------
     DataError
-        If it is no whole model, or this version computes other features than it was trained with.
+        If the model is incomplete, or this version computes features differently.
     """
     folder = Path(folder)
     try:
@@ -254,14 +241,14 @@ def load_model(folder: str | Path) -> Model:
 
 
 def _plain(numbers: Values) -> Any:
-    """Return an array as lists, in which None stands for NaN."""
+    """Return an array as lists, with None in place of NaN."""
     table = numbers.astype(object)
     table[np.isnan(numbers)] = None
     return table.tolist()
 
 
 def _versions(architecture: Architecture) -> dict[str, int]:
-    own = {name: FEATURISERS[name].version for name in architecture.features}
+    own = {name: FEATURIZERS[name].version for name in architecture.features}
     return {"standardize": standardize.VERSION, **own}
 
 

@@ -1,16 +1,16 @@
-"""What an experiment is to learn from which molecules."""
+"""Settings of an experiment: molecules, targets, splits, networks, outputs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from matexapps.apps.molecules.networks.architecture import Architecture
-from matexapps.apps.molecules.splits import check_split
+from matexapps.apps.molecules.splits.split import check_split
 from matexapps.errors import TrainingError
 from matexapps.experiment.settings import check_least, check_recovery
 
 DEFAULT_DATA = "chemicals"
-"""The catalog's name of the molecules that come with the project."""
+"""Catalog name of the molecules that come with the project."""
 
 
 @dataclass(frozen=True)
@@ -22,47 +22,47 @@ class ExperimentSettings:
     data : str
         A file of molecules, or a name of the catalog.
     smiles_columns : str or list of str or None
-        The column of structures; None takes the one called "smiles". Structures in several columns,
-        such as a solute and its solvent, belong together; splits by scaffold and cluster go by the
+        The column of structures; default: the one called "smiles". Structures in several columns,
+        such as a solute and its solvent, belong together; splits by scaffold and cluster use the
         first column.
     target_columns : list of str or None
-        None takes every column of numbers.
+        Default: every column of numbers.
     classes : list of two str, or None
-        The texts that targets hold where they are classes, the less interesting one first; None
-        takes targets whose values are all 0 or 1 as classes.
+        The two texts of targets that are classes, the less interesting one first; default: targets
+        are classes if all their values are 0 or 1.
     molecules : int or None
-        Use so many rows, drawn by the seed; None uses all that have a value.
+        Number of rows to draw at random; default: all rows with a value.
     split : {"scaffold", "cluster", "random", "time", "column"}
     split_column : str or None
-        For the splits by time and column.
+        For the splits "time" and "column".
     validation, test : float
         Shares of the molecules.
     compare_random : bool
-        Train and judge on a random split too, so that both errors stand side by side.
+        Train and test on a random split, too, so that the errors can be compared.
     network : {"combined", "graph", "fingerprint", "smiles", "image"}
     pretrained : str or None
-        Folder of a model whose encoders the training begins with: one that has been pre-trained,
-        or trained on other values.
+        Folder of a model, pre-trained or trained on other values, from whose encoders the training
+        starts.
     members : int
-        Networks of the ensemble; those of the combined network read the graph with a few physical
-        properties, and fingerprints with descriptors, in turn.
+        Networks of the ensemble; those of the combined network alternate between the graph with a
+        few physical properties, and fingerprints with descriptors.
     epochs, batch_size : int or None
-        None takes the usual. The batch is that of all ranks together.
+        Default: the usual ones. The batch is that of all ranks together.
     learning_curve : int
-        How many smaller trainings there are beside that of all training molecules: of a half, a
-        quarter and so on. Each takes as long.
+        Number of additional trainings, with a half, a quarter and so on of the training molecules.
+        Each takes equally long.
     seeds : int
-        How many trainings; they differ in initial weights and in the order of molecules.
+        Number of trainings, which differ in initial weights and in the order of molecules.
     seed : int
         Seed of the split and of the first training.
     out : str or None
-        Folder for the model of the first seed, all figures and a picture of them.
+        Folder for the model of the first seed and the report.
     cache : str or None
-        Folder in which features are kept; None keeps none.
+        Folder in which features are cached; default: none.
     recovery : str or None
         As for :class:`~matexapps.train.trainer.Trainer`.
     checkpoints : str or None
-        Folder in which each training has a folder of checkpoints, from which it goes on.
+        Folder with a folder of checkpoints for each training, which resumes from there.
 
     Raises
     ------
@@ -98,12 +98,12 @@ class ExperimentSettings:
         Architecture(network=self.network, members=self.members)
         if (self.split in ("time", "column")) != (self.split_column is not None):
             raise TrainingError(
-                f"split={self.split!r} with split_column={self.split_column!r}: splits by time and "
-                "by column need a column, and only these"
+                f"split={self.split!r} with split_column={self.split_column!r}: the splits 'time' "
+                "and 'column' need a column, and the others take none"
             )
         if self.classes is not None and len(set(self.classes)) != 2:
             raise TrainingError(
-                f"classes={self.classes}: a target is one of two, so give two different texts"
+                f"classes={self.classes}: give the two different texts that a target can have"
             )
         check_least(self, molecules=1, epochs=1, batch_size=1, learning_curve=0, seeds=1, seed=0)
         check_recovery(self, "runs/molecules")

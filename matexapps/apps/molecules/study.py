@@ -1,4 +1,4 @@
-"""The outcome of an experiment: every model's errors on the same molecules, split by split."""
+"""The outcome of an experiment: errors of all models on the same molecules, split by split."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from matexapps.apps.molecules.molecule_set import MoleculeSet
-from matexapps.apps.molecules.noise import NoiseFloor
-from matexapps.apps.molecules.outcome import Judged
+from matexapps.apps.molecules.data.molecule_set import MoleculeSet
+from matexapps.apps.molecules.data.noise_floor import NoiseFloor
+from matexapps.apps.molecules.results import SplitResult
 from matexapps.apps.molecules.settings import ExperimentSettings
-from matexapps.apps.molecules.tasks import Task, task_of
+from matexapps.apps.molecules.splits.split import PARTS
+from matexapps.apps.molecules.tasks.registry import task_of
+from matexapps.apps.molecules.tasks.task import Task
 
-_SHOWN = 20
+_MOST_PAIRS = 20
 
 
 @dataclass(frozen=True)
 class Study:
-    """Everything that the report of an experiment is made of.
+    """Everything that the report of an experiment shows.
 
     Attributes
     ----------
@@ -26,9 +28,9 @@ class Study:
     molecules : MoleculeSet
     noise : list of NoiseFloor or None
         For each target; None where no molecule was measured twice.
-    splits : list of Judged
+    splits : list of SplitResult
         The chosen split first.
-    curve : list of Judged
+    curve : list of SplitResult
         The chosen split with fewer training molecules, the fewest first.
     ranks : int
     seconds : float
@@ -38,8 +40,8 @@ class Study:
     settings: ExperimentSettings
     molecules: MoleculeSet
     noise: list[NoiseFloor | None]
-    splits: list[Judged]
-    curve: list[Judged]
+    splits: list[SplitResult]
+    curve: list[SplitResult]
     ranks: int
     seconds: float
 
@@ -57,33 +59,32 @@ class Study:
             "network": self.settings.network,
             "molecules": len(molecules),
             "rejected": len(molecules.rejected),
-            "rejected_rows": [asdict(one) for one in molecules.rejected],
+            "rejected_rows": [asdict(row) for row in molecules.rejected],
             "stripped_rows": molecules.stripped,
             "merged_rows": sum(len(rows) - 1 for rows in molecules.rows),
-            "conflicts": [str(one) for one in molecules.conflicts],
+            "conflicts": list(map(str, molecules.conflicts)),
             "noise_floor": {
                 target.name: None if floor is None else {**asdict(floor), "unit": target.unit}
                 for target, floor in zip(molecules.targets, self.noise, strict=True)
             },
-            "splits": {judged.kind: self._of_split(judged) for judged in self.splits},
-            "learning_curve": self._of_curve(),
+            "splits": {result.kind: self._split_summary(result) for result in self.splits},
+            "learning_curve": self._curve_summary(),
             "seeds": self.settings.seeds,
             "ranks": self.ranks,
             "seconds": round(self.seconds, 2),
             "out": self.settings.out,
         }
 
-    def _of_split(self, judged: Judged) -> dict[str, Any]:
-        parts = ("train", "validation", "test")
-        smiles, leakage = self.molecules.smiles, judged.leakage
+    def _split_summary(self, result: SplitResult) -> dict[str, Any]:
+        smiles, leakage = self.molecules.smiles, result.leakage
         pairs = [
-            {"test": smiles[one], "learned": smiles[other], "similarity": round(similarity, 3)}
-            for one, other, similarity in leakage.near_pairs[:_SHOWN]
+            {"test": smiles[test], "learned": smiles[learned], "similarity": round(similarity, 3)}
+            for test, learned, similarity in leakage.near_pairs[:_MOST_PAIRS]
         ]
-        values = self.molecules.values[judged.split.test]
-        calibrating = np.isfinite(self.molecules.values[judged.split.validation]).sum(0)
-        rows = {part: len(getattr(judged.split, part)) for part in parts}
-        rate = [row["rows_per_s"] for one in judged.trainings for row in one.history]
+        values = self.molecules.values[result.split.test]
+        calibrating = np.isfinite(self.molecules.values[result.split.validation]).sum(0)
+        rows = {part: len(getattr(result.split, part)) for part in PARTS}
+        rate = [row["rows_per_s"] for training in result.trainings for row in training.history]
         return {
             "rows": {**rows, "left_out": len(self.molecules) - sum(rows.values())},
             "leakage": {**asdict(leakage), "near_pairs": pairs},
@@ -91,43 +92,45 @@ class Study:
                 target.name: {
                     "unit": target.unit,
                     "classes": target.classes,
-                    "calibration_values": int(calibrating[place]),
-                    **self.task.figures(values, judged, place),
+                    "calibration_values": int(calibrating[index]),
+                    **self.task.figures(values, result, index),
                 }
-                for place, target in enumerate(self.molecules.targets)
-                if np.isfinite(values[:, place]).any()
+                for index, target in enumerate(self.molecules.targets)
+                if np.isfinite(values[:, index]).any()
             },
-            "epochs": [len(one.history) for one in judged.trainings],
+            "epochs": [len(training.history) for training in result.trainings],
             "rows_per_s": round(float(np.mean(rate)), 1),
         }
 
-    def curve_figures(self, place: int) -> list[tuple[int, dict[str, Any]]]:
-        """Return training molecules and figures of a target, point by point of the curve.
+    def curve_figures(self, index: int) -> list[tuple[int, dict[str, Any]]]:
+        """Return the number of training molecules and a target's figures at each point.
 
         The last point is that of the chosen split.
         """
         points = [*self.curve, self.splits[0]] if self.curve else []
         return [
             (
-                len(judged.split.train),
-                self.task.figures(self.molecules.values[judged.split.test], judged, place),
+                len(result.split.train),
+                self.task.figures(self.molecules.values[result.split.test], result, index),
             )
-            for judged in points
+            for result in points
         ]
 
-    def _of_curve(self) -> dict[str, list[dict[str, Any]]]:
+    def _curve_summary(self) -> dict[str, list[dict[str, Any]]]:
         score = self.task.score
-        judged = self.molecules.values[self.splits[0].split.test]
+        values = self.molecules.values[self.splits[0].split.test]
         return {
             target.name: [
                 {
                     "molecules": molecules,
-                    score: found[score],
-                    f"{score}_interval": found[f"{score}_interval"],
-                    "baselines": {name: one[score] for name, one in found["baselines"].items()},
+                    score: figures[score],
+                    f"{score}_interval": figures[f"{score}_interval"],
+                    "baselines": {
+                        name: baseline[score] for name, baseline in figures["baselines"].items()
+                    },
                 }
-                for molecules, found in self.curve_figures(place)
+                for molecules, figures in self.curve_figures(index)
             ]
-            for place, target in enumerate(self.molecules.targets)
-            if self.curve and np.isfinite(judged[:, place]).any()
+            for index, target in enumerate(self.molecules.targets)
+            if self.curve and np.isfinite(values[:, index]).any()
         }

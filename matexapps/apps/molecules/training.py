@@ -1,4 +1,4 @@
-"""How networks are trained by default, and the rows that they are trained on."""
+"""How networks are trained by default, and the rows that they learn from."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
 
-from matexapps.apps.molecules.molecule_set import MoleculeSet
+from matexapps.apps.molecules.data.molecule_set import MoleculeSet
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
-from matexapps.apps.molecules.splits import Split
-from matexapps.apps.molecules.tasks import task_of
+from matexapps.apps.molecules.splits.split import Split
+from matexapps.apps.molecules.tasks.registry import task_of
 from matexapps.data.dataset import DataSet
 from matexapps.data.rows import Rows
 from matexapps.train.callbacks import EarlyStopping
@@ -22,23 +23,22 @@ from matexapps.train.callbacks import EarlyStopping
 EPOCHS = 22
 BATCH_SIZE = 32
 LEARNING_RATE = 1e-3
-_WARM_UP = 0.1
+_WARMUP = 0.1
 _FINAL = 0.01
 
 
-def molecule_rows(molecules: MoleculeSet, numbers: NDArray[np.int64]) -> Rows:
-    """Return rows that name molecules by their numbers, for the Trainer.
+def molecule_rows(molecules: MoleculeSet, indices: NDArray[np.int64]) -> Rows:
+    """Return rows that refer to molecules by their indices, for the Trainer.
 
-    Feature and label are the number, the weight is how many values are known. The column is named
-    after the fingerprint of all structures and values, so that a checkpoint is not used with
-    others.
+    Feature and label are the index, the weight is the number of known values. The column is named
+    after the digest of all structures and values, so that a checkpoint is not used with others.
     """
-    known = np.isfinite(molecules.values[numbers]).sum(1)
+    known = np.isfinite(molecules.values[indices]).sum(1)
     return Rows(
-        features=numbers.astype(np.float32)[:, None],
-        label=numbers.astype(np.int64),
+        features=indices.astype(np.float32)[:, None],
+        label=indices.astype(np.int64),
         weight=known.astype(np.float64),
-        ids=numbers.astype(np.int64),
+        ids=indices.astype(np.int64),
         columns=[f"molecule of {molecules.digest()}"],
     )
 
@@ -46,17 +46,17 @@ def molecule_rows(molecules: MoleculeSet, numbers: NDArray[np.int64]) -> Rows:
 def training_data(molecules: MoleculeSet, split: Split) -> DataSet:
     """Return the rows of each part; molecules without any known value are left out."""
 
-    def rows(numbers: NDArray[np.int64]) -> Rows:
-        known = np.isfinite(molecules.values[numbers]).any(1)
-        return molecule_rows(molecules, numbers[known])
+    def rows(indices: NDArray[np.int64]) -> Rows:
+        known = np.isfinite(molecules.values[indices]).any(1)
+        return molecule_rows(molecules, indices[known])
 
     return DataSet.from_rows(rows(split.train), rows(split.validation), rows(split.test))
 
 
 def training_settings(network: MoleculeNetwork, molecules: MoleculeSet) -> dict[str, Any]:
-    """Return what a Trainer is given for a network that has been adapted to its molecules.
+    """Return the Trainer's arguments for a network that has been adapted to its molecules.
 
-    The weights of the epoch with the least error on the validation molecules stay.
+    The weights of the epoch with the smallest error on the validation molecules are kept.
     """
     task = task_of(molecules.targets)
     loss, metric = task.objective(molecules.values, network.target_mean, network.target_scale)
@@ -64,7 +64,7 @@ def training_settings(network: MoleculeNetwork, molecules: MoleculeSet) -> dict[
         "loss": loss,
         "metrics": [metric],
         "optimizer": partial(adamw, learning_rate=LEARNING_RATE),
-        "scheduler": warm_up_and_cosine,
+        "scheduler": warmup_and_cosine,
         "schedule_every": "batch",
         "batch_size": BATCH_SIZE,
         "clip_norm": 1.0,
@@ -73,18 +73,22 @@ def training_settings(network: MoleculeNetwork, molecules: MoleculeSet) -> dict[
 
 
 def adamw(parameters: list[nn.Parameter], learning_rate: float) -> torch.optim.Optimizer:
-    """AdamW with little weight decay; fused, since so many small weights take their time."""
+    """AdamW with little weight decay; fused, which is faster for many small weights."""
     return torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0.01, fused=True)
 
 
-def warm_up_and_cosine(optimizer: torch.optim.Optimizer, total: int) -> Any:
-    """Learning rate up over a tenth of the steps, then down along a cosine to a hundredth."""
-    rise = max(1, round(_WARM_UP * total))
+def warmup_and_cosine(optimizer: torch.optim.Optimizer, total: int) -> LambdaLR:
+    """Raise the learning rate over a tenth of the steps, then lower it along a cosine.
+
+    It ends at a hundredth of its maximum. Not a SequentialLR, which restores the old ``total`` from
+    a checkpoint: where training continues for more epochs, its learning rate would rise again.
+    """
+    warmup = max(1, round(_WARMUP * total))
 
     def factor(step: int) -> float:
-        if step < rise:
-            return (step + 1) / (rise + 1)
-        done = min(1.0, (step - rise) / max(1, total - rise))
-        return _FINAL + (1 - _FINAL) * (1 + math.cos(math.pi * done)) / 2
+        if step < warmup:
+            return (step + 1) / (warmup + 1)
+        progress = min(1.0, (step - warmup) / max(1, total - warmup))
+        return _FINAL + (1 - _FINAL) * (1 + math.cos(math.pi * progress)) / 2
 
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+    return LambdaLR(optimizer, factor)

@@ -1,4 +1,4 @@
-"""Ranks that die during a call: whether the others go on without them."""
+"""Ranks that die during a call, and whether the other ranks go on without them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 from matexapps.cluster.ranks.engines import Engines
 
-# Within which the others meet the loss by themselves, or come to where they are prepared for it.
+# In this time the other ranks notice the failure themselves, or reach code that tolerates it.
 _GRACE_S = 2.0
 
 
-class Losses:
-    """The ranks of a call that died in it.
+class RankFailures:
+    """The ranks of a call that died during it.
 
     Parameters
     ----------
@@ -32,18 +32,18 @@ class Losses:
         self.dead: list[int] = []
         self._noticed_at = 0.0
         self._prepared: Counter[int] = Counter()
-        self._survived: Counter[int] = Counter()
+        self._tolerated: Counter[int] = Counter()
 
-    def take_in(self, rank: int, event: dict[str, Any]) -> None:
-        """Take in what a rank says: that it is prepared for losses, or went on after one."""
+    def update(self, rank: int, event: dict[str, Any]) -> None:
+        """Note that a rank tolerates failures from now on, or no more, or went on after some."""
         if event["kind"] == "prepared":
             self._prepared[rank] += 1 if event["on"] else -1
         else:
-            self._survived[rank] += event["lost"]
+            self._tolerated[rank] += event["lost"]
 
-    def look(self, unanswered: list[int]) -> list[int]:
-        """Return which of the ranks that gave no answer have died since the last time."""
-        new = [r for r in self._engines.dead() if r in unanswered and r not in self.dead]
+    def detect(self, busy: list[int]) -> list[int]:
+        """Return those of the busy ranks that have died since the last time."""
+        new = [rank for rank in self._engines.dead() if rank in busy and rank not in self.dead]
         if new:
             self.dead += new
             self._noticed_at = time.monotonic()
@@ -52,11 +52,11 @@ class Losses:
     @property
     def fatal(self) -> bool:
         """Whether a rank died, and the others neither went on nor are prepared to."""
-        if self.survived or time.monotonic() - self._noticed_at < _GRACE_S:
+        if self.tolerated or time.monotonic() - self._noticed_at < _GRACE_S:
             return False
         return not any(self._prepared[rank] for rank in self._ranks if rank not in self.dead)
 
     @property
-    def survived(self) -> bool:
-        """Whether the others went on without all that died."""
-        return max(self._survived.values(), default=0) >= len(self.dead)
+    def tolerated(self) -> bool:
+        """Whether the other ranks went on without all that died."""
+        return max(self._tolerated.values(), default=0) >= len(self.dead)

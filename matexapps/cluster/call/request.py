@@ -13,7 +13,7 @@ import cloudpickle
 from matexapps.errors import ClusterError
 
 
-def pack(
+def pack_request(
     label: str,
     renew: bool,
     function: Callable[..., Any] | str,
@@ -27,7 +27,7 @@ def pack(
     ClusterError
         If function or arguments cannot be pickled.
     """
-    packed: bytes = cloudpickle.dumps(
+    request: bytes = cloudpickle.dumps(
         {
             "label": label,
             "folder": os.getcwd(),
@@ -37,7 +37,7 @@ def pack(
             "content": _pickled((function, args, kwargs)),
         }
     )
-    return packed
+    return request
 
 
 def _pickled(content: tuple[Any, ...]) -> bytes:
@@ -52,7 +52,7 @@ def _pickled(content: tuple[Any, ...]) -> bytes:
 
 
 def _cell_sources() -> dict[str, list[str]]:
-    # The code of cells is in no file; a rank's traceback shall show its lines all the same.
+    # The code of cells is in no file, but a rank's traceback should show its lines too.
     return {
         name: entry[2]
         for name, entry in linecache.cache.items()

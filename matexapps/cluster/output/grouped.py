@@ -1,4 +1,4 @@
-"""What ranks print, in a notebook: grouped by rank, and once where it is the same."""
+"""What ranks print, in a notebook: grouped by rank, and only once where it is equal."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matexapps.cluster.output.notebook import show
-from matexapps.cluster.output.rank_names import alike, heading
+from matexapps.cluster.output.display import show
+from matexapps.cluster.output.rank_names import group_equal, heading
 
-_EVERY_S = 0.25
-# What came before is not looked at again with each new line.
-_CHARACTERS = 400_000
-_LINES_LIVE = 40
-_LINES_KEPT = 2000
+_INTERVAL_S = 0.25
+# Earlier text is not read again for each new line.
+_MAX_CHARACTERS = 400_000
+_MAX_LINES_LIVE = 40
+_MAX_LINES_FINAL = 2000
 _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
 
 
@@ -23,65 +23,69 @@ class GroupedOutput:
     Parameters
     ----------
     ranks : sequence of int
-        The ranks of the requests.
-    world_size : int
-        With one rank there is nothing to tell apart, and no headings are drawn.
+        The ranks that print.
+    headings : bool
+        Whether each group is preceded by the names of its ranks.
     logs : str
-        Where to find what is too long to be shown.
+        Where text that is too long to be shown can be read.
     """
 
-    def __init__(self, ranks: Sequence[int], world_size: int, logs: str) -> None:
-        self._ranks, self._alone, self._logs = list(ranks), world_size == 1, logs
+    def __init__(self, ranks: Sequence[int], headings: bool, logs: str) -> None:
+        self._ranks, self._headings, self._logs = list(ranks), headings, logs
         self._handle: Any = None
-        self._drawn = ""
+        self._shown = ""
         self._next = 0.0
 
-    def show(self, requests: Sequence[Any], final: bool = False) -> None:
-        """Redraw what the requests' ranks have printed, one request a rank."""
+    def show(self, printed: Sequence[dict[str, str]], final: bool = False) -> None:
+        """Redraw what the ranks have printed: ``stdout`` and ``stderr`` of each."""
         now = time.monotonic()
         if now < self._next and not final:
             return
-        self._next = now + _EVERY_S
-        texts = {
-            rank: as_on_a_terminal(request["stdout"][-_CHARACTERS:])
-            + as_on_a_terminal(request["stderr"][-_CHARACTERS:])
-            for rank, request in zip(self._ranks, requests, strict=True)
+        self._next = now + _INTERVAL_S
+        lines = {
+            rank: terminal_lines(streams["stdout"][-_MAX_CHARACTERS:])
+            + terminal_lines(streams["stderr"][-_MAX_CHARACTERS:])
+            for rank, streams in zip(self._ranks, printed, strict=True)
         }
-        text = grouped(texts, self._alone, _LINES_KEPT if final else _LINES_LIVE, self._logs)
-        if text != self._drawn:
-            self._drawn = text
+        limit = _MAX_LINES_FINAL if final else _MAX_LINES_LIVE
+        text = format_groups(lines, self._headings, limit, self._logs)
+        if text != self._shown:
+            self._shown = text
             self._handle = show({"text/plain": text}, self._handle)
 
 
-def grouped(texts: Mapping[int, list[str]], alone: bool, most: int, logs: str) -> str:
+def format_groups(
+    lines_by_rank: Mapping[int, list[str]], headings: bool, limit: int, logs: str
+) -> str:
     """Return the ranks' lines as one text: first what all begin with, then what differs.
 
     Parameters
     ----------
-    texts : mapping of int to list of str
-        Each rank's lines.
-    alone : bool
-        Whether there is one rank only, and headings would say nothing.
-    most : int
-        The most lines of a group, the last ones.
+    lines_by_rank : mapping of int to list of str
+    headings : bool
+        Whether each group is preceded by the names of its ranks.
+    limit : int
+        The largest number of lines of a group; the last ones are shown.
     logs : str
-        Where the others are.
+        Where the others can be read.
     """
     common = 0
-    shortest = min(map(len, texts.values()), default=0)
-    first = next(iter(texts.values()), [])
-    while common < shortest and all(lines[common] == first[common] for lines in texts.values()):
+    shortest = min(map(len, lines_by_rank.values()), default=0)
+    first = next(iter(lines_by_rank.values()), [])
+    while common < shortest and all(
+        lines[common] == first[common] for lines in lines_by_rank.values()
+    ):
         common += 1
-    parts = [(sorted(texts), first[:common])]
-    rest = {rank: lines[common:] for rank, lines in texts.items()}
-    parts = [part for part in [*parts, *alike(rest, lambda lines: lines)] if part[1]]
-    short = all(len(lines) == 1 for _, lines in parts)
+    rest = {rank: lines[common:] for rank, lines in lines_by_rank.items()}
+    groups = [(sorted(lines_by_rank), first[:common]), *group_equal(rest, lambda lines: lines)]
+    groups = [(ranks, lines) for ranks, lines in groups if lines]
+    short = all(len(lines) == 1 for _, lines in groups)
     shown = []
-    for ranks, lines in parts:
-        if len(lines) > most:
-            note = f"{_DIM}... the last {most:,} lines; all of them are in {logs}{_PLAIN}"
-            lines = [note, *lines[-most:]]
-        if alone:
+    for ranks, lines in groups:
+        if len(lines) > limit:
+            note = f"{_DIM}... the last {limit:,} lines; all of them are in {logs}{_PLAIN}"
+            lines = [note, *lines[-limit:]]
+        if not headings:
             shown += lines
         elif short:
             shown.append(f"{heading(ranks)} {lines[0]}")
@@ -90,8 +94,8 @@ def grouped(texts: Mapping[int, list[str]], alone: bool, most: int, logs: str) -
     return "\n".join(shown)
 
 
-def as_on_a_terminal(text: str) -> list[str]:
-    """Return the lines of a text, a carriage return having set the line back to its begin."""
+def terminal_lines(text: str) -> list[str]:
+    """Return the lines of a text as a terminal shows them: a carriage return overwrites a line."""
     return [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")[: _count(text)]]
 
 

@@ -13,31 +13,31 @@ _PATIENCE_S = 1.0
 
 
 class LineOutput:
-    """Passes on what ranks print, whole lines, each with its ranks in front.
+    """Writes what ranks print, in complete lines, each preceded by the names of its ranks.
 
-    A line that all ranks print at the same place of their output is shown once. Warnings (standard
-    error) that several ranks print alike are shown once too.
+    A line that all ranks print at the same position of their output is written once. So is a
+    warning (a line of standard error) that several ranks print.
 
     Parameters
     ----------
     ranks : sequence of int
-        The ranks of the requests. With one rank of one there is nothing to tell apart, and nothing
-        is put in front.
-    world_size : int
+        The ranks that print.
+    headings : bool
+        Whether lines are preceded by the names of their ranks.
     """
 
-    def __init__(self, ranks: Sequence[int], world_size: int) -> None:
-        self._ranks, self._alone = list(ranks), world_size == 1
+    def __init__(self, ranks: Sequence[int], headings: bool) -> None:
+        self._ranks, self._headings = list(ranks), headings
         self._taken: dict[tuple[int, str], int] = {}
         self._waiting: dict[int, list[str]] = {rank: [] for rank in ranks}
         self._warnings: set[str] = set()
-        self._patient_until: float | None = None
+        self._deadline: float | None = None
 
-    def show(self, requests: Sequence[Any], final: bool = False) -> None:
-        """Show what is new in the requests' ``stdout`` and ``stderr``, one request a rank."""
-        for rank, request in zip(self._ranks, requests, strict=True):
-            self._waiting[rank] += self._new_lines(rank, "stdout", request["stdout"], final)
-            for line in self._new_lines(rank, "stderr", request["stderr"], final):
+    def show(self, printed: Sequence[dict[str, str]], final: bool = False) -> None:
+        """Write what is new in the ranks' ``stdout`` and ``stderr``."""
+        for rank, streams in zip(self._ranks, printed, strict=True):
+            self._waiting[rank] += self._new_lines(rank, "stdout", streams["stdout"], final)
+            for line in self._new_lines(rank, "stderr", streams["stderr"], final):
                 if line not in self._warnings:
                     self._warnings.add(line)
                     self._write(sys.stderr, [rank], line)
@@ -60,21 +60,21 @@ class LineOutput:
             else:
                 for rank, line in firsts.items():
                     self._write(sys.stdout, [rank], line)
-            self._patient_until = None
+            self._deadline = None
         if not any(waiting.values()):
             return
         now = time.monotonic()
-        if self._patient_until is None:
-            self._patient_until = now + _PATIENCE_S
-        if final or now > self._patient_until:
-            # Somebody prints more than others, or earlier: nobody's lines shall be kept back.
+        if self._deadline is None:
+            self._deadline = now + _PATIENCE_S
+        if final or now > self._deadline:
+            # A rank prints more than others, or earlier: its lines are not held back for long.
             for rank, lines in waiting.items():
                 for line in lines:
                     self._write(sys.stdout, [rank], line)
                 lines.clear()
-            self._patient_until = None
+            self._deadline = None
 
     def _write(self, stream: Any, ranks: list[int], line: str) -> None:
-        mark = "" if self._alone else f"[{rank_names(ranks)}] "
-        stream.write(f"{mark}{line}\n")
+        prefix = f"[{rank_names(ranks)}] " if self._headings else ""
+        stream.write(f"{prefix}{line}\n")
         stream.flush()

@@ -1,4 +1,4 @@
-"""Ranks in a person's words."""
+"""Ranks in words, and the grouping of ranks with equal values."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def rank_names(ranks: Collection[int]) -> str:
             runs[-1].append(number)
         else:
             runs.append([number])
-    listed = ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
-    return f"rank{'s' if len(numbers) > 1 else ''} {listed}"
+    text = ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+    return f"rank{'s' if len(numbers) > 1 else ''} {text}"
 
 
 def heading(ranks: Collection[int]) -> str:
-    """Return the names of ranks as what stands before their output."""
+    """Return what precedes the output of ranks: their names in bold."""
     return f"{_BOLD}[{rank_names(ranks)}]{_PLAIN}"
 
 
-def alike(values: Mapping[int, T], key: Callable[[T], Any]) -> list[tuple[list[int], T]]:
-    """Return the ranks whose values have the same key together, by their first rank."""
+def group_equal(values: Mapping[int, T], key: Callable[[T], Any]) -> list[tuple[list[int], T]]:
+    """Return groups of ranks whose values have equal keys, ordered by their first rank."""
     groups: dict[str, tuple[list[int], T]] = {}
     for rank in sorted(values):
-        name = json.dumps(key(values[rank]), sort_keys=True, default=str)
-        groups.setdefault(name, ([], values[rank]))[0].append(rank)
+        text = json.dumps(key(values[rank]), sort_keys=True, default=str)
+        groups.setdefault(text, ([], values[rank]))[0].append(rank)
     return list(groups.values())

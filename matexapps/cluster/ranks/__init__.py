@@ -1,1 +1,1 @@
-"""The processes behind a cluster, and how one learns where they are and why they ended."""
+"""The processes behind a cluster: where they are, and why they ended."""

@@ -1,4 +1,4 @@
-"""Why ranks ended: what the launcher said, what the rank's own log said last, and memory."""
+"""Why ranks ended: the launcher's report, the last lines of the rank's log, and memory."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from matexapps.cluster.ranks.run_folder import last_lines
 from matexapps.engine.rank_log import log_name
 from matexapps.launch import rank_supervisor
 
-# How Open MPI's launcher reports the rank that took the others along.
+# How Open MPI's launcher reports the rank that ended all others.
 _KILLED = re.compile(r"rank (\d+) with PID \d+ on node (\S+) exited on\s+signal (\d+)")
 _EXITED = re.compile(r"Process name: \[\S+,(\d+)\]\s+Exit code:\s+(\d+)")
 _OOM_EVENTS = Path("/sys/fs/cgroup/memory.events")
-_LAST_LINES = 12
-_LOOKED_AT = 400
+_MAX_LINES = 12
+_LINES_READ = 400
 _ENGINE = f"{Path('matexapps', 'engine')}/"
 _REASONS = {
     signal.SIGSEGV: "a crash in compiled code; its log may say where",
-    signal.SIGBUS: "a crash in compiled code, or a file that shrank while it was read",
+    signal.SIGBUS: "a crash in compiled code, or a file that was truncated while it was read",
     signal.SIGABRT: "a library gave up; its log may say why",
     signal.SIGILL: "code for another processor",
     signal.SIGFPE: "an arithmetic error in compiled code",
-    signal.SIGTERM: "somebody, or a batch system, ended it",
+    signal.SIGTERM: "a person or a batch system ended it",
 }
 
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What was known before.
+    """What was known about ranks before one ended.
 
     Attributes
     ----------
     memory : dict of int to int
-        Resident memory of each rank in bytes, as last seen, by the number it started with.
+        Resident memory of each rank in bytes, as last measured, by launch rank.
     out_of_memory_kills : int
         How many processes the system had ended for lack of memory when the ranks started.
-    silent : frozenset of int
-        The ranks that were ended because they gave no sign of life, by the same numbers.
+    unresponsive : frozenset of int
+        The ranks that were ended because they gave no sign of life, by launch rank.
     """
 
     memory: dict[int, int]
     out_of_memory_kills: int
-    silent: frozenset[int] = frozenset()
+    unresponsive: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -54,27 +54,27 @@ class Ending:
     signal: int | None
     status: int | None
 
+    @classmethod
+    def of(cls, end: rank_supervisor.RankExit) -> Ending:
+        """Return what a rank's supervisor reported."""
+        return cls(-end.status, None) if end.status < 0 else cls(None, end.status)
 
-def ending(pid: int, launcher_log: Path) -> Ending | None:
-    """Return how the rank with a process number ended; None while that is not told."""
-    said = launcher_log.read_text(errors="replace")
-    for end in rank_supervisor.parse_exits(said):
+
+def find_ending(pid: int, launcher_log: Path) -> Ending | None:
+    """Return how the rank with a process number ended; None until it is reported."""
+    for end in rank_supervisor.parse_exits(launcher_log.read_text(errors="replace")):
         if end.pid == pid:
-            return _as_watched(end)
+            return Ending.of(end)
     return None
-
-
-def _as_watched(end: rank_supervisor.RankExit) -> Ending:
-    return Ending(-end.status, None) if end.status < 0 else Ending(None, end.status)
 
 
 def out_of_memory_kills() -> int:
     """Return how many processes of this container were ended for lack of memory; 0 if unknown."""
     try:
-        found = re.search(r"^oom_kill (\d+)", _OOM_EVENTS.read_text(), re.MULTILINE)
+        match = re.search(r"^oom_kill (\d+)", _OOM_EVENTS.read_text(), re.MULTILINE)
     except OSError:
         return 0
-    return int(found[1]) if found else 0
+    return int(match[1]) if match else 0
 
 
 def explain(name: str, status: int, folder: Path, before: Circumstances) -> str:
@@ -92,73 +92,78 @@ def explain(name: str, status: int, folder: Path, before: Circumstances) -> str:
     """
     log = folder / f"{name}.log"
     try:
-        said = log.read_text(errors="replace")
+        text = log.read_text(errors="replace")
     except OSError:
-        said = ""
-    if ends := rank_supervisor.parse_exits(said):
-        first = ends[0]
-        how = _as_watched(first)
-        return explain_rank(first.rank, first.rank, first.host, how, folder, before)
-    if found := _KILLED.search(said):
-        how = Ending(int(found[3]), None)
-        return explain_rank(int(found[1]), int(found[1]), found[2], how, folder, before)
-    if found := _EXITED.search(said):
-        rank = int(found[1])
-        what = f"rank {rank} left with exit status {found[2]}"
-        return f"{what}{_last_words(folder / log_name(rank))}"
-    return f"the {name} ended with status {status}{_last_words(log)}"
+        text = ""
+    if ends := rank_supervisor.parse_exits(text):
+        rank, host, ending = ends[0].rank, ends[0].host, Ending.of(ends[0])
+        return explain_rank(rank, rank, host, ending, folder, before)
+    if match := _KILLED.search(text):
+        rank, host, ending = int(match[1]), match[2], Ending(int(match[3]), None)
+        return explain_rank(rank, rank, host, ending, folder, before)
+    if match := _EXITED.search(text):
+        rank = int(match[1])
+        sentence = f"rank {rank} left with exit status {match[2]}"
+        return f"{sentence}{_last_log_lines(folder / log_name(rank))}"
+    return f"the {name} ended with status {status}{_last_log_lines(log)}"
 
 
 def explain_rank(
-    rank: int, born: int, host: str, how: Ending | None, folder: Path, before: Circumstances
+    rank: int,
+    launch_rank: int,
+    host: str,
+    ending: Ending | None,
+    folder: Path,
+    before: Circumstances,
 ) -> str:
     """Return why one rank ended, in a few lines.
 
     Parameters
     ----------
-    rank, born : int
-        Its number, and the one it started with.
+    rank, launch_rank : int
+        Its number, and the one it was launched with.
     host : str
-    how : Ending or None
+    ending : Ending or None
+        None if it is not known.
     folder : Path
         The run's folder with all logs.
     before : Circumstances
     """
-    what = f"rank {rank} on {host} ended, nobody knows why"
-    if how is not None and how.signal is not None:
-        what = f"rank {rank} on {host} was ended by signal {how.signal}"
-        what += _reason(how.signal, born, before)
-    elif how is not None:
-        what = f"rank {rank} on {host} left with exit status {how.status}"
-    return f"{what}{_last_words(folder / log_name(born))}"
+    sentence = f"rank {rank} on {host} ended for an unknown reason"
+    if ending is not None and ending.signal is not None:
+        sentence = f"rank {rank} on {host} was ended by signal {ending.signal}"
+        sentence += _reason(ending.signal, launch_rank, before)
+    elif ending is not None:
+        sentence = f"rank {rank} on {host} left with exit status {ending.status}"
+    return f"{sentence}{_last_log_lines(folder / log_name(launch_rank))}"
 
 
-def _reason(number: int, born: int, before: Circumstances) -> str:
+def _reason(number: int, launch_rank: int, before: Circumstances) -> str:
     if number not in {known.value for known in signal.Signals}:
         return ""
     known = signal.Signals(number)
     name = known.name
     if known is not signal.SIGKILL:
         return f" ({name}: {_REASONS[known]})" if known in _REASONS else f" ({name})"
-    if born in before.silent:
+    if launch_rank in before.unresponsive:
         return f" ({name}: it had given no sign of life for a minute)"
-    used = before.memory.get(born)
-    seen = f"; it was last seen using {used / 2**30:.1f} GiB" if used else ""
+    size = before.memory.get(launch_rank)
+    memory = f"; it was last seen using {size / 2**30:.1f} GiB" if size else ""
     if out_of_memory_kills() > before.out_of_memory_kills:
-        return f" ({name}: the system ran out of memory{seen})"
-    return f" ({name}: most often memory ran out, or somebody killed it{seen})"
+        return f" ({name}: the system ran out of memory{memory})"
+    return f" ({name}: most often memory ran out, or somebody killed it{memory})"
 
 
-def _last_words(log: Path) -> str:
-    lines = last_lines(log, _LOOKED_AT)
-    begins = [place for place, line in enumerate(lines) if line.startswith("Fatal Python error")]
-    if begins:
-        # Where it crashed, from the innermost line to the outermost of the user's work.
-        trace = lines[begins[-1] :]
-        ends = [place for place, line in enumerate(trace) if _ENGINE in line]
-        lines = trace[: ends[0]] if ends else trace
+def _last_log_lines(log: Path) -> str:
+    lines = last_lines(log, _LINES_READ)
+    crashes = [i for i, line in enumerate(lines) if line.startswith("Fatal Python error")]
+    if crashes:
+        # The stack of the crash, from the innermost line to the outermost of the user's work.
+        lines = lines[crashes[-1] :]
+        own = [i for i, line in enumerate(lines) if _ENGINE in line]
+        lines = lines[: own[0]] if own else lines
     else:
-        lines = lines[-_LAST_LINES:]
+        lines = lines[-_MAX_LINES:]
     if not lines:
         return f"\nIts log is empty: {log}"
     return f"\nThe last lines of its log, {log}:\n" + "\n".join(f"  {line}" for line in lines)

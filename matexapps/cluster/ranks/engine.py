@@ -13,30 +13,31 @@ import psutil
 
 @dataclass(frozen=True)
 class Engine:
-    """One rank's process.
+    """The process of one rank.
 
     Attributes
     ----------
-    born : int
-        The number it started with, which its log bears; its rank is its place in the list.
+    launch_rank : int
+        The rank it was launched with, which names its log. Its present rank is its position among
+        the engines.
     view : ipyparallel.DirectView
     process : psutil.Process
     """
 
-    born: int
+    launch_rank: int
     view: Any
     process: psutil.Process
 
     @property
     def alive(self) -> bool:
-        """Whether the process is there; its launcher takes it away when it has ended."""
+        """Whether the process exists; its launcher collects it when it has ended."""
         try:
             os.kill(self.process.pid, 0)
         except ProcessLookupError:
             return False
         return True
 
-    def end(self) -> None:
-        """End the process, also where it is stopped."""
+    def kill(self) -> None:
+        """End the process, even if it is stopped by a signal."""
         with suppress(ProcessLookupError):
             os.kill(self.process.pid, signal.SIGKILL)

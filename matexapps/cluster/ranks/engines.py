@@ -1,37 +1,38 @@
-"""The ranks of a cluster: who they are, how to reach them, and which have died."""
+"""The ranks of a cluster: how to reach them, and which of them have died."""
 
 from __future__ import annotations
 
 import socket
 import time
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import psutil
 
 from matexapps.cluster.ranks import deaths
 from matexapps.cluster.ranks.engine import Engine
-from matexapps.cluster.ranks.launched import Launched
+from matexapps.cluster.ranks.engine_processes import EngineProcesses
 from matexapps.cluster.ranks.run_folder import last_lines, new_run_folder
-from matexapps.cluster.ranks.stacks import Stack, ask
+from matexapps.cluster.ranks.stacks import Stack, request_stacks
 from matexapps.engine import calls
 from matexapps.engine.rank_log import STACKS_SIGNAL, stacks_name
 from matexapps.errors import ClusterError, RanksDied
 from matexapps.launch import preflight
 
-_LOOK_EVERY_S = 0.02
+_POLL_INTERVAL_S = 0.02
 _HUB_TIMEOUT_S = 5.0
-_NEWS_TIMEOUT_S = 5.0
-_REASON_TIMEOUT_S = 1.0
-_GATHERING_TIMEOUT_S = 40.0
+_DEATH_NOTICE_TIMEOUT_S = 5.0
+_ENDING_TIMEOUT_S = 1.0
+_RENUMBER_TIMEOUT_S = 40.0
 _NEW_RANKS = "The next use of the cluster starts new ranks, without their names"
 
 
 class Engines:
     """N running engines and the client that talks to them.
 
-    Where MPI can do it, engines outlive the death of one: :meth:`dead` tells of it, and
-    :meth:`gather` goes on with the others.
+    Where MPI tolerates the death of a rank, :meth:`dead` lists the dead engines, and
+    :meth:`remove_dead` goes on with the others.
 
     Parameters
     ----------
@@ -45,17 +46,18 @@ class Engines:
     Attributes
     ----------
     run_folder : Path
-        Holds the logs, which stay.
-    doing : str
+        The folder of the logs, which stay.
+    activity : str
         What the ranks are doing, "" for nothing.
-    cut_short : bool
-        Whether work was cut short since all ranks last worked together.
-    facts : list of dict
-        What :func:`matexapps.devices.describe` says, once somebody has asked.
+    needs_renewal : bool
+        Whether communicators must be renewed, because work was interrupted since all ranks last
+        worked together.
+    device_info : list of dict
+        What :func:`matexapps.devices.describe` returns, after somebody has asked.
     client : ipyparallel.Client
         Connected to the controller.
     ranks : list of Engine
-        In the order of their ranks.
+        In rank order.
 
     Raises
     ------
@@ -67,16 +69,16 @@ class Engines:
         self.hang_after_s = hang_after_s
         self.client: Any = None
         self.ranks: list[Engine] = []
-        self.doing = ""
-        self.cut_short = False
-        self.facts: list[dict[str, Any]] = []
+        self.activity = ""
+        self.needs_renewal = False
+        self.device_info: list[dict[str, Any]] = []
         self.run_folder = new_run_folder()
         self._memory: dict[int, int] = {}
         self._deaths: dict[int, deaths.Ending | None] = {}
-        self._silent: set[int] = set()
+        self._unresponsive: set[int] = set()
         self._oom_kills = deaths.out_of_memory_kills()
         self._ended: dict[str, Any] | None = None
-        self._launched = Launched(n, self.run_folder, hang_after_s)
+        self._processes = EngineProcesses(n, self.run_folder, hang_after_s)
         try:
             self._connect(n, time.monotonic() + timeout_s, timeout_s)
         except BaseException:
@@ -85,17 +87,17 @@ class Engines:
 
     @property
     def n(self) -> int:
-        """How many ranks there are."""
+        """The number of ranks."""
         return len(self.ranks)
 
     def _connect(self, n: int, deadline: float, timeout_s: float) -> None:
-        # Imported while controller and engines come up in processes of their own.
+        # Imported while controller and engines start in processes of their own.
         import ipyparallel
 
         while self.client is None:
             self._pause(deadline, f"no controller answered within {timeout_s:.0f} s")
-            if (connection := self._launched.connection) is not None:
-                # In short tries, since a controller that has ended in between never answers.
+            if (connection := self._processes.connection) is not None:
+                # With a short timeout, since a controller that has ended meanwhile never answers.
                 with suppress(TimeoutError):
                     self.client = ipyparallel.Client(str(connection), timeout=_HUB_TIMEOUT_S)
         while len(self.client.ids) < n:
@@ -105,34 +107,34 @@ class Engines:
 
     def _in_rank_order(self, n: int) -> list[Engine]:
         ids = list(self.client.ids)
-        told = self.client[ids].apply_sync(calls.identify)
+        identities = self.client[ids].apply_sync(calls.identify)
         engines = {
-            rank: Engine(rank, self.client[number], psutil.Process(pid))
-            for number, (rank, _, pid) in zip(ids, told, strict=True)
+            rank: Engine(rank, self.client[engine_id], psutil.Process(pid))
+            for engine_id, (rank, _, pid) in zip(ids, identities, strict=True)
         }
-        if sorted((rank, size) for rank, size, _ in told) != [(rank, n) for rank in range(n)]:
+        if sorted((rank, size) for rank, size, _ in identities) != [(rank, n) for rank in range(n)]:
             finding = preflight.check_start(n)
-            said = ", ".join(f"rank {rank} of {size}" for rank, size, _ in told)
+            claims = ", ".join(f"rank {rank} of {size}" for rank, size, _ in identities)
             reason = f": {finding}" if not finding.ok else "; run `matexapps check`"
             raise ClusterError(
-                f"the engines are not one world of {n} ranks, they say {said}{reason}"
+                f"the engines are not one world of {n} ranks, they are {claims}{reason}"
             )
         return [engines[rank] for rank in range(n)]
 
-    def _pause(self, deadline: float, complaint: str) -> None:
+    def _pause(self, deadline: float, problem: str) -> None:
         self.check_alive()
         if time.monotonic() > deadline:
             raise ClusterError(
-                f"{complaint}; their last words: {self._last_words() or 'none'}; "
-                "run `matexapps check`, or allow more with Cluster(start_timeout_s=...)"
+                f"{problem}; the last lines of their log: {self._last_log_lines() or 'none'}; "
+                "run `matexapps check`, or allow more time with Cluster(start_timeout_s=...)"
             )
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(_POLL_INTERVAL_S)
 
     @property
     def running(self) -> bool:
-        """Whether controller and engines are there."""
+        """Whether controller and engines are running."""
         if self._ended is None:
-            self._ended = self._launched.ended()
+            self._ended = self._processes.ended()
         return self._ended is None
 
     def check_alive(self) -> None:
@@ -142,101 +144,107 @@ class Engines:
         assert self._ended is not None
         name, status = self._ended["ended"], self._ended["status"]
         if not self.ranks and name == "engines":
-            said = (self.run_folder / "engines.log").read_text(errors="replace")
-            finding = preflight.diagnose(said, status)
+            log = (self.run_folder / "engines.log").read_text(errors="replace")
+            finding = preflight.diagnose(log, status)
             raise ClusterError(f"the engines did not start: {finding}")
-        why = deaths.explain(name, status, self.run_folder, self._circumstances)
+        cause = deaths.explain(name, status, self.run_folder, self._circumstances)
         if name == "engines" and self._deaths:
-            why = self._why_it_began()
-        raise RanksDied(f"{why}\n{_NEW_RANKS}")
+            cause = self._first_death_cause()
+        raise RanksDied(f"{cause}\n{_NEW_RANKS}")
 
     def dead(self) -> list[int]:
-        """Return the ranks that have died since the others were gathered last."""
+        """Return the ranks that have died and are not removed yet."""
         for rank, engine in enumerate(self.ranks):
             if rank not in self._deaths and not engine.alive:
                 self._deaths[rank] = self._ending(engine)
         return sorted(self._deaths)
 
     def _ending(self, engine: Engine) -> deaths.Ending | None:
-        deadline = time.monotonic() + _REASON_TIMEOUT_S
+        deadline = time.monotonic() + _ENDING_TIMEOUT_S
         log = self.run_folder / "engines.log"
-        while (how := deaths.ending(engine.process.pid, log)) is None:
+        while (ending := deaths.find_ending(engine.process.pid, log)) is None:
             if time.monotonic() > deadline or not self.running:
                 break
-            time.sleep(_LOOK_EVERY_S)
-        return how
+            time.sleep(_POLL_INTERVAL_S)
+        return ending
 
-    def why(self, rank: int) -> str:
+    def death_cause(self, rank: int) -> str:
         """Return why a rank died, in a few lines."""
-        born, how = self.ranks[rank].born, self._deaths[rank]
-        place = (rank, born, socket.gethostname())
-        return deaths.explain_rank(*place, how, self.run_folder, self._circumstances)
+        return deaths.explain_rank(
+            rank,
+            self.ranks[rank].launch_rank,
+            socket.gethostname(),
+            self._deaths[rank],
+            self.run_folder,
+            self._circumstances,
+        )
 
-    def _why_it_began(self) -> str:
-        # Where one death ends all, the launcher explains the first alone.
-        explained = [rank for rank, how in self._deaths.items() if how is not None]
-        return self.why(min(explained or self._deaths))
+    def _first_death_cause(self) -> str:
+        # Where one death ends all ranks, the launcher reports how the first one ended.
+        explained = [rank for rank, ending in self._deaths.items() if ending is not None]
+        return self.death_cause(min(explained or self._deaths))
 
     @property
     def _circumstances(self) -> deaths.Circumstances:
-        return deaths.Circumstances(self._memory, self._oom_kills, frozenset(self._silent))
+        unresponsive = frozenset(self._unresponsive)
+        return deaths.Circumstances(self._memory, self._oom_kills, unresponsive)
 
-    def gather(self) -> dict[int, str]:
-        """Go on with the ranks that are left, numbered anew; return which died, and why.
+    def remove_dead(self) -> dict[int, str]:
+        """Renumber the ranks that are alive; return the ranks that died, each with the cause.
 
         Raises
         ------
         ClusterError
-            If they cannot go on; nothing runs afterwards.
+            If the remaining ranks cannot go on; nothing runs afterwards.
         """
         for rank, engine in enumerate(self.ranks):
             if self.running and engine.alive and engine.view.targets not in self.client.ids:
-                self.end_the_silent(rank)
+                self.confirm_dead(rank)
         while self.running and (dead := self.dead()):
-            whys = {rank: self.why(rank) for rank in dead}
-            left = [engine for rank, engine in enumerate(self.ranks) if rank not in dead]
-            told = self._come_together(left, dead)
-            if told is not None:
-                self.ranks = [left[told.index((rank, len(left)))] for rank in range(len(left))]
+            causes = {rank: self.death_cause(rank) for rank in dead}
+            alive = [engine for rank, engine in enumerate(self.ranks) if rank not in dead]
+            numbers = self._renumber(alive, dead)
+            if numbers is not None:
+                self.ranks = [alive[numbers.index((r, len(alive)))] for r in range(len(alive))]
                 self._deaths.clear()
-                self.facts = []
-                return whys
+                self.device_info = []
+                return causes
         return {}
 
-    def _come_together(self, left: list[Engine], dead: list[int]) -> list[tuple[int, int]] | None:
-        """Return rank and world size of each that is left; None if another one died meanwhile."""
-        deadline = time.monotonic() + _GATHERING_TIMEOUT_S
-        replies = [engine.view.apply_async(calls.come_together) for engine in left]
-        while left and time.monotonic() < deadline:
+    def _renumber(self, alive: list[Engine], dead: list[int]) -> list[tuple[int, int]] | None:
+        """Return new rank and world size of each engine; None if another one died meanwhile."""
+        deadline = time.monotonic() + _RENUMBER_TIMEOUT_S
+        replies = [engine.view.apply_async(calls.rank_and_world_size) for engine in alive]
+        while alive and time.monotonic() < deadline:
             if self.dead() != dead:
                 return None
             if all(reply.ready() for reply in replies):
                 return [reply.get() for reply in replies]
-            time.sleep(_LOOK_EVERY_S)
-        why = self._why_it_began()
+            time.sleep(_POLL_INTERVAL_S)
+        cause = self._first_death_cause()
         self.stop()
-        raise RanksDied(f"{why}\n{_NEW_RANKS}")
+        raise RanksDied(f"{cause}\n{_NEW_RANKS}")
 
-    def end_the_silent(self, rank: int) -> None:
-        """Return once a rank that the controller has given up is dead; end it if it is not.
+    def confirm_dead(self, rank: int) -> None:
+        """Return when a rank that the controller has given up is dead; end it if necessary.
 
         Raises
         ------
         ClusterError
-            If all have ended with it.
+            If all ranks have ended with it.
         """
-        deadline = time.monotonic() + _NEWS_TIMEOUT_S
+        deadline = time.monotonic() + _DEATH_NOTICE_TIMEOUT_S
         while True:
             self.check_alive()
             if rank in self.dead():
                 return
             if time.monotonic() > deadline:
-                # Its heart beats in a thread of its own, so that it is stopped, or the system is.
-                self._silent.add(self.ranks[rank].born)
-                self.ranks[rank].end()
-            time.sleep(_LOOK_EVERY_S)
+                # Its heartbeat comes from a thread of its own, so the whole process is stopped.
+                self._unresponsive.add(self.ranks[rank].launch_rank)
+                self.ranks[rank].kill()
+            time.sleep(_POLL_INTERVAL_S)
 
-    def _last_words(self) -> str:
+    def _last_log_lines(self) -> str:
         return " / ".join(line.strip() for line in last_lines(self.run_folder / "engines.log", 6))
 
     def interrupt(self, ranks: list[int]) -> None:
@@ -244,9 +252,10 @@ class Engines:
         self._send("SIGINT", ranks)
 
     def stacks(self, ranks: list[int], timeout_s: float) -> dict[int, Stack]:
-        """Return where each of ``ranks`` is, of those that answer within ``timeout_s`` seconds."""
-        files = [self._launched.folder / stacks_name(born) for born in self.born]
-        return ask(files, lambda some: self._send(STACKS_SIGNAL.name, some), ranks, timeout_s)
+        """Return where each of ``ranks`` is, for those that answer within ``timeout_s`` seconds."""
+        files = [self._processes.folder / stacks_name(number) for number in self.launch_ranks]
+        send = partial(self._send, STACKS_SIGNAL.name)
+        return request_stacks(files, send, ranks, timeout_s)
 
     def _send(self, signal_name: str, ranks: list[int]) -> None:
         targets = [self.ranks[rank].view.targets for rank in ranks]
@@ -257,29 +266,29 @@ class Engines:
         """Return the resident memory of each rank in bytes; None where it is not known."""
         for engine in self.ranks:
             with suppress(psutil.Error):
-                self._memory[engine.born] = engine.process.memory_info().rss
-        return [self._memory.get(engine.born) for engine in self.ranks]
+                self._memory[engine.launch_rank] = engine.process.memory_info().rss
+        return [self._memory.get(engine.launch_rank) for engine in self.ranks]
 
     @property
-    def left(self) -> str:
-        """Who goes on after deaths, in words."""
-        who = "1 rank goes on, with its names"
+    def remaining(self) -> str:
+        """A sentence about the ranks that go on after deaths."""
+        subject = "1 rank goes on, with its names"
         if self.n > 1:
-            who = f"{self.n} ranks go on, with their names"
-        return f"{who}; cluster.grow() starts new ones in place of the lost"
+            subject = f"{self.n} ranks go on, with their names"
+        return f"{subject}; cluster.grow() starts new ones in place of the lost"
 
     @property
-    def born(self) -> list[int]:
-        """The number that each rank started with, which its log bears."""
-        return [engine.born for engine in self.ranks]
+    def launch_ranks(self) -> list[int]:
+        """The rank that each rank was launched with, which names its log."""
+        return [engine.launch_rank for engine in self.ranks]
 
     def pids(self) -> list[int]:
         """Return the process number of each rank."""
         return [engine.process.pid for engine in self.ranks]
 
     def stop(self) -> None:
-        """End all processes; harmless when done twice."""
+        """End all processes; calling it again does nothing."""
         if self.client is not None:
             self.client.close()
             self.client = None
-        self._launched.stop()
+        self._processes.stop()

@@ -2,12 +2,12 @@
 
 The notebook starts it with two folders as arguments, one for connection files and one for logs. It
 sends the commands to start as one line of JSON, and then keeps the pipe open. Whatever ends the
-notebook, a kernel that is killed included, closes the pipe; the guard then ends everything it
-started and removes the first folder. When one of its commands ends by itself, the guard says so and
-ends the others, since a part of a cluster is of no use.
+notebook, even a kill, closes the pipe; the guard then ends everything it started and removes the
+first folder. When one of its commands ends by itself, the guard reports it and ends the others,
+since a part of a cluster is useless.
 
-It runs as a script: ``python guard.py FOLDER LOGS``. Nothing of matexapps is imported, so that it
-is up within a few hundredths of a second.
+It runs as a script: ``python guard.py FOLDER LOGS``. It imports nothing of matexapps, so that it
+starts within a few hundredths of a second.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pathlib import Path
 
 import psutil
 
-_LOOK_EVERY_S = 0.05
+_POLL_INTERVAL_S = 0.05
 _GRACE_S = 3.0
 _LAUNCHER_GRACE_S = 2.0
 _PR_SET_CHILD_SUBREAPER = 36
@@ -39,19 +39,19 @@ def main() -> None:
         signal.signal(name, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     _adopt_orphans()
-    # A Popen that is thrown away waits for its process, whose end would then be nobody's news.
+    # A Popen that is garbage collected waits for its process, and its end would go unreported.
     started: dict[str, subprocess.Popen[bytes]] = {}
     try:
         commands = json.loads(sys.stdin.readline() or "{}")
         for name, command in commands.items():
             started[name] = _start(command, logs / f"{name}.log")
         names = {child.pid: name for name, child in started.items()}
-        while not _pipe_closed(_LOOK_EVERY_S):
+        while not _pipe_closed(_POLL_INTERVAL_S):
             for pid, status in _reap():
                 if pid in names:
                     print(json.dumps({"ended": names[pid], "status": status}), flush=True)
                     _end_all(list(names))
-                    _wait_for_the_pipe()
+                    _wait_until_closed()
                     return
     finally:
         _end_all([child.pid for child in started.values()])
@@ -63,7 +63,7 @@ def _leave(_signal: int, _frame: object) -> None:
 
 
 def _adopt_orphans() -> None:
-    # When mpiexec is killed, its ranks become children of this process and are found again.
+    # When mpiexec is killed, its ranks become children of this process, which can then end them.
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
@@ -84,7 +84,7 @@ def _pipe_closed(timeout_s: float) -> bool:
     return bool(readable) and not os.read(sys.stdin.fileno(), 4096)
 
 
-def _wait_for_the_pipe() -> None:
+def _wait_until_closed() -> None:
     while not _pipe_closed(60.0):
         pass
 
@@ -103,7 +103,7 @@ def _reap() -> list[tuple[int, int]]:
 
 
 def _end_all(launched: list[int]) -> None:
-    # mpiexec removes its files from shared memory when it ends by itself, so it is killed last.
+    # mpiexec removes its files from shared memory if it ends by itself, so it is killed last.
     _send_to_all(signal.SIGTERM, [])
     if not _all_gone_within(_GRACE_S):
         _send_to_all(signal.SIGKILL, launched)
@@ -112,9 +112,9 @@ def _end_all(launched: list[int]) -> None:
         _all_gone_within(_LAUNCHER_GRACE_S)
 
 
-def _send_to_all(number: signal.Signals, spared: list[int]) -> None:
+def _send_to_all(number: signal.Signals, excluded: list[int]) -> None:
     for process in psutil.Process().children(recursive=True):
-        if process.pid not in spared:
+        if process.pid not in excluded:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
 
@@ -127,7 +127,7 @@ def _all_gone_within(timeout_s: float) -> bool:
             return True
         if time.monotonic() > deadline:
             return False
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(_POLL_INTERVAL_S)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Where every rank is: the Python stacks that ranks write when a signal asks them to.
+"""Where every rank is: the Python stacks that ranks write when they receive a signal.
 
-The form is that of Python's faulthandler: a heading, then the frames, the innermost first.
+They have the format of Python's faulthandler: a heading, then the frames, the innermost first.
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ from pathlib import Path
 _FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
 _ENGINE = f"{Path('matexapps', 'engine')}/"
 _CALLS = f"{_ENGINE}calls.py"
-_PACKAGE = str(Path(__file__).parents[2])
 _COMM = f"{Path('matexapps', 'comm')}/"
 _WAITING = str(Path("matexapps", "comm", "waiting.py"))
-_LOOK_EVERY_S = 0.02
-_SETTLED_S = 0.1
+_POLL_INTERVAL_S = 0.02
+_UNCHANGED_S = 0.1
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A line that is being executed."""
+    """A line that is being executed, in its file and function."""
 
     file: str
     line: int
@@ -32,8 +31,8 @@ class Frame:
 
     def __str__(self) -> str:
         source = linecache.getline(self.file, self.line).strip()
-        place = f"{self.file}, line {self.line}, in {self.function}"
-        return f"{place}: {source}" if source else place
+        location = f"{self.file}, line {self.line}, in {self.function}"
+        return f"{location}: {source}" if source else location
 
 
 @dataclass(frozen=True)
@@ -43,22 +42,16 @@ class Stack:
     Attributes
     ----------
     frames : tuple of Frame
-        From the function that the notebook called, to the innermost; none where the rank gave no
-        answer, or runs nothing.
+        From the function that the notebook called to the innermost; empty if the rank runs
+        nothing.
     """
 
     frames: tuple[Frame, ...]
 
     @property
     def waits(self) -> bool:
-        """Whether the rank waits for others in a collective."""
+        """Whether the rank waits for other ranks in a collective."""
         return any(frame.file.endswith(_WAITING) for frame in self.frames)
-
-    @property
-    def place(self) -> str:
-        """The innermost line outside of libraries, which is most often the user's own."""
-        own = [frame for frame in self.frames if not _of_a_library(frame.file)]
-        return str((own or list(self.frames))[-1]) if self.frames else "no Python code"
 
     def __str__(self) -> str:
         shown = []
@@ -66,39 +59,39 @@ class Stack:
             if not frame.file.startswith("<frozen"):
                 shown.append(f"  {frame}")
             if _COMM in frame.file:
-                # How the waiting is done says nothing.
+                # How the rank waits is of no interest.
                 break
         return "\n".join(shown) or "  no Python code"
 
 
-def ask(
+def request_stacks(
     files: Sequence[Path], send: Callable[[list[int]], None], ranks: list[int], timeout_s: float
 ) -> dict[int, Stack]:
-    """Ask ``ranks`` for their stacks and return those that come within ``timeout_s`` seconds.
+    """Ask ``ranks`` for their stacks and return those that arrive within ``timeout_s`` seconds.
 
     Parameters
     ----------
     files : sequence of Path
-        Where each rank writes them, by rank.
+        The file that each rank writes to, by rank.
     send : function of a list of ranks
-        Sends the signal.
+        Sends the signal to these ranks.
     ranks : list of int
     timeout_s : float
     """
     before = {rank: _size(files[rank]) for rank in ranks}
     send(ranks)
     deadline = time.monotonic() + timeout_s
-    sizes, since = dict(before), time.monotonic()
+    sizes, changed_at = dict(before), time.monotonic()
     while time.monotonic() < deadline:
         now = {rank: _size(files[rank]) for rank in ranks}
         if now != sizes:
-            sizes, since = now, time.monotonic()
+            sizes, changed_at = now, time.monotonic()
         complete = all(sizes[rank] > before[rank] for rank in ranks)
-        if complete and time.monotonic() - since > _SETTLED_S:
+        if complete and time.monotonic() - changed_at > _UNCHANGED_S:
             break
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(_POLL_INTERVAL_S)
     return {
-        rank: parse(_from(files[rank], before[rank]))
+        rank: parse(_read_from(files[rank], before[rank]))
         for rank in ranks
         if sizes[rank] > before[rank]
     }
@@ -108,14 +101,10 @@ def parse(text: str) -> Stack:
     """Return the part of a stack that belongs to the notebook's call."""
     frames = [Frame(file, int(line), name) for file, line, name in _FRAME.findall(text)]
     frames.reverse()
-    calls = [place for place, frame in enumerate(frames) if frame.file.endswith(_CALLS)]
+    calls = [index for index, frame in enumerate(frames) if frame.file.endswith(_CALLS)]
     if not calls:
         return Stack(())
     return Stack(tuple(frame for frame in frames[calls[0] :] if _ENGINE not in frame.file))
-
-
-def _of_a_library(file: str) -> bool:
-    return "site-packages" in file or "/lib/python" in file or file.startswith(_PACKAGE)
 
 
 def _size(path: Path) -> int:
@@ -125,7 +114,7 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _from(path: Path, start: int) -> str:
+def _read_from(path: Path, start: int) -> str:
     with open(path, errors="replace") as file:
         file.seek(start)
         return file.read()

@@ -1,1 +1,1 @@
-"""How far work is: state, panel, curves, plain lines."""
+"""The progress of work: state, panel, curves, plain lines."""

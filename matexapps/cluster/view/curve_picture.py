@@ -1,4 +1,4 @@
-"""Curves as a picture, drawn in a thread so that neither waiting nor an interrupt meets it."""
+"""Curves as a picture, drawn in a thread: the call does not wait for it, and Stop spares it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+from matexapps.cluster.output.display import MimeBundle
 from matexapps.cluster.view.curves import Chart, TrainingCurves
-from matexapps.cluster.view.slots import Bundle
 
-_EVERY_S = 1.0
-_DRAWING_SHARE = 0.1
+_INTERVAL_S = 1.0
+_MAX_TIME_SHARE = 0.1
 _WIDTH, _ROW_HEIGHT = 660, 220
-_IN_A_ROW = 3
+_CHARTS_PER_ROW = 3
 _TEXT, _FRAME, _GRID = "#4a4a4a", "#c4c4c4", "#ececec"
 _STYLES: dict[str, dict[str, Any]] = {
     "batch": {"color": "#93b4d6", "linewidth": 1.2, "zorder": 2},
@@ -32,36 +32,36 @@ class CurvePicture:
     """The newest picture of growing curves, at most one drawing a second."""
 
     def __init__(self) -> None:
-        # The first drawing also imports matplotlib; an import that an interrupt cuts off may stay
-        # broken, and interrupts reach the main thread alone.
+        # The first drawing also imports matplotlib. An interrupted import may stay broken, and
+        # interrupts only reach the main thread.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="matexapps-curves")
-        self._drawing: Future[tuple[Bundle, float]] | None = None
+        self._drawing: Future[tuple[MimeBundle, float]] | None = None
         self._drawn: tuple[Chart, ...] = ()
-        self._began_at = -math.inf
-        self._pause_s = _EVERY_S
-        self._bundle: Bundle | None = None
+        self._started_at = -math.inf
+        self._pause_s = _INTERVAL_S
+        self._bundle: MimeBundle | None = None
 
-    def newest(self, curves: TrainingCurves) -> Bundle | None:
-        """Return the newest finished picture, and begin another if it is time and worth it."""
+    def newest(self, curves: TrainingCurves) -> MimeBundle | None:
+        """Return the newest finished picture, and start another if it is due and would differ."""
         if self._drawing is not None and self._drawing.done():
             self._take()
         now = time.monotonic()
-        if self._drawing is None and now - self._began_at >= self._pause_s:
-            self._began_at = now
-            self._begin(curves)
+        if self._drawing is None and now - self._started_at >= self._pause_s:
+            self._started_at = now
+            self._start(curves)
         return self._bundle
 
-    def last(self, curves: TrainingCurves) -> Bundle | None:
-        """Return the picture of how the curves ended; nothing is drawn after it."""
+    def last(self, curves: TrainingCurves) -> MimeBundle | None:
+        """Return the picture of the final curves; nothing is drawn after it."""
         if self._drawing is not None:
             self._take()
-        self._begin(curves)
+        self._start(curves)
         if self._drawing is not None:
             self._take()
         self._thread.shutdown(wait=False)
         return self._bundle
 
-    def _begin(self, curves: TrainingCurves) -> None:
+    def _start(self, curves: TrainingCurves) -> None:
         charts = curves.charts()
         if charts != self._drawn:
             self._drawn = charts
@@ -71,21 +71,21 @@ class CurvePicture:
         assert self._drawing is not None
         self._bundle, took_s = self._drawing.result()
         self._drawing = None
-        self._pause_s = max(_EVERY_S, took_s / _DRAWING_SHARE)
+        self._pause_s = max(_INTERVAL_S, took_s / _MAX_TIME_SHARE)
 
 
-def _timed_bundle(charts: tuple[Chart, ...], text: str) -> tuple[Bundle, float]:
-    import matplotlib.figure  # noqa: F401  # the first import is no measure of the next drawing
+def _timed_bundle(charts: tuple[Chart, ...], text: str) -> tuple[MimeBundle, float]:
+    import matplotlib.figure  # noqa: F401  # not timed, since only the first drawing imports it
 
-    began = time.thread_time()
-    return _bundle(charts, text), time.thread_time() - began
+    start = time.thread_time()
+    return _bundle(charts, text), time.thread_time() - start
 
 
-def _bundle(charts: tuple[Chart, ...], text: str) -> Bundle:
+def _bundle(charts: tuple[Chart, ...], text: str) -> MimeBundle:
     try:
         png = picture(charts)
     except Exception as error:
-        # The user's matplotlib settings may be odd in ways that must not end a training.
+        # Unusual matplotlib settings of the user must not end a training.
         return {"text/plain": f"{text}\n(no picture: {type(error).__name__}: {error})"}, {}
     size = {"width": _WIDTH, "height": _height(charts)}
     encoded = base64.b64encode(png).decode("ascii")
@@ -93,13 +93,13 @@ def _bundle(charts: tuple[Chart, ...], text: str) -> Bundle:
 
 
 def _height(charts: tuple[Chart, ...]) -> int:
-    return _ROW_HEIGHT * math.ceil(len(charts) / _IN_A_ROW)
+    return _ROW_HEIGHT * math.ceil(len(charts) / _CHARTS_PER_ROW)
 
 
 def picture(charts: tuple[Chart, ...]) -> bytes:
-    """Return the charts side by side as PNG, in twice the pixels of its size on the page.
+    """Return the charts side by side as PNG, with two pixels for each pixel of the page.
 
-    Nothing of pyplot is touched, and colors do not follow the user's style.
+    pyplot is not touched, and the colors do not depend on the user's style.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -108,7 +108,7 @@ def picture(charts: tuple[Chart, ...]) -> bytes:
     from matplotlib.transforms import Affine2D
 
     width, height = _WIDTH, _height(charts)
-    # At 72 dots an inch a point is a pixel of the page.
+    # At 72 dots per inch, a point is a pixel of the page.
     figure = Figure(figsize=(width / 72, height / 72), dpi=144)
     figure.patch.set_visible(False)
     round_corners = FancyBboxPatch(
@@ -122,9 +122,9 @@ def picture(charts: tuple[Chart, ...]) -> bytes:
         zorder=-1,
     )
     figure.add_artist(round_corners)
-    reached = [epoch for chart in charts for line in chart.lines for epoch, _ in line.points]
-    first, last = math.floor(min(reached)), max(reached)
-    columns = min(len(charts), _IN_A_ROW)
+    epochs = [epoch for chart in charts for line in chart.lines for epoch, _ in line.points]
+    first, last = math.floor(min(epochs)), max(epochs)
+    columns = min(len(charts), _CHARTS_PER_ROW)
     cell = width / columns
     for number, chart in enumerate(charts):
         row, column = divmod(number, columns)
@@ -149,7 +149,7 @@ def _draw(axes: Any, chart: Chart) -> None:
         )
     if values and min(values) > 0 and max(values) > _LOGARITHMIC_FROM * min(values):
         axes.set_yscale("log")
-    # Beside where the curve is not: a loss falls, a metric most often rises.
+    # Labels stand where the curve is not: a loss falls, a metric usually rises.
     height, align = (0.0, "bottom") if chart.lines[0].label == "metric" else (1.0, "top")
     for mark in chart.marks:
         axes.axvline(mark.epoch, color=_MARK, linewidth=1.0, linestyle="--", zorder=1)
@@ -176,8 +176,8 @@ def _draw(axes: Any, chart: Chart) -> None:
             zorder=5,
             **ring,
         )
-        words = f"best {chart.best[1]:.4g} at epoch {chart.best[0]:.4g}"
-        axes.set_title(words, loc="right", fontsize=10, color=_TEXT, pad=7)
+        title = f"best {chart.best[1]:.4g} at epoch {chart.best[0]:.4g}"
+        axes.set_title(title, loc="right", fontsize=10, color=_TEXT, pad=7)
     axes.set_facecolor("white")
     axes.margins(y=0.08)
     axes.set_xlabel("epoch", fontsize=10, color=_TEXT, labelpad=3)

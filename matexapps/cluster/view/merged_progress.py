@@ -1,4 +1,4 @@
-"""What all ranks have reported, as one state."""
+"""The progress reports of all ranks, merged into one state."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from matexapps.cluster.view.curves import TrainingCurves
 
 @dataclass(frozen=True)
 class RankState:
-    """How one rank fares in training.
+    """The state of one rank in training.
 
     Attributes
     ----------
     rank : int
     rows_per_s : float
-        Of its own share of the rows.
+        Throughput of its own share of the rows.
     waiting : float
-        The share of its time in which it waits for other ranks, 0 to 1.
+        The fraction of its time in which it waits for other ranks, 0 to 1.
     memory_bytes : int or None
-        Its resident memory; None where it is not reported.
+        Its resident memory; None if it is not reported.
     """
 
     rank: int
@@ -32,19 +32,19 @@ class RankState:
 
 
 class MergedProgress:
-    """What all ranks have reported, as one state.
+    """The progress reports of all ranks, merged into one state.
 
     Parameters
     ----------
     clock : callable
-        Gives seconds; the time left is reckoned with it.
+        Returns seconds, for the estimate of the time left.
 
     Attributes
     ----------
     curves : TrainingCurves
         Loss and metrics of the last training.
     notices : list of str
-        What befell the ranks, a sentence each.
+        Sentences about lost ranks.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -57,35 +57,35 @@ class MergedProgress:
         self._first = (0.0, 0.0)
 
     def update(self, event: dict[str, Any]) -> None:
-        """Take in one event of one rank (see :mod:`matexapps.progress`)."""
+        """Add one event of one rank (see :mod:`matexapps.progress`)."""
         if self._world_size is not None and event["world_size"] != self._world_size:
-            # From before a loss; ranks have other numbers now.
+            # Sent before ranks were lost; the ranks have other numbers now.
             return
         stage = (event["kind"], event.get("what", "training"))
-        before = self._latest.get(event["rank"], {})
+        previous = self._latest.get(event["rank"], {})
         if event["kind"] == "train" and event["rank"] == 0:
-            # Loss and metrics are those of all ranks together, the same on each.
+            # Loss and metrics are those of all ranks together, equal on each.
             self.curves.add(event)
         if not event.get("metrics") and stage == self._stage:
-            # Metrics are known at an epoch's end only, and stay in sight until the next.
-            event = {**event, "metrics": before.get("metrics")}
+            # Metrics are only known at an epoch's end, and stay visible until the next.
+            event = {**event, "metrics": previous.get("metrics")}
         self._latest[event["rank"]] = event
         if stage != self._stage:
             self._stage = stage
             self._latest = {event["rank"]: event}
             self._first = (self._clock(), self.fraction)
 
-    def loss(self, event: dict[str, Any]) -> None:
-        """Take in that ranks were lost (see :func:`matexapps.train.state.recovery.event_of`)."""
+    def remove_ranks(self, event: dict[str, Any]) -> None:
+        """Note that ranks were lost (see :class:`matexapps.history.History`)."""
         if event["rank"] == 0:
             self.notices.append(event["event"])
             self._world_size = event["ranks"]
             self._latest = {r: e for r, e in self._latest.items() if r < event["ranks"]}
-            who = " and ".join(f"rank {rank}" for rank in event["lost"])
+            names = " and ".join(f"rank {rank}" for rank in event["lost"])
             if "step" in event:
-                self.curves.mark_step(f"{who} lost", event["epoch"], event["step"])
+                self.curves.mark_step(f"{names} lost", event["epoch"], event["step"])
             else:
-                self.curves.mark(f"{who} lost")
+                self.curves.mark(f"{names} lost")
 
     @property
     def started(self) -> bool:
@@ -94,7 +94,7 @@ class MergedProgress:
 
     @property
     def fraction(self) -> float:
-        """The share of the present work that is done, 0 to 1."""
+        """The fraction of the present work that is done, 0 to 1."""
         events = list(self._latest.values())
         if not events:
             return 0.0
@@ -105,53 +105,53 @@ class MergedProgress:
 
     @property
     def seconds_left(self) -> float | None:
-        """The time left at the pace so far, in seconds; None before there is a pace."""
-        at, fraction = self._first
+        """The time left at the rate so far, in seconds; None before a rate is known."""
+        start, fraction = self._first
         gained = self.fraction - fraction
         if gained <= 0.0:
             return None
-        return (self._clock() - at) * (1.0 - self.fraction) / gained
+        return (self._clock() - start) * (1.0 - self.fraction) / gained
 
     @property
     def slowest_rank(self) -> int | None:
-        """The rank that waits least, which is the one the others wait for; None for one rank."""
+        """The rank that waits least, for which the others wait; None with one rank."""
         waits = {rank: event.get("wait_s") for rank, event in self._latest.items()}
         known = {rank: wait for rank, wait in waits.items() if wait is not None}
         return min(known, key=lambda rank: known[rank]) if len(known) > 1 else None
 
     @property
     def ranks(self) -> list[RankState]:
-        """How each rank fares, in rank order; empty unless they train."""
+        """The state of each rank, in rank order; empty unless they train."""
         events = sorted(self._latest.values(), key=lambda event: event["rank"])
         return [_rank_state(event) for event in events if event["kind"] == "train"]
 
     def parts(self, outcome: str = "") -> list[str]:
-        """Return the line's pieces, the most important first; an outcome is the last of them."""
+        """Return the parts of the line, the most important first; the outcome is the last."""
         events = sorted(self._latest.values(), key=lambda event: event["rank"])
         if not events:
             return ["waiting for the ranks"]
         if events[0]["kind"] == "train":
-            pieces = self._training_parts(events[0])
+            parts = self._training_parts(events[0])
         else:
-            pieces = [events[0]["what"], _in_words(events)]
+            parts = [events[0]["what"], _describe_amounts(events)]
         left = self.seconds_left
         if outcome:
-            pieces.append(outcome)
+            parts.append(outcome)
         elif left is not None and self.fraction < 1.0:
-            pieces.append(f"{duration(left)} left")
-        return pieces
+            parts.append(f"{format_duration(left)} left")
+        return parts
 
     def _training_parts(self, event: dict[str, Any]) -> list[str]:
-        which = [event["what"]] if "what" in event else []
-        pieces = [*which, f"epoch {event['epoch']}/{event['epochs']}"]
+        title = [event["what"]] if "what" in event else []
+        parts = [*title, f"epoch {event['epoch']}/{event['epochs']}"]
         if event.get("loss") is not None:
-            pieces.append(f"loss {event['loss']:.4g}")
-        pieces += [f"{name} {value:.4g}" for name, value in (event.get("metrics") or {}).items()]
-        pieces.append(f"{event['rows_per_s']:,.0f} rows/s")
+            parts.append(f"loss {event['loss']:.4g}")
+        parts += [f"{name} {value:.4g}" for name, value in (event.get("metrics") or {}).items()]
+        parts.append(f"{event['rows_per_s']:,.0f} rows/s")
         slowest = self.slowest_rank
         if slowest is not None:
-            pieces.append(f"slowest rank {slowest} (others wait {self._longest_wait():.0%})")
-        return pieces
+            parts.append(f"slowest rank {slowest} (others wait {self._longest_wait():.0%})")
+        return parts
 
     def _longest_wait(self) -> float:
         waits = [event["wait_s"] for event in self._latest.values()]
@@ -168,7 +168,7 @@ def _amounts(events: list[dict[str, Any]]) -> tuple[int, int | None]:
     return sum(event["done"] for event in events), None if None in totals else sum(totals)
 
 
-def _in_words(events: list[dict[str, Any]]) -> str:
+def _describe_amounts(events: list[dict[str, Any]]) -> str:
     done, total = _amounts(events)
     unit, size, digits = events[0]["unit"], 1, 0
     if unit == "bytes":
@@ -193,11 +193,11 @@ def _rank_state(event: dict[str, Any]) -> RankState:
     )
 
 
-def duration(seconds: float) -> str:
-    """Return ``seconds`` as people say it: ``"8 s"``, ``"3 min 20 s"``, ``"2 h 5 min"``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+def format_duration(seconds: float) -> str:
+    """Return a time in words: ``"8 s"``, ``"3 min 20 s"``, ``"2 h 5 min"``."""
+    total = round(seconds)
+    if total < 60:
+        return f"{total} s"
+    if total < 3600:
+        return f"{total // 60} min {total % 60} s"
+    return f"{total // 3600} h {total % 3600 // 60} min"

@@ -1,4 +1,4 @@
-"""A button that interrupts the cell that runs."""
+"""A button that interrupts the running cell."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import signal
 import threading
 from typing import Any
 
-from matexapps.cluster.view.slots import Bundle
+from matexapps.cluster.output.display import MimeBundle
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -15,17 +15,18 @@ class StopButton:
     """A button that does what the kernel's own interrupt does.
 
     The kernel's main thread is busy when the button is pressed, so the press can only arrive
-    through a kernel subshell, a thread that takes messages in its stead. Whether the frontend uses
-    one shows when a widget is made; until then, and without one, there is no button.
+    through a kernel subshell: a thread that receives messages in its place. Whether the frontend
+    uses one is only known after a widget was made; before that, and without one, there is no
+    button.
     """
 
     def __init__(self) -> None:
         self._manager: Any = None
         self._button: Any = None
-        self._bundle: Bundle | None = None
+        self._bundle: MimeBundle | None = None
 
     def offer(self) -> None:
-        """Make the button, if this kernel can take a press while a cell runs."""
+        """Make the button, if this kernel can receive a press while a cell runs."""
         self._manager = _subshell_manager()
         if self._manager is None:
             return
@@ -40,31 +41,31 @@ class StopButton:
             layout=ipywidgets.Layout(width="96px", height="28px", margin="2px 0"),
         )
         self._button.on_click(self._pressed)
-        # ipykernel notes which shell spoke last on a comm and, whatever the frontend asks for,
-        # gives the answer to that one: here to the main thread, which does not listen.
+        # ipykernel remembers which shell used a comm last and answers there, whatever the frontend
+        # asks for: here in the main thread, which is busy.
         vars(self._button.comm).pop("_reply_subshell_id", None)
 
     @property
-    def bundle(self) -> Bundle | None:
-        """What shows the button; None while no press would arrive."""
+    def bundle(self) -> MimeBundle | None:
+        """What displays the button; None while no press would arrive."""
         if self._bundle is None and self._button is not None and self._manager.list_subshell():
             self._bundle = {_WIDGET: self._button.get_view_spec(), "text/plain": ""}, {}
         return self._bundle
 
     def close(self) -> None:
-        """Take the button away."""
+        """Remove the button."""
         button, self._button, self._bundle = self._button, None, None
         if button is not None:
             for widget in (button, button.layout, button.style):
                 widget.close()
 
     def _pressed(self, button: Any) -> None:
-        # A press may arrive late, when the next cell runs already.
+        # A press may arrive late, when the next cell is already running.
         if button is self._button:
             button.description, button.disabled = "Stopping", True
             main = threading.main_thread().ident
             assert main is not None
-            # To the thread itself, so that it also wakes from a system call.
+            # Sent to the thread itself, to wake it from a system call too.
             signal.pthread_kill(main, signal.SIGINT)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich import filesize
+from rich.filesize import decimal
 
 from matexapps.errors import CommunicationError
 
@@ -46,7 +46,7 @@ def shared_memory(
     name = broadcast(_create(size) if is_root else "")
     if not name:
         raise CommunicationError(
-            f"no room for the {filesize.decimal(size)} that ranks share in {_IN_MEMORY} or "
+            f"no room for the {decimal(size)} that ranks share in {_IN_MEMORY} or "
             f"{tempfile.gettempdir()}: free some, or set TMPDIR to a folder with room"
         )
     try:

@@ -1,9 +1,9 @@
-"""Cards: what is known of a data set, in a Markdown file with a small front block.
+"""Cards: facts about a data set, in a Markdown file with a small front block.
 
 A card begins with a block of ``key: value`` lines between two lines of three dashes; the text
 below it is for people. The keys are those of :data:`KEYS`; ``name``, ``title``, ``file``,
-``license`` and ``source`` must be there. Lists (``classes``, ``columns``, ``features``) are
-separated by commas.
+``license`` and ``source`` are required. Lists (``file``, ``classes``, ``columns``, ``features``,
+``missing``, and ``units`` as ``column = unit``) are separated by commas.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from matexapps.errors import DataError, did_you_mean
 
+CHECKSUMS = ("sha256", "sha1", "md5")
 KEYS = (
     "name",
     "title",
@@ -25,15 +26,16 @@ KEYS = (
     "simulated",
     "made_by",
     "url",
-    "sha256",
+    *CHECKSUMS,
     "label",
     "weight",
     "missing",
     "classes",
     "columns",
     "features",
+    "units",
 )
-_NEEDED = ("name", "title", "file", "license", "source")
+_REQUIRED = ("name", "title", "file", "license", "source")
 _FENCE = "---"
 
 
@@ -55,7 +57,7 @@ class Card:
     text: str
 
     def words(self, key: str) -> tuple[str, ...] | None:
-        """Return a fact that is a list, or None where the card does not give it."""
+        """Return a fact that is a list, or None if the card does not have it."""
         value = self.facts.get(key)
         return None if value is None else tuple(word.strip() for word in value.split(","))
 
@@ -66,7 +68,7 @@ def read_card(path: Path) -> Card:
     Raises
     ------
     DataError
-        If the front block is not there, has an unknown or repeated key, or lacks a needed one.
+        If the front block is missing, has an unknown or repeated key, or lacks a required one.
     """
     lines = path.read_text(encoding="utf-8").splitlines()
     fences = [i for i, line in enumerate(lines) if line.strip() == _FENCE]
@@ -82,7 +84,7 @@ def read_card(path: Path) -> Card:
         if key in facts:
             raise DataError(f"{path}, line {number}: {key!r} is given twice")
         facts[key] = value
-    lacking = [key for key in _NEEDED if not facts.get(key)]
-    if lacking:
-        raise DataError(f"{path}: the card does not say {', '.join(lacking)}")
+    absent = [key for key in _REQUIRED if not facts.get(key)]
+    if absent:
+        raise DataError(f"{path}: the card does not say {', '.join(absent)}")
     return Card(path, facts, "\n".join(lines[fences[1] + 1 :]).strip() + "\n")

@@ -2,15 +2,15 @@
 
 A name is looked for in three places, in this order:
 
-1. the folder that the environment variable MATEXAPPS_DATA names, directly or in a folder of it
-   called like the data set; what is found there is the user's own and taken as it is;
-2. the project's ``datasets/`` folder, where the package runs from a checkout or an editable
-   install: the folder beside the package that has a ``pyproject.toml`` beside it too. Every
-   folder in it that holds a ``card.md`` is a data set;
+1. the folder that the environment variable MATEXAPPS_DATA names, directly or in a subfolder with
+   the name of the data set; files there are the user's own and used as they are;
+2. the project's ``datasets/`` folder, if the package runs from a checkout or an editable install,
+   recognized by the ``pyproject.toml`` beside it;
 3. the user's cache folder, where :func:`get` puts downloads.
 
-An installed wheel has no ``datasets/``: it knows the public data sets, and says of other names
-that more come with the repository.
+The facts about a data set are on its card: ``datasets/NAME/card.md`` for those that come
+with the project, and ``apps/DOMAIN/datasets/NAME.md`` for the public ones of a domain, which are
+downloaded. An installed wheel has no ``datasets/``; it says that more come with the repository.
 """
 
 from __future__ import annotations
@@ -19,16 +19,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from rich import filesize
-
 import matexapps
 from matexapps.data.catalog.cards import read_card
 from matexapps.data.catalog.download import download
 from matexapps.data.catalog.entry import Entry
-from matexapps.data.catalog.public_data import PUBLIC
 from matexapps.errors import DataError, did_you_mean
 
 VARIABLE = "MATEXAPPS_DATA"
+_PACKAGE = Path(__file__).parents[2]
 
 
 def entries() -> list[Entry]:
@@ -39,16 +37,17 @@ def entries() -> list[Entry]:
     DataError
         If a card cannot be read, or two data sets have the same name.
     """
-    folder = datasets_folder()
-    cards = [] if folder is None else sorted(folder.glob("*/card.md"))
-    found: dict[str, Entry] = {}
-    for one in (*PUBLIC, *(Entry.from_card(read_card(card)) for card in cards)):
-        if one.name in found:
-            raise DataError(
-                f"two data sets are called {one.name!r}: rename the one in {one.folder}"
-            )
-        found[one.name] = one
-    return [found[name] for name in sorted(found)]
+    project = datasets_folder()
+    cards = list(_PACKAGE.glob("apps/*/datasets/*.md"))
+    if project is not None:
+        cards += project.glob("*/card.md")
+    named: dict[str, Entry] = {}
+    for card in cards:
+        entry = Entry.from_card(read_card(card))
+        if entry.name in named:
+            raise DataError(f"two data sets are called {entry.name!r}: rename that of {card}")
+        named[entry.name] = entry
+    return [named[name] for name in sorted(named)]
 
 
 def entry(name: str) -> Entry:
@@ -59,7 +58,7 @@ def entry(name: str) -> Entry:
     DataError
         If the catalog has no such name.
     """
-    known = {one.name: one for one in entries()}
+    known = {entry.name: entry for entry in entries()}
     if name in known:
         return known[name]
     more = "" if datasets_folder() else "; more come with the project's repository"
@@ -69,76 +68,80 @@ def entry(name: str) -> Entry:
     )
 
 
+def units(name: str) -> dict[str, str]:
+    """Return the units that the catalog gives for columns; none if it has no such name."""
+    return next((entry.units for entry in entries() if entry.name == name), {})
+
+
 def find(name: str) -> Path | None:
     """Return the file of a data set that is on this machine, or None."""
-    one = entry(name)
-    return next((path for path in _places(one) if path.is_file()), None)
+    return next((path for path in _candidates(entry(name)) if path.is_file()), None)
 
 
 def get(name: str) -> Path:
-    """Return the file of a data set, downloading it first where it is not on this machine.
+    """Return the file of a data set, downloading it first if it is not on this machine.
 
     Raises
     ------
     DataError
-        If it cannot be had; the message says how to fetch it by hand.
+        If it is not available; the message says how to fetch it by hand.
     """
-    one = entry(name)
+    known = entry(name)
     path = find(name)
     if path is not None:
         return path
-    if one.url is None or one.checksum is None:
-        raise not_here(one)
-    target = cache_folder() / one.name / one.files[0]
+    if known.url is None or known.checksum is None:
+        raise not_here(known)
+    target = cache_folder() / name / known.files[0]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        return download(one.url, target, one.checksum)
+        return download(known.url, target, known.checksum)
     except (DataError, OSError) as error:
-        raise DataError(f"{one.name}: {error}; or {_by_hand(one)}") from None
+        raise DataError(f"{name}: {error}; or {_by_hand(known)}") from None
 
 
-def not_here(one: Entry) -> DataError:
+def not_here(entry: Entry) -> DataError:
     """Return an error that says how to get a data set that is not on this machine."""
-    if one.url is not None:
-        size = "" if one.size is None else f" ({filesize.decimal(one.size)})"
+    if entry.url is not None:
+        size = "" if entry.size is None else f" ({entry.size / 1e6:,.0f} MB)"
         return DataError(
-            f"{one.name} is not on this machine: run `matexapps datasets get {one.name}`{size} "
-            f"once, or {_by_hand(one)}"
+            f"{entry.name} is not on this machine: run `matexapps datasets get {entry.name}`{size} "
+            f"once, or {_by_hand(entry)}"
         )
-    made = "" if one.made_by is None else f"make it with `{one.made_by}`, or "
-    return DataError(f"{one.name} is not on this machine: {made}{_by_hand(one)}")
+    made = "" if entry.made_by is None else f"make it with `{entry.made_by}`, or "
+    return DataError(f"{entry.name} is not on this machine: {made}{_by_hand(entry)}")
 
 
 def datasets_folder() -> Path | None:
-    """Return the project's ``datasets/``, or None where the package is not in a checkout."""
+    """Return the project's ``datasets/``, or None if the package is not in a checkout."""
     root = Path(matexapps.__file__).resolve().parents[1]
     folder = root / "datasets"
     return folder if folder.is_dir() and (root / "pyproject.toml").is_file() else None
 
 
 def cache_folder() -> Path:
-    """Return the folder of this user where downloads are kept."""
+    """Return this user's folder for downloads."""
     import pooch
 
     return Path(pooch.os_cache("matexapps"))
 
 
-def _places(one: Entry) -> Iterator[Path]:
+def _candidates(entry: Entry) -> Iterator[Path]:
     given = os.environ.get(VARIABLE)
     if given:
         folder = Path(given)
         if not folder.is_dir():
             raise DataError(f"{VARIABLE}={given} is not a folder: set it to one, or unset it")
-        for name in one.files:
-            yield from (folder / name, folder / one.name / name)
-    if one.folder is not None:
-        yield from (one.folder / name for name in one.files)
-    yield from (cache_folder() / one.name / name for name in one.files)
+        for name in entry.files:
+            yield from (folder / name, folder / entry.name / name)
+    if entry.folder is not None:
+        yield from (entry.folder / name for name in entry.files)
+    yield from (cache_folder() / entry.name / name for name in entry.files)
 
 
-def _by_hand(one: Entry) -> str:
-    file = one.files[0]
-    if one.url is None:
-        where = "" if one.made_by else f"get {file} from {one.source} and "
+def _by_hand(entry: Entry) -> str:
+    file = entry.files[0]
+    if entry.url is None:
+        where = "" if entry.made_by else f"get {file} from {entry.source} and "
         return f"{where}set {VARIABLE} to a folder that holds {file}"
-    return f"fetch {file} by hand from {one.url} and set {VARIABLE} to the folder you put it in"
+    return f"fetch {file} by hand from {entry.url} and set {VARIABLE} to the folder you put it in"

@@ -1,4 +1,4 @@
-"""Downloads that show progress, go on where they broke off, and are checked."""
+"""Downloads that show progress, resume where they broke off, and are checked."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _TIMEOUT_S = 60.0
 
 
 def download(url: str, target: Path, checksum: str) -> Path:
-    """Fetch ``url`` to ``target``, which appears only once it is whole and right.
+    """Fetch ``url`` to ``target``, which appears only when it is complete and correct.
 
-    What was fetched before a broken connection stays beside the target, in a file ending in
-    ``.part``, and the next call goes on from there.
+    If the connection breaks, what was fetched stays beside the target in a file ending in
+    ``.part``, and the next call resumes from there.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def download(url: str, target: Path, checksum: str) -> Path:
 
 
 class _Resuming:
-    """Fetches into ``target.part`` first; called by pooch with the place it checks."""
+    """Fetches into ``target.part`` first; called by pooch with the file that it checks."""
 
     def __init__(self, target: Path) -> None:
         self._target = target
@@ -68,14 +68,14 @@ class _Resuming:
         except urllib.error.HTTPError as error:
             if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 raise
-            # The part is as long as the whole or longer: it belongs to another version.
+            # The part is at least as long as the file: it belongs to another version.
             self._part.unlink()
             self._fetch(url)
         os.replace(self._part, output_file)
 
     def _fetch(self, url: str) -> None:
         done = self._part.stat().st_size if self._part.exists() else 0
-        # Unasked compression would change the bytes that the checksum is of.
+        # Compression in transit would change the bytes that the checksum is of.
         headers = {"Accept-Encoding": "identity", "User-Agent": "matexapps"}
         if done:
             headers["Range"] = f"bytes={done}-"

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich import filesize
-
-from matexapps.data.catalog.cards import Card
+from matexapps.data.catalog.cards import CHECKSUMS, Card
 from matexapps.data.schema.schema import Column, Schema
 from matexapps.errors import DataError
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of a data set.
+    """Facts about a data set.
 
     Attributes
     ----------
@@ -24,19 +22,21 @@ class Entry:
     source, license, citation : str
         Where it comes from, under what terms, and what to cite.
     schema : Schema
-        What stands where in the file.
+        Which column of the file is what.
     description : str
         A few sentences, Markdown.
     rows, size : int or None
         Number of rows, and bytes of the usual file.
     simulated : bool
-        Whether simulation made the rows.
+        Whether the rows are simulated.
     url, checksum : str or None
-        Where the usual file is downloaded, and ``algorithm:hex`` of it.
+        Address of the usual file, and its ``algorithm:hex``.
     made_by : str or None
         The command that makes the file.
     folder : Path or None
         Its folder in the project's ``datasets/``.
+    units : dict of str to str
+        Units of columns whose names do not include them.
     """
 
     name: str
@@ -54,23 +54,24 @@ class Entry:
     checksum: str | None = None
     made_by: str | None = None
     folder: Path | None = None
+    units: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_card(cls, card: Card) -> Entry:
-        """Make an entry of a card.
+        """Make an entry from a card.
 
         Raises
         ------
         DataError
-            If a number or a yes/no in the card is not one.
+            If a number, a yes or no, or a unit in the card is not one.
         """
         facts = card.facts
         missing = card.words("missing")
-        sha256 = facts.get("sha256")
+        checksum = next((f"{kind}:{facts[kind]}" for kind in CHECKSUMS if kind in facts), None)
         return cls(
             name=facts["name"],
             title=facts["title"],
-            files=(facts["file"],),
+            files=card.words("file") or (),
             source=facts["source"],
             license=facts["license"],
             citation=facts.get("citation", ""),
@@ -83,21 +84,21 @@ class Entry:
                 columns=card.words("columns"),
             ),
             description=card.text,
-            rows=_whole(card, "rows"),
-            size=_whole(card, "size"),
+            rows=_integer(card, "rows"),
+            size=_integer(card, "size"),
             simulated=_yes(card, "simulated"),
             url=facts.get("url"),
-            checksum=None if sha256 is None else f"sha256:{sha256}",
+            checksum=checksum,
             made_by=facts.get("made_by"),
-            folder=card.path.parent,
+            folder=card.path.parent if card.path.name == "card.md" else None,
+            units=_units(card),
         )
 
     def as_markdown(self) -> str:
-        """Return everything known, for a person."""
-        size = "" if self.size is None else f", {filesize.decimal(self.size)}"
+        """Return all facts as a text for people."""
         facts = {
             "Rows": None if self.rows is None else f"{self.rows:,}",
-            "File": self.files[0] + size,
+            "File": self.files[0] + ("" if self.size is None else f", {self.size / 1e6:,.1f} MB"),
             "Simulated": "yes" if self.simulated else "no",
             "Source": self.source,
             "License": self.license,
@@ -111,11 +112,11 @@ class Entry:
 
 
 def _column(text: str | None) -> Column | None:
-    """Return a column's position where the card gives a number, otherwise its name."""
+    """Return a column's position if the card gives a number, otherwise its name."""
     return int(text) if text is not None and text.isdigit() else text
 
 
-def _whole(card: Card, key: str) -> int | None:
+def _integer(card: Card, key: str) -> int | None:
     text = card.facts.get(key)
     if text is None:
         return None
@@ -123,6 +124,16 @@ def _whole(card: Card, key: str) -> int | None:
     if not digits.isdigit():
         raise DataError(f"{card.path}: {key} is {text!r}, not a whole number")
     return int(digits)
+
+
+def _units(card: Card) -> dict[str, str]:
+    units = {}
+    for text in card.words("units") or ():
+        column, equals, unit = text.rpartition(" = ")
+        if not equals:
+            raise DataError(f"{card.path}: units hold {text!r}: write column = unit")
+        units[column] = unit
+    return units
 
 
 def _float(card: Card, text: str) -> float:

@@ -1,13 +1,13 @@
-"""A columnar copy of a CSV file, from which any rows are read at once.
+"""A columnar copy of a CSV file, which gives direct access to any rows.
 
-CSV can only be read from its beginning, so what is larger than memory is copied once: each rank
-parses its part and writes an HDF5 file of its own, a shard. The copies are in the user's cache
-folder, or in the one that the environment variable MATEXAPPS_CACHE names.
+CSV can only be read from its beginning, so a file that is larger than memory is copied once: each
+rank parses its part and writes an HDF5 file of its own, a shard. The copies are in the user's cache
+folder, or in the folder that the environment variable MATEXAPPS_CACHE names.
 
-A copy is a folder, and is there whole or not at all: it is made under another name and renamed at
-its end. It serves only while its ``manifest.json`` agrees with the CSV file (path, size, time and
-digest), with the settings it was read by, and with its shards (size and digest). When all copies
-together take more than 20 GB, those that were not used for longest are removed.
+A copy is a folder that appears complete or not at all. It is valid only while its ``manifest.json``
+matches the CSV file (path, size, time and digest), the settings it was read with, and its shards
+(size and digest). When all copies together take more than 20 GB, the least recently used are
+removed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -33,20 +32,19 @@ from matexapps.data.schema.schema import Schema
 from matexapps.data.sources.reader import Reader
 from matexapps.data.sources.several_files import SeveralFiles
 from matexapps.errors import DataError
+from matexapps.files import ABANDONED_S, partial_path, publish
 
 VARIABLE = "MATEXAPPS_CACHE"
 _FORMAT = 1
 _MOST_BYTES = 20 * 10**9
 _PIECES, _PIECE_BYTES = 64, 2**16
-_UNFINISHED = ".making-"
-_ABANDONED_S = 2 * 24 * 3600.0
 
 
 def columnar_copy(reader: Reader, schema: Schema, comm: Communicator) -> Reader:
-    """Return a reader of the same rows that reads any of them at once. Collective.
+    """Return a reader with direct access to the same rows. Collective.
 
-    A copy that is there already serves; otherwise the ranks make one, each holding a few MiB of
-    the file at a time. What has random access already is returned as it is.
+    If there is no valid copy, the ranks make one, each holding a few MiB of the file at a time. A
+    reader that has direct access already is returned unchanged.
 
     Parameters
     ----------
@@ -64,22 +62,22 @@ def columnar_copy(reader: Reader, schema: Schema, comm: Communicator) -> Reader:
     if isinstance(reader, CsvReader):
         return _open(reader, _copy(reader, schema, comm), comm)
     if isinstance(reader, CsvFiles):
-        made = {one.path: (one, _copy(one, schema, comm)) for one in reader.readers}
-        return SeveralFiles(reader.path, list(made), lambda path: ColumnarCopy(*made[path]))
+        copies = {file.path: (file, _copy(file, schema, comm)) for file in reader.readers}
+        return SeveralFiles(reader.path, list(copies), lambda path: ColumnarCopy(*copies[path]))
     return reader
 
 
 def has_copy(reader: Reader, schema: Schema) -> bool:
-    """Whether a copy of all that ``reader`` reads is there already. Not collective."""
+    """Whether there is a valid copy of everything that ``reader`` reads. Not collective."""
     if isinstance(reader, CsvFiles):
-        return all(has_copy(one, schema) for one in reader.readers)
+        return all(has_copy(file, schema) for file in reader.readers)
     if not isinstance(reader, CsvReader):
         return False
     return _manifest(_folder(reader, schema), reader, schema) is not None
 
 
 class ColumnarCopy(SeveralFiles):
-    """Rows of a CSV file, read from its copy; they are located in the CSV file.
+    """Rows of a CSV file, read from its copy; messages locate them in the CSV file.
 
     Parameters
     ----------
@@ -109,7 +107,7 @@ def _open(reader: CsvReader, folder: Path, comm: Communicator) -> Reader:
 
 
 def _copy(reader: CsvReader, schema: Schema, comm: Communicator) -> Path:
-    """Return the folder of the copy of one file, made now if need be. Collective."""
+    """Return the folder of the copy of one file, making the copy if need be. Collective."""
     folder = comm.on_root(lambda: _folder(reader, schema))
 
     def there() -> bool:
@@ -124,11 +122,11 @@ def _copy(reader: CsvReader, schema: Schema, comm: Communicator) -> Path:
 
 
 def _make(reader: CsvReader, schema: Schema, folder: Path, comm: Communicator) -> None:
-    making, source = comm.on_root(lambda: (_temporary(folder.parent), _source(reader.path)))
+    making, source = comm.on_root(lambda: (_temporary(folder), _source(reader.path)))
     try:
         shards = [shard for shard in _shards(reader, making, comm) if shard["rows"]]
         if not shards:
-            raise DataError(f"{reader.path} holds a header and no row")
+            raise DataError(f"{reader.path} holds a header but no rows")
 
         def finish() -> None:
             if _source(reader.path) != source:
@@ -141,7 +139,9 @@ def _make(reader: CsvReader, schema: Schema, folder: Path, comm: Communicator) -
             }
             (making / "manifest.json").touch(mode=0o600)
             (making / "manifest.json").write_text(json.dumps(manifest, indent=1))
-            _put(making, folder)
+            # If another job was faster, its copy of the same file stays.
+            if _manifest(folder, reader, schema) is None:
+                publish(making, folder)
             _make_room(folder)
 
         comm.on_root(finish)
@@ -153,7 +153,7 @@ def _make(reader: CsvReader, schema: Schema, folder: Path, comm: Communicator) -
 def _shards(reader: CsvReader, making: Path, comm: Communicator) -> list[dict[str, Any]]:
     """Write all ranks' shards and return what the manifest says of them. Collective."""
     path = making / f"part-{comm.rank:05d}.h5"
-    # A key is written as numbers if it can be: the first type that fits on all ranks.
+    # A key is stored as numbers if possible: the first type that fits on all ranks.
     kinds = range(TEXT_KEY + 1) if reader.wanted.roles.key is not None else range(1)
     for kind in kinds:
 
@@ -176,7 +176,7 @@ def _shards(reader: CsvReader, making: Path, comm: Communicator) -> list[dict[st
 
 
 def _manifest(folder: Path, reader: CsvReader, schema: Schema) -> dict[str, Any] | None:
-    """Return the manifest of a copy, or None unless it agrees with the file and with the shards."""
+    """Return the manifest of a copy, or None unless it matches the file and the shards."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
         expected = {
@@ -212,53 +212,44 @@ def _contents(path: Path) -> dict[str, Any]:
 
 
 def _settings(schema: Schema) -> str:
-    return json.dumps(asdict(schema), default=lambda one: getattr(one, "tolist", one.__str__)())
+    settings = asdict(schema)
+    # Whether labels must be 0 or 1 does not change what is read.
+    del settings["binary"]
+    return json.dumps(settings, default=lambda value: getattr(value, "tolist", value.__str__)())
 
 
 def _folder(reader: CsvReader, schema: Schema) -> Path:
-    """Return where the copy of a file is, or will be."""
+    """Return where the copy of a file belongs."""
     given = os.environ.get(VARIABLE)
     root = (Path(given) if given else cache_folder()) / "columns"
     what = f"{reader.path.absolute()}\0{_settings(schema)}"
     return root / f"{reader.path.name[:40]}-{blake2b(what.encode(), digest_size=8).hexdigest()}"
 
 
-def _temporary(root: Path) -> Path:
+def _temporary(folder: Path) -> Path:
+    making = partial_path(folder)
     try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=root))
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        making.mkdir(mode=0o700)
     except OSError as error:
         raise DataError(
-            f"no copy can be written in {root} ({error.strerror}): set {VARIABLE} to a folder "
-            "with room"
+            f"no copy can be written in {folder.parent} ({error.strerror}): set {VARIABLE} to a "
+            "folder with room"
         ) from None
-
-
-def _put(made: Path, folder: Path) -> None:
-    """Rename a finished copy into place; what was there goes."""
-    if folder.exists():
-        old = _temporary(folder.parent)
-        folder.rename(old / "old")
-        shutil.rmtree(old, ignore_errors=True)
-    try:
-        made.rename(folder)
-    except OSError:
-        # Another job was quicker; its copy, of the same file, serves as well.
-        if not (folder / "manifest.json").is_file():
-            raise
+    return making
 
 
 def _make_room(keep: Path) -> None:
-    """Remove copies, those not used for longest first, until all take no more than 20 GB."""
+    """Remove the least recently used copies until all take no more than 20 GB."""
     sizes: dict[Path, int] = {}
     for copy in keep.parent.iterdir():
-        if copy.name.startswith(_UNFINISHED):
-            if time.time() - copy.stat().st_mtime > _ABANDONED_S:
+        if copy.name.endswith(".partial"):
+            if time.time() - copy.stat().st_mtime > ABANDONED_S:
                 shutil.rmtree(copy, ignore_errors=True)
         elif (copy / "manifest.json").is_file():
             sizes[copy] = sum(file.stat().st_size for file in copy.iterdir())
     total = sum(sizes.values())
-    for copy in sorted(sizes.keys() - {keep}, key=lambda one: one.stat().st_mtime):
+    for copy in sorted(sizes.keys() - {keep}, key=lambda copy: copy.stat().st_mtime):
         if total <= _MOST_BYTES:
             return
         shutil.rmtree(copy, ignore_errors=True)

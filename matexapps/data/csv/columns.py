@@ -23,7 +23,7 @@ TEXT_KEY = 2
 
 
 class RefusedError(Exception):
-    """A value of a batch cannot be used."""
+    """A batch holds a value that cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Block:
     label : ndarray of float64, shape (rows,)
     weight : ndarray of float64, shape (rows,), or None
     key : pyarrow array of text, or None
-        Text still: whether a whole column holds numbers is known at its end.
+        Still text: only the end of the column shows whether all of it is numbers.
     """
 
     features: NDArray[np.float32]
@@ -50,7 +50,7 @@ class Block:
 
 
 class CsvColumns:
-    """The wanted columns of one file. A column is called by its position, from 0.
+    """The wanted columns of one file. A column is identified by its position, from 0.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class CsvColumns:
     Raises
     ------
     DataError
-        If a wanted column is not there.
+        If a wanted column does not exist.
     """
 
     def __init__(self, names: list[str], schema: Schema, file: str) -> None:
@@ -160,8 +160,8 @@ class CsvColumns:
         if self.classes is None:
             return self._numbers(batch, self.roles.label).astype(np.float64)
         texts = batch.column(str(self.roles.label))
-        places = pc.index_in(texts, value_set=pa.array(self.classes, pa.string()))
-        return places.to_numpy(zero_copy_only=False).astype(np.float64)
+        numbers = pc.index_in(texts, value_set=pa.array(self.classes, pa.string()))
+        return numbers.to_numpy(zero_copy_only=False).astype(np.float64)
 
     def _numbers(self, batch: Any, column: int) -> NDArray[Any]:
         values = batch.column(str(column))
@@ -186,19 +186,19 @@ class CsvColumns:
             check_known(f"categories={{{name!r}: ...}}", known)
             if name not in features:
                 raise DataError(
-                    f"categories= names {name!r}, which is no feature"
+                    f"categories= names {name!r}, which is not a feature"
                     f"{did_you_mean(name, features) or ': add it to features=, or leave it out'}"
                 )
         return {self.names.index(name): known for name, known in given.items()}
 
 
 def key_type(texts: Sequence[Any]) -> int:
-    """Return which of its types a key column has: the least one, from 0, that fits all texts."""
+    """Return the type of a key column: the first, from 0, that fits all texts."""
     return max((_least(part) for part in texts), default=0)
 
 
 def key_values(texts: Any, kind: int) -> NDArray[Any] | None:
-    """Return the texts of a key as whole numbers (0), numbers (1) or text; None if they are not."""
+    """Return the texts of a key as integers (0), numbers (1) or text; None if they do not fit."""
     if kind == TEXT_KEY:
         return _objects(texts)
     try:

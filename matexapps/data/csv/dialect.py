@@ -85,12 +85,12 @@ def is_gzip(path: Path) -> bool:
 
 
 def detect(path: Path, schema: Schema) -> Dialect:
-    """Find out how a file is written, where ``schema`` leaves it open.
+    """Detect how a file is written, where ``schema`` does not say.
 
     Raises
     ------
     DataError
-        If the file is empty, is no text, or its header cannot serve.
+        If the file is empty or not text, or its header cannot be used.
     """
     try:
         return _detect(path, schema)
@@ -98,14 +98,16 @@ def detect(path: Path, schema: Schema) -> Dialect:
         raise DataError(f"{path} cannot be opened: permission denied") from None
     except BROKEN_GZIP as error:
         raise DataError(
-            f"{path}, row 1: the gzip stream is broken ({error}); fetch or copy the file again"
+            f"{path}, row 1: the gzip stream is broken ({error}); download or copy the file again"
         ) from None
 
 
 def _detect(path: Path, schema: Schema) -> Dialect:
     compressed = is_gzip(path)
     if path.suffix.lower() == ".gz" and not compressed and path.stat().st_size:
-        raise DataError(f"{path} ends in .gz but is not a gzip file; fetch it again or rename it")
+        raise DataError(
+            f"{path} ends in .gz but is not a gzip file; download it again or rename it"
+        )
     with open_bytes(path) as binary:
         mark = len(_BYTE_ORDER_MARK) if binary.read(3) == _BYTE_ORDER_MARK else 0
     with open_text(path) as text:
@@ -167,7 +169,7 @@ def _measured(text: IO[str], taken: list[int]) -> Iterator[str]:
 def _first_lines(path: Path, text: IO[str]) -> tuple[list[str], str]:
     """Return the lines up to the last comment, and the next one that is not empty.
 
-    Makes sure that this is text.
+    Also checks that this is text.
     """
     line = text.readline(_LONGEST_LINE)
     start = line[:16].encode(errors="surrogateescape")
@@ -181,7 +183,7 @@ def _first_lines(path: Path, text: IO[str]) -> tuple[list[str], str]:
         comments = len(passed) if line.startswith("#") else comments
         line = text.readline(_LONGEST_LINE)
     if not line:
-        raise DataError(f"{path} is empty: it holds no row")
+        raise DataError(f"{path} is empty: it has no rows")
     if "\0" in line or _mostly_unprintable(line):
         raise DataError(f"{path}, row 1: this is binary data, not text in columns")
     if len(line) == _LONGEST_LINE:
@@ -192,7 +194,7 @@ def _first_lines(path: Path, text: IO[str]) -> tuple[list[str], str]:
 
 
 def _names_in_comment(comments: list[str], delimiter: str, count: int) -> list[str] | None:
-    """Return the names of so many columns in the last comment; None if it has none."""
+    """Return the names in the last comment if there are so many; None otherwise."""
     if not comments:
         return None
     text = comments[-1].lstrip("#").strip()

@@ -1,7 +1,7 @@
-"""Where exactly a CSV file is wrong.
+"""Locates the first fault of a CSV file.
 
-The fast reader only learns that something is; this pass goes through the file with the csv
-module, line by line, until it meets the first thing that cannot be used.
+The fast reader only reports that there is one; this pass reads the file with the csv module, line
+by line, until it meets the first thing that cannot be used.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
-class Place:
+class RowStart:
     """A byte of a file at which a row begins, and the lines before it."""
 
     offset: int
@@ -33,7 +33,7 @@ class Place:
 
 
 def find_fault(
-    path: Path, dialect: Dialect, columns: CsvColumns, good: int, start: Place | None = None
+    path: Path, dialect: Dialect, columns: CsvColumns, good: int, start: RowStart | None = None
 ) -> DataError | None:
     """Return the first fault of a file as an error naming row and column, or None.
 
@@ -42,10 +42,10 @@ def find_fault(
     path : Path
     dialect : Dialect
     columns : CsvColumns
-        What is read, and as what.
+        The wanted columns and their types.
     good : int
-        So many rows from ``start``, which the fast reader has taken, are passed over unchecked.
-    start : Place or None
+        This many rows from ``start``, which the fast reader has accepted, are skipped.
+    start : RowStart or None
         Where to begin; None for the first row.
     """
     names = dialect.names
@@ -71,13 +71,13 @@ def find_fault(
 
 
 def records(
-    path: Path, dialect: Dialect, start: Place | None = None
+    path: Path, dialect: Dialect, start: RowStart | None = None
 ) -> Iterator[tuple[int, list[str], bool]]:
     """Yield each row of data: its line in the file, from 1, its cells, whether it is the last."""
     offset, lines = (0, 0) if start is None else (start.offset, start.lines)
     with open_text(path, offset) as text:
         if start is None:
-            # What stands in comments is no row, nor is it half a quoted cell.
+            # A comment is neither a row nor half of a quoted cell.
             lines = sum(1 for _ in islice(text, dialect.header_lines))
         reader = csv.reader(text, delimiter=dialect.delimiter)
         held: tuple[int, list[str]] | None = None
@@ -94,11 +94,11 @@ def records(
 
 
 def _miscounted(cells: list[str], names: list[str], last: bool) -> str:
-    found, width = len(cells), len(names)
-    if found < width:
-        missing = f"column {names[found]!r} is missing: {found} of {width} columns"
+    count, width = len(cells), len(names)
+    if count < width:
+        missing = f"column {names[count]!r} is missing: {count} of {width} columns"
         return f"{missing}, and the file ends here, cut short" if last else missing
-    return f"{found} columns instead of {width}, first too many is {cells[width][:40]!r}"
+    return f"{count} columns instead of {width}, first too many is {cells[width][:40]!r}"
 
 
 def _wrong(cell: str, column: int, columns: CsvColumns) -> str | None:
@@ -164,7 +164,7 @@ def _wrong_category(cell: str, column: int, columns: CsvColumns) -> str | None:
 
 
 def _number(text: str) -> float | None:
-    """Return the number that a cell holds, or None where it holds none."""
+    """Return the number that a cell holds, or None if it does not hold one."""
     try:
         value = math.nan if "_" in text or not text.isascii() else float(text)
     except ValueError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,8 @@ import numpy as np
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.single import SingleProcess
 from matexapps.data.csv.reader import CsvReader
-from matexapps.data.loading.sharing import gather_rows
 from matexapps.data.partition import share
-from matexapps.data.rows import Rows
+from matexapps.data.rows import Rows, gather_rows
 from matexapps.data.sources.reader import Reader
 from matexapps.data.sources.several_files import (
     joined,
@@ -26,7 +26,7 @@ _MANY_FILES = 4
 
 
 class CsvFiles(Reader):
-    """Rows of several CSV files, one after the other; parsed once, and then held.
+    """Rows of several CSV files, one after the other; parsed once, then kept in memory.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class CsvFiles(Reader):
         return len(self.read_all(SingleProcess()))
 
     def estimated_rows(self) -> int:
-        """Return how many rows there are, judged by each file's first MiB; exact once read."""
+        """Return the number of rows, estimated from each file's first MiB; exact after reading."""
         if self._rows is not None:
             return len(self._rows)
         return sum(reader.estimated_rows() for reader in self.readers)
@@ -71,7 +71,7 @@ class CsvFiles(Reader):
     def read_all(self, comm: Communicator) -> Rows:
         """Return all rows on every rank. Collective.
 
-        Ranks share out whole files where there are many or they are compressed, else the bytes of
+        Ranks share complete files if there are many or they are compressed, otherwise the bytes of
         each file.
 
         Raises
@@ -104,7 +104,7 @@ class CsvFiles(Reader):
         """Read with each rank parsing its share of the files."""
         own = self.readers[share(len(self.readers), comm.rank, comm.world_size)]
         rows, lengths = comm.on_all(lambda: self._joined(own, SingleProcess()))
-        self._lengths = [length for one in comm.all_gather_object(lengths) for length in one]
+        self._lengths = list(chain.from_iterable(comm.all_gather_object(lengths)))
         if rows.key is not None:
             samples = comm.all_gather_object((rows.key[:1], own[0].path))
             for sample, path in samples:

@@ -1,4 +1,4 @@
-"""Parses a CSV file in shares, one for each rank: pyarrow parses, whole columns at a time."""
+"""Parses a CSV file in shares, one for each rank; pyarrow parses complete columns at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pyarrow.csv as pa_csv
 from matexapps.comm.communicator import Communicator
 from matexapps.data.csv.columns import Block, CsvColumns, RefusedError
 from matexapps.data.csv.dialect import Dialect
-from matexapps.data.csv.fault import Place, find_fault, records
+from matexapps.data.csv.fault import RowStart, find_fault, records
 from matexapps.data.csv.ranges import ByteRange, cut, lines_before
 from matexapps.data.schema.encoding import EMPTY_TEXTS
 from matexapps.errors import DataError
@@ -28,7 +28,7 @@ _BLOCK_BYTES = 2**20
 
 
 class _UnparsedError(Exception):
-    """A range cannot be parsed, though no row of it is at fault."""
+    """A range cannot be parsed, although none of its rows is at fault."""
 
 
 class CsvParser:
@@ -39,7 +39,7 @@ class CsvParser:
     path : Path
     dialect : Dialect
     columns : CsvColumns
-        What is read, and as what.
+        The wanted columns and their types.
     """
 
     def __init__(self, path: Path, dialect: Dialect, columns: CsvColumns) -> None:
@@ -48,14 +48,15 @@ class CsvParser:
     def share(self, comm: Communicator, take: Callable[[Iterator[Block]], T]) -> T:
         """Return what ``take`` makes of this rank's blocks. Collective.
 
-        All ranks' blocks, in rank order, are all rows once each, in the file's order. A gzip file,
-        and one with quotes in the middle of cells, is parsed by rank 0; the others get no block.
+        The blocks of all ranks, in rank order, hold every row once, in the file's order. Rank 0
+        alone parses a gzip file, or one with quotes in the middle of cells; the others get no
+        block.
 
         Parameters
         ----------
         comm : Communicator
         take : function
-            May be called a second time, with blocks from the beginning; then only the second call
+            May be called a second time, with blocks from the beginning; then only the second result
             counts.
 
         Raises
@@ -69,44 +70,44 @@ class CsvParser:
         if ranges is not None:
             with suppress(_UnparsedError):
                 return comm.on_all(lambda: take(self._ranged(ranges, comm)))
-        return comm.on_all(lambda: take(self._whole(comm) if comm.rank == 0 else iter(())))
+        return comm.on_all(lambda: take(self._sequential(comm) if comm.rank == 0 else iter(())))
 
     def _ranged(self, ranges: list[ByteRange], comm: Communicator) -> Iterator[Block]:
         """Yield the blocks of some ranges, in order; several are parsed at a time."""
         threads = max(1, min(len(ranges), pa.cpu_count() // comm.local_size))
-        total = sum(one.stop - one.start for one in ranges)
+        total = sum(part.stop - part.start for part in ranges)
         done = 0
         with ThreadPoolExecutor(threads) as pool:
             running: deque[tuple[ByteRange, Future[_Parsed]]] = deque()
             waiting = deque(ranges)
             while waiting or running:
                 while waiting and len(running) <= threads:
-                    one = waiting.popleft()
-                    running.append((one, pool.submit(self._parse, one)))
-                one, future = running.popleft()
+                    part = waiting.popleft()
+                    running.append((part, pool.submit(self._parse, part)))
+                part, future = running.popleft()
                 blocks, refusal = future.result()
                 yield from blocks
                 if refusal:
                     good = sum(len(block) for block in blocks)
-                    start = Place(one.start, lines_before(self._path, one.start))
+                    start = RowStart(part.start, lines_before(self._path, part.start))
                     fault = find_fault(self._path, self._dialect, self._columns, good, start)
                     raise fault or _UnparsedError(refusal)
-                done += one.stop - one.start
+                done += part.stop - part.start
                 self._report(comm, done, total)
 
-    def _parse(self, one: ByteRange) -> _Parsed:
-        """Return the blocks of a range up to its end, or up to a fault, and what pyarrow says."""
+    def _parse(self, part: ByteRange) -> _Parsed:
+        """Return the blocks of a range up to its end or a fault, and pyarrow's complaint."""
         blocks: list[Block] = []
         with pa.OSFile(str(self._path)) as file:
-            stream = file.get_stream(one.start, one.stop - one.start)
+            stream = file.get_stream(part.start, part.stop - part.start)
             try:
-                blocks.extend(self._blocks(stream, 0, one.quoted))
+                blocks.extend(self._blocks(stream, 0, part.quoted))
             except (pa.ArrowException, RefusedError) as error:
                 return blocks, _first_line(error)
         return blocks, ""
 
-    def _whole(self, comm: Communicator) -> Iterator[Block]:
-        """Yield the blocks of the whole file, parsed from its beginning."""
+    def _sequential(self, comm: Communicator) -> Iterator[Block]:
+        """Yield the blocks of the entire file, parsed from its beginning."""
         good = 0
         refusal = ""
         with pa.OSFile(str(self._path)) as file:
@@ -126,7 +127,7 @@ class CsvParser:
                 raise fault
 
     def _blocks(self, stream: Any, skipped: int, quoted: bool) -> Iterator[Block]:
-        """Yield what a stream of text holds after so many lines."""
+        """Yield the blocks of a stream of text after so many lines."""
         columns, dialect = self._columns, self._dialect
         read = pa_csv.ReadOptions(
             column_names=[str(i) for i in range(len(dialect.names))],
@@ -146,7 +147,7 @@ class CsvParser:
             strings_can_be_null=False,
         )
         try:
-            # For buffers of a MiB that come and go, the system's allocator was the quickest.
+            # For short-lived buffers of 1 MiB, the system's allocator was fastest.
             reader = pa_csv.open_csv(stream, read, parse, convert, pa.system_memory_pool())
         except pa.ArrowInvalid as error:
             if "Empty CSV file" in str(error):

@@ -1,11 +1,11 @@
-"""Cuts a CSV file into byte ranges of whole rows, each found without parsing what is before it.
+"""Cuts a CSV file into byte ranges of complete rows, without parsing what comes before each.
 
-A line end ends a row only where it stands outside quotes, and whether a byte stands inside quotes
-depends on all quotes before it: on whether their number is odd. So each rank counts the quotes of
-its part of the file, the counts are exchanged, and then each part knows how it begins.
+A line end ends a row only outside quotes, and a byte is inside quotes if the number of quotes
+before it is odd. So each rank counts the quotes of its part of the file, the ranks exchange the
+counts, and then each rank knows whether its part begins inside quotes.
 
-Counting is right only where every quote opens, closes or doubles: an opening one stands at a
-cell's beginning, a closing one at its end. Where one stands elsewhere, as in ``12" pipe``, the
+Counting is correct only if every quote opens or closes a cell or doubles another: an opening one at
+the cell's beginning, a closing one at its end. If a quote is elsewhere, as in ``12" pipe``, the
 file is not cut.
 """
 
@@ -30,7 +30,7 @@ _SMALL_BLOCK_BYTES = 2**16
 
 @dataclass(frozen=True)
 class ByteRange:
-    """Whole rows of a file: its bytes ``start`` to ``stop - 1``."""
+    """Complete rows of a file: its bytes ``start`` to ``stop - 1``."""
 
     start: int
     stop: int
@@ -39,9 +39,10 @@ class ByteRange:
 
 @dataclass(frozen=True)
 class _Quotes:
-    """The quotes of a part: how many, and whether each fits.
+    """The quotes of a part: how many, and whether each opens or closes a cell.
 
-    ``fits`` holds two answers: if the part begins outside quotes, and if it begins inside.
+    ``fits`` holds two answers: for a part that begins outside quotes, and for one that begins
+    inside.
     """
 
     count: int
@@ -53,7 +54,7 @@ def cut(
 ) -> list[ByteRange] | None:
     """Return this rank's ranges, each of about ``bytes_each`` bytes. Collective.
 
-    All ranks' ranges, in rank order, are all rows of the file once each.
+    The ranges of all ranks, in rank order, hold every row of the file once.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ def cut(
     Returns
     -------
     list of ByteRange, or None
-        None, on every rank, where a quote stands that neither opens nor closes a cell.
+        None, on every rank, if some quote neither opens nor closes a cell.
 
     Raises
     ------
@@ -94,7 +95,7 @@ def cut(
     cuts.append(size)
     quoted = any(q.count for q in quotes)
     ranges = [ByteRange(cuts[i], cuts[i + 1], quoted) for i in range(parts)[own]]
-    return [one for one in ranges if one.stop > one.start]
+    return [part for part in ranges if part.stop > part.start]
 
 
 def lines_before(path: Path, offset: int) -> int:
@@ -111,7 +112,7 @@ def lines_before(path: Path, offset: int) -> int:
 
 
 def _scan(path: Path, dialect: Dialect, start: int, stop: int) -> _Quotes:
-    """Count the quotes of a part, and look at what stands beside each."""
+    """Count the quotes of a part, and check the bytes beside each."""
     before_cell = np.zeros(256, bool)
     before_cell[[_QUOTE, _LINE_FEED, _CARRIAGE_RETURN, ord(dialect.delimiter)]] = True
     count = 0
@@ -120,31 +121,31 @@ def _scan(path: Path, dialect: Dialect, start: int, stop: int) -> _Quotes:
     with path.open("rb") as file:
         for first in range(start, stop, _BLOCK_BYTES):
             last = min(first + _BLOCK_BYTES, stop)
-            # One byte more on either side; beyond the data there is as good as a line end.
+            # One more byte on either side; the ends of the data count as line ends.
             file.seek(max(first - 1, dialect.data_starts))
             text = file.read(min(last + 1, size) - file.tell())
             text = b"\n" * (first == dialect.data_starts) + text + b"\n" * (last == size)
             block = np.frombuffer(text, np.uint8)
-            places = np.flatnonzero(block[1:-1] == _QUOTE) + 1
-            if not len(places):
+            quotes = np.flatnonzero(block[1:-1] == _QUOTE) + 1
+            if not len(quotes):
                 continue
-            opens = before_cell[block[places - 1]]
-            closes = before_cell[block[places + 1]]
+            opens = before_cell[block[quotes - 1]]
+            closes = before_cell[block[quotes + 1]]
             for inside in (0, 1):
-                # The quotes at even places open cells where none was open before the part.
+                # The quotes at even positions open cells if none was open before the part.
                 opening = (count + inside) % 2
                 fits[inside] &= opens[opening::2].all() and closes[1 - opening :: 2].all()
-            count += len(places)
+            count += len(quotes)
     return _Quotes(count, (bool(fits[0]), bool(fits[1])))
 
 
 def _next_row(path: Path, position: int, inside: bool, size: int) -> int:
-    """Return the first byte from ``position`` on at which a row begins; ``size`` if none does."""
+    """Return the first byte from ``position`` on where a row begins; ``size`` if there is none."""
     begins = position - 1
     for block in _blocks(path, begins, size, _SMALL_BLOCK_BYTES):
         ends = np.flatnonzero(block == _LINE_FEED)
         quotes = np.flatnonzero(block == _QUOTE)
-        # The byte before the position is looked at for a line end only.
+        # The byte before the position is only checked for a line end.
         quotes = quotes[quotes + begins >= position]
         outside = ends[(np.searchsorted(quotes, ends) + inside) % 2 == 0]
         if len(outside):

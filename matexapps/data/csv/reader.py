@@ -14,8 +14,7 @@ from matexapps.data.csv.columns import KEY_DTYPES, Block, CsvColumns, key_type, 
 from matexapps.data.csv.dialect import detect
 from matexapps.data.csv.fault import records
 from matexapps.data.csv.parser import CsvParser
-from matexapps.data.loading.sharing import gather_rows
-from matexapps.data.rows import Rows
+from matexapps.data.rows import Rows, gather_rows
 from matexapps.data.schema.schema import Schema
 from matexapps.data.sources.reader import Reader
 from matexapps.errors import DataError
@@ -24,26 +23,26 @@ _SAMPLE_BYTES = 2**20
 
 
 class CsvReader(Reader):
-    """Rows of a CSV file. The file is parsed once, on the first use, and then held.
+    """Rows of a CSV file. The file is parsed once, on first use, then kept in memory.
 
     Parameters
     ----------
     path : Path
         A text file, plain or gzip.
     schema : Schema
-        Which columns are wanted; what it leaves open is found out by the rules of
+        Which columns are wanted; what it leaves out is detected by the rules of
         :mod:`matexapps.data.csv.dialect`.
 
     Attributes
     ----------
     parser : CsvParser
-        Parses the file without holding it.
+        Parses the file without keeping it.
     wanted : CsvColumns
 
     Raises
     ------
     DataError
-        If the file is not text in columns, or a wanted column is not there.
+        If the file is not text in columns, or a wanted column does not exist.
     """
 
     by_row = False
@@ -61,7 +60,7 @@ class CsvReader(Reader):
     @property
     def row_bytes(self) -> int:
         others = (self.wanted.roles.weight, self.wanted.roles.key)
-        return 4 * len(self.columns) + 8 + 8 + 8 * sum(one is not None for one in others)
+        return 4 * len(self.columns) + 8 + 8 + 8 * sum(column is not None for column in others)
 
     @property
     def compressed(self) -> bool:
@@ -72,7 +71,7 @@ class CsvReader(Reader):
         return len(self.read_all(SingleProcess()))
 
     def estimated_rows(self) -> int:
-        """Return how many rows there are, judged by the first MiB; exact once the file is read."""
+        """Return the number of rows, estimated from the first MiB; exact after reading."""
         if self._rows is not None:
             return len(self._rows)
         with self.path.open("rb") as file:
@@ -94,7 +93,7 @@ class CsvReader(Reader):
         return self.read_all(SingleProcess()).take(slice(start, stop))
 
     def read_all(self, comm: Communicator) -> Rows:
-        """Return all rows on every rank, each rank having parsed its part of the bytes. Collective.
+        """Return all rows on every rank; each rank parses its part of the bytes. Collective.
 
         Raises
         ------
@@ -107,9 +106,9 @@ class CsvReader(Reader):
         return self._rows
 
     def read_share(self, comm: Communicator) -> Rows:
-        """Return this rank's part of the rows, without holding it. Collective.
+        """Return this rank's part of the rows, without keeping it. Collective.
 
-        The parts of all ranks, in rank order, are all rows.
+        The parts of all ranks, in rank order, hold all rows.
 
         Raises
         ------
@@ -121,7 +120,7 @@ class CsvReader(Reader):
         kind = key_type([block.key for block in blocks if block.key is not None])
         counts, kinds = zip(*comm.all_gather_object((count, kind)), strict=True)
         if not sum(counts):
-            raise DataError(f"{self.path} holds a header and no row")
+            raise DataError(f"{self.path} holds a header but no rows")
         return self._joined(blocks, count, sum(counts[: comm.rank]), max(kinds))
 
     def locate(self, row: int) -> str:
@@ -134,7 +133,7 @@ class CsvReader(Reader):
         self._rows = None
 
     def _joined(self, blocks: deque[Block], count: int, first: int, kind: int) -> Rows:
-        """Put blocks together as rows from number ``first``, letting go of each once copied."""
+        """Join blocks to rows from number ``first``, releasing each once it is copied."""
         roles = self.wanted.roles
         rows = Rows(
             features=np.empty((count, len(self.columns)), np.float32),

@@ -28,7 +28,7 @@ class ShardReader(TableReader):
     ----------
     path : Path
     wanted : CsvColumns
-        What it was written from.
+        The columns that it was written with.
 
     Raises
     ------
@@ -37,7 +37,7 @@ class ShardReader(TableReader):
     """
 
     def __init__(self, path: Path, wanted: CsvColumns) -> None:
-        # Names are given afterwards, so that none of them is taken for one of the datasets.
+        # Names are set afterwards, so that none of them is mistaken for one of the datasets.
         schema = Schema(
             features="features",
             label="label",
@@ -50,12 +50,12 @@ class ShardReader(TableReader):
 
 
 def write_shard(path: Path, blocks: Iterator[Block], wanted: CsvColumns, kind: int) -> int | None:
-    """Write blocks as they come and return how many rows they have.
+    """Write blocks as they arrive and return the number of rows.
 
     Parameters
     ----------
     path : Path
-        Overwritten if it is there.
+        Overwritten if it exists.
     blocks : iterator of Block
     wanted : CsvColumns
     kind : int
@@ -64,12 +64,12 @@ def write_shard(path: Path, blocks: Iterator[Block], wanted: CsvColumns, kind: i
     Returns
     -------
     int or None
-        None if the key is not of this type; then the shard is of no use.
+        None if the key is not of this type; then the shard cannot be used.
 
     Raises
     ------
     DataError
-        If the file cannot be written, as when the disk is full.
+        If the file cannot be written, for example because the disk is full.
     """
     try:
         path.touch(mode=0o600)
@@ -92,7 +92,7 @@ def write_shard(path: Path, blocks: Iterator[Block], wanted: CsvColumns, kind: i
 
 
 class _Shard:
-    """The datasets of a shard that is being written."""
+    """The datasets of a shard while it is written."""
 
     def __init__(self, file: Any, wanted: CsvColumns, kind: int) -> None:
         width = len(wanted.features)

@@ -1,10 +1,10 @@
-"""Reads a CSV file as it stands: every column, of the narrowest type that all of its cells have.
+"""Reads a CSV file as it is: every column, in the narrowest type that fits all its cells.
 
-A column of whole numbers is int64, or uint64 where only that holds them; one of numbers, or of
-whole numbers with empty cells, is float64, where an empty cell is NaN; any other column is text,
-and so is one in which no cell holds anything. Which cells count as empty stands in
-:data:`matexapps.data.schema.encoding.EMPTY_TEXTS`. To know the types, the whole file is looked
-through when it is opened; values are never held but a block at a time.
+A column of integers is int64, or uint64 if only that holds them; one of numbers, or of integers
+with empty cells, is float64, where an empty cell is NaN; any other column is text, including one
+whose cells are all empty. :data:`matexapps.data.schema.encoding.EMPTY_TEXTS` lists what counts as
+empty. Opening the file reads it once to determine the types; only one block of values is in memory
+at a time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from matexapps.progress import report_work
 _EMPTY = pa.array(EMPTY_TEXTS, pa.string())
 _NOTHING = pa.array([text for text in EMPTY_TEXTS if text.lower() != "nan"], pa.string())
 
-# Each block costs something for each column, which has to pay for wide files too.
+# Each block has a cost for each column, which must stay small for wide files too.
 _LEAST_ROWS = 64
 
 
@@ -43,8 +43,8 @@ class CsvTable:
     path : Path
         A text file, plain or gzip.
     schema : Schema
-        Its ``delimiter``, ``header`` and ``columns`` say how the file is written, where
-        :mod:`matexapps.data.csv.dialect` should not find out.
+        Its ``delimiter``, ``header`` and ``columns`` override what
+        :mod:`matexapps.data.csv.dialect` detects.
 
     Attributes
     ----------
@@ -62,13 +62,13 @@ class CsvTable:
     def __init__(self, path: Path, schema: Schema) -> None:
         self.path = path
         self.dialect: Dialect = detect(path, schema)
-        found = [_Type() for _ in self.dialect.names]
+        types = [_Type() for _ in self.dialect.names]
         self._length = 0
-        for batch in self._batches([pa.string()] * len(found), "looking through"):
+        for batch in self._batches([pa.string()] * len(types), "scanning"):
             self._length += batch.num_rows
-            for one, texts in zip(found, batch.columns, strict=True):
-                one.narrow(texts)
-        self._types = [one.chosen for one in found]
+            for column_type, texts in zip(types, batch.columns, strict=True):
+                column_type.narrow(texts)
+        self._types = [column_type.chosen for column_type in types]
         self.variables = [
             Variable(name, (name,), (), np.dtype(_DTYPES[kind]))
             for name, kind in zip(self.dialect.names, self._types, strict=True)
@@ -78,7 +78,7 @@ class CsvTable:
         return self._length
 
     def blocks(self) -> Iterator[dict[str, NDArray[Any]]]:
-        """Yield all rows in order, a MiB of the file or more at a time: arrays by column names."""
+        """Yield all rows in order, at least 1 MiB of the file at a time: arrays by column names."""
         for batch in self._batches(self._types, "reading"):
             yield {
                 variable.name: column.to_numpy(zero_copy_only=False)
@@ -86,18 +86,18 @@ class CsvTable:
             }
 
     def close(self) -> None:
-        """Nothing is held open between blocks."""
+        """Nothing stays open between blocks."""
 
     def _batches(self, types: list[Any], doing: str) -> Iterator[Any]:
-        places = [str(i) for i in range(len(types))]
+        positions = [str(i) for i in range(len(types))]
         read = pa_csv.ReadOptions(
-            column_names=places,
+            column_names=positions,
             skip_rows=self.dialect.header_lines,
             block_size=max(BLOCK_BYTES, _LEAST_ROWS * self.dialect.first_line_bytes),
         )
         parse = pa_csv.ParseOptions(delimiter=self.dialect.delimiter, newlines_in_values=True)
         convert = pa_csv.ConvertOptions(
-            column_types=dict(zip(places, types, strict=True)),
+            column_types=dict(zip(positions, types, strict=True)),
             null_values=list(EMPTY_TEXTS),
             strings_can_be_null=False,
         )
@@ -115,7 +115,7 @@ class CsvTable:
                 raise self._fault(reason) from None
 
     def _fault(self, reason: str) -> DataError:
-        """Return an error that names the first row which is no row of this table."""
+        """Return an error that names the first line that is not a row of this table."""
         line, width = 0, len(self.dialect.names)
         try:
             for line, cells, _ in records(self.path, self.dialect):
@@ -131,7 +131,7 @@ class CsvTable:
         except BROKEN_GZIP:
             return DataError(
                 f"{self.path}, row {line + 1}: the gzip stream breaks off here or shortly after; "
-                "fetch or copy the file again"
+                "download or copy the file again"
             )
         except csv.Error as error:
             reason = f"row {line + 1}, {error}"
@@ -142,7 +142,7 @@ class CsvTable:
 
 
 class _Type:
-    """Which types all cells of a column have, as far as they have been seen."""
+    """Which types fit all cells of a column seen so far."""
 
     def __init__(self) -> None:
         self._possible = [pa.int64(), pa.uint64(), pa.float64()]
@@ -153,7 +153,7 @@ class _Type:
         return self._possible[0] if self._possible and self._has_number else pa.string()
 
     def narrow(self, texts: Any) -> None:
-        """Strike the types that these cells do not have."""
+        """Remove the types that do not fit these cells."""
         if not self._possible:
             return
         numbers = _cast(texts, pa.float64())
@@ -177,7 +177,7 @@ class _Type:
 
 
 def _cast(texts: Any, kind: Any) -> Any:
-    """Return texts as numbers of a type, None if one of them is none."""
+    """Return texts as numbers of a type, or None if one of them does not fit."""
     try:
         return texts.cast(kind)
     except pa.ArrowInvalid:

@@ -1,9 +1,8 @@
 """Writes CSV and TSV, plain or gzip: one line for the names, then one for each row.
 
-A number has as many digits as tell it from its neighbors in its own type, so that reading the
-file in that type gives the same number; a float that is whole keeps its ``.0``. NaN is written as
-``nan``, infinity as ``inf``, and True and False as 1 and 0. A text stands in quotes where it has
-to.
+A number has enough digits to distinguish it from its neighbors in its own type, so that reading the
+file in that type gives the same number; an integral float keeps its ``.0``. NaN is written as
+``nan``, infinity as ``inf``, and True and False as 1 and 0. A text is quoted where necessary.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ _ROWS_AT_ONCE = 8192
 
 
 class CsvWriter:
-    """A CSV file that grows by blocks of rows.
+    """A CSV file that is written in blocks of rows.
 
     Parameters
     ----------
     path : Path
     variables : sequence of Variable
-        One value or one row of columns a row.
+        Each with one value or several columns a row.
     delimiter : str
     compress : bool
         Whether to write gzip.
@@ -44,13 +43,13 @@ class CsvWriter:
     Raises
     ------
     DataError
-        If a variable is an array that has no place in a cell.
+        If a variable is an array that does not fit into a cell.
     """
 
     def __init__(
         self, path: Path, variables: Sequence[Variable], *, delimiter: str, compress: bool
     ) -> None:
-        wide = next((one for one in variables if len(one.shape) > 1), None)
+        wide = next((variable for variable in variables if len(variable.shape) > 1), None)
         if wide is not None:
             raise DataError(
                 f"{wide.name!r} is {described(wide)}, which has no place in the cells of a CSV "
@@ -89,15 +88,14 @@ class CsvWriter:
             values = values.astype(np.float32)
         texts = pc.cast(pa.array(np.ascontiguousarray(values)), pa.string())
         if values.dtype.kind == "f" and (values == np.floor(values)).any():
-            whole = pc.match_substring_regex(texts, "^-?[0-9]+$")
-            return pc.if_else(whole, pc.binary_join_element_wise(texts, ".0", ""), texts)
+            integers = pc.match_substring_regex(texts, "^-?[0-9]+$")
+            return pc.if_else(integers, pc.binary_join_element_wise(texts, ".0", ""), texts)
         return texts
 
 
 def _header(names: Sequence[str], delimiter: str) -> str:
-    # A delimiter in a name would be counted where a reader finds out which one the file has, and
-    # a line that begins with # is a comment.
-    risky = any(one in name for name in names for one in (*DELIMITERS, "#"))
+    # Detection would count a delimiter in a name, and a line that begins with # is a comment.
+    risky = any(character in name for name in names for character in (*DELIMITERS, "#"))
     line = io.StringIO()
     writer = csv.writer(
         line,

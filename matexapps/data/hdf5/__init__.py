@@ -1,1 +1,1 @@
-"""HDF5: what in a file is rows, how to read it, how to write it."""
+"""HDF5: which parts of a file are rows, how to read them, how to write them."""

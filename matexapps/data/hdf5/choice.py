@@ -1,4 +1,4 @@
-"""Which of the datasets in an HDF5 file are meant."""
+"""Chooses the datasets of an HDF5 file that a schema means."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ from matexapps.data.sources.table import Variable
 from matexapps.errors import DataError, did_you_mean
 
 
-def choose(found: Contents, schema: Schema) -> list[Layout]:
-    """Return the layouts that belong together as one table, all of as many rows.
+def choose(content: Contents, schema: Schema) -> list[Layout]:
+    """Return the layouts that form one table, all with the same number of rows.
 
-    What the schema names decides; without names, what is called label; without that, whatever has
-    the most rows. Datasets of another number of rows are left out. Where features are not named,
-    a table that gives its columns names goes before matrices without.
+    The names in the schema decide; without names, whatever is called label; without that, whatever
+    has the most rows. Datasets with another number of rows are left out. If features are not named,
+    a table that names its columns takes precedence over matrices that do not.
 
     Raises
     ------
     DataError
         If the datasets that the schema asks for do not belong together, or cannot be read.
     """
-    by_class = _by_class(found.layouts, schema)
+    by_class = _by_class(content.layouts, schema)
     if by_class is not None:
         return [by_class]
-    asked = _asked(found, schema)
-    labels = [] if schema.label is not None else _called_label(found.layouts)
-    rows = _rows(found.layouts, asked, labels)
-    kept = [layout for layout in found.layouts if layout.rows == rows]
-    dropped = [layout for layout in found.layouts if layout.rows != rows]
-    if len(kept) == 1 and len(kept[0].variables) == 1 and not kept[0].is_wide and dropped:
+    asked = _asked(content, schema)
+    labels = [] if schema.label is not None else _called_label(content.layouts)
+    rows = _rows(content.layouts, asked, labels)
+    chosen = [layout for layout in content.layouts if layout.rows == rows]
+    dropped = [layout for layout in content.layouts if layout.rows != rows]
+    if len(chosen) == 1 and len(chosen[0].variables) == 1 and not chosen[0].is_wide and dropped:
         raise DataError(
-            f"{_shown(kept)} is one value a row, and nothing else has as many rows: "
+            f"{_shown(chosen)} is one value a row, and nothing else has as many rows: "
             f"{_shown(dropped)}; say what belongs together with features= and label="
         )
     if schema.features is None:
-        kept = _without_rivals(kept, asked, labels)
-    _check_given_columns(kept, schema)
-    _check_classes(kept, schema)
-    return kept
+        chosen = _without_rivals(chosen, asked, labels)
+    _check_given_columns(chosen, schema)
+    _check_classes(chosen, schema)
+    return chosen
 
 
 def named(layouts: Sequence[Layout], schema: Schema) -> dict[str, tuple[Variable, Layout]]:
-    """Return all variables, by their full names, under names that are easy to say.
+    """Return all variables, by their full names, with names that are short.
 
-    That is the last part of the path, if it is enough to tell them apart and unless the schema
-    says the whole path; so for datasets, and for columns that stand alone.
+    A short name is the last part of the path, if that is unique and the schema does not use the
+    full path; this holds for datasets and for columns of their own.
     """
     held = [(variable, layout) for layout in layouts for variable in layout.variables]
     wanted = _wanted(schema)
@@ -71,20 +71,20 @@ def named(layouts: Sequence[Layout], schema: Schema) -> dict[str, tuple[Variable
 
 
 def _wanted(schema: Schema) -> list[str]:
-    """Return all names of columns or datasets that a schema uses."""
+    """Return all names of columns and datasets that a schema uses."""
     features = [schema.features] if isinstance(schema.features, str) else schema.features
     given = [*(features or ()), schema.label, schema.weight, schema.key]
     return [name for name in given if isinstance(name, str)]
 
 
-def _asked(found: Contents, schema: Schema) -> list[Layout]:
+def _asked(content: Contents, schema: Schema) -> list[Layout]:
     asked: list[Layout] = []
     for name in _wanted(schema):
-        exact = [one for one in found.layouts if any(name in _full(v) for v in one.variables)]
+        exact = [x for x in content.layouts if any(name in _full(v) for v in x.variables)]
         holding = exact or [
-            one
-            for one in found.layouts
-            if any(name in (_last(v.name), *v.columns) for v in one.variables)
+            layout
+            for layout in content.layouts
+            if any(name in (_last(v.name), *v.columns) for v in layout.variables)
         ]
         if len(holding) > 1:
             raise DataError(
@@ -92,7 +92,7 @@ def _asked(found: Contents, schema: Schema) -> list[Layout]:
                 f"as {_path_of(name, holding[0])!r}"
             )
         if not holding:
-            for full, reason in found.left_out.items():
+            for full, reason in content.left_out.items():
                 if name in (full, _last(full)):
                     raise DataError(f"{full!r} cannot be read: {reason}")
         asked.extend(holding)
@@ -107,8 +107,8 @@ def _full(variable: Variable) -> tuple[str, ...]:
 
 
 def _path_of(name: str, layout: Layout) -> str:
-    one = next(v for v in layout.variables if name in (_last(v.name), *v.columns))
-    return one.name if name == _last(one.name) else f"{one.name}/{name}"
+    variable = next(v for v in layout.variables if name in (_last(v.name), *v.columns))
+    return variable.name if name == _last(variable.name) else f"{variable.name}/{name}"
 
 
 def _called_label(layouts: Sequence[Layout]) -> list[Layout]:
@@ -131,51 +131,52 @@ def _rows(layouts: Sequence[Layout], asked: Sequence[Layout], labels: Sequence[L
 
 
 def _without_rivals(
-    kept: list[Layout], asked: Sequence[Layout], labels: Sequence[Layout]
+    chosen: list[Layout], asked: Sequence[Layout], labels: Sequence[Layout]
 ) -> list[Layout]:
-    """Leave out matrices beside the one table that names its columns, or that holds the label."""
-    tables = [layout for layout in kept if layout.is_table]
+    """Leave out matrices beside the only table that names its columns or holds the label."""
+    tables = [layout for layout in chosen if layout.is_table]
     if len(tables) > 1:
         tables = [layout for layout in tables if layout in labels or layout in asked]
     if len(tables) != 1:
-        return kept
+        return chosen
 
     def is_rival(layout: Layout) -> bool:
         is_matrix = layout.is_wide and len(layout.variables[0].shape) == 1
         return (is_matrix or layout.is_table) and layout not in tables and layout not in asked
 
-    return [layout for layout in kept if not is_rival(layout)]
+    return [layout for layout in chosen if not is_rival(layout)]
 
 
 def _by_class(layouts: Sequence[Layout], schema: Schema) -> Classes | None:
     if schema.classes is None or schema.label is not None:
         return None
-    plain = {one.variables[0].name: one for one in layouts if isinstance(one, Plain)}
+    plain = {layout.variables[0].name: layout for layout in layouts if isinstance(layout, Plain)}
     missing = [name for name in schema.classes if name not in plain]
     if len(missing) == len(schema.classes):
         return None
     if missing:
         raise DataError(
-            f"classes= names {missing[0]!r}, which is no dataset, and others that are"
+            f"classes= names {missing[0]!r}, which is not a dataset, and others that are"
             f"{did_you_mean(missing[0], plain) or f'; the datasets are {_shown(layouts)}'}"
         )
     return Classes([plain[name] for name in schema.classes])
 
 
-def _check_given_columns(kept: Sequence[Layout], schema: Schema) -> None:
-    nameless = [one for one in kept if isinstance(one, Plain) and not one.is_table and one.is_wide]
-    widths = [len(one.variables[0].columns) for one in nameless if one.variables[0].shape[1:] == ()]
+def _check_given_columns(chosen: Sequence[Layout], schema: Schema) -> None:
+    nameless = [x for x in chosen if isinstance(x, Plain) and not x.is_table and x.is_wide]
+    matrices = [x.variables[0] for x in nameless if len(x.variables[0].shape) == 1]
+    widths = [len(matrix.columns) for matrix in matrices]
     if schema.columns is not None and widths and len(schema.columns) not in widths:
         raise DataError(
             f"columns= gives {len(schema.columns)} names, but the file has {_shown(nameless)}"
         )
 
 
-def _check_classes(kept: Sequence[Layout], schema: Schema) -> None:
+def _check_classes(chosen: Sequence[Layout], schema: Schema) -> None:
     def is_label(name: str) -> bool:
         return name.lower() in ("label", "labels") if schema.label is None else name == schema.label
 
-    for variable in (variable for layout in kept for variable in layout.variables):
+    for variable in (variable for layout in chosen for variable in layout.variables):
         names = (variable.name, *variable.columns)
         if schema.classes is not None and not variable.is_text and any(map(is_label, names)):
             raise DataError(
@@ -184,11 +185,11 @@ def _check_classes(kept: Sequence[Layout], schema: Schema) -> None:
             )
 
 
-def left_out(found: Contents, kept: Sequence[Layout]) -> list[str]:
-    """Return what a file holds besides the layouts that were chosen, in words."""
-    used = {dataset.name for layout in kept for dataset in layout.datasets}
-    others = [one for one in found.layouts if not used & {d.name for d in one.datasets}]
-    return [*_described(others), *(f"{name}: {why}" for name, why in found.left_out.items())]
+def left_out(content: Contents, chosen: Sequence[Layout]) -> list[str]:
+    """Describe what a file holds besides the layouts that were chosen."""
+    used = {dataset.name for layout in chosen for dataset in layout.datasets}
+    others = [layout for layout in content.layouts if not used & {d.name for d in layout.datasets}]
+    return [*_described(others), *(f"{name}: {why}" for name, why in content.left_out.items())]
 
 
 def _shown(layouts: Sequence[Layout]) -> str:

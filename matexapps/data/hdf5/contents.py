@@ -1,4 +1,4 @@
-"""What an HDF5 file holds that can be rows."""
+"""Finds everything in an HDF5 file that can be rows."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 import h5py
 import numpy as np
 
+from matexapps.data.hdf5.columns import Columns, compound_cells
 from matexapps.data.hdf5.frames import frame_kind, read_frame
-from matexapps.data.hdf5.layouts import Columns, Layout, Plain, compound_cells
+from matexapps.data.hdf5.layouts import Layout, Plain
 from matexapps.data.hdf5.safety import attribute, check_plausible
 from matexapps.data.schema.schema import Schema, default_names
 from matexapps.errors import DataError
@@ -26,7 +27,7 @@ _MATLAB_NUMBERS = {"double", "single", "logical", "int8", "int16", "int32", "int
 
 @dataclass
 class Contents:
-    """Layouts of a file in its order, and why other things in it are left out, by full name."""
+    """Layouts of a file in its order, and why other items are left out, by full name."""
 
     layouts: list[Layout] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -39,25 +40,25 @@ def contents(file: Any, schema: Schema, file_bytes: int) -> Contents:
     ----------
     file : h5py.File
     schema : Schema
-        Its ``columns`` name the columns of a matrix of so many columns that has no names.
+        Its ``columns`` name the columns of a matrix with as many columns and no names.
     file_bytes : int
 
     Raises
     ------
     DataError
-        If a dataset is larger than such a file can hold, or names do not fit its columns.
+        If a dataset is larger than the file can hold, or names do not fit its columns.
     """
     names, frames = _listed(file)
-    found = Contents()
+    content = Contents()
     for name in names:
         if name in frames:
             frame = read_frame(file[name], frames[name], file_bytes)
-            found.left_out.update(frame.left_out)
+            content.left_out.update(frame.left_out)
             if frame.layout is not None:
-                found.layouts.append(frame.layout)
+                content.layouts.append(frame.layout)
         else:
-            _add_dataset(found, file, name, schema, file_bytes)
-    return found
+            _add_dataset(content, file, name, schema, file_bytes)
+    return content
 
 
 def _listed(file: Any) -> tuple[list[str], dict[str, str]]:
@@ -68,7 +69,7 @@ def _listed(file: Any) -> tuple[list[str], dict[str, str]]:
     def visit(name: str, item: Any) -> None:
         parts = name.split("/")
         inside = any("/".join(parts[:i]) in frames for i in range(1, len(parts)))
-        # MATLAB keeps what its cells hold, and PyTables its indexes, in groups of such names.
+        # MATLAB keeps the contents of cells, and PyTables its indexes, in groups with such names.
         if inside or any(part.startswith(("#", "_i_")) for part in parts):
             return
         kind = None if isinstance(item, h5py.Dataset) else frame_kind(item)
@@ -82,15 +83,15 @@ def _listed(file: Any) -> tuple[list[str], dict[str, str]]:
 
 
 def _opened(file: Any, name: str) -> Any:
-    """Open a dataset with a cache that holds the chunks which two reads one after another share.
+    """Open a dataset with a cache for the chunks that two consecutive reads share.
 
-    Chunks that are not in the cache are read, and decompressed, again.
+    Chunks that are not in the cache are read and decompressed again.
     """
     dataset = file[name]
     if dataset.chunks is None:
         return dataset
     row_of_chunks = dataset.chunks[0] * math.prod(dataset.shape[1:]) * dataset.dtype.itemsize
-    # The library keeps the first cache of a dataset for as long as that is open anywhere.
+    # The library keeps the first cache of a dataset as long as it is open anywhere.
     del dataset
     access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
     access.set_chunk_cache(521, max(min(2 * row_of_chunks, _CACHE_BYTES), 2**20), 1.0)
@@ -98,43 +99,43 @@ def _opened(file: Any, name: str) -> Any:
     return h5py.Dataset(h5py.h5d.open(file.id, path, access))
 
 
-def _add_dataset(found: Contents, file: Any, name: str, schema: Schema, file_bytes: int) -> None:
+def _add_dataset(content: Contents, file: Any, name: str, schema: Schema, file_bytes: int) -> None:
     dataset = file[name]
     try:
         dtype = dataset.dtype
     except TypeError:
-        found.left_out[name] = "its type is none that can be read"
+        content.left_out[name] = "its type is none that can be read"
         return
     if not dataset.shape or 0 in dataset.shape[1:]:
-        found.left_out[name] = f"its shape is {dataset.shape}"
+        content.left_out[name] = f"its shape is {dataset.shape}"
         return
     matlab = attribute(dataset, "MATLAB_class")
     check_plausible(dataset, file_bytes, reversed_axes=matlab is not None)
     del dataset
     dataset = _opened(file, name)
     if matlab is not None:
-        _add_matlab(found, name, dataset, schema, _text(matlab))
+        _add_matlab(content, name, dataset, schema, _text(matlab))
     elif dtype.names and dataset.ndim == 1:
         cells, unusable = compound_cells(name, dtype)
-        found.left_out.update(dict.fromkeys(unusable, f"its type is {dtype}"))
+        content.left_out.update(dict.fromkeys(unusable, f"its type is {dtype}"))
         if cells:
-            found.layouts.append(Columns([dataset], cells))
+            content.layouts.append(Columns([dataset], cells))
     elif dtype.kind in "fiub":
         names, named = _columns(name, dataset, dataset.shape[1:], schema)
-        found.layouts.append(Plain(name, dataset, names, named=named))
+        content.layouts.append(Plain(name, dataset, names, named=named))
     elif h5py.check_string_dtype(dtype) is not None and dataset.ndim == 1:
-        found.layouts.append(Plain(name, dataset, [_short(name)]))
+        content.layouts.append(Plain(name, dataset, [_short(name)]))
     else:
-        found.left_out[name] = f"its shape is {dataset.shape} and its type {dtype}"
+        content.left_out[name] = f"its shape is {dataset.shape} and its type {dtype}"
 
 
-def _add_matlab(found: Contents, name: str, dataset: Any, schema: Schema, kind: str) -> None:
+def _add_matlab(content: Contents, name: str, dataset: Any, schema: Schema, kind: str) -> None:
     usable = kind in _MATLAB_NUMBERS and dataset.dtype.kind in "fiub" and dataset.ndim > 1
     if not usable or "MATLAB_empty" in dataset.attrs:
-        found.left_out[name] = f"it is a MATLAB {kind}, or empty"
+        content.left_out[name] = f"it is a MATLAB {kind}, or empty"
         return
     names, named = _columns(name, dataset, dataset.shape[::-1][1:], schema)
-    found.layouts.append(Plain(name, dataset, names, named=named, reversed_axes=True))
+    content.layouts.append(Plain(name, dataset, names, named=named, reversed_axes=True))
 
 
 def _columns(
@@ -149,7 +150,7 @@ def _columns(
             return [_short(name)], False
         fitting = schema.columns is not None and len(schema.columns) == shape[0]
         return list(schema.columns or ()) if fitting else default_names(shape[0]), False
-    names = [_text(one) for one in np.ravel(given)]
+    names = [_text(text) for text in np.ravel(given)]
     if len(names) != shape[0] or len(set(names)) != shape[0]:
         raise DataError(
             f"the dataset {name!r} has {shape[0]} columns, which need as many different names, "

@@ -1,9 +1,9 @@
-"""Rows of plain HDF5 datasets, read past the library from where it says that they lie.
+"""Reads rows of plain HDF5 datasets from the file directly, bypassing the library.
 
-HDF5 reads a chunk into a buffer of its own and copies the rows from there, under a lock; for rows
-that are stored as they are in memory the operating system can put them into place at once, three
-times as fast. That is so where a dataset has no filter (compression, checksum), holds numbers in
-this machine's byte order, and its chunks hold whole rows.
+HDF5 reads a chunk into its own buffer and copies the rows from there, under a lock. Rows that are
+stored as they are in memory can be read into the target by the operating system, three times as
+fast. This holds if a dataset has no filter (compression, checksum), holds numbers in this machine's
+byte order, and its chunks hold complete rows.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ class DirectRows:
     path : Path
         The file.
     dataset : h5py.Dataset
-        One that :func:`is_plain` says yes of.
+        One that :func:`is_plain` accepts.
     """
 
     def __init__(self, path: Path, dataset: Any) -> None:
         self._dtype = dataset.dtype
         self._row_bytes = int(np.prod(dataset.shape[1:], dtype=np.int64)) * dataset.dtype.itemsize
-        self._chunk_rows, self._offsets = _places(dataset)
+        self._chunk_rows, self._offsets = _chunk_offsets(dataset)
         self._file = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
 
     def read_into(self, target: NDArray[Any], ranges: Sequence[tuple[int, int]]) -> None:
-        """Put the rows of ranges of row numbers, one after the other, into an array.
+        """Read the rows of several ranges, one after the other, into an array.
 
         Parameters
         ----------
         target : ndarray, shape (rows, \\*shape of a row)
-            Of any type of numbers; the dataset's own costs no copy.
+            Of any numeric type; the dataset's own needs no copy.
         ranges : sequence of (start, stop)
 
         Raises
@@ -64,19 +64,19 @@ class DirectRows:
                 chunk, row = divmod(start, chunk_rows)
                 stop = min(last, start + chunk_rows - row)
                 upto = done + (stop - start) * row_bytes
-                place = offsets[chunk] + row * row_bytes
-                got = preadv(file, (target[done:upto],), place)
+                offset = offsets[chunk] + row * row_bytes
+                got = preadv(file, (target[done:upto],), offset)
                 if got < upto - done:
-                    self._fill(target[done + got : upto], place + got)
+                    self._fill(target[done + got : upto], offset + got)
                 done, start = upto, stop
 
-    def _fill(self, target: memoryview, place: int) -> None:
-        """Read what a first try did not."""
+    def _fill(self, target: memoryview, offset: int) -> None:
+        """Read what the first call did not."""
         while len(target):
-            got = os.preadv(self._file, [target], place)
+            got = os.preadv(self._file, [target], offset)
             if not got:
-                raise OSError(f"the file ends at byte {place}, before these rows")
-            target, place = target[got:], place + got
+                raise OSError(f"the file ends at byte {offset}, before these rows")
+            target, offset = target[got:], offset + got
 
     def close(self) -> None:
         """Close the file."""
@@ -86,7 +86,7 @@ class DirectRows:
 
 
 def is_plain(dataset: Any) -> bool:
-    """Whether the rows of a dataset lie in its file as they would in memory."""
+    """Whether the rows of a dataset are stored as they are in memory."""
     if not hasattr(os, "preadv") or dataset.size == 0 or dataset.file.userblock_size:
         return False
     if dataset.dtype.kind not in "fiu" or not dataset.dtype.isnative:
@@ -102,10 +102,14 @@ def is_plain(dataset: Any) -> bool:
     return dataset.chunks[1:] == dataset.shape[1:] and dataset.id.get_num_chunks() == chunks
 
 
-def _places(dataset: Any) -> tuple[int, list[int]]:
-    """Return the rows of a chunk, and where in the file each chunk begins, in order."""
+def _chunk_offsets(dataset: Any) -> tuple[int, list[int]]:
+    """Return the rows of a chunk, and the offset of each chunk in the file, in order."""
     if dataset.chunks is None:
         return dataset.shape[0], [dataset.id.get_offset()]
-    found: dict[int, int] = {}
-    dataset.id.chunk_iter(lambda chunk: found.__setitem__(chunk.chunk_offset[0], chunk.byte_offset))
-    return dataset.chunks[0], [found[first] for first in sorted(found)]
+    offsets: dict[int, int] = {}
+
+    def add(chunk: Any) -> None:
+        offsets[chunk.chunk_offset[0]] = chunk.byte_offset
+
+    dataset.id.chunk_iter(add)
+    return dataset.chunks[0], [offsets[first] for first in sorted(offsets)]

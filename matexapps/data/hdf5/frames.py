@@ -1,8 +1,8 @@
 """Tables that pandas wrote with ``DataFrame.to_hdf``, in its "fixed" and its "table" format.
 
-Names of columns stand partly in pickled attributes. They are never unpickled, see
-:mod:`matexapps.data.hdf5.pickled_names`; where they cannot be had, the names of the fields serve.
-Columns of objects are pickled whole in the fixed format, so these are left out.
+Some column names are in pickled attributes. They are never unpickled, see
+:mod:`matexapps.data.hdf5.pickled_names`; if they cannot be read, the names of the fields are used.
+The fixed format pickles columns of objects, so these are left out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from matexapps.data.hdf5.layouts import Cell, Columns
+from matexapps.data.hdf5.columns import Cell, Columns
 from matexapps.data.hdf5.pickled_names import pickled_names
 from matexapps.data.hdf5.safety import attribute, check_plausible
 from matexapps.data.sources.table import Variable
@@ -30,7 +30,7 @@ class Frame:
     layout : Columns or None
         None if no column can be read.
     left_out : dict of str to str
-        A reason for each full name.
+        The reason, by full name.
     """
 
     layout: Columns | None
@@ -38,13 +38,13 @@ class Frame:
 
 
 def frame_kind(group: Any) -> str | None:
-    """Return what kind of table of pandas this group is, None if it is none."""
+    """Return what kind of pandas table this group is, or None."""
     kind = _text(attribute(group, "pandas_type"))
     return kind if kind in KINDS else None
 
 
 def read_frame(group: Any, kind: str, file_bytes: int) -> Frame:
-    """Return the columns of a table of pandas, in the table's order.
+    """Return the columns of a pandas table, in the table's order.
 
     Parameters
     ----------
@@ -56,13 +56,13 @@ def read_frame(group: Any, kind: str, file_bytes: int) -> Frame:
     Raises
     ------
     DataError
-        If a dataset in it is larger than such a file can hold.
+        If a dataset in it is larger than the file can hold.
     """
-    found = _fixed if kind == "frame" else _table
-    datasets, cells, left_out, order = found(group, file_bytes)
+    read = _fixed if kind == "frame" else _table
+    datasets, cells, left_out, order = read(group, file_bytes)
     key = group.name.strip("/")
-    place = {f"{key}/{name}": i for i, name in enumerate(order)}
-    cells.sort(key=lambda cell: place.get(cell.variable.name, len(place)))
+    ranks = {f"{key}/{name}": i for i, name in enumerate(order)}
+    cells.sort(key=lambda cell: ranks.get(cell.variable.name, len(ranks)))
     names = [cell.variable.name for cell in cells]
     if len(set(names)) < len(names):
         left_out.update(dict.fromkeys(names, "another column has the same name"))
@@ -70,10 +70,10 @@ def read_frame(group: Any, kind: str, file_bytes: int) -> Frame:
     return Frame(Columns(datasets, cells) if cells else None, left_out)
 
 
-_Found = tuple[list[Any], list[Cell], dict[str, str], list[str]]
+_Columns = tuple[list[Any], list[Cell], dict[str, str], list[str]]
 
 
-def _fixed(group: Any, file_bytes: int) -> _Found:
+def _fixed(group: Any, file_bytes: int) -> _Columns:
     key = group.name.strip("/")
     datasets: list[Any] = []
     cells: list[Cell] = []
@@ -106,7 +106,7 @@ def _fixed(group: Any, file_bytes: int) -> _Found:
     return datasets, cells, left_out, order
 
 
-def _table(group: Any, file_bytes: int) -> _Found:
+def _table(group: Any, file_bytes: int) -> _Columns:
     key = group.name.strip("/")
     table = group["table"]
     check_plausible(table, file_bytes)

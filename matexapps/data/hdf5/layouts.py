@@ -1,14 +1,14 @@
-"""How rows can stand in an HDF5 file: as a dataset of their own, as columns, by class.
+"""How an HDF5 file can hold rows: a dataset of their own, a dataset for each class.
 
-Each layout is some variables of one number of rows. Files of MATLAB (7.3) hold their arrays with
-the axes reversed; they are turned round here, so that rows are MATLAB's rows.
+Each layout is some variables with the same number of rows; columns of a table are in
+:mod:`matexapps.data.hdf5.columns`. Files of MATLAB (7.3) hold their arrays with the axes reversed;
+they are transposed here, so that rows are MATLAB's rows.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,17 +23,17 @@ from matexapps.errors import DataError
 
 
 class Layout(ABC):
-    """Variables that stand together in a file.
+    """Variables that are stored together in a file.
 
     Attributes
     ----------
     variables : list of Variable
-        By their full names: the path in the file.
+        With their full names: the path in the file.
     datasets : list of h5py.Dataset
         What they are read from.
     rows : int
     is_table : bool
-        Whether the file itself gives the names of several columns.
+        Whether the file itself names several columns.
     """
 
     variables: list[Variable]
@@ -54,24 +54,24 @@ class Layout(ABC):
     @property
     def is_wide(self) -> bool:
         """Whether it is one variable of several values a row."""
-        one = self.variables[0]
-        return len(self.variables) == 1 and (len(one.shape) > 1 or len(one.columns) > 1)
+        first = self.variables[0]
+        return len(self.variables) == 1 and (len(first.shape) > 1 or len(first.columns) > 1)
 
     @abstractmethod
     def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
         """Return rows ``start`` to ``stop - 1`` of a variable, in native byte order."""
 
     def read_into(self, target: NDArray[Any], name: str, ranges: Sequence[tuple[int, int]]) -> None:
-        """Put the rows of several ranges, one after the other, into an array."""
+        """Read the rows of several ranges, one after the other, into an array."""
         put_ranges(target, ranges, lambda start, stop: self.read(name, start, stop))
 
     @property
     def is_copied(self) -> bool:
-        """Whether values stand in the file as in memory, and are read as such."""
+        """Whether values are stored as in memory, and read without conversion."""
         return False
 
     def close(self) -> None:  # noqa: B027
-        """Give back what it holds besides its datasets."""
+        """Release its resources besides the datasets."""
 
 
 class Plain(Layout):
@@ -84,7 +84,7 @@ class Plain(Layout):
     columns : sequence of str
         Names of the columns, if one row is several numbers.
     named : bool
-        Whether these names stand in the file.
+        Whether these names are from the file.
     reversed_axes : bool
         Whether the axes are in MATLAB's order.
     """
@@ -148,73 +148,8 @@ class Plain(Layout):
             self._direct.close()
 
 
-@dataclass(frozen=True)
-class Cell:
-    """Where a variable stands in datasets of several columns.
-
-    Attributes
-    ----------
-    variable : Variable
-    dataset : int
-        Which dataset.
-    field : str or None
-        Which field of a compound type.
-    column : int or None
-        Which column of a matrix.
-    """
-
-    variable: Variable
-    dataset: int = 0
-    field: str | None = None
-    column: int | None = None
-
-    def of(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return this variable's values out of rows of its dataset."""
-        if self.field is not None:
-            values = values[self.field]
-        if self.column is not None:
-            values = values[:, self.column]
-        if self.variable.is_text:
-            return texts(values)
-        return values.astype(self.variable.dtype, copy=False)
-
-
-class Columns(Layout):
-    """Variables inside datasets of several columns; a range of rows is read once for all of them.
-
-    Parameters
-    ----------
-    datasets : sequence of h5py.Dataset
-        Of as many rows each.
-    cells : sequence of Cell
-    """
-
-    is_table = True
-
-    def __init__(self, datasets: Sequence[Any], cells: Sequence[Cell]) -> None:
-        self.datasets = list(datasets)
-        self.variables = [cell.variable for cell in cells]
-        self.rows = len(datasets[0])
-        self._block_rows = max((d.chunks[0] for d in datasets if d.chunks), default=1)
-        self._cells = {cell.variable.name: cell for cell in cells}
-        self._views = [_only_fields(d, cells) for d in datasets]
-        self._last: dict[int, tuple[int, int, NDArray[Any]]] = {}
-
-    @property
-    def block_rows(self) -> int:
-        return self._block_rows
-
-    def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
-        cell = self._cells[name]
-        last = self._last.get(cell.dataset)
-        if last is None or last[:2] != (start, stop):
-            last = (start, stop, self._views[cell.dataset][start:stop])
-            self._last[cell.dataset] = last
-        return cell.of(last[2])
-
-
 class Classes(Layout):
-    """One layout for each class, one after another; the label is the number of the class.
+    """One layout for each class, concatenated; the label is the number of the class.
 
     Parameters
     ----------
@@ -230,12 +165,13 @@ class Classes(Layout):
     def __init__(self, layouts: Sequence[Plain]) -> None:
         first = layouts[0].variables[0]
         for layout in layouts:
-            one = layout.variables[0]
-            columns_differ = len(one.shape) == 1 and one.columns != first.columns
-            if one.shape != first.shape or columns_differ or one.is_text:
+            variable = layout.variables[0]
+            columns_differ = len(variable.shape) == 1 and variable.columns != first.columns
+            if variable.shape != first.shape or columns_differ or variable.is_text:
                 raise DataError(
                     "the datasets that classes= names must hold the same columns of numbers, but "
-                    f"{first.name!r} has {_described(first)} and {one.name!r} {_described(one)}"
+                    f"{first.name!r} has {_described(first)} and {variable.name!r} "
+                    f"{_described(variable)}"
                 )
         dtype = np.result_type(*(layout.variables[0].dtype for layout in layouts))
         self.datasets = [dataset for layout in layouts for dataset in layout.datasets]
@@ -261,8 +197,8 @@ class Classes(Layout):
             first = int(end) - layout.rows
             low, high = max(start, first), min(stop, int(end))
             if low < high:
-                one = layout.variables[0].name
-                rows[low - start : high - start] = layout.read(one, low - first, high - first)
+                features = layout.variables[0].name
+                rows[low - start : high - start] = layout.read(features, low - first, high - first)
         return rows
 
     def close(self) -> None:
@@ -270,38 +206,11 @@ class Classes(Layout):
             layout.close()
 
 
-def compound_cells(name: str, dtype: np.dtype[Any]) -> tuple[list[Cell], list[str]]:
-    """Return a variable for each field of a compound type, and the fields that cannot be one."""
-    cells: list[Cell] = []
-    unusable: list[str] = []
-    for field in dtype.names or ():
-        base, shape = dtype[field].base, dtype[field].shape
-        full = f"{name}/{field}"
-        if h5py.check_string_dtype(base) is not None and not shape:
-            cells.append(Cell(Variable(full, (field,), (), np.dtype(object)), 0, field))
-        elif base.kind in "fiub":
-            several = len(shape) == 1 and shape[0] > 1
-            columns = [f"{field}_{i}" for i in range(shape[0])] if several else [field]
-            native = base.newbyteorder("=")
-            cells.append(Cell(Variable(full, tuple(columns), shape, native), 0, field))
-        else:
-            unusable.append(full)
-    return cells, unusable
-
-
 def texts(values: NDArray[Any]) -> NDArray[Any]:
     """Return HDF5's texts, which are bytes in UTF-8, as objects of ``str``."""
-    found = np.empty(len(values), dtype=object)
-    found[:] = [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values]
-    return found
-
-
-def _only_fields(dataset: Any, cells: Sequence[Cell]) -> Any:
-    """Return what to slice so that only the fields wanted are read."""
-    fields = {cell.field for cell in cells if cell.field is not None}
-    if fields and len(fields) < len(dataset.dtype.names):
-        return dataset.fields([name for name in dataset.dtype.names if name in fields])
-    return dataset
+    result = np.empty(len(values), dtype=object)
+    result[:] = [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values]
+    return result
 
 
 def _described(variable: Variable) -> str:

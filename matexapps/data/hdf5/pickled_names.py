@@ -1,7 +1,7 @@
-"""Lists of names out of a pickle that is never run.
+"""Reads lists of names from a pickle without running it.
 
-PyTables keeps names of columns as pickled lists. A pickle is a program, so only the few steps that
-build lists and tuples of texts and whole numbers are followed; any other step ends the reading.
+PyTables stores column names as pickled lists. A pickle is a program, so only the few opcodes that
+build lists and tuples of texts and integers are followed; any other opcode ends the reading.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ def pickled_names(pickle: Any) -> list[str]:
     Returns
     -------
     list of str
-        Empty if this is no such pickle.
+        Empty if this is not such a pickle.
     """
     if not isinstance(pickle, bytes):
         return []
     try:
-        found = _built(pickle)
-        if found and isinstance(found[-1], list):
-            found = found[-1][-1]
+        value = _built(pickle)
+        if value and isinstance(value[-1], list):
+            value = value[-1][-1]
     except (ValueError, LookupError, AttributeError, TypeError):
         return []
-    is_list = isinstance(found, list) and all(isinstance(name, str) for name in found)
-    return found if is_list else []
+    is_list = isinstance(value, list) and all(isinstance(name, str) for name in value)
+    return value if is_list else []
 
 
 def _built(pickle: bytes) -> Any:
-    """Return what the pickle builds, tuples as lists; ValueError at any step not followed."""
+    """Return what the pickle builds, tuples as lists; raise ValueError at any other opcode."""
     stack: list[Any] = []
     memo: dict[Any, Any] = {}
     for opcode, argument, _ in pickletools.genops(pickle):

@@ -1,4 +1,4 @@
-"""What a damaged HDF5 file may claim, and how its library's complaints are put into words."""
+"""Checks what a damaged HDF5 file may claim, and words the complaints of its library."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ _OTHER_FORMATS = {
 
 
 def check_is_hdf5(path: Path) -> None:
-    """Raise a DataError if a file is empty, or clearly of another format."""
+    """Raise a DataError if a file is empty or obviously in another format."""
     if h5py.is_hdf5(path):
         return
     with path.open("rb") as file:
         start = file.read(64)
     if not start:
-        raise DataError(f"{path} is no whole HDF5 file (it is empty); write or copy it again")
+        raise DataError(f"{path} is not a complete HDF5 file (it is empty); write or copy it again")
     for magic, what in _OTHER_FORMATS.items():
         if start.startswith(magic):
-            raise DataError(f"{path} is no HDF5 file but {what}")
+            raise DataError(f"{path} is not an HDF5 file but {what}")
     if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in start):
         raise DataError(
-            f"{path} is no whole HDF5 file (it holds text); let its name end in .csv if it is a "
-            "table"
+            f"{path} is not a complete HDF5 file (it holds text); let its name end in .csv if "
+            "it is a table"
         )
 
 
 def check_plausible(dataset: Any, file_bytes: int, *, reversed_axes: bool = False) -> None:
-    """Raise a DataError if a dataset claims to be larger than such a file can hold.
+    """Raise a DataError if a dataset claims to be larger than the file can hold.
 
-    Datasets that are spread over other files are asked only for the size of a row and a chunk.
+    For datasets that are spread over other files, only the sizes of a row and a chunk are checked.
     """
     shape, item = dataset.shape, max(1, dataset.dtype.itemsize)
     name = dataset.name.strip("/")
@@ -60,18 +60,18 @@ def check_plausible(dataset: Any, file_bytes: int, *, reversed_axes: bool = Fals
                 f"the dataset {name!r} says that one {what} takes {size} bytes, more than "
                 f"{MOST_AT_ONCE}: the file is damaged, or must be written with smaller {what}s"
             )
-    whole = math.prod(shape) * item
+    size = math.prod(shape) * item
     apart = dataset.is_virtual or dataset.external
-    if whole > MOST_EXPANSION * file_bytes and not apart:
+    if size > MOST_EXPANSION * file_bytes and not apart:
         raise DataError(
-            f"the dataset {name!r} says that it holds {whole} bytes, more than {MOST_EXPANSION} "
+            f"the dataset {name!r} says that it holds {size} bytes, more than {MOST_EXPANSION} "
             f"times the {file_bytes} bytes of the file: the file is damaged, or the dataset was "
             "never filled; write it again"
         )
 
 
 def attribute(item: Any, name: str) -> Any:
-    """Return an attribute, None where there is none or it is implausibly large."""
+    """Return an attribute, or None if it does not exist or is implausibly large."""
     if name not in item.attrs:
         return None
     if item.attrs.get_id(name).get_storage_size() > _MOST_ATTRIBUTE:
@@ -80,31 +80,31 @@ def attribute(item: Any, name: str) -> Any:
 
 
 def check_storage(dataset: Any, file_bytes: int) -> None:
-    """Look at where the file keeps a dataset's values, without reading them.
+    """Check where the file keeps a dataset's values, without reading them.
 
     Raises
     ------
     DataError
-        If a chunk, or the whole dataset, does not lie within the file.
+        If a chunk, or the dataset as a whole, reaches beyond the file.
     """
     if dataset.is_virtual or dataset.external:
         return
-    places: list[tuple[int, int]] = []
+    pieces: list[tuple[int, int]] = []
     if dataset.chunks:
-        dataset.id.chunk_iter(lambda chunk: places.append((chunk.byte_offset, chunk.size)))
+        dataset.id.chunk_iter(lambda chunk: pieces.append((chunk.byte_offset, chunk.size)))
     elif (offset := dataset.id.get_offset()) is not None:
-        places.append((offset, dataset.id.get_storage_size()))
-    for offset, size in places:
+        pieces.append((offset, dataset.id.get_storage_size()))
+    for offset, size in pieces:
         if offset + size > file_bytes:
             raise DataError(
                 f"the dataset {dataset.name.strip('/')!r} reaches beyond the file's end at "
-                f"{file_bytes} bytes: the file is cut off; copy it again"
+                f"{file_bytes} bytes: the file is truncated; copy it again"
             )
 
 
 @contextmanager
 def damage_named(what: str) -> Iterator[None]:
-    """Turn whatever HDF5 raises on a damaged file into one sentence."""
+    """Turn any exception of HDF5 on a damaged file into one sentence."""
     try:
         yield
     except (
@@ -118,6 +118,6 @@ def damage_named(what: str) -> Iterator[None]:
         SystemError,
     ) as error:
         lines = str(error).splitlines() or [type(error).__name__]
-        # HDF5 puts its reason in brackets behind the name of the call that failed.
+        # HDF5 gives its reason in brackets after the name of the call that failed.
         reason = lines[0].partition("(")[2].rstrip(")") or lines[0]
         raise DataError(f"{what} ({reason}); write or copy it again") from None

@@ -1,6 +1,6 @@
 """Reads HDF5: matrices, arrays, compound types, a dataset for each class, pandas and MATLAB.
 
-Rows are read by slices, when they are asked for.
+Rows are read in slices, on demand.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from matexapps.errors import DataError
 
 
 class Hdf5Table(Table):
-    """The datasets of an HDF5 file that belong together as rows.
+    """The datasets of an HDF5 file that form one table.
 
     Parameters
     ----------
@@ -36,16 +36,16 @@ class Hdf5Table(Table):
     Raises
     ------
     DataError
-        If this is no HDF5 file, it holds no rows, or it is not clear which are meant.
+        If this is not an HDF5 file, holds no rows, or it is ambiguous which are meant.
     """
 
     def __init__(self, path: Path, schema: Schema) -> None:
         self.path = path
-        with damage_named(f"{path} is no whole HDF5 file"):
+        with damage_named(f"{path} is not a complete HDF5 file"):
             check_is_hdf5(path)
             self._file = h5py.File(path, "r", locking="best-effort")
         try:
-            with _named(path), damage_named(f"{path} is no whole HDF5 file"):
+            with _named(path), damage_named(f"{path} is not a complete HDF5 file"):
                 self._open(schema)
         except BaseException:
             self._file.close()
@@ -53,16 +53,16 @@ class Hdf5Table(Table):
 
     def _open(self, schema: Schema) -> None:
         self._bytes = self.path.stat().st_size
-        found = contents(self._file, schema, self._bytes)
-        if not found.layouts:
-            held = "; ".join(f"{name!r}: {why}" for name, why in list(found.left_out.items())[:4])
+        content = contents(self._file, schema, self._bytes)
+        if not content.layouts:
+            held = "; ".join(f"{name!r}: {why}" for name, why in list(content.left_out.items())[:4])
             raise DataError(f"no dataset can be rows of numbers or texts{held and f' ({held})'}")
-        layouts = choose(found, schema)
+        layouts = choose(content, schema)
         by_name = named(layouts, schema)
         self.variables = [variable for variable, _ in by_name.values()]
-        self._places = {v.name: (full, layout) for full, (v, layout) in by_name.items()}
+        self._sources = {v.name: (full, layout) for full, (v, layout) in by_name.items()}
         self._layouts = layouts
-        self.left_out = left_out(found, layouts)
+        self.left_out = left_out(content, layouts)
         self._rows = layouts[0].rows
 
     def __len__(self) -> int:
@@ -74,18 +74,18 @@ class Hdf5Table(Table):
         return max(self._layouts, key=lambda layout: layout.row_bytes).block_rows
 
     def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
-        full, layout = self._places[name]
+        full, layout = self._sources[name]
         span = f"rows {start} to {stop - 1} (from 0)"
         with damage_named(f"{self.path}, dataset {full!r}, {span} cannot be read"):
             return layout.read(full, start, stop)
 
     def read_into(self, target: NDArray[Any], name: str, ranges: Sequence[tuple[int, int]]) -> None:
-        full, layout = self._places[name]
+        full, layout = self._sources[name]
         with damage_named(f"{self.path}, dataset {full!r} cannot be read"):
             layout.read_into(target, full, ranges)
 
     def is_copied(self, name: str) -> bool:
-        return self._places[name][1].is_copied
+        return self._sources[name][1].is_copied
 
     def check_storage(self) -> None:
         for layout in self._layouts:
@@ -97,16 +97,16 @@ class Hdf5Table(Table):
     def attributes(self, name: str | None = None) -> dict[str, Any]:
         item = self._file
         if name is not None:
-            layout = self._places[name][1]
+            layout = self._sources[name][1]
             if not isinstance(layout, Plain):
                 return {}
             item = layout.datasets[0]
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for key in item.attrs:
-            # Types that numpy does not have are no texts or numbers.
+            # Types that numpy lacks are neither texts nor numbers.
             with suppress(OSError, RuntimeError, TypeError, ValueError):
-                found[key] = attribute(item, key)
-        return plain_attributes(found)
+                values[key] = attribute(item, key)
+        return plain_attributes(values)
 
     def close(self) -> None:
         for layout in self._layouts:
@@ -116,7 +116,7 @@ class Hdf5Table(Table):
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Put the file's name before a message that does not have it."""
+    """Prefix a message with the file's name unless it has it."""
     try:
         yield
     except DataError as error:

@@ -1,16 +1,16 @@
-"""Writes HDF5, in chunks of about a MiB that hold whole rows.
+"""Writes HDF5, in chunks of about 1 MiB that hold complete rows.
 
-What becomes of the variables:
+How variables are stored:
 
-- If one of them is a matrix or an array, each is a dataset of its name. The attribute ``columns``
+- If any of them is a matrix or an array, each is a dataset of its name. The attribute ``columns``
   of a matrix names its columns.
-- If all have one value a row, and the numbers among them, besides a column called label, are of
-  one type, these numbers are one matrix, the dataset ``features``. The label and each column of
-  texts are datasets of their own names.
+- If all have one value a row, and the numbers among them, besides a column called label, have the
+  same type, these numbers are one matrix, the dataset ``features``. The label and each column of
+  texts are datasets with their own names.
 - Otherwise they are the fields of one compound dataset, called ``table``.
 
-Texts are of variable length, in UTF-8. Attributes of a variable, such as its units, go with its
-dataset; those of the columns of ``features`` become one list each, a text for each column.
+Texts have variable length, in UTF-8. Attributes of a variable, such as its units, are attributes of
+its dataset; those of the columns of ``features`` become one list each, with a text for each column.
 """
 
 from __future__ import annotations
@@ -25,18 +25,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.data.schema.schema import label_column
-from matexapps.data.sources.chunks import chunk_rows
-from matexapps.data.sources.table import BLOCK_BYTES, Variable, named_columns
+from matexapps.data.sources.table import BLOCK_BYTES, Variable, chunk_rows, named_columns
 from matexapps.errors import DataError
 
 _MATRIX, _COMPOUND = "features", "table"
-# A chunk is written when it is full, for which the cache has to hold it.
+# A chunk is written when it is full, so the cache has to hold it.
 _CACHE_BYTES = 2 * BLOCK_BYTES
 
 
 @dataclass(frozen=True)
 class _Target:
-    """A dataset, and the variables that go into it.
+    """A dataset, and the variables that it holds.
 
     Attributes
     ----------
@@ -57,7 +56,7 @@ class _Target:
 
     @property
     def row_bytes(self) -> int:
-        """What one row takes."""
+        """Bytes of one row."""
         return self.dtype.itemsize * int(np.prod(self.shape, dtype=np.int64))
 
     def rows(self, block: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
@@ -74,14 +73,14 @@ class _Target:
 
 
 class Hdf5Writer:
-    """An HDF5 file that is filled by blocks of rows.
+    """An HDF5 file that is written in blocks of rows.
 
     Parameters
     ----------
     path : Path
     variables : sequence of Variable
     rows : int
-        How many rows will come.
+        Total number of rows.
     attributes : mapping of variable name, or None, to mapping
         Of the variables, and of the file for None.
     compress : bool
@@ -102,7 +101,7 @@ class Hdf5Writer:
         *,
         compress: bool,
     ) -> None:
-        # Files of this version may have attributes of any size, such as names of many columns.
+        # This version allows attributes of any size, such as names of many columns.
         self._file = h5py.File(
             path, "w", libver=("v108", "latest"), rdcc_nbytes=_CACHE_BYTES, rdcc_nslots=1009
         )
@@ -170,7 +169,7 @@ def _own(name: str, variable: Variable) -> _Target:
 
 
 def _is_simple(name: str) -> bool:
-    """Whether a dataset can be called like this, and is found under this name again."""
+    """Whether a dataset can have this name, and be found by it again."""
     return bool(name.strip(".")) and "/" not in name and name != _MATRIX
 
 
@@ -187,8 +186,8 @@ def _describe(
     if len(given) == 1:
         dataset.attrs.update(given[0])
         return
-    for name in dict.fromkeys(name for one in given for name in one):
-        held = [one.get(name, "") for one in given]
+    for name in dict.fromkeys(name for values in given for name in values):
+        held = [values.get(name, "") for values in given]
         if all(isinstance(value, str) for value in held):
             dataset.attrs[name] = np.array(held, h5py.string_dtype())
 

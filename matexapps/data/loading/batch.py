@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from matexapps.data.rows import RowNumbers
+from matexapps.data.partition import RowNumbers
 
 
-@dataclass(slots=True)  # a frozen one would take three times as long to make
+@dataclass(slots=True)  # a frozen one would take three times as long to create
 class Batch:
     """One rank's part of a global batch.
 
@@ -22,16 +22,16 @@ class Batch:
     features : Tensor, shape (rows, columns) or (rows, *sample shape)
     label : Tensor, shape (rows,)
     weight : Tensor or None, shape (rows,)
-        Weights of the rows; None where every row counts alike.
+        Weights of the rows; None where every row counts the same.
     total_weight : float
         Sum of the weights of this part; its number of rows where there are no weights.
     global_rows : int
         Rows of the whole batch, over all ranks.
     source_ids : ndarray of int64, or RowNumbers
         Row numbers of the rows that this part was drawn from.
-    places : ndarray of int64
-        Where among them the rows of this part are. Kept apart, because :attr:`ids` is seldom asked
-        for and gathering it would cost every step.
+    positions : ndarray of int64
+        Positions of this part's rows among them. :attr:`ids` is computed from these on demand,
+        because it is seldom needed and would cost time in every step.
     """
 
     features: torch.Tensor
@@ -40,15 +40,15 @@ class Batch:
     total_weight: float
     global_rows: int
     source_ids: NDArray[np.int64] | RowNumbers
-    places: NDArray[np.int64]
+    positions: NDArray[np.int64]
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.positions)
 
     @property
     def ids(self) -> NDArray[np.int64]:
         """Row numbers in the source, as :attr:`matexapps.data.rows.Rows.ids`."""
-        return self.source_ids[self.places]
+        return self.source_ids[self.positions]
 
 
 class Loader(Protocol):

@@ -1,4 +1,4 @@
-"""Sizes of memory, as people write them."""
+"""The memory bound of a data set."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def parse_size(size: str | float) -> int:
     Raises
     ------
     DataError
-        If it is no size, or not above zero.
+        If it is not a size above zero.
     """
     match = re.fullmatch(r"\s*([0-9.]+(?:e[0-9]+)?)\s*([a-zA-Z]*)\s*", str(size))
     unit = _UNITS.get((match.group(2) or "B").upper()) if match else None
@@ -25,10 +25,10 @@ def parse_size(size: str | float) -> int:
     except ValueError:
         value = 0
     if value <= 0:
-        raise DataError(f'memory={size!r} is no size: write for example "2GB" or "512 MiB"')
+        raise DataError(f'memory={size!r} is not a size: write for example "2GB" or "512 MiB"')
     return value
 
 
 def fits(rows: int, row_bytes: int, memory: int) -> bool:
-    """Whether rows can be held in ``memory`` bytes: twice, because splitting them copies them."""
+    """Whether rows fit into ``memory`` bytes: twice, because splitting copies them."""
     return 2 * rows * row_bytes <= memory

@@ -1,4 +1,4 @@
-"""Making the next item in a thread while the present one is used."""
+"""Preparing the next item in a thread while the present one is used."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ KNOWS_WAITS = hasattr(resource, "RUSAGE_THREAD")
 def ahead(make: Callable[[Event], Iterator[T]]) -> Iterator[T]:
     """Yield what ``make`` yields, each item made in a thread while the one before is used.
 
-    An exception of ``make`` is raised where its item would have come. Leaving the iterator, by an
-    interrupt too, sets the event that ``make`` was given and waits until the thread has noticed.
+    An exception of ``make`` is raised where its item would have come. Leaving the iterator, even by
+    an interrupt, sets the event that ``make`` was given and waits until the thread has stopped.
 
     Parameters
     ----------

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from matexapps.data.loading.batch import Batch
 from matexapps.data.loading.sampler import global_permutation
+from matexapps.data.part import Part
 from matexapps.data.partition import share
-from matexapps.data.rows import Rows
 
 _WINDOW_BYTES = 2 * 1024 * 1024
 _RESIDENT_SHARE = 0.25
@@ -20,12 +20,12 @@ _RESIDENT_SHARE = 0.25
 class ResidentLoader:
     """Cuts global batches of rows in memory into ranks' parts.
 
-    Rows are gathered for several batches at once and then handed out as views: one large gather
-    costs a small part of what as many small ones do.
+    Rows are gathered for several batches at once and handed out as views: one large gather costs a
+    fraction of many small ones.
 
     Parameters
     ----------
-    rows : Rows
+    rows : Part
         The rows to draw from, in this rank's memory.
     batch_size : int
         Rows of a global batch.
@@ -40,7 +40,7 @@ class ResidentLoader:
 
     def __init__(
         self,
-        rows: Rows,
+        rows: Part,
         batch_size: int,
         rank: int,
         world_size: int,
@@ -76,9 +76,9 @@ class ResidentLoader:
             parts: list[NDArray[np.int64]] = []
             sizes: list[int] = []
             for first in firsts[k : k + window]:
-                whole = order[first : first + size]
-                parts.append(whole[share(len(whole), rank, world_size)])
-                sizes.append(len(whole))
+                rows = order[first : first + size]
+                parts.append(rows[share(len(rows), rank, world_size)])
+                sizes.append(len(rows))
             yield from self._gather(parts, sizes)
 
     def _gather(self, parts: list[NDArray[np.int64]], sizes: list[int]) -> Iterator[Batch]:

@@ -1,4 +1,4 @@
-"""Arrays that are used again: the first touch of fresh memory costs as much as reading a file."""
+"""Arrays that reuse memory: the first touch of fresh memory costs as much as reading a file."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _Given = tuple["weakref.ref[NDArray[Any]]", NDArray[np.uint8]]
 
 
 class ReusedArrays:
-    """Gives arrays that lie where those given before under their names lay."""
+    """Gives arrays that share the memory of earlier ones with the same name."""
 
     def __init__(self) -> None:
         self._held: dict[str, NDArray[Any]] = {}
 
     def empty(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """Return an array of any values; only its length may differ from the last of its name."""
+        """Return an uninitialized array; only its length may differ from the last of its name."""
         held = self._held.get(name)
         if held is None or len(held) < shape[0]:
             held = self._held[name] = np.empty(shape, dtype)
@@ -28,16 +28,16 @@ class ReusedArrays:
 
 
 class ReturnedArrays:
-    """Gives arrays whose memory is given again once nobody holds them."""
+    """Gives arrays and reuses their memory when nobody holds them any more."""
 
     def __init__(self) -> None:
         self._given: defaultdict[int, deque[_Given]] = defaultdict(deque)
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Return an array of any values. No views but a tensor's may be made of it."""
+        """Return an uninitialized array. Only a tensor may view it, no other array."""
         size = prod(shape) * dtype.itemsize
         given, memory = self._given[size], None
-        # All that came back since; one is used, the memory of the others is set free.
+        # Of all that have come back since, one is reused and the others are freed.
         while given and given[0][0]() is None:
             memory = given.popleft()[1]
         if memory is None:

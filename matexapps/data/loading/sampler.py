@@ -4,16 +4,16 @@ Rows in memory
     One random permutation of all rows (:func:`global_permutation`).
 
 Rows in a file larger than memory (:class:`WindowedOrder`)
-    The file is read in blocks of neighboring rows. The blocks are put in an order that is random
-    but visits all regions of the file evenly: the file is cut into as many regions as a window has
-    blocks, and each region's blocks, shuffled, are spread evenly over the epoch. So each window
-    has about one block of each region, and even a file that is sorted by its label looks the same
-    from window to window. The rows of each block are put in random order too (one drawn for the
-    epoch, begun at a place drawn for the block), and the long row of rows that this makes is cut
-    into windows of whole batches. Within a window rows are dealt to its batches like cards: row
-    ``j`` of the window goes to batch ``j mod batches``. So each batch draws evenly from all blocks
-    of its window, and a rank's part of *all* batches of a window comes from neighboring blocks:
-    N ranks read each block once between them, the few at the seams twice.
+    The file is read in blocks of neighboring rows. The order of the blocks is random but visits all
+    regions of the file evenly: the file is cut into as many regions as a window has blocks, and the
+    shuffled blocks of each region are spread evenly over the epoch. So each window has about one
+    block of each region, and even a file that is sorted by its label looks the same from window to
+    window. The rows of each block are shuffled too (one permutation is drawn for the epoch, and
+    where to start in it for each block), and the resulting sequence is cut into windows of complete
+    batches. Within a window rows are dealt to its batches like cards: row ``j`` of the window goes
+    to batch ``j mod batches``. So each batch draws evenly from all blocks of its window, and a
+    rank's part of *all* batches of a window comes from neighboring blocks: together, N ranks read
+    each block once, and the few at the boundaries twice.
 
 Both are functions of the rows, the seed and the epoch (the second also of the batch size and of
 the memory bound), never of the number of ranks.
@@ -30,14 +30,15 @@ from numpy.typing import NDArray
 
 from matexapps.data.partition import share
 
-# Keeps the random numbers of blocks apart from those of whole epochs.
+# Separate the random numbers of blocks from those of whole epochs.
 _BLOCKS, _ROWS, _BEGINS = 1, 2, 3
 
 
 def global_permutation(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
     """Return the order of ``rows`` row numbers in ``epoch``, a function of its arguments alone.
 
-    No rank and no world size enters, so every number of ranks visits the same global batches.
+    It does not depend on the rank or world size, so every number of ranks visits the same global
+    batches.
     """
     stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
     return stream.permutation(rows)
@@ -45,14 +46,14 @@ def global_permutation(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class Deal:
-    """One rank's part of some batches of one size, as positions in the order of the epoch.
+    """One rank's part of some batches of equal size, as positions in the order of the epoch.
 
     Attributes
     ----------
     start : int
         First position of the rank's part, which is contiguous.
     batches : int
-        How many batches the positions are dealt to in turn.
+        Number of batches that the positions are dealt to in turn.
     rows : int
         Rows of this rank in each of them.
     global_rows : int
@@ -78,15 +79,15 @@ class Window:
     ----------
     blocks : ndarray of int64
         The blocks that they come from.
-    places : ndarray of int64
-        All rows of these blocks in turn, also those that are not to be visited: where each is,
-        if the blocks' rows stand one after the other.
+    positions : ndarray of int64
+        All rows of these blocks in the order of the epoch, including those that are not to be
+        visited, as positions among the concatenated rows of the blocks.
     first : int
         How many of those that are to be visited come before the first position.
     """
 
     blocks: NDArray[np.int64]
-    places: NDArray[np.int64]
+    positions: NDArray[np.int64]
     first: int
 
 
@@ -121,9 +122,9 @@ class WindowedOrder:
         rows = max(1, int(counts.sum()))
         self._blocks = self._spread(max(1, round(window_rows * len(counts) / rows)))
         most = max(1, int(sizes.max(initial=0)))
-        once = self._stream(_ROWS).permutation(most)
-        # Line i is the order begun at place i.
-        self._turned = sliding_window_view(np.concatenate([once, once]), most)
+        order = self._stream(_ROWS).permutation(most)
+        # Line i is the order starting at position i.
+        self._turned = sliding_window_view(np.concatenate([order, order]), most)
         self._begins = self._stream(_BEGINS).integers(most, size=len(counts))
         self._ends = np.cumsum(counts[self._blocks])
         self.rows = int(self._ends[-1]) if len(counts) else 0
@@ -131,24 +132,24 @@ class WindowedOrder:
     def deals(self, first_batch: int, rank: int, world_size: int) -> Iterator[tuple[Deal, int]]:
         """Yield a rank's part of each window from the one that holds ``first_batch`` on.
 
-        With each comes how many of its batches lie before ``first_batch``. Together the batches of
-        all deals are the batches of the epoch, in turn; all have ``batch_size`` rows but the last.
+        Each comes with the number of its batches before ``first_batch``. Together the batches of
+        all deals are the batches of the epoch, in order; all but the last have ``batch_size`` rows.
         """
         size, step = self.batch_size, self.window_batches
-        whole = self.rows // size
-        for window in range(first_batch // step * step, whole, step):
-            batches = min(step, whole - window)
+        full = self.rows // size
+        for window in range(first_batch // step * step, full, step):
+            batches = min(step, full - window)
             part = share(size, rank, world_size)
             start = window * size + batches * part.start
             deal = Deal(start, batches, part.stop - part.start, size)
             yield deal, max(0, first_batch - window)
-        rest = self.rows - whole * size
-        if rest and first_batch <= whole:
+        rest = self.rows - full * size
+        if rest and first_batch <= full:
             part = share(rest, rank, world_size)
-            yield Deal(whole * size + part.start, 1, part.stop - part.start, rest), 0
+            yield Deal(full * size + part.start, 1, part.stop - part.start, rest), 0
 
     def window(self, start: int, stop: int) -> Window:
-        """Say where the rows of positions ``start`` to ``stop - 1`` are."""
+        """Return where the rows of positions ``start`` to ``stop - 1`` are."""
         if start == stop:
             return Window(np.empty(0, np.int64), np.empty(0, np.int64), 0)
         first = int(np.searchsorted(self._ends, start, side="right"))
@@ -157,19 +158,20 @@ class WindowedOrder:
         before = int(self._ends[first] - self._counts[blocks[0]])
         blocks = blocks[self._counts[blocks] > 0]
         sizes = self._sizes[blocks]
-        places = self._turned[self._begins[blocks]]
-        short = (sizes < places.shape[1]).any()
-        there = places < sizes[:, None] if short else None
-        places += (np.cumsum(sizes) - sizes)[:, None]
-        return Window(blocks, places.ravel() if there is None else places[there], start - before)
+        positions = self._turned[self._begins[blocks]]
+        short = (sizes < positions.shape[1]).any()
+        present = positions < sizes[:, None] if short else None
+        positions += (np.cumsum(sizes) - sizes)[:, None]
+        positions = positions.ravel() if present is None else positions[present]
+        return Window(blocks, positions, start - before)
 
     def _spread(self, regions: int) -> NDArray[np.int64]:
-        """Return the order of the blocks: each region's spread evenly over the epoch."""
+        """Return the order of the blocks: those of each region spread evenly over the epoch."""
         stream = self._stream(_BLOCKS)
         moment = np.empty(len(self._counts))
         for part in np.array_split(np.arange(len(moment)), min(regions, max(1, len(moment)))):
-            places = stream.permutation(len(part)) + stream.random()
-            moment[part] = places / max(1, len(part))
+            positions = stream.permutation(len(part)) + stream.random()
+            moment[part] = positions / max(1, len(part))
         return np.argsort(moment, kind="stable")
 
     def _stream(self, what: int) -> np.random.Generator:

@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from matexapps.data.loading.batch import Batch
+from matexapps.data.loading.blocks import Blocks, FilePart
 from matexapps.data.loading.prefetch import KNOWS_WAITS, ahead, times_waited
 from matexapps.data.loading.reused import ReturnedArrays, ReusedArrays
 from matexapps.data.loading.sampler import Deal, WindowedOrder
-from matexapps.data.loading.streamed import Blocks, StreamedRows
 from matexapps.data.partition import share
 from matexapps.data.rows import Rows, concatenate
 
@@ -29,7 +29,7 @@ class StreamLoader:
 
     Parameters
     ----------
-    rows : StreamedRows
+    rows : FilePart
     batch_size : int
         Rows of a global batch.
     rank, world_size : int
@@ -42,7 +42,7 @@ class StreamLoader:
 
     def __init__(
         self,
-        rows: StreamedRows,
+        rows: FilePart,
         batch_size: int,
         rank: int,
         world_size: int,
@@ -59,7 +59,7 @@ class StreamLoader:
         Raises
         ------
         DataError
-            At the beginning or the end, if the file has changed since it was looked through.
+            At the beginning or the end, if the file has changed since it was first read.
         """
         rows = self.rows
         rows.require_unchanged()
@@ -67,11 +67,11 @@ class StreamLoader:
             rows.counts, rows.sizes, self.batch_size, rows.window_rows, self.seed, epoch
         )
         deals = order.deals(start, self.rank, self.world_size)
-        if rows.copied and KNOWS_WAITS:
+        if rows.reader.copied and KNOWS_WAITS:
             yield from self._at_once(order, deals)
 
         def windows(stop: Event) -> Iterator[tuple[_Window, int]]:
-            # One holds the window that is used, the other one the window that is read.
+            # One holds the window in use, the other the window that is being read.
             in_turn = cycle((ReusedArrays(), ReusedArrays()))
             for (deal, skip), arrays in zip(deals, in_turn, strict=False):
                 if stop.is_set():
@@ -83,9 +83,9 @@ class StreamLoader:
         rows.require_unchanged()
 
     def _at_once(self, order: WindowedOrder, deals: Iterator[tuple[Deal, int]]) -> Iterator[Batch]:
-        """Yield batches until a window had to be waited for, as where its file is not in memory.
+        """Yield batches until reading a window has to wait, because its file is not in memory.
 
-        Copying a window takes less than handing it over from thread to thread.
+        Copying a window takes less time than passing it from thread to thread.
         """
         arrays = ReusedArrays()
         for deal, skip in deals:
@@ -120,11 +120,11 @@ class StreamLoader:
 
     def _window(self, order: WindowedOrder, deal: Deal, arrays: ReusedArrays) -> _Window:
         window = order.window(deal.start, deal.stop)
-        places, wanted = window.places, self.rows.wanted(window.blocks)
+        positions, wanted = window.positions, self.rows.wanted(window.blocks)
         if wanted is not None:
-            # Twice as fast as an index of truth values.
-            places = places.compress(wanted[places])
-        mine = places[window.first : window.first + deal.stop - deal.start]
+            # Twice as fast as a boolean index.
+            positions = positions.compress(wanted[positions])
+        mine = positions[window.first : window.first + deal.stop - deal.start]
         # Row j of the window goes to batch j mod batches: see sampler.py. Turned round before the
         # rows are read, which would drive the order from the processor's cache.
         by_batch = mine.reshape(deal.rows, deal.batches).T.copy()
@@ -134,7 +134,7 @@ class StreamLoader:
     def _batches(self, window: _Window, skip: int) -> Iterator[Batch]:
         """Yield a window's batches from number ``skip`` on, gathered some at a time."""
         blocks, chosen = window.blocks, window.chosen
-        step = max(1, _GATHERED_BYTES // max(1, chosen.shape[1] * self.rows.row_bytes))
+        step = max(1, _GATHERED_BYTES // max(1, chosen.shape[1] * self.rows.reader.row_bytes))
         for first in range(skip, len(chosen), step):
             some = chosen[first : first + step]
             features = self._take(blocks.features, some).unbind()
@@ -148,10 +148,10 @@ class StreamLoader:
             same = repeat(window.global_rows), repeat(blocks.numbers)
             yield from map(Batch, features, label, weight, total, *same, some)
 
-    def _take(self, values: NDArray[Any], places: NDArray[np.int64]) -> torch.Tensor:
-        taken = self._gathered.empty((*places.shape, *values.shape[1:]), values.dtype)
+    def _take(self, values: NDArray[Any], positions: NDArray[np.int64]) -> torch.Tensor:
+        taken = self._gathered.empty((*positions.shape, *values.shape[1:]), values.dtype)
         # With mode="raise", numpy would fill a buffer first and copy it.
-        np.take(values, places, axis=0, out=taken, mode="clip")
+        np.take(values, positions, axis=0, out=taken, mode="clip")
         return self._move(torch.from_numpy(taken))
 
     def _move(self, values: torch.Tensor) -> torch.Tensor:
@@ -162,7 +162,7 @@ class StreamLoader:
 
 @dataclass(frozen=True)
 class _Window:
-    """Rows of some blocks, and which of them, in a line for each batch, are this rank's."""
+    """Rows of some blocks, and which of them are this rank's, a line for each batch."""
 
     blocks: Blocks
     chosen: NDArray[np.int64]
@@ -170,15 +170,15 @@ class _Window:
 
 
 def _cut(pieces: Iterator[Rows], size: int) -> Iterator[Rows]:
-    """Yield the rows of all pieces, ``size`` at a time, the last ones as many as are left."""
+    """Yield the rows of all pieces, ``size`` at a time; the last time, those that are left."""
     held: list[Rows] = []
     for piece in pieces:
         held.append(piece)
         if sum(map(len, held)) >= size:
             rows = concatenate(held)
-            whole = len(rows) // size * size
-            for first in range(0, whole, size):
+            end = len(rows) // size * size
+            for first in range(0, end, size):
                 yield rows.take(slice(first, first + size))
-            held = [rows.take(slice(whole, None))]
+            held = [rows.take(slice(end, None))]
     if held and (rows := concatenate(held)):
         yield rows

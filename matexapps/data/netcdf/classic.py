@@ -1,7 +1,7 @@
 """Checks a classic NetCDF file (CDF-1, CDF-2, CDF-5): does it hold all the bytes its header claims?
 
-The C library reads zeros where a file was cut off. The header says where each variable's values
-stand, so this is known before the library sees the file. The layout is that of "The NetCDF
+The C library reads zeros where a file is truncated. The header says where each variable's values
+are, so this can be checked before the library sees the file. The layout is that of "The NetCDF
 Classic Format Specification" by Unidata, with the CDF-5 changes of the PnetCDF project.
 """
 
@@ -31,7 +31,7 @@ class _Claim:
 
 
 def check_classic(path: Path) -> None:
-    """Raise a DataError if a classic file is shorter than its header says, or the header broken.
+    """Raise a DataError if a classic file is shorter than its header says, or the header invalid.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ def check_classic(path: Path) -> None:
         end = claim.begin + claim.size + (record * (records - 1) if claim.in_records else 0)
         if claim.size and end > size:
             raise DataError(
-                f"{path} is cut off: the values of variable {claim.name!r} end at byte {end}, but "
-                f"the file has {size} bytes; write or copy it again"
+                f"{path} is truncated: the values of variable {claim.name!r} end at byte {end}, "
+                f"but the file has {size} bytes; write or copy it again"
             )
 
 
@@ -93,10 +93,10 @@ class _Header:
             self._bytes(_padded(self._type_bytes() * self._count()))
 
     def _list(self, tag: int) -> int:
-        """Return how many elements a list has that starts here; 0 where it is absent."""
-        found, count = self._integer(4), self._count()
-        if found != tag and (found or count):
-            raise self._fault(f"a list starts with {found}, not {tag}")
+        """Return the number of elements of the list that starts here; 0 if it is absent."""
+        given, count = self._integer(4), self._count()
+        if given != tag and (given or count):
+            raise self._fault(f"a list starts with {given}, not {tag}")
         return self._plausible(count, self._count_bytes)
 
     def _name(self) -> str:
@@ -106,7 +106,7 @@ class _Header:
     def _type_bytes(self) -> int:
         number = self._integer(4)
         if number not in _TYPE_BYTES:
-            raise self._fault(f"there is no type {number}")
+            raise self._fault(f"type {number} does not exist")
         return _TYPE_BYTES[number]
 
     def _count(self) -> int:

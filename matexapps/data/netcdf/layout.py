@@ -1,4 +1,4 @@
-"""What stands in a NetCDF file, and which of its dimensions the rows run along."""
+"""The variables of a NetCDF file, and the dimension that its rows run along."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class StoredArray:
     Attributes
     ----------
     name : str
-        With the groups it stands in, as in ``"group/name"``.
+        With its groups, as in ``"group/name"``.
     dimensions : tuple of str
-        Names of its axes, with the groups that define them. The second axis of single characters
-        is their place in a text.
+        Names of its axes, with the groups that define them. The second axis of single characters is
+        their position in a text.
     shape : tuple of int
     dtype : numpy.dtype
         Of what is stored: ``S1`` for single characters, object for strings.
     attributes : mapping
     chunks : tuple of int, or None
-        Shape of what is compressed together; None where any range is as cheap.
+        Shape of what is compressed together; None if all ranges are equally cheap.
     source : netCDF4.Variable
-        Gives stored values, untouched.
+        Gives stored values without conversion.
     """
 
     name: str
@@ -50,11 +50,11 @@ class StoredArray:
 
     @property
     def is_coordinate(self) -> bool:
-        """Whether it holds the values along the dimension that it is called after."""
+        """Whether it is the coordinate variable of the dimension with its name."""
         return self.dimensions[:1] == (self.name,)
 
     def gives_rows_along(self, dimension: str) -> bool:
-        """Whether it has one value for each place of ``dimension``: numbers, or one text."""
+        """Whether it has one value for each index of ``dimension``: numbers, or one text."""
         if not self.is_text:
             return dimension in self.dimensions
         axes = 2 if self.dtype.kind == "S" else 1
@@ -62,7 +62,7 @@ class StoredArray:
 
 
 def stored_arrays(file: netCDF4.Dataset) -> list[StoredArray]:
-    """Return the variables of a file and of all its groups that hold numbers or texts.
+    """Return the variables of a file and all its groups that hold numbers or texts.
 
     Single values without a dimension are left out, and so are compound, opaque and
     variable-length types.
@@ -78,16 +78,16 @@ def stored_arrays(file: netCDF4.Dataset) -> list[StoredArray]:
 def row_dimension(
     arrays: Sequence[StoredArray], unlimited: Sequence[str], schema: Schema, file: str
 ) -> str:
-    """Say along which dimension the rows run.
+    """Return the dimension that the rows run along.
 
-    The one that ``schema.dimension`` names; else that of the label, if a variable is called so;
-    else the unlimited one, if the variables have just one; else the one that is the first axis of
+    It is the one that ``schema.dimension`` names; otherwise that of a variable called label;
+    otherwise the unlimited one, if there is just one; otherwise the one that is the first axis of
     more variables than any other.
 
     Raises
     ------
     DataError
-        If the named one is not there, or none of these rules chooses one.
+        If the named one does not exist, or none of these rules chooses one.
     """
     lengths = {d: n for array in arrays for d, n in zip(array.dimensions, array.shape, strict=True)}
     if schema.dimension is not None:

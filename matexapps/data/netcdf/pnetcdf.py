@@ -1,4 +1,4 @@
-"""Classic NetCDF files, opened and read by all ranks together with the PnetCDF library."""
+"""Classic NetCDF files, opened and read collectively with the PnetCDF library."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from matexapps.errors import DataError
 if TYPE_CHECKING:
     from matexapps.comm.c_library import CLibrary
 
-# Debian's name, then those of PnetCDF's own releases, then the one that a compiler looks for.
+# Debian's name, those of PnetCDF's own releases, and the one that compilers look for.
 _NAMES = ("libpnetcdf.so.0d", "libpnetcdf.so.6", "libpnetcdf.so.4", "libpnetcdf.so")
 _READ_ONLY = 0
 _C_TYPES = {
@@ -40,10 +40,10 @@ def pnetcdf_library(comm: Communicator) -> CLibrary | None:
 
 
 class PnetcdfFile:
-    """A classic file that all ranks have opened.
+    """A classic file that all ranks open together.
 
-    Every method is collective, and waits inside the library for every rank: nothing interrupts
-    such a wait.
+    Every method is collective, and waits inside the library for every rank; such a wait cannot be
+    interrupted.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class PnetcdfFile:
     def read(
         self, name: str, dtype: np.dtype[Any], start: tuple[int, ...], count: tuple[int, ...]
     ) -> NDArray[Any]:
-        """Return this rank's part of a variable; each rank may ask for another, or for none of it.
+        """Return this rank's part of a variable; each rank may request another part, or none.
 
         Parameters
         ----------
@@ -93,7 +93,7 @@ class PnetcdfFile:
         Raises
         ------
         DataError
-            If the library cannot read it; the other ranks' reads go through.
+            If the library cannot read it; the other ranks' reads succeed.
         """
         number = ctypes.c_int()
         self._check("ncmpi_inq_varid", self._file, name.encode(), ctypes.byref(number))
@@ -111,7 +111,7 @@ class PnetcdfFile:
         return values
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         self._check("ncmpi_close", self._file)
 
     def _check(self, function: str, *arguments: Any) -> None:

@@ -1,8 +1,8 @@
-"""Reads NetCDF on all ranks, classic files by PnetCDF where that library is there.
+"""Reads NetCDF on all ranks, classic files with PnetCDF if that library is installed.
 
-PnetCDF hands the ranks' requests to MPI's input and output, which joins them into few large reads:
-what a parallel file system wants. It must be linked to the very MPI that the ranks run on. Without
-it, with NetCDF-4 files, and for rows that stay in their file, each rank reads by itself.
+PnetCDF passes the ranks' requests to MPI-IO, which merges them into a few large reads, as suits a
+parallel file system. It must be linked to the same MPI that the ranks run on. Without it, for
+NetCDF-4 files, and for rows that stay in their file, each rank reads by itself.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
-from matexapps.data.loading.sharing import gather_rows
 from matexapps.data.netcdf.pnetcdf import PnetcdfFile, pnetcdf_library
 from matexapps.data.netcdf.table import NetcdfTable
 from matexapps.data.partition import share
-from matexapps.data.rows import Rows
+from matexapps.data.rows import Rows, gather_rows
 from matexapps.data.schema.schema import Schema
 from matexapps.data.sources.several_files import joined
 from matexapps.data.sources.table import Table, rows_in
@@ -28,9 +27,9 @@ _ROUND_BYTES = 64 * 2**20
 class NetcdfReader(TableReader):
     """Rows of a NetCDF file.
 
-    :meth:`read_all` goes through PnetCDF where it can. What that library does blocks: while all
-    ranks read a piece together, at most 64 MiB a rank, a stop has to wait for the end of the
-    piece, and a rank that dies inside leaves the others waiting. :meth:`read` never does.
+    :meth:`read_all` uses PnetCDF where possible. That library blocks: while all ranks read a piece
+    together, at most 64 MiB a rank, a stop has to wait for the end of the piece, and a rank that
+    dies meanwhile leaves the others waiting. :meth:`read` never blocks like this.
 
     Parameters
     ----------
@@ -41,7 +40,7 @@ class NetcdfReader(TableReader):
     Raises
     ------
     DataError
-        If a wanted column is not there, or cannot play its part.
+        If a wanted column does not exist, or cannot play its role.
     """
 
     def __init__(self, table: NetcdfTable, schema: Schema) -> None:
@@ -69,7 +68,7 @@ class NetcdfReader(TableReader):
     ) -> tuple[list[Rows], Exception | None]:
         """Return this rank's share in pieces, and what went wrong. Collective.
 
-        Every rank goes through all reads, whatever happens to one of them.
+        Every rank takes part in all reads, even if one of them fails.
         """
         part = share(len(self), comm.rank, comm.world_size)
         held = _Held(self._netcdf)
@@ -82,7 +81,7 @@ class NetcdfReader(TableReader):
         for offset in range(0, longest, step):
             start = min(part.start + offset, part.stop)
             stop = min(start + step, part.stop)
-            # This wait, unlike those inside the library, ends when a rank gives up.
+            # Unlike the waits inside the library, this one ends when a rank fails.
             comm.barrier()
             for variable in self.used:
                 try:
@@ -119,7 +118,7 @@ class _Held(Table):
         return self._table.block_rows
 
     def fetch(self, name: str, start: int, stop: int, file: PnetcdfFile) -> None:
-        """Hold rows ``start`` to ``stop - 1`` of a variable, in place of those before. Collective.
+        """Replace the rows in memory by ``start`` to ``stop - 1`` of a variable. Collective.
 
         Raises
         ------

@@ -1,12 +1,12 @@
 """Reads NetCDF, classic (CDF-1, CDF-2, CDF-5) and NetCDF-4: every variable along one dimension.
 
-Rows run along one dimension of the file; :func:`matexapps.data.netcdf.layout.row_dimension` has
-the rules that choose it. A variable that has this dimension elsewhere than first is turned so that
-it comes first. Variables of two dimensions are matrices: the texts of the other dimension's
-coordinate variable name their columns, where they are all different; otherwise they are name_0,
-name_1, ... Variables without the dimension are left out, and so are arrays of texts. The
-coordinate variable of the rows, such as time, is a column like any other. What fill values, packed
-numbers and other attributes mean stands in :mod:`matexapps.data.netcdf.values`.
+Rows run along one dimension of the file; :func:`matexapps.data.netcdf.layout.row_dimension` has the
+rules that choose it. A variable with this dimension in another position is transposed so that it
+comes first. Variables of two dimensions are matrices: the texts of the other dimension's coordinate
+variable name their columns, if they are all different; otherwise they are name_0, name_1, ...
+Variables without the dimension are left out, and so are arrays of texts. The coordinate variable of
+the rows, such as time, is a column like any other. Fill values, packed numbers and other attributes
+are explained in :mod:`matexapps.data.netcdf.values`.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from matexapps.errors import DataError
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _MOST_BYTES = 2**30
-_MOST_EXPANSION = 2000  # A variable may be so many times the size of its file; zlib reaches 1030.
+_MOST_EXPANSION = 2000  # A variable may be this many times the size of its file; zlib reaches 1030.
 _MOST_COLUMNS = 2**20
 
-# The C library does not expect two threads, and the package lets other threads run during a read.
+# The C library is not thread-safe, and its Python package lets other threads run during a read.
 _one_thread = threading.RLock()
 
 
@@ -63,8 +63,8 @@ class NetcdfTable(Table):
     Raises
     ------
     DataError
-        If this is no whole NetCDF file, its row dimension is not clear, or it holds no variable
-        of numbers or texts along it.
+        If this is not a complete NetCDF file, its row dimension is ambiguous, or it holds no
+        variable of numbers or texts along it.
     """
 
     def __init__(self, path: Path, schema: Schema) -> None:
@@ -75,14 +75,14 @@ class NetcdfTable(Table):
         if self.is_classic:
             check_classic(path)
         elif not magic:
-            raise DataError(f"{path} is no NetCDF file: it is empty; write or copy it again")
+            raise DataError(f"{path} is not a NetCDF file: it is empty; write or copy it again")
         elif magic != _HDF5_MAGIC:
-            raise DataError(f"{path} is no NetCDF file: it starts with the bytes {magic!r}")
-        with _library(f"{path} is no whole NetCDF file"), warnings.catch_warnings():
+            raise DataError(f"{path} is not a NetCDF file: it starts with the bytes {magic!r}")
+        with _library(f"{path} is not a complete NetCDF file"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self._file = netCDF4.Dataset(path, "r")
         try:
-            with _library(f"{path} is no whole NetCDF file"):
+            with _library(f"{path} is not a complete NetCDF file"):
                 self._open(schema)
         except BaseException:
             self.close()
@@ -91,12 +91,12 @@ class NetcdfTable(Table):
     def _open(self, schema: Schema) -> None:
         self._file.set_auto_maskandscale(False)
         self._file.set_auto_chartostring(False)
-        found = stored_arrays(self._file)
-        if not found:
+        arrays = stored_arrays(self._file)
+        if not arrays:
             raise DataError(f"{self.path} holds no variable of numbers or texts with a dimension")
         growing = unlimited_dimensions(self._file)
-        self._rows = row_dimension(found, growing, schema, str(self.path))
-        self._arrays = {a.name: a for a in found if a.gives_rows_along(self._rows)}
+        self._rows = row_dimension(arrays, growing, schema, str(self.path))
+        self._arrays = {a.name: a for a in arrays if a.gives_rows_along(self._rows)}
         if not self._arrays:
             raise DataError(
                 f"{self.path} holds no variable of numbers or texts along {self._rows!r}; "
@@ -109,10 +109,10 @@ class NetcdfTable(Table):
             for name, array in self._arrays.items()
             if not array.is_text
         }
-        coordinates = {a.name: a for a in found if a.is_text and a.gives_rows_along(a.name)}
+        coordinates = {a.name: a for a in arrays if a.is_text and a.gives_rows_along(a.name)}
         used = {*self._arrays, *coordinates}
         self.left_out = [
-            f"{a.name} ({' x '.join(a.dimensions)})" for a in found if a.name not in used
+            f"{a.name} ({' x '.join(a.dimensions)})" for a in arrays if a.name not in used
         ]
         self.variables = [
             self._variable(array, coordinates, schema) for array in self._arrays.values()
@@ -131,11 +131,11 @@ class NetcdfTable(Table):
 
     def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
         array = self._arrays[name]
-        place: list[slice] = [slice(None)] * len(array.shape)
-        place[self.row_axis(array)] = slice(start, stop)
+        index: list[slice] = [slice(None)] * len(array.shape)
+        index[self.row_axis(array)] = slice(start, stop)
         span = f"rows {start} to {stop - 1} (from 0)"
         with _library(f"{self.path}, variable {name!r}, {span} cannot be read"):
-            return self.decode(array, array.source[tuple(place)])
+            return self.decode(array, array.source[tuple(index)])
 
     def attributes(self, name: str | None = None) -> dict[str, Any]:
         if name is None:
@@ -153,16 +153,16 @@ class NetcdfTable(Table):
         return self._arrays[name]
 
     def row_axis(self, array: StoredArray) -> int:
-        """Return which axis of a stored array is the rows."""
+        """Return which axis of a stored array runs along the rows."""
         return array.dimensions.index(self._rows)
 
     def decode(self, array: StoredArray, raw: NDArray[Any]) -> NDArray[Any]:
-        """Return what stored values mean, the rows first.
+        """Return the values that stored ones stand for, with the rows as the first axis.
 
         Parameters
         ----------
         array : StoredArray
-        raw : ndarray, of as many axes as ``array``
+        raw : ndarray, with as many axes as ``array``
             Stored values of some rows.
         """
         if array.is_text:
@@ -180,10 +180,10 @@ class NetcdfTable(Table):
                     f"{item * count} bytes, and at most {_MOST_BYTES} can be read at once; write "
                     f"it in smaller {what}s"
                 )
-        whole, held = array.dtype.itemsize * math.prod(array.shape), self.path.stat().st_size
-        if whole > _MOST_EXPANSION * held:
+        needed, held = array.dtype.itemsize * math.prod(array.shape), self.path.stat().st_size
+        if needed > _MOST_EXPANSION * held:
             raise DataError(
-                f"{self.path}, variable {array.name!r} claims {whole} bytes, more than "
+                f"{self.path}, variable {array.name!r} claims {needed} bytes, more than "
                 f"{_MOST_EXPANSION} times the {held} bytes of the file: it is damaged, or was "
                 "never filled; write it again"
             )
@@ -230,7 +230,7 @@ class NetcdfTable(Table):
 
 @contextmanager
 def _library(what: str) -> Iterator[None]:
-    """Let one thread into the library; turn whatever it raises on damage into one sentence."""
+    """Admit one thread to the library; turn its exceptions on damaged files into one sentence."""
     try:
         with _one_thread:
             yield

@@ -1,19 +1,18 @@
-r"""From what a NetCDF file stores to what it means: the conventions of its attributes.
+r"""From the stored numbers of a NetCDF file to their values: the conventions of attributes.
 
 The rules, for numbers:
 
 - ``_Unsigned = "true"`` reads stored signed integers as unsigned, ``"false"`` the reverse.
 - A cell is missing, NaN, where its stored value is ``_FillValue``, one of ``missing_value``, or
   outside ``valid_min``, ``valid_max`` or ``valid_range``. Without ``_FillValue``, also where it is
-  the value that the NetCDF library gives to cells never written (but not in integers of 1 or 2
-  bytes, where it is too likely a number).
+  the default that the NetCDF library gives to cells never written (except integers of 1 or 2 bytes,
+  where it may well be data).
 - ``scale_factor`` and ``add_offset`` are applied.
-- Integers that such an attribute describes become float64, which has a NaN. All other integers
-  are what they are.
-- Times stay numbers, in the units that the file gives them.
+- Integers with such an attribute become float64, which has a NaN. All other integers stay integers.
+- Times stay numbers, in the units of the file.
 
-Texts lose the NULs and blanks at their end, and are UTF-8 unless ``_Encoding`` names another code.
-A byte that has no meaning in it is read as four characters, as in ``\xfc``.
+Texts lose NULs and blanks at their end, and are UTF-8 unless ``_Encoding`` names another encoding.
+An invalid byte is read as four characters, as in ``\xfc``.
 """
 
 from __future__ import annotations
@@ -42,11 +41,11 @@ class Decoding:
     dtype : numpy.dtype
         Type of the values.
     missing : ndarray of ``stored``
-        Stored numbers that mean there is no value.
+        Stored numbers that stand for no value.
     least, greatest : number or None
         Bounds of the stored numbers that are valid.
     scale, offset : float
-        What a stored number is multiplied by, and what is then added.
+        Factor of a stored number, and what is then added.
     """
 
     stored: np.dtype[Any]
@@ -134,9 +133,9 @@ def texts(raw: NDArray[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:
     if not width:
         return np.full(len(raw), "", object)
     joined = np.ascontiguousarray(raw).view(f"S{width}").reshape(len(raw))
-    found = np.empty(len(raw), object)
-    found[:] = [text.decode(code, "backslashreplace").rstrip(" \0") for text in joined]
-    return found
+    result = np.empty(len(raw), object)
+    result[:] = [text.decode(code, "backslashreplace").rstrip(" \0") for text in joined]
+    return result
 
 
 def _code(attributes: Mapping[str, Any]) -> str:
@@ -149,7 +148,7 @@ def _code(attributes: Mapping[str, Any]) -> str:
 
 
 def without_coding(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes that say something of the values, not of how they are stored."""
+    """Return the attributes that describe the values, not how they are stored."""
     coding = (*_MISSING, *_VALID, *_PACKED)
     return {name: value for name, value in attributes.items() if name not in coding}
 
@@ -179,14 +178,14 @@ def _never_written(stored: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _bounds(given: Mapping[str, NDArray[Any]], stored: np.dtype[Any]) -> tuple[Any, Any]:
-    """Return the least and the greatest valid stored number, None where there is no bound."""
+    """Return the least and greatest valid stored numbers; None for no bound."""
 
-    def bound(name: str, place: int) -> Any:
+    def bound(name: str, index: int) -> Any:
         values = given.get(name, np.empty(0))
-        if len(values) <= place:
+        if len(values) <= index:
             return None
-        held = _as_stored(values[place : place + 1], stored)
-        return held[0] if len(held) else values[place]
+        held = _as_stored(values[index : index + 1], stored)
+        return held[0] if len(held) else values[index]
 
     least, greatest = bound("valid_range", 0), bound("valid_range", 1)
     return (

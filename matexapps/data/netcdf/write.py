@@ -2,7 +2,7 @@
 
 The names of a matrix's columns become the coordinate variable of its second dimension, a variable
 of texts. Floats of 16 bits are widened to 32, and True and False become the bytes 1 and 0, because
-NetCDF has no such types. What stands in a group of an HDF5 file stands in a group again.
+NetCDF has no such types. Variables in a group of an HDF5 file are in a group again.
 """
 
 from __future__ import annotations
@@ -16,22 +16,21 @@ import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.data.sources.chunks import chunk_rows
-from matexapps.data.sources.table import Variable, named_columns
+from matexapps.data.sources.table import Variable, chunk_rows, named_columns
 from matexapps.errors import DataError
 
 _LEGAL = re.compile(r"[^\W]([^/\x00-\x1f\x7f]*[^/\x00-\x1f\x7f\s])?")
 
 
 class NetcdfWriter:
-    """A NetCDF file that is filled by blocks of rows.
+    """A NetCDF file that is written in blocks of rows.
 
     Parameters
     ----------
     path : Path
     variables : sequence of Variable
     rows : int
-        How many rows will come.
+        Total number of rows.
     attributes : mapping of variable name, or None, to mapping
         Of the variables, and of the file for None.
     compress : bool
@@ -60,7 +59,7 @@ class NetcdfWriter:
         self._file = netCDF4.Dataset(path, "w", format="NETCDF4")
         self._variables: dict[str, Any] = {}
         try:
-            # Readers find the rows by the dimension that can grow.
+            # Readers recognize the rows by the unlimited dimension.
             self._row = self._dimension("row", None)
             for variable in variables:
                 self._variables[variable.name] = made = self._make(variable)
@@ -79,7 +78,7 @@ class NetcdfWriter:
         Raises
         ------
         DataError
-            If an integer is the one that NetCDF takes for "never written".
+            If an integer has the value that NetCDF uses for "never written".
         """
         stop = self._at
         for name, values in block.items():
@@ -124,7 +123,7 @@ class NetcdfWriter:
         return made
 
     def _dimension(self, wanted: str, length: int | None) -> str:
-        """Make a dimension of a name that nothing else has, and return the name."""
+        """Make a dimension with a unique name, and return the name."""
         name = wanted
         while name in self._taken:
             name += "_"
@@ -134,12 +133,12 @@ class NetcdfWriter:
 
 
 def _names(variables: Sequence[Variable]) -> dict[str, str]:
-    """Return what each variable is to be called: its column's name, if it is all columns.
+    """Return the name of each variable: its column's name if it is a single column.
 
     Raises
     ------
     DataError
-        If NetCDF does not have such names.
+        If NetCDF does not allow such a name.
     """
     if any(variable.shape for variable in variables):
         names = {variable.name: variable.name for variable in variables}

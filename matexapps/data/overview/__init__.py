@@ -1,1 +1,1 @@
-"""What a person wants to know first about a file."""
+"""A first overview of a file."""

@@ -1,4 +1,4 @@
-"""What can be said of a column, gathered block by block: numbers by statistics, texts by counts."""
+"""Facts about columns, gathered block by block: statistics of numbers, counts of texts."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _MOST_FREQUENT = 3
 
 @dataclass(frozen=True)
 class ColumnFacts:
-    """What is known of one column, or of all values of a variable of arrays.
+    """Facts about one column, or about all values of a variable of arrays.
 
     Attributes
     ----------
     name, type : str
     missing : int
-        Cells that are NaN, or empty, or say so.
+        Cells that are NaN or empty, or hold a word such as NA.
     minimum, mean, maximum : float or None
-        Of the numbers there are; None for texts and where there is no number.
+        Of the numbers; None for texts and if there is no number.
     different : int or None
-        How many different texts there are, empty cells aside; None for numbers, and above
+        How many different texts there are besides empty cells; None for numbers, and above
         ``MOST_DIFFERENT``.
     frequent : list of (text, rows)
         The most frequent texts.
@@ -63,7 +63,7 @@ class ColumnFacts:
 
 
 class Counts:
-    """How often each value occurs, until there are too many different ones.
+    """Counts how often each value occurs, until there are too many different ones.
 
     Attributes
     ----------
@@ -78,8 +78,8 @@ class Counts:
         """Count some values; NaN is not counted."""
         if self.seen is None:
             return
-        found = pd.Series(values).value_counts()
-        self.seen.update(dict(zip(found.index.tolist(), found.tolist(), strict=True)))
+        counts = pd.Series(values).value_counts()
+        self.seen.update(dict(zip(counts.index.tolist(), counts.tolist(), strict=True)))
         if len(self.seen) > MOST_DIFFERENT:
             self.seen = None
 
@@ -94,17 +94,17 @@ class Gathering:
 
     def __init__(self, variables: Sequence[Variable]) -> None:
         self._variables = variables
-        numbers = [one for one in variables if not one.is_text]
-        # Columns that stand alone go through the statistics together.
-        self._alone = [one for one in numbers if not one.shape]
-        self._wide = [one for one in numbers if one.shape]
+        numbers = [variable for variable in variables if not variable.is_text]
+        # Single columns share one pass of statistics.
+        self._alone = [variable for variable in numbers if not variable.shape]
+        self._wide = [variable for variable in numbers if variable.shape]
         self._statistics: dict[str, Statistics] = {}
         self._together: Statistics | None = None
-        self._counts = {one.name: Counts() for one in variables if one.is_text}
+        self._counts = {variable.name: Counts() for variable in variables if variable.is_text}
         self._empty: Counter[str] = Counter()
 
     def add(self, block: Mapping[str, NDArray[Any]]) -> None:
-        """Take in some rows: the arrays of all variables by name."""
+        """Add some rows: the arrays of all variables by name."""
         if self._alone:
             stacked = np.stack([block[v.name].astype(np.float64) for v in self._alone], axis=1)
             self._together = _merged(self._together, stacked)
@@ -120,19 +120,20 @@ class Gathering:
 
     def facts(self) -> list[ColumnFacts]:
         """Return the facts, in the order of the columns."""
-        places = {variable.name: i for i, variable in enumerate(self._alone)}
-        found = []
+        positions = {variable.name: i for i, variable in enumerate(self._alone)}
+        result = []
         for name, variable, i in named_columns(self._variables):
             if variable.is_text:
-                found.append(self._text_facts(name, variable))
+                result.append(self._text_facts(name, variable))
             elif not variable.shape:
-                found.append(_number_facts(name, variable, self._together, places[variable.name]))
+                position = positions[variable.name]
+                result.append(_number_facts(name, variable, self._together, position))
             else:
                 column = i if len(variable.shape) == 1 else 0
-                found.append(
+                result.append(
                     _number_facts(name, variable, self._statistics.get(variable.name), column)
                 )
-        return found
+        return result
 
     def _text_facts(self, name: str, variable: Variable) -> ColumnFacts:
         seen, missing = self._counts[variable.name].seen, self._empty[variable.name]
@@ -147,10 +148,10 @@ class Gathering:
 
 
 def _merged(before: Statistics | None, values: NDArray[Any]) -> Statistics:
-    # Infinite numbers have no mean; that they are there shows in the extremes.
+    # Infinite numbers have no mean; the extremes show that they exist.
     with np.errstate(invalid="ignore", over="ignore"):
-        found = Statistics.of(values, [])
-        return found if before is None else before.merge(found)
+        statistics = Statistics.of(values, [])
+        return statistics if before is None else before.merge(statistics)
 
 
 def _number_facts(

@@ -1,4 +1,4 @@
-"""What the label of a file holds: classes and their rows, or a range; and in which order."""
+"""The label of a file: its classes and their rows, or its range, and its order."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _MOST_CLASSES = 50
 
 @dataclass(frozen=True)
 class LabelBalance:
-    """What a label column holds.
+    """Facts about a label column.
 
     Attributes
     ----------
     name : str
     classes : list of (value, rows)
-        By value; empty where the label is a number to be predicted: some are no whole numbers, or
-        there are more than 50 different ones.
+        By value; empty if the label is a number to be predicted: some are not integers, or there
+        are more than 50 different ones.
     is_sorted : bool
-        Whether the rows of each class stand together, or numbers only rise or only fall.
+        Whether the rows of each class are contiguous, or numbers only rise or only fall.
     """
 
     name: str
@@ -34,7 +34,7 @@ class LabelBalance:
 
 
 class Balance:
-    """Gathers what a label holds, block by block.
+    """Gathers facts about a label, block by block.
 
     Parameters
     ----------
@@ -45,13 +45,13 @@ class Balance:
     def __init__(self, name: str) -> None:
         self._name = name
         self._counts = Counts()
-        self._whole = True
+        self._integral = True
         self._last: Any = None
         self._changes = 0
         self._rises = self._falls = False
 
     def add(self, label: NDArray[Any]) -> None:
-        """Take in the labels of the next rows."""
+        """Add the labels of the next rows."""
         if not len(label):
             return
         self._counts.add(label)
@@ -59,15 +59,15 @@ class Balance:
         before, after = joined[:-1], joined[1:]
         self._changes += int((before != after).sum())
         if label.dtype.kind != "O":
-            self._whole &= bool((label == np.floor(label)).all())
+            self._integral &= bool((label == np.floor(label)).all())
             self._rises |= bool((after > before).any())
             self._falls |= bool((after < before).any())
         self._last = label[-1]
 
     def facts(self) -> LabelBalance:
-        """Return what has been found."""
+        """Return the facts."""
         seen: Mapping[Any, int] = self._counts.seen or {}
-        has_classes = self._whole and 0 < len(seen) <= _MOST_CLASSES
+        has_classes = self._integral and 0 < len(seen) <= _MOST_CLASSES
         in_order = self._rises != self._falls
         if has_classes:
             in_order = len(seen) > 1 and self._changes == len(seen) - 1
@@ -78,7 +78,7 @@ class Balance:
 
 
 def _plain(value: Any) -> str | int | float:
-    """Return a class as one writes it: whole numbers without a point."""
+    """Return a class as people write it: integers without a decimal point."""
     if isinstance(value, str):
         return value
     return int(value)

@@ -1,6 +1,6 @@
-"""What a person wants to know of a file first: ``overview("runs.csv")``.
+"""A first overview of a file: ``overview("runs.csv")``.
 
-Every value is looked at, in blocks of about a MiB: memory does not grow with the file.
+Every value is read, in blocks of about 1 MiB: memory does not grow with the file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from matexapps.progress import report_work
 
 @dataclass(frozen=True)
 class Overview:
-    """What is known of a file.
+    """Facts about a file.
 
     Attributes
     ----------
@@ -35,13 +35,13 @@ class Overview:
     files, bytes, rows : int
     columns : list of ColumnFacts
     label : LabelBalance or None
-        None where no column is called label and none was named.
+        None if no column is called label and none was named.
     training : Training or None
-        None where a DataSet would not take the file as it is.
+        None if a DataSet would not accept the file as it is.
     obstacle : str or None
         Why not, and what to do.
     notes : list of str
-        What deserves a thought before training.
+        What to consider before training.
     """
 
     source: str
@@ -66,7 +66,7 @@ def overview(
     memory: str | int = "2GB",
     schema: Schema | None = None,
 ) -> Overview:
-    """Look through all rows of a source once, and say what is in them.
+    """Read all rows of a source once, and return facts about them.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def overview(
     label, weight : column name or position, or None
         As in :class:`~matexapps.data.dataset.DataSet`.
     ranks : int
-        Among how many the training rows would be shared out.
+        Number of ranks that would share the training rows.
     memory : str or int
         What a rank may hold, as ``"2GB"`` or in bytes.
     schema : Schema or None
@@ -113,8 +113,8 @@ def overview(
         done += len(next(iter(block.values())))
         _report(files, done)
     facts = gathering.facts()
-    found = None if balance is None else balance.facts()
-    training, obstacle = training_of(files, facts, found, ranks, bound)
+    label_facts = None if balance is None else balance.facts()
+    training, obstacle = training_of(files, facts, label_facts, ranks, bound)
     kind, stored = storage(files)
     return Overview(
         source=str(source),
@@ -124,10 +124,10 @@ def overview(
         bytes=files.bytes,
         rows=len(files),
         columns=facts,
-        label=found,
+        label=label_facts,
         training=training,
         obstacle=obstacle,
-        notes=_notes(files, facts, found),
+        notes=_notes(files, facts, label_facts),
     )
 
 
@@ -135,10 +135,10 @@ def _label_name(files: RawFiles, names: Sequence[str]) -> str | None:
     for role in ("weight", "label"):
         column = getattr(files.schema, role)
         if column is not None:
-            place = position(column, names, str(files.path), role)
-            if len(named_columns(files.variables)[place][1].shape) > 1:
+            index = position(column, names, str(files.path), role)
+            if len(named_columns(files.variables)[index][1].shape) > 1:
                 raise DataError(
-                    f"{files.path}: the {role} {names[place]!r} is an array, not one value a row"
+                    f"{files.path}: the {role} {names[index]!r} is an array, not one value a row"
                 )
     if files.schema.label is None:
         return label_column(names)
@@ -160,8 +160,8 @@ def _notes(
         )
     if label is not None and len(label.classes) == 1:
         notes.append(f"all labels are {label.classes[0][0]!r}: there is nothing to tell apart")
-    ours = [one for one in columns if label is None or one.name != label.name]
-    for what, found in (
+    ours = [column for column in columns if label is None or column.name != label.name]
+    for what, affected in (
         ("one value only, which tells nothing", [c for c in ours if c.constant]),
         (
             "cells are missing; declare them with missing=math.nan",
@@ -169,10 +169,10 @@ def _notes(
         ),
         ("infinite numbers, which a DataSet refuses", [c for c in ours if c.infinite]),
     ):
-        if found:
-            notes.append(f"{listed([one.name for one in found])}: {what}")
+        if affected:
+            notes.append(f"{listed([column.name for column in affected])}: {what}")
     if label is not None:
-        own = next(one for one in columns if one.name == label.name)
+        own = next(column for column in columns if column.name == label.name)
         if own.missing:
             notes.append(f"{own.name}: {own.missing} missing; correct them or remove the rows")
     names = Counter(name for variable in files.variables for name in variable.columns)

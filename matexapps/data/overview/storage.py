@@ -1,4 +1,4 @@
-"""How files are written: the facts that decide how fast they can be read."""
+"""How files are stored, which decides how fast they can be read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CLASSIC = {
 
 
 def storage(files: RawFiles) -> tuple[str, list[str]]:
-    """Return the format of the first file, and how it is stored, a line for each thing to say."""
+    """Return the format of the first file, and lines that describe how it is stored."""
     path = files.paths[0]
     if files.format == "CSV":
         return _csv(path, files.schema)
@@ -40,13 +40,13 @@ def _hdf5(path: Path) -> tuple[str, list[str]]:
     lines: list[str] = []
 
     def visit(name: str, item: Any) -> None:
-        # PyTables keeps its indexes, and MATLAB what its cells hold, in groups of such names.
+        # PyTables keeps its indexes, and MATLAB the contents of cells, in groups with such names.
         inside = any(part.startswith(("_i_", "#")) for part in name.split("/"))
         if isinstance(item, h5py.Dataset) and item.shape and not inside:
             lines.append(_line(name, item.shape, item.chunks, item.compression))
 
     with (
-        damage_named(f"{path} is no whole HDF5 file"),
+        damage_named(f"{path} is not a complete HDF5 file"),
         h5py.File(path, "r", locking="best-effort") as file,
     ):
         file.visititems(visit)
@@ -61,7 +61,7 @@ def _netcdf(path: Path) -> tuple[str, list[str]]:
             if variable.ndim:
                 chunks = variable.chunking()
                 filters = variable.filters() or {}
-                used = [one for one in ("zlib", "zstd", "szip", "bzip2") if filters.get(one)]
+                used = [name for name in ("zlib", "zstd", "szip", "bzip2") if filters.get(name)]
                 lines.append(
                     _line(
                         name,

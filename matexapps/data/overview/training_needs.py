@@ -1,4 +1,4 @@
-"""What training on a file takes: memory, parts, ranks' shares; or what has to be declared first."""
+"""What training on a file needs: memory, parts, shares of ranks; or what to declare first."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from matexapps.errors import DataError
 
 @dataclass(frozen=True)
 class Training:
-    """What training on a file would take, with the parts that a DataSet makes by default.
+    """What training on a file would need, with the default parts of a DataSet.
 
     Attributes
     ----------
     features : int
         Numbers in one row's features.
     row_bytes, bytes : int
-        Memory that one row takes, and all of them.
+        Memory for one row, and for all.
     memory : int
         The bound for each rank, in bytes.
     in_memory : bool
-        Whether the rows would be held in memory; otherwise they stay in the file.
+        Whether the rows would be in memory; otherwise they stay in the file.
     train, validation, test : int
         Rows of each part.
     ranks : int
     rows_a_rank : (int, int)
-        The fewest and the most training rows that a rank is given in an epoch.
+        The fewest and the most training rows of a rank in an epoch.
     """
 
     features: int
@@ -58,7 +58,7 @@ def training_of(
     ranks: int,
     memory: int,
 ) -> tuple[Training | None, str | None]:
-    """Return what training takes, or why a DataSet would refuse the file as it is.
+    """Return what training needs, or why a DataSet would refuse the file as it is.
 
     Parameters
     ----------
@@ -76,31 +76,31 @@ def training_of(
 def _texts(
     files: RawFiles, columns: Sequence[ColumnFacts], label: LabelBalance | None
 ) -> str | None:
-    """Say what has to be declared of texts before a DataSet takes them."""
+    """Return what to declare about texts before a DataSet accepts them."""
     schema = files.schema
     known = {*(schema.categories or ()), schema.key, schema.weight}
     if label is not None:
         known.add(label.name)
-        own = next(one for one in columns if one.name == label.name)
+        own = next(column for column in columns if column.name == label.name)
         if own.is_text and schema.classes is None:
             classes = ", ".join(repr(value) for value, _ in label.classes) or "..."
             return (
                 f"the label {label.name!r} holds text: name its values in the order of their "
                 f"numbers, as in classes=({classes})"
             )
-    texts = [one.name for one in columns if one.is_text and one.name not in known]
+    texts = [column.name for column in columns if column.is_text and column.name not in known]
     if schema.features is not None:
         texts = [name for name in texts if name in schema.features]
     if texts and files.format == "CSV":
         return (
-            f"{listed(texts)}: text is no number; declare its values with "
+            f"{listed(texts)}: text is not a number; declare its values with "
             f"categories={{{texts[0]!r}: [...]}}, or leave such columns out of features=[...]"
         )
     return None
 
 
 def _plan(files: RawFiles, ranks: int, memory: int) -> tuple[Training | None, str | None]:
-    """Return what training takes, or why a DataSet would refuse the columns as they are."""
+    """Return what training needs, or why a DataSet would refuse the columns as they are."""
     rows = len(files)
     try:
         reader = open_reader(files.path, files.schema)
@@ -114,7 +114,7 @@ def _plan(files: RawFiles, ranks: int, memory: int) -> tuple[Training | None, st
     if train < ranks:
         return None, f"{rows} rows are too few for {ranks} ranks: start fewer or use more rows"
     shares = [share(train, rank, ranks) for rank in range(ranks)]
-    sizes = [one.stop - one.start for one in shares]
+    sizes = [part.stop - part.start for part in shares]
     training = Training(
         features=features,
         row_bytes=row_bytes,

@@ -1,1 +1,1 @@
-"""What stands where in a file: features, labels, weights, and what they may be."""
+"""Which column of a file is what: features, labels, weights, and the values they may have."""

@@ -1,4 +1,4 @@
-"""Declared texts and categories become numbers; what is not declared is an error."""
+"""Declared texts and categories become numbers; undeclared ones are errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def category_names(column: str, values: Sequence[str | float]) -> list[str]:
 
 
 def numbers_of(values: NDArray[Any], known: Sequence[str | float]) -> NDArray[np.int64]:
-    """Return each value's place among ``known``, -1 where it is not one of them.
+    """Return each value's position in ``known``, -1 if it is not one of them.
 
     Numbers are compared as numbers, everything else as text.
     """
@@ -53,18 +53,18 @@ def one_hot(
     ndarray of float32, shape (rows, len(known))
     int or None
     """
-    places = numbers_of(values, known)
+    numbers = numbers_of(values, known)
     block = np.zeros((len(values), len(known)), np.float32)
-    found = places >= 0
-    block[np.flatnonzero(found), places[found]] = 1
+    valid = numbers >= 0
+    block[np.flatnonzero(valid), numbers[valid]] = 1
     if empty_allowed:
-        found |= _is_empty(values)
-    return block, None if found.all() else int(np.argmin(found))
+        valid |= _is_empty(values)
+    return block, None if valid.all() else int(np.argmin(valid))
 
 
 def unknown_value(value: Any, known: Sequence[str | float], setting: str) -> str:
-    """Say that a value is none of those that a setting names."""
-    texts = [_plain(one) for one in known]
+    """Return an error message for a value that a setting does not name."""
+    texts = [_plain(text) for text in known]
     if str(value) in EMPTY_TEXTS and setting.startswith("categories"):
         return (
             f"{str(value)!r} is none of the values that {setting} names; name it too, or declare "

@@ -1,4 +1,4 @@
-"""What is known of the labels of some rows, and the check that binary classification needs."""
+"""Facts about the labels of some rows, and the check for binary classification."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class LabelFacts:
     ----------
     count : int
     minimum, maximum : float
-        Infinite, of the other sign, where there is no label.
-    whole : bool
+        Infinite, with the opposite sign, if there is no label.
+    integral : bool
         Whether all are whole numbers.
     odd : tuple of (row number, label) or None
         The first label that is neither 0 nor 1.
@@ -30,7 +30,7 @@ class LabelFacts:
     count: int = 0
     minimum: float = np.inf
     maximum: float = -np.inf
-    whole: bool = True
+    integral: bool = True
     odd: tuple[int, float] | None = None
 
     @classmethod
@@ -54,7 +54,7 @@ class LabelFacts:
             self.count + other.count,
             min(self.minimum, other.minimum),
             max(self.maximum, other.maximum),
-            self.whole and other.whole,
+            self.integral and other.integral,
             self.odd or other.odd,
         )
 
@@ -65,7 +65,7 @@ class LabelFacts:
         int64, the number of a class, where all are whole, none is negative and one is above 1;
         float32 otherwise: 0/1 labels and regression.
         """
-        classes = self.whole and self.minimum >= 0 and self.maximum > 1
+        classes = self.integral and self.minimum >= 0 and self.maximum > 1
         return np.int64 if classes and self.count else np.float32
 
 
@@ -80,7 +80,7 @@ def require_binary(
     source : str
         The file, as the message should call it.
     locate : function of a row number, or None
-        Says where that row stands in the file; a reader's ``locate``.
+        Returns where that row is in the file; a reader's ``locate``.
 
     Raises
     ------

@@ -50,14 +50,14 @@ class Missing:
         return cls(values=finite, nan=any(math.isnan(v) for v in given))
 
     def first_bad(self, features: NDArray[np.float32]) -> tuple[int, int] | None:
-        """Return row and column of the first value that may not be there, or None.
+        """Return row and column of the first value that is not allowed, or None.
 
-        Of samples that are arrays, "column" is the value's place in the flattened sample.
+        For samples that are arrays, "column" is the value's position in the flattened sample.
         """
         if features.size == 0:
             return None
         flat = features.reshape(len(features), -1)
-        # A sum of squares is finite only where all values are, and costs a tenth of a look at each.
+        # A sum of squares is finite only if all values are, and costs a tenth of checking each.
         with np.errstate(over="ignore"):
             if not self.nan and np.isfinite(np.dot(flat.ravel(), flat.ravel())):
                 return None
@@ -74,7 +74,7 @@ class Missing:
 
 
 def bad_value(value: float) -> str:
-    """Say what is wrong with a feature that is infinite or an undeclared NaN."""
+    """Return an error message for a feature that is infinite or an undeclared NaN."""
     if math.isnan(value):
         return "the value is NaN or empty; correct it, or declare such cells with missing=math.nan"
     return f"{value} is not a finite 32-bit number; correct it or remove the row"

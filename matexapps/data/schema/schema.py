@@ -1,11 +1,11 @@
-"""What stands where in a file: the user's words, and what they mean for one file's columns."""
+"""Which column of a file is what: a user's settings, and what they mean for one file."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from matexapps.data.schema.settings import check_categories, check_column, check_kind, checked_names
+from matexapps.data.schema.checks import check_categories, check_column, check_kind, checked_names
 from matexapps.errors import DataError, did_you_mean
 
 Column = str | int
@@ -22,7 +22,7 @@ _ASKED = {
 
 @dataclass(frozen=True)
 class Schema:
-    """What a user says about a file; everything may be left to the rules of its reader.
+    """A user's description of a file; anything left out follows the rules of its reader.
 
     Attributes
     ----------
@@ -44,13 +44,15 @@ class Schema:
         Feature columns that hold categories, and all values each may have, as texts or numbers.
         Such a column becomes one column of zeros and ones for each value, called ``column=value``.
     columns : sequence of str, or None
-        Names of all columns of a file that has none; a file's own names go first.
+        Names of all columns of a file that has none; a file's own names take precedence.
     header : bool or None
-        Whether the first line of a CSV file holds names; None finds out.
+        Whether the first line of a CSV file holds names; None detects it.
     delimiter : str or None
-        What stands between the cells of a CSV file; None finds out.
+        What separates the cells of a CSV file; None detects it.
     dimension : str or None
-        The dimension of a NetCDF file along which the rows run; None finds out.
+        The dimension of a NetCDF file along which the rows run; None detects it.
+    binary : bool
+        Whether every label must be 0 or 1.
     """
 
     features: Sequence[Column] | str | None = None
@@ -64,6 +66,7 @@ class Schema:
     key: Column | None = None
     categories: Mapping[str, Sequence[str | float]] | None = None
     dimension: str | None = None
+    binary: bool = False
 
     def __post_init__(self) -> None:
         for name, value in (("label", self.label), ("weight", self.weight)):
@@ -86,7 +89,7 @@ class Schema:
         groups: Mapping[str, Sequence[int]] | None = None,
         default: Sequence[int] | None = None,
     ) -> Roles:
-        """Say which of the columns called ``names`` play which part.
+        """Return which of the columns called ``names`` plays which role.
 
         Parameters
         ----------
@@ -96,7 +99,7 @@ class Schema:
         groups : mapping of str to positions, or None
             Datasets of several columns, by name.
         default : sequence of positions, or None
-            The columns that may be features where none are named; None stands for all.
+            The columns that may be features if none are named; None stands for all.
 
         Raises
         ------
@@ -182,7 +185,7 @@ def label_column(columns: Sequence[str]) -> str | None:
 
 
 def position(column: Column, names: Sequence[str], file: str, role: str) -> int:
-    """Return where ``column``, a name or a position, stands among ``names``, from 0.
+    """Return the position of ``column``, a name or a position, among ``names``, from 0.
 
     ``role`` is features, label, weight, or key for the column that decides the split.
     """

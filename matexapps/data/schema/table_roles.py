@@ -1,4 +1,4 @@
-"""Which columns of a table play which part, and what cannot play it."""
+"""Which column of a table plays which role, and which cannot."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from matexapps.errors import DataError, did_you_mean
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a column stands: its name, its variable, and which column of it."""
+class TableColumn:
+    """A column of a table: its name, its variable, and which column of that."""
 
     name: str
     variable: Variable
@@ -26,39 +26,39 @@ class Place:
         return len(self.variable.shape) > 1
 
 
-def table_roles(table: Table, schema: Schema) -> tuple[list[Place], Roles]:
+def table_roles(table: Table, schema: Schema) -> tuple[list[TableColumn], Roles]:
     """Return all columns of a table, and the positions of those that a schema asks for.
 
     Raises
     ------
     DataError
-        If a wanted column is not there, or cannot play its part.
+        If a wanted column does not exist, or cannot play its role.
     """
-    places = [Place(*found) for found in named_columns(table.variables)]
+    columns = [TableColumn(*named) for named in named_columns(table.variables)]
     groups: dict[str, list[int]] = {}
-    for position, place in enumerate(places):
-        groups.setdefault(place.variable.name, []).append(position)
+    for position, column in enumerate(columns):
+        groups.setdefault(column.variable.name, []).append(position)
     default = None if schema.features is not None else _only_matrix(table, schema, groups)
-    names = [place.name for place in places]
+    names = [column.name for column in columns]
     roles = schema.roles(names, str(table.path), groups, default)
     if not len(table):
-        raise DataError(f"{table.path} holds no row")
-    _check_features([places[i] for i in roles.features], schema, table.path)
+        raise DataError(f"{table.path} has no rows")
+    _check_features([columns[i] for i in roles.features], schema, table.path)
     for role, single in (("label", roles.label), ("weight", roles.weight), ("key", roles.key)):
         if single is not None:
-            _check_single(role, places[single], schema, table.path)
-    return places, roles
+            _check_single(role, columns[single], schema, table.path)
+    return columns, roles
 
 
 def _only_matrix(
     table: Table, schema: Schema, groups: Mapping[str, Sequence[int]]
 ) -> Sequence[int] | None:
-    """Return the columns of the only variable that is more than one value a row; None if none is.
+    """Return the columns of the only variable with several values a row; None if there is none.
 
     Raises
     ------
     DataError
-        If several are, besides the label.
+        If there are several besides the label.
     """
     wide = [v for v in table.variables if len(v.shape) > 1 or len(v.columns) > 1]
     named = isinstance(schema.label, str)
@@ -75,37 +75,37 @@ def _only_matrix(
     return groups[wide[0].name] if wide else None
 
 
-def _check_features(features: Sequence[Place], schema: Schema, path: Path) -> None:
-    names = [place.name for place in features]
+def _check_features(features: Sequence[TableColumn], schema: Schema, path: Path) -> None:
+    names = [column.name for column in features]
     categories = schema.categories or {}
     for name, known in categories.items():
         check_known(f"categories={{{name!r}: ...}}", known)
         if name not in names:
             raise DataError(
-                f"categories= names {name!r}, which is no feature{did_you_mean(name, names)}"
+                f"categories= names {name!r}, which is not a feature{did_you_mean(name, names)}"
             )
-    shapes = {place.variable.shape if place.is_array else () for place in features}
+    shapes = {column.variable.shape if column.is_array else () for column in features}
     if len(shapes) > 1:
-        held = ", ".join(f"{place.name!r} {place.variable.shape} a row" for place in features)
+        held = ", ".join(f"{column.name!r} {column.variable.shape} a row" for column in features)
         raise DataError(
             f"{path}: arrays of one shape can be the features together, as channels, but these "
             f"are {held}: choose with features="
         )
-    for place in features:
-        if place.variable.is_text and place.name not in categories:
+    for column in features:
+        if column.variable.is_text and column.name not in categories:
             raise DataError(
-                f"{path}: the column {place.name!r} holds text; declare its values "
-                f"with categories={{{place.name!r}: [...]}}, or leave it out of features="
+                f"{path}: the column {column.name!r} holds text; declare its values "
+                f"with categories={{{column.name!r}: [...]}}, or leave it out of features="
             )
 
 
-def _check_single(role: str, place: Place, schema: Schema, path: Path) -> None:
-    if place.is_array:
-        raise DataError(f"{path}: the {role} {place.name!r} is an array, not one value a row")
-    if role == "weight" and place.variable.is_text:
-        raise DataError(f"{path}: the weight {place.name!r} holds text, not numbers")
-    if role == "label" and place.variable.is_text and schema.classes is None:
+def _check_single(role: str, column: TableColumn, schema: Schema, path: Path) -> None:
+    if column.is_array:
+        raise DataError(f"{path}: the {role} {column.name!r} is an array, not one value a row")
+    if role == "weight" and column.variable.is_text:
+        raise DataError(f"{path}: the weight {column.name!r} holds text, not numbers")
+    if role == "label" and column.variable.is_text and schema.classes is None:
         raise DataError(
-            f"{path}: the label {place.name!r} holds text; name its values in the order of "
+            f"{path}: the label {column.name!r} holds text; name its values in the order of "
             "their numbers with classes=(...)"
         )

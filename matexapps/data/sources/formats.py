@@ -1,4 +1,4 @@
-"""Which reader a file name asks for; its libraries are imported when it is opened."""
+"""Which reader a file name calls for; its libraries are imported when it is opened."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def open_reader(path: Path, schema: Schema) -> Reader:
         from matexapps.data.csv.files import CsvFiles
         from matexapps.data.csv.reader import CsvReader
 
-        return CsvFiles(path, [CsvReader(one, schema) for one in paths])
-    return SeveralFiles(path, paths, lambda one: _open_file(one, schema))
+        return CsvFiles(path, [CsvReader(file, schema) for file in paths])
+    return SeveralFiles(path, paths, lambda file: _open_file(file, schema))
 
 
 def files_of(path: Path) -> list[Path]:
-    """Return the files that are read as one: the file itself, or those of a folder or pattern.
+    """Return the files to read as one: the file itself, or those of a folder or pattern.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def files_of(path: Path) -> list[Path]:
 
 
 def format_of(path: Path) -> str | None:
-    """Return which format the ending of a file's name asks for; None where it is none of ours."""
+    """Return the format that the ending of a file's name indicates; None if it is unknown."""
     ending = path.suffix.lower()
     if Path(path.name.lower().removesuffix(".gz")).suffix in CSV_SUFFIXES:
         return "CSV"
@@ -107,7 +107,7 @@ def open_table(path: Path, schema: Schema) -> Table:
     Raises
     ------
     DataError
-        If no table is known for its ending, or the file holds none.
+        If its ending is unknown, or the file holds no table.
     """
     ending = path.suffix.lower()
     if ending in HDF5_SUFFIXES:
@@ -129,7 +129,7 @@ def open_table(path: Path, schema: Schema) -> Table:
 
 
 def check_source(path: Path) -> None:
-    """Raise a DataError, with a suggestion, unless ``path`` is a file or stands for some."""
+    """Raise a DataError, with a suggestion, unless ``path`` is a file, a folder or a pattern."""
     if path.is_file():
         return
     from matexapps.data.sources.several_files import data_files, is_pattern
@@ -140,6 +140,6 @@ def check_source(path: Path) -> None:
     if not path.parent.is_dir():
         raise DataError(f"{path} does not exist, nor does the folder {path.parent}")
     if path.exists():
-        raise DataError(f"{path} is no ordinary file: write its content into one")
+        raise DataError(f"{path} is not a regular file: write its content to one")
     neighbors = (entry.name for entry in path.parent.iterdir() if entry.is_file())
     raise DataError(f"{path} does not exist{did_you_mean(path.name, neighbors)}")

@@ -1,8 +1,8 @@
-"""Looks through a file in a process of its own, before this one opens it.
+"""Reads a file in a child process first, before this process opens it.
 
-The C libraries behind HDF5 and NetCDF trust what a file says of itself: damaged bytes can make
-them crash, never end, or ask for all memory. A child process reads the file first, under a limit
-of memory and of time, with the code that reads it afterwards. Small files it reads whole; of
+The C libraries behind HDF5 and NetCDF trust what a file says about itself: damaged bytes can make
+them crash, hang, or allocate all memory. A child process reads the file first, under limits of
+memory and time, with the same code that reads it afterwards. It reads small files completely; of
 larger ones it reads the structure, the list of chunks, and the first and last rows.
 """
 
@@ -23,7 +23,7 @@ from matexapps.errors import DataError
 from matexapps.launch.child import Child, limit_processor_time
 
 TIME_LIMIT = 60.0
-"""Seconds that looking through one file may take."""
+"""Time limit for one file, in seconds."""
 
 MEMORY_LIMIT = 2**30
 """Bytes that it may take, besides what the blocks that the file is stored in need."""
@@ -35,7 +35,7 @@ _WHOLE_TABLE = 4 * _WHOLE_FILE
 def check_readable(path: Path, schema: Schema) -> None:
     """Raise a DataError if reading ``path`` fails, crashes, or does not end.
 
-    Text is not looked at: these libraries do not parse it.
+    Text files are skipped: these libraries do not parse them.
 
     Parameters
     ----------
@@ -52,12 +52,12 @@ def check_readable(path: Path, schema: Schema) -> None:
 
 
 class Probe(Child):
-    """A child process that looks through files.
+    """A child process that reads files on trial.
 
     Parameters
     ----------
     seconds : float
-        How long one file may take.
+        Time limit for one file.
     """
 
     def __init__(self, seconds: float = TIME_LIMIT) -> None:
@@ -65,7 +65,7 @@ class Probe(Child):
         self._seconds = seconds
 
     def check(self, path: Path, schema: Schema) -> None:
-        """Look through one file, unless it is text.
+        """Check one file, unless it is text.
 
         Raises
         ------
@@ -77,13 +77,14 @@ class Probe(Child):
         is_fresh = not self.runs
         reason, crashed = self._look(path, schema)
         if crashed and not is_fresh:
-            # An earlier file may have upset the child: only a fresh one's end is this file's doing.
+            # An earlier file may have damaged the child: only a crash of a fresh one counts against
+            # this file.
             reason, _ = self._look(path, schema)
         if reason is not None:
             raise DataError(reason)
 
     def _look(self, path: Path, schema: Schema) -> tuple[str | None, bool]:
-        """Return why a file cannot be read, if so, and whether the child crashed."""
+        """Return why a file cannot be read, if it cannot, and whether the child crashed."""
         answer = self.ask(pickle.dumps((path, schema, self._seconds)), self._seconds)
         if answer is not None:
             return json.loads(answer), False
@@ -99,7 +100,7 @@ class Probe(Child):
 
 
 def _serve() -> None:
-    """Answer each request with one line of JSON: null, or why the file cannot be read."""
+    """Answer each request with a line of JSON: null, or why the file cannot be read."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "w")
     while True:
@@ -131,7 +132,7 @@ def _looked_through(path: Path, schema: Schema) -> str | None:
 
 
 def _read(table: Table) -> None:
-    """Read attributes, list of chunks, and all of a small table, the ends of a larger one."""
+    """Read attributes, the list of chunks, and a small table's rows, or a larger one's ends."""
     table.check_storage()
     table.attributes()
     for variable in table.variables:
@@ -152,7 +153,7 @@ def _row_bytes(table: Table) -> int:
 
 
 def _limit_memory(more: int) -> None:
-    """Let this process take so many bytes more than it has now, where that can be limited."""
+    """Limit the memory of this process to its present size plus so many bytes, where possible."""
     with contextlib.suppress(OSError, ValueError):
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         limit = pages * resource.getpagesize() + more

@@ -1,4 +1,4 @@
-"""Files as they stand: every variable, in its own type, whatever the format and however many."""
+"""Files as they are: every variable in its own type, for any format and number of files."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from matexapps.errors import DataError
 
 
 class RawFiles:
-    """All rows of a source, before anybody says which is feature and which is label.
+    """All rows of a source, before features and labels are chosen.
 
     Parameters
     ----------
     source : str or Path
         A file, a folder, a pattern, or a name of the catalog.
     schema : Schema
-        How the files are written; what it leaves open is found out.
+        How the files are written; what it leaves out is detected.
 
     Attributes
     ----------
     path : Path
         The file, folder or pattern.
     schema : Schema
-        With what the catalog knows of it.
+        Completed by the catalog.
     paths : list of Path
         The files, in order.
     format : str
         CSV, HDF5 or NetCDF.
     variables : list of Variable
-        In the first file's order; of a type that holds the values of all files.
+        In the first file's order; the type of each holds the values of all files.
     attributes : dict of variable name, or None, to dict
-        What the first file says of each variable, and of itself for None.
+        What the first file says about each variable, and about itself for None.
     left_out : sequence of str
         What else the first file holds, in words.
 
@@ -56,7 +56,7 @@ class RawFiles:
     def __init__(self, source: str | Path, schema: Schema) -> None:
         self.path, self.schema = resolve(source, schema)
         self.paths = files_of(self.path)
-        # A file whose ending says nothing is refused below, with a suggestion.
+        # A file with an unknown ending is refused below, with a suggestion.
         self.format = format_of(self.paths[0]) or ""
         self.variables: list[Variable] = []
         self.attributes: dict[str | None, dict[str, Any]] = {}
@@ -115,20 +115,21 @@ def _common(
     variables: Sequence[Variable], others: Sequence[Variable], path: Path, first: Path
 ) -> list[Variable]:
     """Return the variables of files that are read as one."""
-    ours = {one.name: one for one in variables}
-    theirs = {one.name: one for one in others}
+    ours = {variable.name: variable for variable in variables}
+    theirs = {variable.name: variable for variable in others}
     for name in (*ours, *theirs):
         if name not in theirs or name not in ours:
             how = f"it has no {name!r}" if name not in theirs else f"it has {name!r} more"
             raise DataError(f"{path} does not have the variables of {first}: {how}")
-        one, other = ours[name], theirs[name]
-        if (one.columns, one.shape, one.is_text) != (other.columns, other.shape, other.is_text):
+        known, other = ours[name], theirs[name]
+        if any(getattr(known, a) != getattr(other, a) for a in ("columns", "shape", "is_text")):
             raise DataError(
-                f"{path}: {name!r} is {described(other)}, but {described(one)} in the files before "
-                "it; write it alike in all files"
+                f"{path}: {name!r} is {described(other)}, but {described(known)} in the files "
+                "before it; write it the same way in all files"
             )
     return [
-        replace(one, dtype=np.result_type(one.dtype, theirs[one.name].dtype)) for one in variables
+        replace(variable, dtype=np.result_type(variable.dtype, theirs[variable.name].dtype))
+        for variable in variables
     ]
 
 
@@ -140,6 +141,6 @@ def described(variable: Variable) -> str:
 
 
 def listed(names: Sequence[str], most: int = 6) -> str:
-    """Return names for a message, the first few of many."""
+    """Return names for a message: only the first few if there are many."""
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

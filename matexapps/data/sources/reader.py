@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
-from matexapps.data.loading.sharing import gather_rows
 from matexapps.data.partition import share
-from matexapps.data.rows import Rows
+from matexapps.data.rows import Rows, gather_rows
 
 
 class Reader(ABC):
-    """Reads rows of one source, by what a schema asks for. ``len(reader)`` is the number of rows.
+    """Reads rows of one source, as a schema describes them. ``len(reader)`` is their number.
 
     Attributes
     ----------
@@ -29,14 +28,14 @@ class Reader(ABC):
     sample_shape : tuple of int
         Shape of one row's features.
     block_rows : int
-        How many rows are stored together; reads are cheapest from and to its multiples.
+        How many rows are stored together; reads that begin and end at its multiples are cheapest.
     by_row : bool
-        Whether any rows can be read without reading those before them. Where not, :meth:`read`
-        holds the whole file.
+        Whether any rows can be read without reading those before them. If not, :meth:`read` keeps
+        the entire file in memory.
     weighted : bool
         Whether rows have weights.
     copied : bool
-        Whether :meth:`read_again` has nothing to do but to copy what the file holds.
+        Whether :meth:`read_again` only needs to copy what the file holds.
     row_bytes : int
         Bytes that one row takes in :class:`~matexapps.data.rows.Rows`.
     """
@@ -53,7 +52,7 @@ class Reader(ABC):
     def __len__(self) -> int: ...
 
     def estimated_rows(self) -> int:
-        """Return about how many rows there are, without reading them."""
+        """Return an estimate of the number of rows, without reading them."""
         return len(self)
 
     @abstractmethod
@@ -73,9 +72,9 @@ class Reader(ABC):
         label: NDArray[Any],
         weight: NDArray[np.float64] | None,
     ) -> None:
-        """Put rows that :meth:`read` has found good before, one after the other, into arrays.
+        """Read rows that :meth:`read` has checked before into arrays, one range after the other.
 
-        Their values need not be looked at again.
+        Their values need not be checked again.
 
         Parameters
         ----------
@@ -100,12 +99,12 @@ class Reader(ABC):
             done = part.stop
 
     def stamp(self) -> tuple[object, ...]:
-        """Return something that changes when the file does: its size and time."""
+        """Return a value that changes when the file does: its size and modification time."""
         status = self.path.stat()
         return status.st_size, status.st_mtime_ns
 
     def read_all(self, comm: Communicator) -> Rows:
-        """Return all rows on every rank, each rank having read its share. Collective.
+        """Return all rows on every rank; each rank reads its share. Collective.
 
         Raises
         ------
@@ -117,11 +116,11 @@ class Reader(ABC):
 
     @abstractmethod
     def locate(self, row: int) -> str:
-        """Say where row number ``row``, from 0, stands in the file, in a person's words."""
+        """Return where row number ``row``, from 0, is in the file, for a message."""
 
     @abstractmethod
     def close(self) -> None:
-        """Give back what the reader holds."""
+        """Release the resources of the reader."""
 
     @property
     @abstractmethod

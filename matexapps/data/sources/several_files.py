@@ -24,7 +24,7 @@ _MOST_OPEN = 64
 
 
 class SeveralFiles(Reader):
-    """Rows of several files, one after the other, any of which can be read by itself.
+    """Rows of several files, one after the other; any of them can be read by itself.
 
     Parameters
     ----------
@@ -49,13 +49,13 @@ class SeveralFiles(Reader):
         self._open: OrderedDict[int, Reader] = OrderedDict()
         self._lock = threading.RLock()
         lengths = []
-        for i, one in enumerate(paths):
+        for i, file in enumerate(paths):
             reader = self._reader(i)
             if i == 0:
                 self.columns, self.sample_shape = reader.columns, reader.sample_shape
                 self.block_rows, self._row_bytes = reader.block_rows, reader.row_bytes
                 self.weighted = reader.weighted
-            require_same_columns(reader, one, self, paths[0])
+            require_same_columns(reader, file, self, paths[0])
             lengths.append(len(reader))
         self._starts = np.cumsum([0, *lengths])
 
@@ -69,7 +69,7 @@ class SeveralFiles(Reader):
     def read(self, start: int = 0, stop: int | None = None) -> Rows:
         start, stop, _ = slice(start, stop).indices(len(self))
         stop = max(start, stop)
-        parts = (self._read_piece(i, *one) for i, one in self._pieces(start, stop))
+        parts = (self._read_piece(i, *piece) for i, piece in self._pieces(start, stop))
         return joined(stop - start, parts, start)
 
     def read_again(
@@ -79,10 +79,10 @@ class SeveralFiles(Reader):
         label: NDArray[Any],
         weight: NDArray[np.float64] | None,
     ) -> None:
-        pieces = [piece for one in ranges for piece in self._pieces(*one)]
+        pieces = [piece for span in ranges for piece in self._pieces(*span)]
         done = 0
         for i, group in itertools.groupby(pieces, key=lambda piece: piece[0]):
-            of_file = [one for _, one in group]
+            of_file = [span for _, span in group]
             part = slice(done, done + sum(stop - start for start, stop in of_file))
             weights = None if weight is None else weight[part]
             with self._lock:
@@ -103,7 +103,7 @@ class SeveralFiles(Reader):
                 self._open.popitem()[1].close()
 
     def _pieces(self, start: int, stop: int) -> Iterator[tuple[int, tuple[int, int]]]:
-        """Yield what part of which file holds a range of rows; one, if empty, for no row."""
+        """Yield which part of which file holds a range of rows; for no rows, one empty part."""
         i = self._file_of(min(start, len(self) - 1))
         while True:
             first, last = int(self._starts[i]), int(self._starts[i + 1])
@@ -130,39 +130,39 @@ class SeveralFiles(Reader):
 
 
 def stamp_of(paths: Sequence[Path]) -> tuple[object, ...]:
-    """Return something that changes when one of these files does."""
-    found = [path.stat() for path in paths]
-    return tuple((status.st_size, status.st_mtime_ns) for status in found)
+    """Return a value that changes when one of these files does."""
+    states = [path.stat() for path in paths]
+    return tuple((status.st_size, status.st_mtime_ns) for status in states)
 
 
 def joined(count: int, parts: Iterable[tuple[Path, Rows]], start: int = 0) -> Rows:
     """Return ``count`` rows of several files, one after the other, numbered from ``start``.
 
-    Each part is let go before the next one is asked for.
+    Each part is released before the next one is read.
 
     Raises
     ------
     DataError
         If the key is text in one file and numbers in another.
     """
-    whole: Rows | None = None
+    result: Rows | None = None
     keys: list[NDArray[Any]] = []
     at = 0
     for path, rows in parts:
         if len(rows) == count:
             return replace(rows, ids=np.arange(start, start + count, dtype=np.int64))
-        if whole is None:
-            whole = _empty(count, rows, start)
+        if result is None:
+            result = _empty(count, rows, start)
         part = slice(at, at + len(rows))
-        whole.features[part], whole.label[part] = rows.features, rows.label
-        if whole.weight is not None:
-            whole.weight[part] = rows.weight
+        result.features[part], result.label[part] = rows.features, rows.label
+        if result.weight is not None:
+            result.weight[part] = rows.weight
         if rows.key is not None:
             keys.append(rows.key)
             require_same_kind(keys[0], rows.key, path)
         at = part.stop
-    assert whole is not None
-    return replace(whole, key=np.concatenate(keys)) if keys else whole
+    assert result is not None
+    return replace(result, key=np.concatenate(keys)) if keys else result
 
 
 def require_same_kind(first: NDArray[Any], other: NDArray[Any], path: Path) -> None:
@@ -171,7 +171,8 @@ def require_same_kind(first: NDArray[Any], other: NDArray[Any], path: Path) -> N
         held = {True: "text", False: "numbers"}
         raise DataError(
             f"{path}: the split's column holds {held[other.dtype.kind == 'O']}, but "
-            f"{held[first.dtype.kind == 'O']} in the files before it; write it alike in all files"
+            f"{held[first.dtype.kind == 'O']} in the files before it; write it the same way "
+            "in all files"
         )
 
 
@@ -198,14 +199,13 @@ def require_same_columns(reader: Reader, path: Path, first: Reader, first_path: 
 def data_files(path: Path, format_of: Callable[[Path], str | None]) -> list[Path]:
     """Return the data files of a folder or of a pattern, in natural order: part-2 before part-10.
 
-    Hidden files, files about the data such as README.txt, and files of no known format are passed
-    over.
+    Hidden files, files about the data such as README.txt, and files of unknown formats are skipped.
 
     Parameters
     ----------
     path : Path
     format_of : function
-        Returns what a file's name says of its format; None if nothing.
+        Returns the format that a file's name indicates; None if it is unknown.
 
     Raises
     ------
@@ -213,16 +213,16 @@ def data_files(path: Path, format_of: Callable[[Path], str | None]) -> list[Path
         If there are none, or of several formats.
     """
     if path.is_dir():
-        found, where = list(path.iterdir()), f"{path} is a folder that holds"
+        candidates, where = list(path.iterdir()), f"{path} is a folder that holds"
     else:
-        found = [Path(one) for one in glob.glob(str(path), recursive=True)]
+        candidates = [Path(candidate) for candidate in glob.glob(str(path), recursive=True)]
         where = f"the pattern {path} matches"
     formats: dict[str, list[Path]] = {}
-    for one in found:
-        kind = format_of(one)
-        hidden = one.name.startswith(".") or one.stem.lower().startswith(_ABOUT_DATA)
-        if kind is not None and not hidden and one.is_file():
-            formats.setdefault(kind, []).append(one)
+    for candidate in candidates:
+        kind = format_of(candidate)
+        hidden = candidate.name.startswith(".") or candidate.stem.lower().startswith(_ABOUT_DATA)
+        if kind is not None and not hidden and candidate.is_file():
+            formats.setdefault(kind, []).append(candidate)
     if not formats:
         cure = "give the name of a file or of another folder"
         if path.is_dir():
@@ -241,12 +241,12 @@ def data_files(path: Path, format_of: Callable[[Path], str | None]) -> list[Path
 
 
 def is_pattern(path: Path) -> bool:
-    """Whether a path that does not exist is meant as a pattern for several."""
+    """Whether a path that does not exist is a pattern for several."""
     return any(character in str(path) for character in "*?[")
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
-    """Return a sort key in which numbers count as numbers."""
+    """Return a sort key that compares numbers by value."""
     pieces = re.split(r"(\d+)", str(path))
     return [(int(piece), "") if piece.isdecimal() else (0, piece) for piece in pieces] + [
         (0, str(path))

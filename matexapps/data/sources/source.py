@@ -1,64 +1,120 @@
-"""From what a user names, a path or a data set of the catalog, to a file and its schema."""
+"""Where rows come from: a path or a name of the catalog, or arrays."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import TypeVar
 
 from matexapps.data.catalog import catalog
+from matexapps.data.rows import Rows
+from matexapps.data.schema.checks import describe_type
 from matexapps.data.schema.schema import Schema
 from matexapps.data.sources.formats import check_source
 from matexapps.data.sources.several_files import is_pattern
 from matexapps.errors import DataError
 
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """Rows that are read from disk when they are needed.
+
+    Attributes
+    ----------
+    path : str or Path
+        A file, a folder, a pattern, or a name of the catalog.
+    memory : int
+        Bytes that a rank may hold of the rows.
+
+    Raises
+    ------
+    DataError
+        If the path is neither a path nor a text.
+    """
+
+    path: str | Path
+    memory: int = 2 * 10**9
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.path, str | Path):
+            raise DataError(
+                "a DataSet reads a file, a folder, a pattern or a name, not "
+                f"{describe_type(self.path)}: give arrays to DataSet.from_arrays, and several "
+                "files as a pattern such as 'runs/*.csv'"
+            )
+
+    @property
+    def name(self) -> str:
+        """What messages call the source."""
+        return str(self.path)
+
+    def from_anywhere(self) -> FileSource:
+        """Return this source with an absolute path."""
+        return replace(self, path=absolute(self.path))
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySource:
+    """Rows that are in memory, not yet split.
+
+    Attributes
+    ----------
+    rows : Rows
+    """
+
+    rows: Rows
+    name = "the arrays"
+
 
 def resolve(
     source: str | Path, schema: Schema, *, may_download: bool = True
 ) -> tuple[Path, Schema]:
-    """Return the path behind ``source``, and ``schema`` with what the catalog knows of it.
+    """Return the path behind ``source``, and ``schema`` completed by the catalog.
 
-    A text with a folder, an ending or ``*`` in it, and whatever exists on disk, is a path, where
-    ``~`` is the home folder; other texts are names of the catalog. What ``schema`` says goes
-    before the catalog.
+    A text with a folder, an ending or ``*`` in it, and anything that exists on disk, is a path,
+    where ``~`` is the home folder; other texts are names of the catalog. ``schema`` takes
+    precedence over the catalog.
 
     Parameters
     ----------
     source : str or Path
     schema : Schema
     may_download : bool
-        False among several ranks: while one fetches, the others would outwait their deadline.
+        False among several ranks: while one downloads, the others would reach their deadline.
 
     Raises
     ------
     DataError
-        If there is no such file or name, or the data set cannot be had.
+        If there is no such file or name, or the data set is not available.
     """
     if "://" in str(source):
         raise DataError(f"{source} is an address, and data are read from files: download it first")
     path = Path(os.path.expanduser(source))
-    a_folder = str(source).endswith(os.sep)
-    named = path.suffix or len(path.parts) > 1 or is_pattern(path) or a_folder
-    if isinstance(source, Path) or named or path.exists():
+    is_folder = str(source).endswith(os.sep)
+    is_path = path.suffix or len(path.parts) > 1 or is_pattern(path) or is_folder
+    if isinstance(source, Path) or is_path or path.exists():
         check_source(path)
         return path, schema
     try:
-        one = catalog.entry(source)
+        entry = catalog.entry(source)
     except DataError as error:
-        raise DataError(f"{source} is no file or folder here, and {error}") from None
-    found = catalog.get(one.name) if may_download else catalog.find(one.name)
-    if found is None:
-        raise catalog.not_here(one)
+        raise DataError(f"{source} is neither a file nor a folder here, and {error}") from None
+    file = catalog.get(entry.name) if may_download else catalog.find(entry.name)
+    if file is None:
+        raise catalog.not_here(entry)
     known = {
-        item.name: getattr(one.schema, item.name)
-        for item in fields(Schema)
-        if getattr(schema, item.name) is None
+        field.name: getattr(entry.schema, field.name)
+        for field in fields(Schema)
+        if getattr(schema, field.name) is None
     }
-    return found, replace(schema, **known)
+    return file, replace(schema, **known)
 
 
-def absolute(source: object) -> object:
-    """Return a path such that it holds in any working folder; anything else as it is."""
+def absolute(source: T) -> T:
+    """Return a path made absolute; anything else unchanged."""
     if isinstance(source, str | Path) and (Path(source).exists() or is_pattern(Path(source))):
         return type(source)(Path(source).absolute())
     return source

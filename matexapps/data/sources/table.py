@@ -1,4 +1,4 @@
-"""A file as named arrays of rows, before anybody says which is feature and which is label."""
+"""A file as named arrays of rows, before features and labels are chosen."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK_BYTES = 2**20
+_CHUNKS_BYTES = 16 * BLOCK_BYTES
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Variable:
 
 
 class Table(ABC):
-    """Arrays with a common number of rows, read by row numbers.
+    """Arrays with the same number of rows, read by row numbers.
 
     Attributes
     ----------
@@ -66,9 +67,9 @@ class Table(ABC):
     @property
     @abstractmethod
     def block_rows(self) -> int:
-        """How many rows the file stores together; reads are cheapest from and to its multiples.
+        """How many rows are stored together; reads between its multiples are cheapest.
 
-        1 where any range is as cheap.
+        1 if all ranges are equally cheap.
         """
 
     @abstractmethod
@@ -90,7 +91,7 @@ class Table(ABC):
         """
 
     def check_storage(self) -> None:  # noqa: B027
-        """Look at where the file keeps its values, as far as it says, without reading them.
+        """Check where the file keeps its values, as far as it says, without reading them.
 
         Raises
         ------
@@ -99,15 +100,15 @@ class Table(ABC):
         """
 
     def attributes(self, name: str | None = None) -> dict[str, Any]:
-        """Return what the file says of the variable called ``name``, of itself for None.
+        """Return what the file says about the variable called ``name``, about itself for None.
 
-        Texts and numbers, such as units or a title, by names that begin with a small letter:
-        the others belong to the formats themselves.
+        Texts and numbers, such as units or a title, with names that begin with a lower-case letter;
+        others belong to the formats themselves.
         """
         return {}
 
     def read_into(self, target: NDArray[Any], name: str, ranges: Sequence[tuple[int, int]]) -> None:
-        """Put the rows of several ranges, one after the other, into an array of any type.
+        """Read the rows of several ranges, one after the other, into an array of any type.
 
         Raises
         ------
@@ -117,16 +118,16 @@ class Table(ABC):
         put_ranges(target, ranges, lambda start, stop: self.read(name, start, stop))
 
     def is_copied(self, name: str) -> bool:
-        """Whether a variable's values stand in the file as in memory, and are read as such."""
+        """Whether a variable's values are stored as in memory, and read without conversion."""
         return False
 
     def locate(self, row: int) -> str:
-        """Say where row number ``row``, from 0, stands in the file, in a person's words."""
+        """Return where row number ``row``, from 0, is in the file, for a message."""
         return f"row {row} (from 0)"
 
     @abstractmethod
     def close(self) -> None:
-        """Give back what the table holds."""
+        """Release the resources of the table."""
 
     def blocks(self) -> Iterator[dict[str, NDArray[Any]]]:
         """Yield all rows in order, about a MiB at a time: the arrays by their variables' names."""
@@ -142,7 +143,7 @@ def put_ranges(
     ranges: Sequence[tuple[int, int]],
     read: Callable[[int, int], NDArray[Any]],
 ) -> None:
-    """Put what ``read(start, stop)`` returns for each range, one after the other, into an array."""
+    """Copy what ``read(start, stop)`` returns for each range into an array, one after the other."""
     done = 0
     for start, stop in ranges:
         target[done : done + stop - start] = read(start, stop)
@@ -155,42 +156,59 @@ def rows_in(size: int, row_bytes: int, block_rows: int = 1) -> int:
     return max(1, fitting // block_rows) * block_rows
 
 
-def plain_attributes(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes of :meth:`Table.attributes` among all that a file has."""
+def chunk_rows(rows: int, row_bytes: Sequence[int]) -> int:
+    """Return how many rows a chunk has, the same for all datasets of a file.
+
+    About 1 MiB of the widest dataset, and at most 16 MiB of all together, because they are read
+    together.
+
+    Parameters
+    ----------
+    rows : int
+        Of the file.
+    row_bytes : sequence of int
+        Bytes of one row of each dataset.
+    """
+    together = max(1, _CHUNKS_BYTES // max(1, sum(row_bytes)))
+    return min(rows, rows_in(BLOCK_BYTES, max(row_bytes)), together)
+
+
+def plain_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Select the attributes of :meth:`Table.attributes` from those of a file."""
     return {
         name: _as_str(value)
-        for name, value in found.items()
+        for name, value in attributes.items()
         if name[:1].islower() and name != "columns" and _is_plain(value)
     }
 
 
 def _is_plain(value: Any) -> bool:
     array = np.asarray(value)
-    is_text = array.size and all(isinstance(one, str | bytes) for one in array.ravel().tolist())
+    is_text = array.size and all(isinstance(item, str | bytes) for item in array.ravel().tolist())
     return array.ndim <= 1 and bool(array.dtype.kind in "iuf" or is_text)
 
 
 def _as_str(value: Any) -> Any:
-    """Return bytes as ``str``, several texts as a list of ``str``, numbers as they are."""
+    """Return bytes as ``str``, several texts as a list of ``str``, and numbers unchanged."""
     if isinstance(value, str | bytes):
         return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
     array = np.asarray(value)
     if array.dtype.kind in "iuf":
         return value
-    held = [_as_str(one) for one in array.ravel().tolist()]
+    held = [_as_str(item) for item in array.ravel().tolist()]
     return held if array.ndim else held[0]
 
 
 def named_columns(variables: Sequence[Variable]) -> list[tuple[str, Variable, int]]:
     """Return all columns: name, variable, and which column of it.
 
-    A name that an earlier column has already gets its variable's before it, as in ``b/x``.
+    A name that an earlier column already has is prefixed with its variable's, as in ``b/x``.
     """
-    found: list[tuple[str, Variable, int]] = []
+    named: list[tuple[str, Variable, int]] = []
     taken: set[str] = set()
     for variable in variables:
         for i, column in enumerate(variable.columns):
             name = f"{variable.name}/{column}" if column in taken else column
             taken.add(name)
-            found.append((name, variable, i))
-    return found
+            named.append((name, variable, i))
+    return named

@@ -1,4 +1,4 @@
-"""Reads rows out of a table: features, label, weight and key, as a schema asks for them."""
+"""Reads rows from a table: features, label, weight and key, as a schema describes them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.data.rows import RowNumbers, Rows
+from matexapps.data.partition import RowNumbers
+from matexapps.data.rows import Rows
 from matexapps.data.schema.encoding import category_names, numbers_of, one_hot, unknown_value
 from matexapps.data.schema.missing import Missing, bad_value
 from matexapps.data.schema.schema import Schema
-from matexapps.data.schema.table_roles import Place, table_roles
+from matexapps.data.schema.table_roles import TableColumn, table_roles
 from matexapps.data.sources.reader import Reader
 from matexapps.data.sources.several_files import joined
 from matexapps.data.sources.table import Table, Variable, rows_in
@@ -33,7 +34,7 @@ class TableReader(Reader):
     Raises
     ------
     DataError
-        If a wanted column is not there, or cannot play its part.
+        If a wanted column does not exist, or cannot play its role.
     """
 
     def __init__(self, table: Table, schema: Schema) -> None:
@@ -42,16 +43,16 @@ class TableReader(Reader):
         self._missing = Missing.declared(schema.missing)
         self._classes = schema.classes
         self._categories = dict(schema.categories or {})
-        self._places, self._roles = places, roles = table_roles(table, schema)
-        self._features = [places[i] for i in roles.features]
+        self._columns, self._roles = table_columns, roles = table_roles(table, schema)
+        self._features = [table_columns[i] for i in roles.features]
         self._is_array = self._features[0].is_array
         self.columns = self._feature_names()
         self.sample_shape = self._shape_of_sample()
-        self._plain_matrix = self._one_whole_matrix()
+        self._plain_matrix = self._single_matrix()
         self.weighted = roles.weight is not None
-        used = [places[i] for i in (roles.label, roles.weight) if i is not None]
+        used = [table_columns[i] for i in (roles.label, roles.weight) if i is not None]
         self.copied = self._plain_matrix is not None and all(
-            table.is_copied(place.variable.name) for place in (*self._features, *used)
+            table.is_copied(column.variable.name) for column in (*self._features, *used)
         )
 
     def __len__(self) -> int:
@@ -65,10 +66,10 @@ class TableReader(Reader):
 
     @property
     def used(self) -> list[Variable]:
-        """The variables that a read touches, in the file's order."""
+        """The variables that a read uses, in the file's order."""
         roles = self._roles
         positions = {*roles.features, roles.label, roles.weight, roles.key} - {None}
-        names = {self._places[i].variable.name for i in positions if i is not None}
+        names = {self._columns[i].variable.name for i in positions if i is not None}
         return [variable for variable in self._table.variables if variable.name in names]
 
     def read(self, start: int = 0, stop: int | None = None) -> Rows:
@@ -90,7 +91,7 @@ class TableReader(Reader):
         roles = self._roles
         label = self._numbers("label", roles.label, piece)
         weight = None if roles.weight is None else self._numbers("weight", roles.weight, piece)
-        key = None if roles.key is None else piece.column(self._places[roles.key])
+        key = None if roles.key is None else piece.column(self._columns[roles.key])
         return Rows(features, label, weight, np.arange(start, stop), self.columns, key)
 
     def read_again(
@@ -114,13 +115,13 @@ class TableReader(Reader):
         self._table.close()
 
     def _fill_features(self, target: NDArray[np.float32], piece: _Piece) -> None:
-        whole = self._plain_matrix
+        matrix = self._plain_matrix
         with np.errstate(over="ignore"):
-            if whole is not None:
-                piece.read_into(target.reshape(len(target), *whole.shape), whole)
+            if matrix is not None:
+                piece.read_into(target.reshape(len(target), *matrix.shape), matrix)
             elif self._is_array:
-                for channel, place in enumerate(self._features):
-                    piece.read_into(target[:, channel], place.variable)
+                for channel, column in enumerate(self._features):
+                    piece.read_into(target[:, channel], column.variable)
             else:
                 self._fill_columns(target, piece)
 
@@ -141,9 +142,9 @@ class TableReader(Reader):
 
     def _fill_columns(self, target: NDArray[np.float32], piece: _Piece) -> None:
         at = 0
-        for place in self._features:
-            name = place.name
-            values = piece.column(place)
+        for column in self._features:
+            name = column.name
+            values = piece.column(column)
             known = self._categories.get(name)
             if known is None:
                 target[:, at] = values
@@ -163,31 +164,31 @@ class TableReader(Reader):
         if not finite.all():
             row = int(np.argmin(finite))
             message = f"the {role} is {numbers[row]}; correct it or remove the row"
-            raise self._fault(piece.row(row), f"column {self._places[position].name!r}", message)
+            raise self._fault(piece.row(row), f"column {self._columns[position].name!r}", message)
         return numbers
 
     def _fill_numbers(self, target: NDArray[Any], position: int, piece: _Piece) -> None:
-        place = self._places[position]
-        if place.variable.is_text:
-            values = piece.column(place)
+        column = self._columns[position]
+        if column.variable.is_text:
+            values = piece.column(column)
             target[...] = numbers_of(values, self._classes or ())
             if (target < 0).any():
                 row = int(np.argmax(target < 0))
                 message = unknown_value(values[row], self._classes or (), "classes=")
-                raise self._fault(piece.row(row), f"column {place.name!r}", message)
-        elif place.variable.shape:
-            target[...] = piece.column(place)
+                raise self._fault(piece.row(row), f"column {column.name!r}", message)
+        elif column.variable.shape:
+            target[...] = piece.column(column)
         else:
-            piece.read_into(target, place.variable)
+            piece.read_into(target, column.variable)
 
     def _fault(self, row: int, where: str, message: str) -> DataError:
         return DataError(f"{self.path}, {self.locate(row)}, {where}: {message}")
 
     def _feature_names(self) -> list[str]:
         names: list[str] = []
-        for place in self._features:
-            known = self._categories.get(place.name)
-            names.extend([place.name] if known is None else category_names(place.name, known))
+        for column in self._features:
+            known = self._categories.get(column.name)
+            names.extend([column.name] if known is None else category_names(column.name, known))
         return names
 
     def _shape_of_sample(self) -> tuple[int, ...]:
@@ -197,18 +198,18 @@ class TableReader(Reader):
         shape = self._features[0].variable.shape
         return shape if len(self._features) == 1 else (len(self._features), *shape)
 
-    def _one_whole_matrix(self) -> Variable | None:
-        """Return the variable whose values, as they stand, are the features; None if not one."""
+    def _single_matrix(self) -> Variable | None:
+        """Return the variable whose values are all the features, in order, or None."""
         variable = self._features[0].variable
-        columns = [place.column for place in self._features if place.variable is variable]
-        whole = columns == list(range(len(variable.columns)))
-        if self._categories or len(columns) < len(self._features) or not whole:
+        columns = [column.column for column in self._features if column.variable is variable]
+        complete = columns == list(range(len(variable.columns)))
+        if self._categories or len(columns) < len(self._features) or not complete:
             return None
         return variable
 
 
 class _Piece:
-    """Some ranges of rows; each variable is read from the file once."""
+    """Some ranges of rows; each variable is read once."""
 
     def __init__(self, table: Table, ranges: Sequence[tuple[int, int]]) -> None:
         self._table, self._ranges = table, ranges
@@ -218,17 +219,17 @@ class _Piece:
     def rows(self) -> int:
         return sum(stop - start for start, stop in self._ranges)
 
-    def row(self, place: int) -> int:
-        return int(RowNumbers(self._ranges)[np.array([place])][0])
+    def row(self, position: int) -> int:
+        return int(RowNumbers(self._ranges)[np.array([position])][0])
 
     def read_into(self, target: NDArray[Any], variable: Variable) -> None:
         self._table.read_into(target, variable.name, self._ranges)
 
-    def column(self, place: Place) -> NDArray[Any]:
-        values = self._whole(place.variable.name)
-        return values[:, place.column] if values.ndim == 2 else values
+    def column(self, column: TableColumn) -> NDArray[Any]:
+        values = self._values(column.variable.name)
+        return values[:, column.column] if values.ndim == 2 else values
 
-    def _whole(self, name: str) -> NDArray[Any]:
+    def _values(self, name: str) -> NDArray[Any]:
         if name not in self._read:
             pieces = [self._table.read(name, start, stop) for start, stop in self._ranges]
             self._read[name] = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)

@@ -1,4 +1,4 @@
-"""One look at all rows of a file that is too large to keep: checks, digest, labels, keys."""
+"""One pass over a file that does not fit into memory: checks, digest, labels, keys."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from matexapps.progress import report_work
 
 @dataclass(frozen=True)
 class Scan:
-    """What one pass over a file has found.
+    """Results of one pass over a file.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class Scan:
         Fingerprint of all rows; equal rows, equal text, on any number of ranks.
     labels : LabelFacts
     label, key : ndarray, shape (rows,), or None
-        The whole column, where it was asked for.
+        The complete column, if it was requested.
     """
 
     digest: str
@@ -74,13 +74,13 @@ def scan(reader: Reader, block_rows: int, comm: Communicator, *, keep_label: boo
 
     comm.on_all(scan_own_blocks)
     merged = LabelFacts()
-    for one in comm.all_gather_object(facts):
-        merged = merged.merge(one)
+    for own in comm.all_gather_object(facts):
+        merged = merged.merge(own)
     state = hashlib.blake2b("\0".join(reader.columns).encode(), digest_size=16)
     for some in comm.all_gather_object(digests):
         for digest in some:
             state.update(digest)
-    return Scan(state.hexdigest(), merged, _whole(labels, comm), _whole(keys, comm))
+    return Scan(state.hexdigest(), merged, _joined(labels, comm), _joined(keys, comm))
 
 
 def _digest(rows: Rows) -> bytes:
@@ -91,11 +91,11 @@ def _digest(rows: Rows) -> bytes:
     return state.digest()
 
 
-def _whole(pieces: list[NDArray[Any]], comm: Communicator) -> NDArray[Any] | None:
+def _joined(pieces: list[NDArray[Any]], comm: Communicator) -> NDArray[Any] | None:
     """Join all ranks' pieces of a column; None where no rank has any."""
     mine = np.concatenate(pieces) if pieces else None
     everybody = comm.all_gather_object(None if mine is None else mine.dtype)
-    dtype = next((one for one in everybody if one is not None), None)
+    dtype = next((given for given in everybody if given is not None), None)
     if dtype is None:
         return None
     if mine is None:
@@ -106,6 +106,4 @@ def _whole(pieces: list[NDArray[Any]], comm: Communicator) -> NDArray[Any] | Non
 
 
 def _report(reader: Reader, done: int, total: int, comm: Communicator) -> None:
-    report_work(
-        f"looking through {reader.path.name}", done, total, "blocks", comm.rank, comm.world_size
-    )
+    report_work(f"scanning {reader.path.name}", done, total, "blocks", comm.rank, comm.world_size)

@@ -46,14 +46,14 @@ PART_VALUES: Mapping[str, tuple[str | float, ...]] = {
 }
 """Values that a column of parts may hold, where nothing else is said."""
 
-# Keeps this stream of random numbers apart from others drawn from the same seed.
+# Separates this stream of random numbers from others with the same seed.
 _STREAM = 0x5EED
 _PIECE_ROWS = 2**20
 _CELLS = 2**22
 
 
 def part_size(rows: int, share: float) -> int:
-    """Return how many of ``rows`` rows a part of this fraction gets (see the module's text)."""
+    """Return how many of ``rows`` rows a part of this fraction gets, rounded as described above."""
     if share == 0:
         return 0
     exact = rows * as_written(float(share))
@@ -123,7 +123,7 @@ def _needed(key: NDArray[Any] | None, kind: str) -> NDArray[Any]:
 def _ranked(
     rows: int, sizes: Sequence[int], seed: int, numbers: NDArray[np.int32] | None = None
 ) -> NDArray[np.uint8]:
-    """Give each part the rows of lowest draw, class by class; without sorting all the draws."""
+    """Give each part the rows with the lowest draws, class by class, without sorting all draws."""
     classes = 1 if numbers is None else int(numbers.max()) + 1
     buckets = 1 << max(4, min(16, (_CELLS // classes).bit_length() - 1))
     shift = np.uint64(64 - (buckets.bit_length() - 1))
@@ -140,32 +140,32 @@ def _ranked(
     open_draws: list[NDArray[np.uint64]] = []
     for part, draws in _draws(rows, seed):
         cell = _cell(draws, numbers, part, shift, buckets)
-        one = cell // buckets
+        class_number = cell // buckets
         last = upto.ravel()[cell]
         first = last - cells[cell]
         piece = parts[part]
-        piece[last <= in_either[one]] = VALIDATION
-        piece[last <= in_test[one]] = TEST
-        # A cell that a part's limit cuts through is decided below, draw by draw.
-        cut = (first < in_test[one]) & (in_test[one] < last)
-        cut |= (first < in_either[one]) & (in_either[one] < last)
+        piece[last <= in_either[class_number]] = VALIDATION
+        piece[last <= in_test[class_number]] = TEST
+        # A cell that the boundary of a part cuts through is decided below, draw by draw.
+        cut = (first < in_test[class_number]) & (in_test[class_number] < last)
+        cut |= (first < in_either[class_number]) & (in_either[class_number] < last)
         open_rows.append(np.flatnonzero(cut) + part.start)
         open_draws.append(draws[cut])
     undecided, draws = np.concatenate(open_rows), np.concatenate(open_draws)
     order = np.argsort(draws, kind="stable")
     undecided, draws = undecided[order], draws[order]
-    one = np.zeros(len(undecided), np.int64)
+    class_number = np.zeros(len(undecided), np.int64)
     if numbers is not None:
-        one += numbers[undecided]
-    cell = one * buckets + (draws >> shift).astype(np.int64)
+        class_number += numbers[undecided]
+    cell = class_number * buckets + (draws >> shift).astype(np.int64)
     by_cell = np.argsort(cell, kind="stable")
     sorted_cell = cell[by_cell]
     within = np.arange(len(cell)) - np.searchsorted(sorted_cell, sorted_cell)
     rank = np.empty(len(cell), np.int64)
     rank[by_cell] = (upto.ravel() - cells)[sorted_cell] + within
-    parts[undecided] = np.where(
-        rank < in_test[one], TEST, np.where(rank < in_either[one], VALIDATION, TRAIN)
-    )
+    in_validation = rank < in_either[class_number]
+    chosen = np.where(in_validation, VALIDATION, TRAIN)
+    parts[undecided] = np.where(rank < in_test[class_number], TEST, chosen)
     return parts
 
 
@@ -273,5 +273,5 @@ def _named(key: NDArray[Any], column: str, values: Mapping[str, Any] | None) -> 
             "parts={'train': ..., 'validation': ..., 'test': ...}"
         )
     if not (parts == TRAIN).any():
-        raise DataError(f"split={column!r}: no row of the column is for training")
+        raise DataError(f"split={column!r}: no row of the column is marked for training")
     return parts

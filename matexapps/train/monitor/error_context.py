@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from matexapps.comm.single import SingleProcess
 from matexapps.data.loading.batch import Batch
-from matexapps.data.loading.loader import open_loader
-from matexapps.data.matex_names import Part
+from matexapps.data.part import Part
 from matexapps.errors import PeerAborted, TrainingError
 from matexapps.train.state.position import Position
 
@@ -107,5 +106,5 @@ def ids_of_step(rows: Part, batch_size: int, seed: int, epoch: int, step: int) -
 
     Not collective: every rank can tell alone, because the order of rows is that of one rank.
     """
-    loader = open_loader(rows, batch_size, SingleProcess(), torch.device("cpu"), seed)
+    loader = rows.open_loader(batch_size, SingleProcess(), torch.device("cpu"), seed)
     return next(loader.shuffled(epoch, step - 1)).ids

@@ -15,8 +15,7 @@ import pandas as pd
 
 from matexapps.data.loading.batch import Batch
 from matexapps.errors import TrainingError
-from matexapps.train.callbacks import Callback
-from matexapps.train.training import Training
+from matexapps.train.training import Callback, Training
 
 _COLUMNS = ("epoch", "step", "attempt", "rank", "row")
 

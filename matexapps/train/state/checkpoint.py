@@ -1,7 +1,7 @@
 """Checkpoints: a folder with two safetensors files and one JSON file, complete or not there.
 
 ``model.safetensors`` holds the network's weights under their own names, ``training.safetensors``
-every other tensor (optimizer, random states), ``state.json`` all plain values and the digests of
+every other tensor (optimizer, random state), ``state.json`` all plain values and the digests of
 the two files. Nothing in a checkpoint is ever unpickled.
 
 Training waits for the copy of its state in memory, not for the disk: one thread writes.
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import warnings
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,8 +24,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from matexapps.errors import CheckpointError
+from matexapps.files import atomic_folder
 
-_FORMAT = 1
+_FORMAT = 2
 _MODEL, _TRAINING, _STATE = "model.safetensors", "training.safetensors", "state.json"
 _PREFIX = "checkpoint-"
 
@@ -89,28 +89,12 @@ def finish_checkpoints(folder: Path) -> None:
 
 
 def _write(folder: Path, copy: _Copy, keep: int) -> None:
-    partial = folder / f".{copy.name}.{os.getpid()}.partial"
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+    with atomic_folder(folder / copy.name, CheckpointError) as partial:
         save_file(copy.weights, partial / _MODEL)
         save_file(copy.tensors, partial / _TRAINING)
         files = {part: _digest(partial / part) for part in (_MODEL, _TRAINING)}
         text = json.dumps({"format": _FORMAT, "files": files, "state": copy.tree}, indent=1)
         (partial / _STATE).write_text(text)
-        for part in (_MODEL, _TRAINING, _STATE):
-            _flush(partial / part)
-        final = folder / copy.name
-        if final.exists():
-            shutil.rmtree(final)
-        os.replace(partial, final)
-        _flush(folder)
-    except OSError as error:
-        raise CheckpointError(
-            f"cannot write a checkpoint into {folder}: {error}; free space or choose another folder"
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     left_by_crashes = folder.glob(f".{_PREFIX}*.partial")
     for old in [*list_checkpoints(folder)[:-keep], *left_by_crashes]:
         shutil.rmtree(old, ignore_errors=True)
@@ -204,11 +188,3 @@ def _put_tensors(tree: Any, tensors: dict[str, torch.Tensor]) -> Any:
 def _digest(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "blake2b").hexdigest()
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from matexapps.errors import TrainingError
 
-# In the order in which they come where epoch and step are the same.
+# In the order in which they are called where epoch and step are the same.
 HOOKS = ("on_epoch_end", "on_fit_end", "on_fit_start", "on_epoch_start", "on_step_end")
 
 
@@ -27,13 +27,14 @@ class Position:
     step : int
         Completed steps of the current epoch.
     loss_sum, weight_sum : float
-        The current epoch's settled losses: sum of weight times mean loss, sum of weights.
+        Of the current epoch's losses up to :meth:`flush_losses`: the sum of weight times mean
+        loss, and the sum of weights.
     seconds : float
         Time spent in the current epoch so far.
     hook : str
-        The hook of which callbacks were told last.
-    told : int
-        How many of them have been.
+        The hook of callbacks that was reached last.
+    called : int
+        How many callbacks have been called at it.
     """
 
     epoch: int = 0
@@ -42,22 +43,22 @@ class Position:
     weight_sum: float = 0.0
     seconds: float = 0.0
     hook: str = "on_epoch_end"
-    told: int = 0
+    called: int = 0
     _losses: list[torch.Tensor | float] = field(default_factory=list, repr=False)
     _weights: list[torch.Tensor | float] = field(default_factory=list, repr=False)
 
     @property
     def order(self) -> tuple[int, int, int, int]:
         """Of two positions in one training, the later one has the larger order."""
-        return self.epoch, self.step, HOOKS.index(self.hook), self.told
+        return self.epoch, self.step, HOOKS.index(self.hook), self.called
 
     def reach(self, hook: str) -> None:
-        """Come to where callbacks are told of a hook."""
-        self.hook, self.told = hook, 0
+        """Note that a hook of callbacks is reached."""
+        self.hook, self.called = hook, 0
 
     @property
     def mean_loss(self) -> float:
-        """Weighted mean of the epoch's settled losses."""
+        """Weighted mean of the epoch's losses up to :meth:`flush_losses`."""
         return self.loss_sum / (self.weight_sum or 1.0)
 
     def add_step(self, loss: torch.Tensor | float, weight: torch.Tensor | float) -> None:
@@ -69,7 +70,7 @@ class Position:
 
     @property
     def not_finite(self) -> int | None:
-        """The first step, from 1, whose loss is not finite among those not settled yet."""
+        """The first step, from 1, since :meth:`flush_losses` whose loss is not finite."""
         for k, loss in enumerate(self._losses):
             if not math.isfinite(loss):
                 return self.step - len(self._losses) + k + 1
@@ -99,7 +100,7 @@ class Position:
         self._weights.clear()
 
     def plain(self) -> dict[str, float]:
-        """Return the settled values, for a checkpoint."""
+        """Return what a checkpoint keeps."""
         names = ("epoch", "step", "loss_sum", "weight_sum", "seconds")
         return {name: getattr(self, name) for name in names}
 

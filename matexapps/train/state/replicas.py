@@ -12,21 +12,7 @@ from torch import nn
 
 from matexapps.comm.communicator import Communicator
 from matexapps.errors import TrainingError
-
-
-def refuse_what_cannot_be_shared(model: nn.Module, comm: Communicator) -> None:
-    """Raise ``TrainingError`` for a network whose result would depend on the number of ranks."""
-    if not any(p.requires_grad for p in model.parameters()):
-        raise TrainingError("the model has no trainable parameters")
-    if comm.world_size == 1:
-        return
-    for name, module in model.named_modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            raise TrainingError(
-                f"{type(module).__name__} at {name!r} mixes the rows of a batch, so that "
-                f"{comm.world_size} ranks would not give the result of one; use LayerNorm or "
-                "GroupNorm"
-            )
+from matexapps.train.training import RandomState
 
 
 def share_initial_weights(model: nn.Module, comm: Communicator) -> None:
@@ -40,8 +26,22 @@ def share_initial_weights(model: nn.Module, comm: Communicator) -> None:
             tensor.copy_(torch.from_numpy(values).view(tensor.dtype).reshape(tensor.shape))
 
 
-def check_replicas(parameters: Sequence[nn.Parameter], comm: Communicator, epoch: int) -> None:
+def check_replicas(
+    parameters: Sequence[nn.Parameter],
+    comm: Communicator,
+    epoch: int,
+    random: RandomState | None = None,
+) -> None:
     """Make sure that every rank still holds the same weights, bit for bit. Collective.
+
+    Parameters
+    ----------
+    parameters : sequence of nn.Parameter
+    comm : Communicator
+    epoch : int
+        The epoch that has ended, from 1.
+    random : dict of Tensor, optional
+        The states of the generators, where the network draws from them.
 
     Raises
     ------
@@ -50,21 +50,32 @@ def check_replicas(parameters: Sequence[nn.Parameter], comm: Communicator, epoch
     """
     if comm.world_size == 1:
         return
+    states = list(random.values()) if random else []
+    digests = comm.all_gather_object((_digest(parameters), _digest(states)))
+    for rank, (weights, generators) in enumerate(digests):
+        if weights != digests[0][0]:
+            raise TrainingError(
+                f"the weights of rank {rank} differ from those of rank 0 after epoch {epoch}; "
+                "something changed them on one rank only, such as a callback that acts on one rank"
+            )
+        if generators != digests[0][1]:
+            raise TrainingError(
+                f"the random numbers of rank {rank} differ from those of rank 0 after epoch "
+                f"{epoch}; something else than the network drew some of them, such as a loss or a "
+                "callback: give it a torch.Generator of its own"
+            )
+
+
+def seed_epoch(seed: int, epoch: int) -> None:
+    """Seed torch for an epoch's dropout and other random numbers: the same on every rank."""
+    torch.manual_seed(int(np.random.SeedSequence([seed, epoch, 0]).generate_state(1)[0]))
+
+
+def _digest(tensors: Sequence[torch.Tensor]) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    for p in parameters:
-        digest.update(_bytes_of(p).data)
-    digests = comm.all_gather_object(digest.hexdigest())
-    odd = [rank for rank, other in enumerate(digests) if other != digests[0]]
-    if odd:
-        raise TrainingError(
-            f"the weights of rank {odd[0]} differ from those of rank 0 after epoch {epoch}; "
-            "something changed them on one rank only, such as a callback that acts on one rank"
-        )
-
-
-def seed_rank(seed: int, epoch: int, rank: int) -> None:
-    """Seed torch for this rank's dropout: a stream of its own for each rank and epoch."""
-    torch.manual_seed(int(np.random.SeedSequence([seed, epoch, rank]).generate_state(1)[0]))
+    for tensor in tensors:
+        digest.update(_bytes_of(tensor).data)
+    return digest.hexdigest()
 
 
 def _bytes_of(tensor: torch.Tensor) -> NDArray[np.uint8]:

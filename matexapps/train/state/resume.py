@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,12 @@ from matexapps.train.state.checkpoint import (
 )
 from matexapps.train.state.position import Position
 from matexapps.train.state.recovery import Fit
-from matexapps.train.training import RandomState, Training
+from matexapps.train.training import BeforeStep, RandomState, Training
 
 
 def take_snapshot(trainer: Training) -> dict[str, Any]:
-    """Return the whole state of training as tensors and plain values. Collective."""
-    states = trainer.comm.all_gather_object(random_state())
-    return {**_state(trainer), "random_states": states}
+    """Return the whole state of training as tensors and plain values."""
+    return {**_state(trainer), "random": random_state()}
 
 
 def restore(trainer: Training, path: str | Path) -> None:
@@ -54,15 +52,8 @@ def restore(trainer: Training, path: str | Path) -> None:
         raise CheckpointError(
             f"checkpoint {path} does not fit this network or optimizer: {error}"
         ) from error
-    states = snapshot["random_states"]
-    if len(states) == trainer.comm.world_size:
-        set_random_state(states[trainer.comm.rank])
-    elif trainer.position.step:
-        warnings.warn(
-            f"the checkpoint was made on {len(states)} ranks, this is {trainer.comm.world_size}: "
-            "rows and weights go on exactly, dropout draws anew until the next epoch",
-            stacklevel=2,
-        )
+    trainer.position = Position(**snapshot["position"])
+    set_random_state(snapshot["random"])
 
 
 def _newest(trainer: Training, path: Path) -> dict[str, Any] | None:
@@ -89,49 +80,56 @@ def synchronize(trainer: Training, fit: Fit) -> None:
         trainer.position.flush_losses()
         return {
             **_state(trainer),
-            "at": trainer.position,
-            "stop": trainer.should_stop,
-            "events": trainer.history.events,
-            "losses": fit.losses,
+            **_progress(trainer),
+            "failures": fit.failures,
         }
 
     state = trainer.comm.broadcast_object(trainer.comm.on_all(own_state), furthest)
     _apply(trainer, state)
-    trainer.position, trainer.should_stop = state["at"], state["stop"]
-    trainer.history.events[:] = state["events"]
-    fit.losses[:] = state["losses"]
+    _apply_progress(trainer, state)
+    fit.failures[:] = state["failures"]
     fit.stage = everybody[furthest][0]
-    if mine == everybody[furthest] and trainer.random_before_step is not None:
-        # The step that was broken off here is taken again.
-        set_random_state(trainer.random_before_step)
-    trainer.random_before_step = None
+    set_random_state(state["random"])
+    trainer.before_step = None
 
 
-def kept_state(trainer: Training, fit: Fit) -> dict[str, Any]:
-    """Return what this rank keeps in memory of a fit that was broken off. Not collective."""
+def state_of_fit(trainer: Training, fit: Fit) -> dict[str, Any]:
+    """Return the state of a fit that was broken off, to be kept in memory."""
+    return {**_state(trainer), **_progress(trainer), "stage": fit.stage}
+
+
+def restore_fit(trainer: Training, fit: Fit, state: dict[str, Any]) -> None:
+    """Bring a new trainer to what :func:`state_of_fit` returned."""
+    _apply(trainer, state)
+    _apply_progress(trainer, state)
+    trainer.before_step = BeforeStep(state["random"])
+    fit.stage = state["stage"]
+
+
+def _progress(trainer: Training) -> dict[str, Any]:
+    """Return what a checkpoint does not keep, or only in part."""
     return {
-        **_state(trainer),
-        "at": trainer.position,
-        "stop": trainer.should_stop,
+        "position": trainer.position,
+        "should_stop": trainer.should_stop,
         "events": trainer.history.events,
-        "stage": fit.stage,
-        "random": trainer.random_before_step or random_state(),
+        "random": _random(trainer),
     }
 
 
-def take_back(trainer: Training, fit: Fit, state: dict[str, Any]) -> None:
-    """Bring a new trainer to a state that this rank kept. Not collective."""
-    _apply(trainer, state)
-    trainer.position, trainer.should_stop = state["at"], state["stop"]
+def _apply_progress(trainer: Training, state: dict[str, Any]) -> None:
+    trainer.position, trainer.should_stop = state["position"], state["should_stop"]
     trainer.history.events[:] = state["events"]
-    trainer.random_before_step = state["random"]
-    fit.stage = state["stage"]
 
 
 def _state(trainer: Training) -> dict[str, Any]:
     scaler, scheduler = trainer.precision.scaler, trainer.scheduler
+    model = trainer.model.state_dict()
+    if trainer.before_step is not None:
+        # A step that was broken off is taken again.
+        buffers = trainer.before_step.buffers
+        model |= {name: value for name, value in buffers.items() if name in model}
     return {
-        "model": trainer.model.state_dict(),
+        "model": model,
         "epoch": trainer.position.epoch,
         "step": trainer.position.step,
         "position": trainer.position.plain(),
@@ -152,7 +150,6 @@ def _apply(trainer: Training, state: dict[str, Any]) -> None:
     if trainer.precision.scaler is not None and state["scaler"] is not None:
         trainer.precision.scaler.load_state_dict(state["scaler"])
     trainer.history.rows[:] = state["history"]
-    trainer.position = Position(**state["position"])
     _restore_callbacks(trainer, state["callbacks"])
 
 
@@ -171,6 +168,11 @@ def _restore_callbacks(trainer: Training, saved: list[list[Any]]) -> None:
         if match is not None:
             waiting.remove(match)
             callback.load_state_dict(match[1])
+
+
+def _random(trainer: Training) -> RandomState:
+    """Return the random state with which the next step, or one that was broken off, begins."""
+    return trainer.before_step.random if trainer.before_step is not None else random_state()
 
 
 def random_state() -> RandomState:

@@ -1,1 +1,1 @@
-"""Whether a program gives on several ranks what it gives on one."""
+"""Whether a program gives the same results on several ranks as on one."""

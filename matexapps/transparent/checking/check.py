@@ -1,4 +1,4 @@
-"""Whether a program gives on several ranks what it gives on one, tried for a few steps."""
+"""Running a program's first steps on one rank and on several, and comparing them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from matexapps.transparent.checking.record import Event, load
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a program did on one rank and on several.
+    """What a program computed on one rank and on several.
 
     Attributes
     ----------
@@ -35,16 +35,29 @@ class Comparison:
     difference: Difference | None
 
     def __str__(self) -> str:
-        seen = f"{self.steps} steps, {self.calls} calls of networks, {self.weights} weights"
+        compared = f"{self.steps} steps, {self.calls} calls of networks, {self.weights} weights"
         if self.difference is None:
-            return f"the same on one rank and on several: {seen}; weights to {self.largest:.1g}"
-        return f"{self.difference}\n({seen} were compared)"
+            return (
+                f"the same on one rank and on several: {compared}; "
+                f"largest difference of a weight {self.largest:.1g}"
+            )
+        return f"{self.difference}\n(compared: {compared})"
 
 
 def compare_ranks(script: Path, arguments: Sequence[str], n: int, steps: int) -> Comparison:
     """Run a program's first steps on one rank and on ``n``, and compare them.
 
-    Both runs begin with the same seeds. What they print and write is thrown away.
+    Both runs start from the same seeds. What they print and write is discarded.
+
+    Parameters
+    ----------
+    script : Path
+    arguments : sequence of str
+        The program's command line.
+    n : int
+        The number of ranks.
+    steps : int
+        The number of steps of optimizers.
 
     Raises
     ------
@@ -52,35 +65,41 @@ def compare_ranks(script: Path, arguments: Sequence[str], n: int, steps: int) ->
         If one of the runs fails, or makes no step.
     """
     with tempfile.TemporaryDirectory(prefix="matexapps-") as folder:
-        one, several = (
+        expected, events = (
             _record(script, arguments, ranks, steps, Path(folder) / f"{ranks}-ranks")
             for ranks in (1, n)
         )
-    made = max((event.step for event in one if event.kind == "weight"), default=0)
-    if not made:
+    steps_made = max((event.step for event in expected if event.kind == "weight"), default=0)
+    if not steps_made:
         raise TrainingError(
             f"{script} ended without a step of an optimizer, so there is nothing to compare"
         )
-    last = {e.name: e for e in one if e.kind == "weight"}
-    others = {e.name: e for e in several if e.kind == "weight"}
-    largest = [
-        largest_difference(event, others[name])
-        for name, event in last.items()
-        if name in others and event.values.shape == others[name].values.shape
+    expected_weights = {event.name: event for event in expected if event.kind == "weight"}
+    weights = {event.name: event for event in events if event.kind == "weight"}
+    differences = [
+        largest_difference(weights[name], event)
+        for name, event in expected_weights.items()
+        if name in weights and event.values.shape == weights[name].values.shape
     ]
-    calls = len({event.name for event in one if event.kind == "input"})
+    calls = len({event.name for event in expected if event.kind == "input"})
     return Comparison(
-        made, calls, len(last), max(largest, default=0.0), first_difference(one, several)
+        steps_made,
+        calls,
+        len(expected_weights),
+        max(differences, default=0.0),
+        first_difference(expected, events),
     )
 
 
-def _record(script: Path, arguments: Sequence[str], n: int, steps: int, to: Path) -> list[Event]:
-    words = ["--record", str(to), "--steps", str(steps), str(script), *arguments]
+def _record(
+    script: Path, arguments: Sequence[str], n: int, steps: int, record: Path
+) -> list[Event]:
+    words = ["--record", str(record), "--steps", str(steps), str(script), *arguments]
     environment = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0")}
     status = run_on_ranks("matexapps", words, n, environment)
-    if status or not to.exists():
+    if status or not record.exists():
         raise TrainingError(
-            f"{script} failed on {n} rank{'s' if n > 1 else ''}, with the error above, so there is "
+            f"{script} failed on {n} rank{'s' if n > 1 else ''} with the error above, so there is "
             "nothing to compare"
         )
-    return load(to)
+    return load(record)

@@ -1,4 +1,4 @@
-"""What a program computes in its first steps, written down to be compared."""
+"""What a program computes in its first steps, recorded to be compared."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
-from unittest import mock
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.optim.optimizer import (
@@ -18,19 +18,19 @@ from torch.optim.optimizer import (
 )
 
 from matexapps.sharding import keras_layers
-from matexapps.transparent.after_import import after_import
+from matexapps.transparent.patching import after_import, patched
 from matexapps.transparent.probing.pytree import flatten
-from matexapps.transparent.probing.shardability import has_numbers
+from matexapps.transparent.probing.shardability import is_concrete
 
 _MOST_VALUES = 100_000
 
 
 class EnoughSteps(BaseException):
-    """The program has taken as many steps as were to be recorded."""
+    """The program has made as many steps as are recorded."""
 
 
 class Event(NamedTuple):
-    """A tensor that a program came by.
+    """A tensor that a program has computed.
 
     Attributes
     ----------
@@ -38,8 +38,8 @@ class Event(NamedTuple):
         The optimizer's step that it belongs to, from 1.
     kind : {"input", "output", "gradient", "weight"}
     name : str
-    values : Tensor
-        At most 100,000 of them, evenly picked, in float64.
+    values : Tensor, shape (n,)
+        At most 100,000 of its values, evenly spaced, in float64.
     """
 
     step: int
@@ -49,7 +49,7 @@ class Event(NamedTuple):
 
 
 class Recorder:
-    """Writes down inputs and outputs of networks, gradients and weights.
+    """Records inputs and outputs of networks, gradients and weights.
 
     Parameters
     ----------
@@ -66,37 +66,28 @@ class Recorder:
         self._inside = False
 
     @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Watch the program that runs inside, until it has taken its steps."""
+    def recording(self) -> Iterator[None]:
+        """Record the program that runs inside until it has made its steps."""
         with ExitStack() as stack:
 
-            def watch_calls(owner: Any) -> None:
+            def record_calls(owner: Any) -> None:
                 original = owner.__call__
 
                 def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
                     return self._call(original, module, args, kwargs)
 
-                stack.enter_context(mock.patch.object(owner, "__call__", call))
+                stack.enter_context(patched(owner, "__call__", call))
 
-            def watch_keras_steps(found: Any) -> None:
-                original = found.BaseOptimizer.apply
+            def record_keras_steps(module: Any) -> None:
+                apply = self._keras_apply(module.BaseOptimizer.apply)
+                stack.enter_context(patched(module.BaseOptimizer, "apply", apply))
 
-                def apply(optimizer: Any, grads: Any, trainable_variables: Any = None) -> Any:
-                    variables = trainable_variables or optimizer._trainable_variables
-                    names = [variable.path for variable in variables]
-                    self._add("gradient", zip(names, grads, strict=True))
-                    result = original(optimizer, grads, trainable_variables)
-                    self._end_step(zip(names, (v.value for v in variables), strict=True))
-                    return result
-
-                stack.enter_context(mock.patch.object(found.BaseOptimizer, "apply", apply))
-
-            watch_calls(nn.Module)
-            later = {
-                keras_layers.LAYER: lambda found: watch_calls(found.Layer),
-                keras_layers.OPTIMIZER: watch_keras_steps,
+            record_calls(nn.Module)
+            hooks: dict[str, Callable[[Any], None]] = {
+                keras_layers.LAYER: lambda module: record_calls(module.Layer),
+                keras_layers.OPTIMIZER: record_keras_steps,
             }
-            for name, hook in later.items():
+            for name, hook in hooks.items():
                 stack.enter_context(after_import(name, hook))
             before = register_optimizer_step_pre_hook(lambda o, *_: self._add_gradients(o))
             stack.callback(before.remove)
@@ -106,10 +97,10 @@ class Recorder:
                 yield
 
     def save(self, path: Path) -> None:
-        """Write down what was seen."""
-        names = [[e.step, e.kind, e.name] for e in self._events]
+        """Write the record to a file, to be read by :func:`load`."""
+        keys = [[event.step, event.kind, event.name] for event in self._events]
         tensors = {str(number): event.values for number, event in enumerate(self._events)}
-        save_file(tensors, path, {"events": json.dumps(names)})
+        save_file(tensors, path, {"events": json.dumps(keys)})
 
     def _call(self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any) -> Any:
         if self._inside:
@@ -122,7 +113,7 @@ class Recorder:
         kind = type(module).__name__
         parameters = list(module.named_parameters())
         inputs, _ = flatten((args, kwargs))
-        if parameters and has_numbers(inputs):
+        if parameters and is_concrete(inputs):
             self._names |= {id(p): f"{name} of {kind}" for name, p in parameters}
             number = self._calls[kind] = self._calls.get(kind, 0) + 1
             call = f"call {number} of {kind}"
@@ -130,16 +121,27 @@ class Recorder:
             self._add("output", ((call, leaf) for leaf in flatten(outputs)[0]))
         return outputs
 
-    def _add(self, kind: str, found: Iterable[tuple[str, Any]]) -> None:
+    def _keras_apply(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def apply(optimizer: Any, grads: Any, trainable_variables: Any = None) -> Any:
+            variables = trainable_variables or optimizer._trainable_variables
+            names = [variable.path for variable in variables]
+            self._add("gradient", zip(names, grads, strict=True))
+            result = original(optimizer, grads, trainable_variables)
+            self._end_step(zip(names, (v.value for v in variables), strict=True))
+            return result
+
+        return apply
+
+    def _add(self, kind: str, values: Iterable[tuple[str, Any]]) -> None:
         self._events += [
-            Event(self._step, kind, name, _some(value))
-            for name, value in found
+            Event(self._step, kind, name, _sample(value))
+            for name, value in values
             if isinstance(value, torch.Tensor) and value.numel()
         ]
 
     def _parameters(self, optimizer: Any) -> list[tuple[str, torch.Tensor]]:
-        found = [p for group in optimizer.param_groups for p in group["params"]]
-        return [(self._names.get(id(p), f"parameter {k}"), p) for k, p in enumerate(found)]
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        return [(self._names.get(id(p), f"parameter {k}"), p) for k, p in enumerate(parameters)]
 
     def _add_gradients(self, optimizer: Any) -> None:
         self._add("gradient", ((name, p.grad) for name, p in self._parameters(optimizer)))
@@ -156,18 +158,16 @@ class Recorder:
 
 def load(path: Path) -> list[Event]:
     """Read what :meth:`Recorder.save` has written."""
-    from safetensors import safe_open
-
     with safe_open(path, "pt") as file:
-        names = json.loads(file.metadata()["events"])
+        keys = json.loads(file.metadata()["events"])
     tensors = load_file(path)
     return [
         Event(step, kind, name, tensors[str(number)])
-        for number, (step, kind, name) in enumerate(names)
+        for number, (step, kind, name) in enumerate(keys)
     ]
 
 
-def _some(value: torch.Tensor) -> torch.Tensor:
+def _sample(value: torch.Tensor) -> torch.Tensor:
     plain = value.detach().cpu()
     plain = torch.view_as_real(plain) if plain.is_complex() else plain
     flat = plain.to_dense().reshape(-1)

@@ -1,1 +1,1 @@
-"""Whether a call of a network can be shared out by rows, found out by trying it."""
+"""Whether a call of a network can be sharded by rows, found out by trying it."""

@@ -1,8 +1,8 @@
-"""What networks take and give, as leaves: also inside dataclasses and kinds of dict.
+"""The leaves of what networks take and return, also inside dataclasses and kinds of dict.
 
 ``torch.utils._pytree`` looks into lists, tuples and dicts. Here an object of a dataclass, of a
-subclass of dict or of UserDict that holds tensors is first taken apart into a shell and its
-contents, so that it can be made again around other contents.
+subclass of dict, or of UserDict that holds tensors is first split into a shell and its contents, so
+that it can be rebuilt around other contents.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections import UserDict
 from dataclasses import fields, is_dataclass
+from operator import is_
 from typing import Any
 
 import torch
@@ -20,38 +21,38 @@ PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 
 class Shell:
-    """An object that held some of the leaves.
+    """An object that held some of the leaves. Shells of the same class are equal.
 
     Parameters
     ----------
-    thing : object
+    value : object
 
     Attributes
     ----------
     kind : type
-        Its class. Shells of one class are equal.
+        The object's class.
     """
 
-    def __init__(self, thing: Any) -> None:
-        self._thing = thing
-        self.kind: Any = type(thing)
+    def __init__(self, value: Any) -> None:
+        self._value = value
+        self.kind: Any = type(value)
 
-    def around(self, contents: dict[Any, Any]) -> Any:
-        """Return such an object with other contents."""
-        if isinstance(self._thing, dict):
+    def rebuild(self, contents: dict[Any, Any]) -> Any:
+        """Return a copy of the object with other contents, given by name."""
+        if isinstance(self._value, dict):
             # Its class may want arguments, and its copy() may give a plain dict.
-            thing = self.kind.__new__(self.kind)
-            vars(thing).update(vars(self._thing))
+            value = self.kind.__new__(self.kind)
+            vars(value).update(vars(self._value))
         else:
-            thing = copy.copy(self._thing)
-        names = _field_names(thing)
-        for name, value in contents.items():
-            if isinstance(thing, (dict, UserDict)) and name in self._thing:
-                thing[name] = value
+            value = copy.copy(self._value)
+        names = _field_names(value)
+        for name, content in contents.items():
+            if isinstance(value, (dict, UserDict)) and name in self._value:
+                value[name] = content
             if name in names:
-                # Past what a frozen class refuses.
-                object.__setattr__(thing, name, value)
-        return thing
+                # Works for frozen dataclasses too.
+                object.__setattr__(value, name, content)
+        return value
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Shell) and other.kind is self.kind
@@ -62,55 +63,52 @@ class Shell:
 
 def flatten(tree: Any) -> tuple[list[Any], Any]:
     """Return the leaves of ``tree``, shells among them, and how they are nested."""
-    leaves, structure = tree_flatten(tree)
-    opened = [_opened(leaf, ()) for leaf in leaves]
-    if all(map(_same, opened, leaves)):
-        return leaves, structure
-    return tree_flatten(tree_unflatten(opened, structure))
+    leaves, nesting = tree_flatten(tree)
+    opened = [_open(leaf, ()) for leaf in leaves]
+    if all(map(is_, opened, leaves)):
+        return leaves, nesting
+    return tree_flatten(tree_unflatten(opened, nesting))
 
 
-def unflatten(leaves: list[Any], structure: Any) -> Any:
+def unflatten(leaves: list[Any], nesting: Any) -> Any:
     """Undo :func:`flatten`, with the same leaves or others."""
-    tree = tree_unflatten(leaves, structure)
-    return _closed(tree) if any(type(leaf) is Shell for leaf in leaves) else tree
+    tree = tree_unflatten(leaves, nesting)
+    return _close(tree) if any(type(leaf) is Shell for leaf in leaves) else tree
 
 
-def _opened(leaf: Any, around: tuple[Any, ...]) -> Any:
+def _open(leaf: Any, parents: tuple[Any, ...]) -> Any:
+    """Return an object that holds tensors as its shell and contents, anything else as it is."""
     contents = _contents(leaf)
-    if contents is None or any(map(_same, around, [leaf] * len(around))):
+    if contents is None or any(parent is leaf for parent in parents):
         return leaf
-    inside = tree_map(lambda value: _opened(value, (*around, leaf)), contents)
-    if not any(isinstance(value, torch.Tensor) for value in tree_leaves(inside)):
+    opened = tree_map(lambda value: _open(value, (*parents, leaf)), contents)
+    if not any(isinstance(value, torch.Tensor) for value in tree_leaves(opened)):
         return leaf
-    return Shell(leaf), inside
+    return Shell(leaf), opened
 
 
-def _closed(tree: Any) -> Any:
+def _close(tree: Any) -> Any:
     return tree_map(
-        lambda node: node[0].around(_closed(node[1])) if _is_open(node) else node,
+        lambda node: node[0].rebuild(_close(node[1])) if _is_opened(node) else node,
         tree,
-        is_leaf=_is_open,
+        is_leaf=_is_opened,
     )
 
 
-def _is_open(node: Any) -> bool:
+def _is_opened(node: Any) -> bool:
     return type(node) is tuple and len(node) == 2 and type(node[0]) is Shell
 
 
-def _contents(thing: Any) -> dict[Any, Any] | None:
-    """Return what an object holds by name, None for one that is not looked into."""
-    if isinstance(thing, (*PLAIN, torch.Tensor, type, nn.Module)):
+def _contents(value: Any) -> dict[Any, Any] | None:
+    """Return what an object holds, by name; None for a kind of object that is not searched."""
+    if isinstance(value, (*PLAIN, torch.Tensor, type, nn.Module)):
         return None
-    names = _field_names(thing)
-    if not names and not isinstance(thing, (dict, UserDict)):
+    names = _field_names(value)
+    if not names and not isinstance(value, (dict, UserDict)):
         return None
-    contents = {name: getattr(thing, name) for name in names if hasattr(thing, name)}
-    return contents | dict(thing) if isinstance(thing, (dict, UserDict)) else contents
+    contents = {name: getattr(value, name) for name in names if hasattr(value, name)}
+    return contents | dict(value) if isinstance(value, (dict, UserDict)) else contents
 
 
-def _field_names(thing: Any) -> list[str]:
-    return [field.name for field in fields(thing)] if is_dataclass(thing) else []
-
-
-def _same(one: Any, other: Any) -> bool:
-    return one is other
+def _field_names(value: Any) -> list[str]:
+    return [field.name for field in fields(value)] if is_dataclass(value) else []

@@ -1,9 +1,9 @@
-"""Whether a network's call can be shared out by rows, found out by trying it.
+"""Whether one call of a network can be sharded by rows, found out by trying it.
 
-A network may treat an axis of its inputs as rows that it computes independently of each other, or
-not (a graph's nodes, a sum over the batch). So a call is tried both ways, whole and on this rank's
-part, and its traces are undone. Only where outputs, the network's own state and the random number
-generators come out alike is it shared.
+A network may compute the rows along some axis of its inputs independently of each other, or not (a
+graph's nodes, a sum over the batch). So a call is tried both ways, on all rows and on this rank's
+rows, and its traces are undone. It is sharded only where outputs, the state of the network and the
+random number generators agree.
 """
 
 from __future__ import annotations
@@ -22,81 +22,86 @@ from matexapps.comm.communicator import Communicator
 from matexapps.sharding.global_batch import GlobalBatch, Seen, ShardedBatch
 from matexapps.sharding.shard import Part
 from matexapps.transparent.probing.pytree import PLAIN, Shell, flatten, unflatten
-from matexapps.transparent.probing.snapshot import Snapshot, generators, same
-from matexapps.transparent.probing.tolerant_ranks import Trying
+from matexapps.transparent.probing.snapshot import Snapshot, generator_states, values_close
+from matexapps.transparent.probing.tolerant_ranks import TolerantRanks
 
 Axes = tuple[int | None, ...]
+
+_MIXES_ROWS = (
+    "the outputs of some rows depend on other rows, as in a graph network; if yours should not, "
+    "look for a sum, a norm or a reshape over the batch"
+)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a network's calls are shared out.
+    """How a kind of call of a network is sharded.
 
     Attributes
     ----------
     inputs, outputs : tuple of int or None
-        For each leaf of the inputs and outputs the axis along which it has rows.
+        For each leaf of the inputs and outputs the axis of its rows; None if it has none.
     axis : int
         That axis of the first input.
-    acts_for_all : bool
-        Whether random numbers or statistics inside depend on the whole batch.
+    needs_global_batch : bool
+        Whether random numbers or statistics inside the network depend on the global batch.
     draws : bool
         Whether a call draws random numbers.
     inner_axes : dict
-        Where the tensors inside have rows that this comes by, by function and shape.
+        The axis of the rows of tensors inside the network, by function and shape.
     """
 
     inputs: Axes
     outputs: Axes
     axis: int
-    acts_for_all: bool
+    needs_global_batch: bool
     draws: bool
     inner_axes: dict[Seen, int | None]
 
 
-def find_plan(
-    call: Callable[..., Any], network: nn.Module, leaves: list[Any], structure: Any,
+def probe_call(
+    call: Callable[..., Any], network: nn.Module, leaves: list[Any], nesting: Any,
     comm: Communicator,
 ) -> tuple[Plan | None, str]:  # fmt: skip
-    """Try a call of ``network``. Collective.
+    """Try a call of ``network`` on all rows and on this rank's rows. Collective.
 
     Parameters
     ----------
     call : callable
         Calls the network: ``call(network, *args, **kwargs)``.
     network : nn.Module
-    leaves, structure : list, TreeSpec or None
-        The arguments, flattened; None where they are plain tensors.
+    leaves, nesting : list, TreeSpec or None
+        The flattened arguments; without nesting they are tensors, given by position.
     comm : Communicator
 
     Returns
     -------
     plan : Plan or None
-        None where the call cannot be shared out.
-    why : str
-        What stands against it then.
+        None where the call cannot be sharded.
+    reason : str
+        Why it cannot, and what to do; "" if it can.
     """
-    why = _why_no_rows(leaves)
+    reason = _why_no_rows(leaves)
     for axis in (0, 1):
         inputs = input_axes(leaves, axis, comm.world_size)
         if inputs is None:
             continue
-        trying = Trying(comm)
-        plan, reason = _try(call, network, leaves, structure, trying, inputs, axis)
-        reasons = trying.ended(reason)
-        if not any(reasons):
+        ranks = TolerantRanks(comm)
+        plan, own_reason = _try(call, network, leaves, nesting, ranks, inputs, axis)
+        reasons = list(filter(None, ranks.finish(own_reason)))
+        if not reasons:
             return plan, ""
         if axis == 0:
-            why = next(reason for reason in reasons if reason)
-    return None, why
+            reason = reasons[0]
+    return None, reason
 
 
-def has_numbers(leaves: list[Any]) -> bool:
+def is_concrete(leaves: list[Any]) -> bool:
     """Whether the inputs are numbers to compute with.
 
-    Not so where Keras builds a model, torch traces one, or transforms one, as with vmap and grad.
+    They are not where Keras builds a model, torch traces one, or vmap or grad transforms one.
     """
-    # Where one is mapped, its inputs or its weights may be what stands for many.
+    # Inside such a transform a tensor may stand for many.
     if torch.jit.is_tracing() or torch._C._functorch.peek_interpreter_stack() is not None:
         return False
     for leaf in leaves:
@@ -108,8 +113,8 @@ def has_numbers(leaves: list[Any]) -> bool:
     return True
 
 
-def rows_of(leaves: list[Any], axis: int) -> int:
-    """Return the rows of the first tensor among the inputs, 0 without one."""
+def count_rows(leaves: list[Any], axis: int) -> int:
+    """Return the length of ``axis`` of the first tensor that has it, 0 if there is none."""
     for leaf in leaves:
         if isinstance(leaf, torch.Tensor) and leaf.dim() > axis:
             return leaf.size(axis)
@@ -117,8 +122,14 @@ def rows_of(leaves: list[Any], axis: int) -> int:
 
 
 def input_axes(leaves: list[Any], axis: int, world_size: int) -> Axes | None:
-    """Return for each leaf the axis along which it has rows, as many as the first; None if few."""
-    rows = rows_of(leaves, axis)
+    """Return for each leaf the axis that is as long as the first tensor's ``axis``.
+
+    Returns
+    -------
+    tuple of int or None, or None
+        None where there are fewer rows than ranks.
+    """
+    rows = count_rows(leaves, axis)
     if rows < world_size:
         return None
 
@@ -132,132 +143,138 @@ def input_axes(leaves: list[Any], axis: int, world_size: int) -> Axes | None:
     return tuple(map(axis_of, leaves))
 
 
+def nest_arguments(leaves: list[Any], nesting: Any) -> Any:
+    """Return positional and keyword arguments from their leaves."""
+    return (leaves, {}) if nesting is None else unflatten(leaves, nesting)
+
+
 def _try(
-    call: Callable[..., Any], network: nn.Module, leaves: list[Any], structure: Any,
-    comm: Trying, inputs: Axes, axis: int,
+    call: Callable[..., Any], network: nn.Module, leaves: list[Any], nesting: Any,
+    ranks: TolerantRanks, inputs: Axes, axis: int,
 ) -> tuple[Plan | None, str]:  # fmt: skip
-    part = Part(rows_of(leaves, axis), comm, axis)  # type: ignore[arg-type]  # sums are enough
+    part = Part(count_rows(leaves, axis), ranks, axis)  # type: ignore[arg-type]  # reductions do
     try:
         snapshot = Snapshot(network)
     except Exception as error:
-        return None, f"its state cannot be told ({error})"
-    watching, axes = GlobalBatch(), dict[Seen, int | None]()
+        return None, f"its state cannot be copied ({error})"
+    global_batch, inner_axes = GlobalBatch(), dict[Seen, int | None]()
     try:
-        with _unseen() as printed:
-            args, kwargs = nested(_clones(leaves), structure)
-            with watching:
-                whole = call(network, *args, **kwargs)
-            if not _as_they_were(args, kwargs, leaves, structure):
-                return None, "it changes its inputs"
+        with _silenced() as printed:
+            args, kwargs = nest_arguments(_clone(leaves), nesting)
+            with global_batch:
+                expected = call(network, *args, **kwargs)
+            if not _unmodified(args, kwargs, leaves, nesting):
+                return None, "it modifies its inputs; compute new tensors instead"
             text = printed.getvalue()
-            expected, after = snapshot.changes(), generators()
+            expected_changes, generators = snapshot.changes(), generator_states()
             snapshot.restore()
-            draws = not same(after, generators())
-            args, kwargs = nested(_clones(cut(leaves, inputs, part)), structure)
-            with ShardedBatch(part, axes, watching.seen) as mode:
-                mine = call(network, *args, **kwargs)
-            seen = snapshot.changes()
-            alike = same(after, generators())
-            told_alike = printed.getvalue() == 2 * text
+            draws = not values_close(generators, generator_states())
+            args, kwargs = nest_arguments(_clone(_shard_inputs(leaves, inputs, part)), nesting)
+            with ShardedBatch(part, inner_axes, global_batch.seen) as mode:
+                outputs = call(network, *args, **kwargs)
+            changes = snapshot.changes()
+            same_draws = values_close(generators, generator_states())
+            same_text = printed.getvalue() == 2 * text
     except Exception as error:
-        return None, f"it fails on a part of the rows ({type(error).__name__}: {error})"
+        return None, f"it fails on some of the rows alone ({type(error).__name__}: {error})"
     finally:
         snapshot.restore()
-    if not told_alike:
-        return None, "what it prints depends on which rows it has"
-    if not alike:
-        return None, "it draws random numbers in a way that cannot be shared out"
-    different = snapshot.differing(expected, seen)
+    if not same_text:
+        return None, "what it prints depends on the rows; print outside the network"
+    if not same_draws:
+        return None, "it draws random numbers in a way that cannot be sharded; draw them outside"
+    different = snapshot.differences(changes, expected_changes)
     if different:
-        return None, f"a call leaves something behind that depends on all rows ({different[0]})"
-    outputs = _output_axes(whole, mine, part, mode.needed)
-    if isinstance(outputs, str):
-        return None, outputs
-    return Plan(inputs, outputs, axis, mode.needed, draws, axes), ""
+        return None, f"a call changes its state in a way that depends on all rows ({different[0]})"
+    output_axes = _output_axes(expected, outputs, part, mode.needed)
+    if isinstance(output_axes, str):
+        return None, output_axes
+    return Plan(inputs, output_axes, axis, mode.needed, draws, inner_axes), ""
 
 
-def cut(leaves: list[Any], axes: Axes, part: Part) -> list[Any]:
-    """Return the inputs with this rank's rows of those that have rows."""
+def _shard_inputs(leaves: list[Any], axes: Axes, part: Part) -> list[Any]:
     return [
         leaf if axis is None else part.cut(leaf, axis)
         for leaf, axis in zip(leaves, axes, strict=True)
     ]
 
 
-def nested(leaves: list[Any], structure: Any) -> Any:
-    """Return positional and keyword arguments from their leaves and how they are nested."""
-    return (leaves, {}) if structure is None else unflatten(leaves, structure)
-
-
-def _clones(leaves: list[Any]) -> list[Any]:
+def _clone(leaves: list[Any]) -> list[Any]:
     return [leaf.clone() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
 
 
-def _as_they_were(args: Any, kwargs: Any, leaves: list[Any], structure: Any) -> bool:
-    """Whether a call has left what it was given as it was: ``leaves``, nested."""
-    now, nesting = (args, None) if structure is None else flatten((tuple(args), kwargs))
-    return nesting == structure and all(
-        one is other or same(one, other) for one, other in zip(now, leaves, strict=True)
+def _unmodified(args: Any, kwargs: Any, leaves: list[Any], nesting: Any) -> bool:
+    """Whether a call has left its arguments as they were given: ``leaves``, nested."""
+    now, now_nesting = (args, None) if nesting is None else flatten((tuple(args), kwargs))
+    return now_nesting == nesting and all(
+        leaf is before or values_close(leaf, before)
+        for leaf, before in zip(now, leaves, strict=True)
     )
 
 
 def _why_no_rows(leaves: list[Any]) -> str:
     if any(isinstance(leaf, torch.Tensor) for leaf in leaves):
-        return "its inputs have no rows in common"
+        return "its inputs have no axis of rows in common; give it the batch as first axis"
     kinds = sorted({type(leaf).__name__ for leaf in leaves if not isinstance(leaf, PLAIN)})
-    return f"among its inputs are no tensors{_not_looked_into(kinds)}"
+    return f"there are no tensors among its inputs{_not_searched(kinds)}"
 
 
-def _not_looked_into(kinds: list[str]) -> str:
+def _not_searched(kinds: list[str]) -> str:
     if not kinds:
         return ""
-    return f", and objects of {', '.join(kinds)} are not looked into (dataclasses and dicts are)"
-
-
-def _output_axes(whole: Any, mine: Any, part: Part, acts_for_all: bool) -> Axes | str:
-    """Return where the outputs have rows, or why the part's are not the part of the outputs.
-
-    A number, such as a loss, may be that of the whole batch where sums act for all.
-    """
-    everything, structure = flatten(whole)
-    own, own_structure = flatten(mine)
-    mixes = "the outputs of some rows depend on other rows"
-    if structure != own_structure:
-        return mixes
-    tensors = [leaf for leaf in everything if isinstance(leaf, torch.Tensor)]
-    if tensors and all(tensor.dim() == 0 for tensor in tensors):
-        return "all it returns is a number, such as a loss; let it return outputs with rows too"
-    axes: list[int | None] = []
-    for all_rows, rows in zip(everything, own, strict=True):
-        if not isinstance(all_rows, torch.Tensor):
-            if not same(all_rows, rows):
-                looked_into = isinstance(all_rows, (*PLAIN, Shell))
-                kinds = [] if looked_into else [type(all_rows).__name__]
-                return mixes + _not_looked_into(kinds)
-            axes.append(None)
-            continue
-        if acts_for_all and all_rows.dim() == 0 and same(all_rows, rows):
-            axes.append(None)
-            continue
-        axis = next((a for a in (0, 1) if _is_part(all_rows, rows, a, part)), None)
-        if axis is None:
-            return mixes
-        axes.append(axis)
-    return tuple(axes) if any(axis is not None for axis in axes) else mixes
-
-
-def _is_part(whole: Any, mine: Any, axis: int, part: Part) -> bool:
     return (
-        isinstance(mine, torch.Tensor)
-        and whole.dim() > axis
-        and whole.shape[axis] == part.rows
-        and same(part.cut(whole, axis), mine)
+        f"; objects of type {', '.join(kinds)} are not searched for tensors: use tuples, lists, "
+        "dicts or dataclasses instead"
+    )
+
+
+def _output_axes(expected: Any, outputs: Any, part: Part, needs_global_batch: bool) -> Axes | str:
+    """Return where the outputs have rows, or why the sharded outputs are not rows of the others.
+
+    A single number, such as a loss, may be that of the global batch where sums are.
+    """
+    expected_leaves, nesting = flatten(expected)
+    leaves, own_nesting = flatten(outputs)
+    if nesting != own_nesting:
+        return _MIXES_ROWS
+    tensors = [leaf for leaf in expected_leaves if isinstance(leaf, torch.Tensor)]
+    if tensors and all(tensor.dim() == 0 for tensor in tensors):
+        return "it returns only a number, such as a loss; let it return outputs with rows too"
+    axes: list[int | None] = []
+    for all_rows, rows in zip(expected_leaves, leaves, strict=True):
+        if not isinstance(all_rows, torch.Tensor):
+            if not values_close(all_rows, rows):
+                searched = isinstance(all_rows, (*PLAIN, Shell))
+                return _MIXES_ROWS if searched else _unsearched_output(all_rows)
+            axes.append(None)
+            continue
+        if needs_global_batch and all_rows.dim() == 0 and values_close(all_rows, rows):
+            axes.append(None)
+            continue
+        axis = next((a for a in (0, 1) if _has_rows(all_rows, rows, a, part)), None)
+        if axis is None:
+            return _MIXES_ROWS
+        axes.append(axis)
+    return tuple(axes) if any(axis is not None for axis in axes) else _MIXES_ROWS
+
+
+def _unsearched_output(value: Any) -> str:
+    return f"its outputs cannot be gathered{_not_searched([type(value).__name__])}"
+
+
+def _has_rows(all_rows: torch.Tensor, rows: Any, axis: int, part: Part) -> bool:
+    """Whether ``rows`` are this rank's rows of ``all_rows`` along ``axis``."""
+    return (
+        isinstance(rows, torch.Tensor)
+        and all_rows.dim() > axis
+        and all_rows.shape[axis] == part.rows
+        and values_close(part.cut(all_rows, axis), rows)
     )
 
 
 @contextmanager
-def _unseen() -> Iterator[io.StringIO]:
-    nowhere = io.StringIO()
-    with warnings.catch_warnings(), redirect_stdout(nowhere), redirect_stderr(nowhere):
+def _silenced() -> Iterator[io.StringIO]:
+    text = io.StringIO()
+    with warnings.catch_warnings(), redirect_stdout(text), redirect_stderr(text):
         warnings.simplefilter("ignore")
-        yield nowhere
+        yield text

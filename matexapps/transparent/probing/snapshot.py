@@ -1,4 +1,4 @@
-"""What a call of a network may change, so that it can be tried without leaving a trace."""
+"""Whatever a call of a network may change, saved so that a trial call leaves no trace."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
+from matexapps.transparent.probing.pytree import PLAIN
+
 _CONTAINERS = (dict, list, set, deque)
-_PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 
 class Snapshot:
-    """The state of a network and of all random number generators, to go back to.
+    """The state of a network and of all random number generators, to be restored later.
 
     Parameters
     ----------
@@ -40,10 +41,10 @@ class Snapshot:
             for name, tensor in (*network.named_parameters(), *network.named_buffers())
             if not is_lazy(tensor)
         ]
-        self._generators = generators()
+        self._generators = generator_states()
 
     def changes(self) -> dict[str, Any]:
-        """Return what has changed since, by where it is: tensors, numbers, text."""
+        """Return the tensors, numbers and texts that have changed since, by their position."""
         changed: dict[str, Any] = {
             name: tensor.detach().clone()
             for name, tensor, content in self._tensors
@@ -52,24 +53,26 @@ class Snapshot:
         for number, (module, before) in enumerate(
             zip(self._modules, self._attributes, strict=True)
         ):
-            where = f"{number} {type(module).__name__}"
+            position = f"{number} {type(module).__name__}"
             for name, value in vars(module).items():
                 if value is not before.get(name, self) and not isinstance(value, _CONTAINERS):
-                    changed |= _leaves(f"{where}.{name}", value)
-        for number, (now, earlier) in enumerate(self._containers):
-            if not _same_content(now, earlier):
-                changed |= _leaves(f"container {number}", now)
+                    changed |= _comparable_leaves(f"{position}.{name}", value)
+        for number, (container, items) in enumerate(self._containers):
+            if not _same_items(container, items):
+                changed |= _comparable_leaves(f"container {number}", container)
         return changed
 
-    def differing(self, one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-        """Return where two :meth:`changes` since then leave something else, beyond rounding."""
-        # Statistics that have settled may change by a rounding error in one way, not in the other.
+    def differences(self, changes: dict[str, Any], expected: dict[str, Any]) -> list[str]:
+        """Return the positions at which two :meth:`changes` differ by more than rounding."""
+        # Running statistics that have converged may change by rounding in one case alone.
         before = {name: content for name, _, content in self._tensors}
-        one, other = before | one, before | other
+        changes, expected = before | changes, before | expected
         return sorted(
             name
-            for name in one.keys() | other.keys()
-            if name not in one or name not in other or not same(one[name], other[name])
+            for name in changes.keys() | expected.keys()
+            if name not in changes
+            or name not in expected
+            or not values_close(changes[name], expected[name])
         )
 
     def restore(self) -> None:
@@ -81,27 +84,27 @@ class Snapshot:
             ):
                 attributes.clear()
                 attributes.update(before)
-        for now, earlier in self._containers:
-            if not _same_content(now, earlier):
-                _refill(now, earlier)
+        for container, items in self._containers:
+            if not _same_items(container, items):
+                _refill(container, items)
         with torch.no_grad():
             for _, tensor, content in self._tensors:
-                # Only where it must be: a graph that has saved a tensor minds its being written.
+                # Only where needed: a graph that has saved a tensor refuses one written since.
                 if not _equal(tensor, content):
                     tensor.copy_(content)
-        set_generators(self._generators)
+        set_generator_states(self._generators)
 
 
-def generators() -> list[Any]:
+def generator_states() -> list[Any]:
     """Return the states of the global generators of random, numpy and torch."""
-    legacy = np.random.get_state()  # noqa: NPY002  # programs use it without naming one
-    states: list[Any] = [random.getstate(), legacy, torch.get_rng_state()]
+    numpy_state = np.random.get_state()  # noqa: NPY002  # programs use numpy's global generator
+    states: list[Any] = [random.getstate(), numpy_state, torch.get_rng_state()]
     if torch.cuda.is_initialized():
         states += [torch.cuda.get_rng_state()]
     return states
 
 
-def set_generators(states: list[Any]) -> None:
+def set_generator_states(states: list[Any]) -> None:
     """Set the global generators of random, numpy and torch."""
     random.setstate(states[0])
     np.random.set_state(states[1])  # noqa: NPY002
@@ -110,52 +113,54 @@ def set_generators(states: list[Any]) -> None:
         torch.cuda.set_rng_state(state)
 
 
-def same(one: Any, other: Any) -> bool:
-    """Whether two values are alike, tensors and arrays up to rounding."""
-    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
-        if one.shape != other.shape or one.dtype != other.dtype:
+def values_close(value: Any, expected: Any) -> bool:
+    """Whether two values are equal: tensors up to rounding, anything else exactly."""
+    if isinstance(value, torch.Tensor) and isinstance(expected, torch.Tensor):
+        if value.shape != expected.shape or value.dtype != expected.dtype:
             return False
-        # Rounding depends on how many rows are multiplied at once.
-        return torch.allclose(one, other, rtol=1e-3, atol=1e-5, equal_nan=True)
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        return bool(np.array_equal(one, other))
-    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
-        return len(one) == len(other) and all(map(same, one, other))
+        # Rounding depends on how many rows are multiplied at a time.
+        return torch.allclose(value, expected, rtol=1e-3, atol=1e-5, equal_nan=True)
+    if isinstance(value, np.ndarray) and isinstance(expected, np.ndarray):
+        return bool(np.array_equal(value, expected))
+    if isinstance(value, (list, tuple)) and isinstance(expected, (list, tuple)):
+        return len(value) == len(expected) and all(map(values_close, value, expected))
     try:
-        return bool(type(one) is type(other) and one == other)
+        return bool(type(value) is type(expected) and value == expected)
     except (RuntimeError, ValueError):
-        # Tensors or arrays inside objects of the program's own.
+        # Tensors or arrays inside objects of the user's own classes.
         return False
 
 
-def _equal(one: torch.Tensor, other: torch.Tensor) -> bool:
-    # Versions of tensors do not tell: batch normalization writes its statistics without one.
-    return torch.equal(one.detach(), other)
+def _equal(tensor: torch.Tensor, content: torch.Tensor) -> bool:
+    # Version counters do not show every change: batch normalization writes past them.
+    return torch.equal(tensor.detach(), content)
 
 
-def _leaves(where: str, value: Any) -> dict[str, Any]:
-    return dict(_told(where, tree_leaves(value)))
+def _comparable_leaves(position: str, value: Any) -> dict[str, Any]:
+    def leaves() -> Iterator[tuple[str, Any]]:
+        for number, leaf in enumerate(tree_leaves(value)):
+            if isinstance(leaf, torch.Tensor):
+                yield f"{position} {number}", leaf.detach()
+            elif isinstance(leaf, PLAIN):
+                yield f"{position} {number}", leaf
+
+    return dict(leaves())
 
 
-def _told(where: str, leaves: list[Any]) -> Iterator[tuple[str, Any]]:
-    for number, leaf in enumerate(leaves):
-        if isinstance(leaf, torch.Tensor):
-            yield f"{where} {number}", leaf.detach()
-        elif isinstance(leaf, _PLAIN):
-            yield f"{where} {number}", leaf
-
-
-def _same_content(now: Any, before: Any) -> bool:
-    if len(now) != len(before):
+def _same_items(container: Any, before: Any) -> bool:
+    if len(container) != len(before):
         return False
-    if isinstance(now, dict):
-        return all(a is b and now[a] is before[b] for a, b in zip(now, before, strict=True))
-    return all(a is b for a, b in zip(now, before, strict=True))
+    if isinstance(container, dict):
+        return all(
+            key is other and container[key] is before[other]
+            for key, other in zip(container, before, strict=True)
+        )
+    return all(item is other for item, other in zip(container, before, strict=True))
 
 
-def _refill(now: Any, before: Any) -> None:
-    now.clear()
-    if isinstance(now, (dict, set)):
-        now.update(before)
+def _refill(container: Any, items: Any) -> None:
+    container.clear()
+    if isinstance(container, (dict, set)):
+        container.update(items)
     else:
-        now.extend(before)
+        container.extend(items)

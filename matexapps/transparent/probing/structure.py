@@ -1,4 +1,4 @@
-"""A network's modules and parameters, found once and looked at quickly from then on."""
+"""A network's modules and parameters, listed on the first call and checked quickly after that."""
 
 from __future__ import annotations
 
@@ -14,12 +14,8 @@ _training = attrgetter("training")
 _values = methodcaller("values")
 
 
-def _is_programs_own(module: nn.Module) -> bool:
-    return not type(module).__module__.startswith("torch.")
-
-
 class Structure:
-    """What a network is made of; it does not keep the network itself alive.
+    """What a network is made of. This does not keep the network itself alive.
 
     Parameters
     ----------
@@ -33,36 +29,40 @@ class Structure:
     def __init__(self, network: nn.Module) -> None:
         modules = list(network.modules())
         self._inner_modules = modules[1:]
-        self._programs_own = list(filter(_is_programs_own, modules[1:]))
+        self._user_modules = list(filter(_is_user_module, modules[1:]))
         self.parameters = list(network.parameters())
         self._inner_hooks = [module._forward_hooks for module in modules[1:]]
-        self._places: list[dict[str, Any]] = [
-            place for module in modules for place in (module._parameters, module._modules)
+        self._tables: list[dict[str, Any]] = [
+            table for module in modules for table in (module._parameters, module._modules)
         ]
-        self._sizes = list(map(len, self._places))
-        self._filled = [place for place in self._places if len(place)]
-        self._members = list(self._present())
+        self._sizes = list(map(len, self._tables))
+        self._filled_tables = [table for table in self._tables if len(table)]
+        self._members = list(self._current_members())
 
-    def _present(self) -> Iterator[Any]:
-        return chain.from_iterable(map(_values, self._filled))
-
-    def attributes(self, network: nn.Module) -> list[tuple[nn.Module, dict[str, Any]]]:
-        """Return the modules of the program's own classes, and what each holds, to go back to."""
-        own = self._programs_own
-        modules = [network, *own] if _is_programs_own(network) else own
-        return [(module, vars(module).copy()) for module in modules]
-
-    def holds(self) -> bool:
-        """Whether the network is still made of the same modules and parameters."""
-        return list(map(len, self._places)) == self._sizes and all(
-            map(is_, self._present(), self._members)
+    def is_current(self) -> bool:
+        """Whether the network still consists of the same modules and parameters."""
+        return list(map(len, self._tables)) == self._sizes and all(
+            map(is_, self._current_members(), self._members)
         )
 
     def trained(self) -> list[bool]:
-        """Return which parameters are trained."""
+        """Return for each parameter whether it is trained."""
         return list(map(_requires_grad, self.parameters))
 
-    def state(self, network: nn.Module) -> tuple[Any, ...]:
-        """Return which of its modules are in training, and how many forward hooks each has."""
-        own = network.training, len(network._forward_hooks)
-        return *own, *map(_training, self._inner_modules), *map(len, self._inner_hooks)
+    def modes(self, network: nn.Module) -> tuple[Any, ...]:
+        """Return which modules are in training mode, and how many forward hooks each has."""
+        outer = network.training, len(network._forward_hooks)
+        return *outer, *map(_training, self._inner_modules), *map(len, self._inner_hooks)
+
+    def user_attributes(self, network: nn.Module) -> list[tuple[nn.Module, dict[str, Any]]]:
+        """Return the modules of the user's own classes with a copy of their attributes."""
+        inner = self._user_modules
+        modules = [network, *inner] if _is_user_module(network) else inner
+        return [(module, vars(module).copy()) for module in modules]
+
+    def _current_members(self) -> Iterator[Any]:
+        return chain.from_iterable(map(_values, self._filled_tables))
+
+
+def _is_user_module(module: nn.Module) -> bool:
+    return not type(module).__module__.startswith("torch.")

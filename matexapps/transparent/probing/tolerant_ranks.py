@@ -1,4 +1,4 @@
-"""The ranks while a call is tried, which may fail, or take another way, on one of them alone."""
+"""The ranks during a trial call, which may fail or take another path on one of them alone."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from matexapps.comm.communicator import Communicator
 from matexapps.errors import TrainingError
 
 
-class Trying:
-    """What a trial needs of a communicator.
+class TolerantRanks:
+    """The part of a communicator that a trial call needs.
 
-    Ranks that have ended a trial, and ranks that would still sum, meet in the same exchange, so
-    that nobody waits for a rank that has failed.
+    Ranks that have finished a trial and ranks that still want to reduce meet in the same exchange,
+    so that no rank waits for one that has failed.
 
     Parameters
     ----------
@@ -24,21 +24,21 @@ class Trying:
         self.rank, self.world_size = comm.rank, comm.world_size
 
     def all_reduce(self, values: Any, operation: Literal["sum", "max", "min"] = "sum") -> None:
-        """Reduce over ranks, if every rank wants to, and as much.
+        """Reduce over ranks, if every rank asks for the same reduction. Collective.
 
         Raises
         ------
         TrainingError
-            If not.
+            If one does not.
         """
-        wanted = self._comm.all_gather_object((values.shape, operation))
-        if any(each != wanted[0] for each in wanted):
-            raise TrainingError("it takes another way with fewer rows")
+        requests = self._comm.all_gather_object((values.shape, operation))
+        if any(request != requests[0] for request in requests):
+            raise TrainingError("its computation takes another path with fewer rows")
         self._comm.all_reduce(values, operation)
 
-    def ended(self, reason: str) -> list[str]:
-        """Return what every rank found to stand against its trial, once all have ended."""
+    def finish(self, reason: str) -> list[str]:
+        """Return every rank's ``reason`` once all have finished their trial. Collective."""
         while True:
-            told = self._comm.all_gather_object(reason)
-            if all(isinstance(each, str) for each in told):
-                return told
+            answers = self._comm.all_gather_object(reason)
+            if all(isinstance(answer, str) for answer in answers):
+                return answers

@@ -1,1 +1,1 @@
-"""One program run on all ranks: how it starts, how it ends, where it waits."""
+"""One program run on all ranks: how it starts, how it ends, and where it waits."""

@@ -1,4 +1,4 @@
-"""What a program registers with ``atexit``, done while its prints and files still are rank 0's."""
+"""What a program registers with ``atexit``, run while printing and writing are still rank 0's."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
-from unittest import mock
 
-from matexapps.transparent.telling import called_by_the_program
+from matexapps.transparent.patching import patched
+from matexapps.transparent.user_code import called_by_user_code
 
 
 @contextmanager
-def done_at_the_end() -> Iterator[None]:
-    """Call on leaving, the last first, what the program inside has registered by itself.
+def user_exit_functions() -> Iterator[None]:
+    """Call on leaving, last first, the functions that the program has registered inside.
 
     What libraries register is left to the end of the process.
     """
-    registered: list[partial[Any]] = []
-    register, unregister = atexit.register, atexit.unregister
+    functions: list[partial[Any]] = []
+    original_register, original_unregister = atexit.register, atexit.unregister
 
-    def note(function: Callable[..., Any], /, *args: Any, **more: Any) -> Callable[..., Any]:
-        if not called_by_the_program():
-            return register(function, *args, **more)
-        registered.append(partial(function, *args, **more))
+    def register(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Callable[..., Any]:
+        if not called_by_user_code():
+            return original_register(function, *args, **kwargs)
+        functions.append(partial(function, *args, **kwargs))
         return function
 
-    def forget(function: Callable[..., Any]) -> None:
-        registered[:] = [call for call in registered if call.func != function]
-        unregister(function)
+    def unregister(function: Callable[..., Any]) -> None:
+        functions[:] = [call for call in functions if call.func != function]
+        original_unregister(function)
 
-    with mock.patch.multiple(atexit, register=note, unregister=forget):
+    with patched(atexit, "register", register), patched(atexit, "unregister", unregister):
         try:
             yield
         finally:
-            while registered:
+            while functions:
                 try:
-                    registered.pop()()
+                    functions.pop()()
                 except (Exception, SystemExit):
-                    # As Python does: told, and the others are called all the same.
+                    # As Python does: print it and go on with the others.
                     traceback.print_exc()

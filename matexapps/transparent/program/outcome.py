@@ -1,4 +1,4 @@
-"""How a program ended on each rank, told once."""
+"""How a program ended on each rank, reported in one message."""
 
 from __future__ import annotations
 
@@ -19,49 +19,50 @@ class Outcome:
     status : int
         The exit status.
     message, trace : str
-        The error and its traceback, "" where it ended well.
-    freed : bool
-        Whether it ended here only because another rank gave up.
+        The error and its traceback; "" where there was none.
+    peer_aborted : bool
+        Whether it ended here only because another rank failed.
     at : float
-        When, in seconds since 1970.
+        When it ended, in seconds since 1970.
     """
 
     status: int
     message: str = ""
     trace: str = ""
-    freed: bool = False
+    peer_aborted: bool = False
     at: float = field(default_factory=time.time)
 
 
-def tell(mine: Outcome, comm: Communicator) -> int:
-    """Print, on rank 0, what went wrong and where; return the exit status. Collective."""
+def report_outcome(outcome: Outcome, comm: Communicator) -> int:
+    """Print on rank 0 which ranks failed, and how; return the exit status. Collective."""
     try:
-        outcomes = dict(enumerate(comm.all_gather_object(mine)))
+        outcomes = dict(enumerate(comm.all_gather_object(outcome)))
     except CommunicationError:
-        # Another rank is busy or gone: nobody else may tell.
-        outcomes = {comm.rank: mine}
-    failed = {rank: outcome for rank, outcome in outcomes.items() if outcome.message}
-    if comm.rank == min(outcomes) and failed:
-        print(_story(failed, comm.world_size), file=sys.__stderr__, flush=True)
+        # Another rank is busy or gone, so this one reports its own failure.
+        outcomes = {comm.rank: outcome}
+    failures = {rank: outcome for rank, outcome in outcomes.items() if outcome.message}
+    if comm.rank == min(outcomes) and failures:
+        print(_describe(failures, comm.world_size), file=sys.__stderr__, flush=True)
     return max(outcome.status for outcome in outcomes.values())
 
 
-def _story(failed: dict[int, Outcome], world_size: int) -> str:
-    causes = {rank: outcome for rank, outcome in failed.items() if not outcome.freed} or failed
+def _describe(failures: dict[int, Outcome], world_size: int) -> str:
+    causes = {r: failure for r, failure in failures.items() if not failure.peer_aborted} or failures
     first = min(causes, key=lambda rank: causes[rank].at)
-    alike = [rank for rank in causes if causes[rank].message == causes[first].message]
-    # Ranks that were at the end of the program already have no line of it to show.
-    trace = max((causes[rank].trace for rank in alike), key=len)
-    if len(alike) == world_size:
+    same_error = [rank for rank in causes if causes[rank].message == causes[first].message]
+    # Ranks that had come to the end of the program have no line of it to show.
+    trace = max((causes[rank].trace for rank in same_error), key=len)
+    if len(same_error) == world_size:
         return trace
-    ranks = ", ".join(map(str, alike))
-    who = f"rank{'s' if len(alike) > 1 else ''} {ranks} of {world_size}"
-    lines = [f"failed first on {who}:", trace]
-    freed = [rank for rank in failed if failed[rank].freed]
-    if freed:
-        numbers = ", ".join(map(str, freed))
-        lines.append(f"rank{'s' if len(freed) > 1 else ''} {numbers} stopped because of that")
-    for rank, outcome in causes.items():
-        if rank not in alike:
-            lines += [f"on rank {rank}:", outcome.trace]
+    lines = [f"failed first on {_ranks(same_error)} of {world_size}:", trace]
+    stopped = [rank for rank in failures if failures[rank].peer_aborted]
+    if stopped:
+        lines.append(f"{_ranks(stopped)} stopped because of that")
+    for rank, cause in causes.items():
+        if rank not in same_error:
+            lines += [f"on rank {rank}:", cause.trace]
     return "\n".join(lines)
+
+
+def _ranks(ranks: list[int]) -> str:
+    return f"rank{'s' if len(ranks) > 1 else ''} {', '.join(map(str, ranks))}"

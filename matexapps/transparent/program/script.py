@@ -19,10 +19,10 @@ from matexapps.comm.communicator import Communicator
 from matexapps.comm.world import open_world
 from matexapps.errors import PeerAborted, TrainingError
 from matexapps.transparent.checking.record import Recorder
-from matexapps.transparent.distributed import distributed, shared_out
-from matexapps.transparent.program.at_exit import done_at_the_end
-from matexapps.transparent.program.outcome import Outcome, tell
-from matexapps.transparent.program.stuck import telling_long_waits
+from matexapps.transparent.distributed import distributed, sharded_calls
+from matexapps.transparent.program.at_exit import user_exit_functions
+from matexapps.transparent.program.long_waits import reporting_long_waits
+from matexapps.transparent.program.outcome import Outcome, report_outcome
 from matexapps.transparent.rank_zero_io import rank_zero_io
 from matexapps.transparent.seeds import fixed_seeds
 
@@ -31,14 +31,14 @@ _PACKAGE = str(Path(__file__).resolve().parents[2]) + os.sep
 
 @dataclass(frozen=True)
 class Recording:
-    """That a program's first steps are to be written down, and nothing else of it kept.
+    """A request to record a program's first steps and to discard everything else it makes.
 
     Attributes
     ----------
     path : Path
-        Where to.
+        Where the record is written.
     steps : int
-        How many.
+        The number of steps.
     """
 
     path: Path
@@ -54,8 +54,8 @@ def run_script(
 ) -> int:
     """Run a program on all ranks. Collective.
 
-    Ranks make sure before each exchange that all of them make the same one. A failure is told once,
-    on rank 0, its first cause first.
+    Before each exchange, ranks make sure that all of them make the same one. A failure is reported
+    by rank 0 alone, its first cause first.
 
     Parameters
     ----------
@@ -81,37 +81,37 @@ def run_script(
         raise TrainingError(f"there is no program {str(path)!r} in {Path.cwd()}")
     os.environ.setdefault("KERAS_BACKEND", "torch")
     for stream in (sys.stdout, sys.stderr):
-        # Under mpiexec nothing is a terminal, and lines would come late.
+        # Under mpiexec neither is a terminal, and lines would be delayed.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True)
     outcomes = open_world(timeout_s=10.0, check=False)
     comm = open_world(check=True)
-    with telling_long_waits(comm, path):
-        around = distributed(comm, weak=weak) if recording is None else _recorded(comm, recording)
-        outcome = _run(path, arguments, around, comm)
-    return tell(outcome, outcomes)
+    with reporting_long_waits(comm, path):
+        context = distributed(comm, weak=weak) if recording is None else _recorded(comm, recording)
+        outcome = _run(path, arguments, context, comm)
+    return report_outcome(outcome, outcomes)
 
 
 def _run(
     path: Path,
     arguments: Sequence[str],
-    around: AbstractContextManager[Any],
+    context: AbstractContextManager[Any],
     comm: Communicator,
 ) -> Outcome:
     status = 0
     try:
-        with around, _as_main(path, arguments), done_at_the_end():
+        with context, _as_main(path, arguments), user_exit_functions():
             try:
                 runpy.run_path(str(path), run_name="__main__")
-            except SystemExit as end:
-                status = _status(end)
+            except SystemExit as exit_request:
+                status = _exit_status(exit_request)
             comm.barrier()  # the program has ended on this rank
         comm.close()
     except BaseException as error:
-        if not isinstance(error, PeerAborted):
-            comm.abort(f"{type(error).__name__}: {error}")
         message = f"{type(error).__name__}: {error}"
-        return Outcome(1, message, _trace(error, path), isinstance(error, PeerAborted))
+        if not isinstance(error, PeerAborted):
+            comm.abort(message)
+        return Outcome(1, message, _user_trace(error, path), isinstance(error, PeerAborted))
     return Outcome(status)
 
 
@@ -119,14 +119,14 @@ def _run(
 def _recorded(comm: Communicator, recording: Recording) -> Iterator[None]:
     recorder = Recorder(recording.steps)
     with (
-        rank_zero_io(comm, kept=False),
-        shared_out(comm) if comm.world_size > 1 else nullcontext(),
+        rank_zero_io(comm, discard=True),
+        sharded_calls(comm) if comm.world_size > 1 else nullcontext(),
         fixed_seeds(),
         redirect_stdout(io.StringIO()),
     ):
         # The number of threads decides how sums are rounded.
         torch.set_num_threads(1)
-        with recorder.watching():
+        with recorder.recording():
             yield
     if comm.rank == 0:
         recorder.save(recording.path)
@@ -143,19 +143,19 @@ def _as_main(path: Path, arguments: Sequence[str]) -> Iterator[None]:
         sys.argv, sys.path[0] = before
 
 
-def _status(end: SystemExit) -> int:
-    if end.code is None or isinstance(end.code, int):
-        return end.code or 0
-    print(end.code, file=sys.stderr)
+def _exit_status(exit_request: SystemExit) -> int:
+    if exit_request.code is None or isinstance(exit_request.code, int):
+        return exit_request.code or 0
+    print(exit_request.code, file=sys.stderr)
     return 1
 
 
-def _trace(error: BaseException, path: Path) -> str:
+def _user_trace(error: BaseException, path: Path) -> str:
     """Return the traceback from the program's first line on, without frames of this package."""
-    story = traceback.TracebackException.from_exception(error)
-    frames = list(story.stack)
+    trace = traceback.TracebackException.from_exception(error)
+    frames = list(trace.stack)
     files = [frame.filename for frame in frames]
     first = files.index(str(path)) if str(path) in files else len(files)
-    own = [frame for frame in frames[first:] if not frame.filename.startswith(_PACKAGE)]
-    story.stack = traceback.StackSummary.from_list(own)
-    return "".join(story.format()).rstrip()
+    user_frames = [frame for frame in frames[first:] if not frame.filename.startswith(_PACKAGE)]
+    trace.stack = traceback.StackSummary.from_list(user_frames)
+    return "".join(trace.format()).rstrip()

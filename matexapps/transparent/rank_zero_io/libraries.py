@@ -9,26 +9,26 @@ from functools import partial, wraps
 from types import ModuleType
 from typing import Any, NamedTuple, Protocol
 
-from matexapps.transparent.after_import import after_import
-from matexapps.transparent.rank_zero_io.replacing import Replacing
+from matexapps.transparent.patching import after_import
+from matexapps.transparent.rank_zero_io.replacements import Replacements
 
 
 class Files(Protocol):
-    """Where files are read and written; the same on rank 0 and on others."""
+    """Where files are read and written: one class for rank 0, one for other ranks."""
 
-    def reading_tree(self, path: Any) -> Any: ...
-    def writing(
+    def path_to_read(self, path: Any) -> Any: ...
+    def path_to_write(
         self, path: Any, *, keep: bool = True, create: bool = True, exclusive: bool = False
     ) -> Any: ...
-    def writing_folder(self, path: Any) -> Any: ...
-    def written_folder(self, path: Any) -> None: ...
+    def folder_to_fill(self, path: Any) -> Any: ...
+    def folder_filled(self, path: Any) -> None: ...
 
 
 class _Call(NamedTuple):
-    """A function that takes a path: which argument it is, and what happens to the file.
+    """A function that takes a path: which argument that is, and what happens to the file.
 
-    ``kind`` is "read", "write" (anew), "update" (or new), or "folder" to fill; or a number and a
-    default: where the argument ``mode`` is, and what it is if not given.
+    ``kind`` is "read", "write" (from the start), "update" (or create), or "folder" to fill; or the
+    position and default of the argument ``mode``, which then decides.
     """
 
     name: str
@@ -87,14 +87,26 @@ _CALLS = {
 }
 
 
-def watch_libraries(files: Files, replacing: Replacing, stack: ExitStack) -> None:
-    """Let the libraries' functions open the right file, as soon as they are imported."""
+def redirect_libraries(files: Files, replacements: Replacements, stack: ExitStack) -> None:
+    """Let the libraries' functions open the right files, as soon as they are imported.
+
+    Parameters
+    ----------
+    files : Files
+    replacements : Replacements
+    stack : ExitStack
+        On closing, later imports are left alone.
+    """
     for module, calls in _CALLS.items():
-        stack.enter_context(after_import(module, partial(_replace, calls, files, replacing)))
-    stack.enter_context(after_import("numpy.lib._datasource", partial(_replace_openers, replacing)))
+        stack.enter_context(after_import(module, partial(_replace, calls, files, replacements)))
+    stack.enter_context(
+        after_import("numpy.lib._datasource", partial(_replace_openers, replacements))
+    )
 
 
-def _replace(calls: list[_Call], files: Files, replacing: Replacing, module: ModuleType) -> None:
+def _replace(
+    calls: list[_Call], files: Files, replacements: Replacements, module: ModuleType
+) -> None:
     for call in calls:
         *owners, name = call.name.split(".")
         owner: Any = module
@@ -104,50 +116,52 @@ def _replace(calls: list[_Call], files: Files, replacing: Replacing, module: Mod
         if original is None:
             continue  # another version of the library
         if isinstance(original, type):
-            replacing.value(owner, name, _class_with_path(original, call, files, replacing))
+            replacements.value(owner, name, _redirected_class(original, call, files, replacements))
         else:
-            replacing.function(owner, name, _with_path(original, call, files))
+            replacements.function(owner, name, _redirected(original, call, files))
 
 
-def _with_path(original: Callable[..., Any], call: _Call, files: Files) -> Callable[..., Any]:
+def _redirected(original: Callable[..., Any], call: _Call, files: Files) -> Callable[..., Any]:
     @wraps(original)
-    def function(*args: Any, **more: Any) -> Any:
-        args, more, given = _placed(call, files, args, more)
-        result = original(*args, **more)
-        if call.kind == "folder" and _is_path(given):
-            files.written_folder(given)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        args, kwargs, path = _redirect(call, files, args, kwargs)
+        result = original(*args, **kwargs)
+        if call.kind == "folder" and _is_path(path):
+            files.folder_filled(path)
         return result
 
     return function
 
 
-def _class_with_path(original: type, call: _Call, files: Files, replacing: Replacing) -> Any:
+def _redirected_class(original: type, call: _Call, files: Files, replacements: Replacements) -> Any:
     """Return what opens the right file, for a class whose methods cannot be replaced."""
     if original.__init__ is object.__init__:  # type: ignore[misc]
-        return _ClassWithPath(original, call, files, replacing)
+        return _ClassProxy(original, call, files, replacements)
 
-    class Opened(original):
-        def __init__(self, *args: Any, **more: Any) -> None:
-            if replacing.active:
-                args, more, _ = _placed(call, files, args, more)
-            super().__init__(*args, **more)
+    class Redirected(original):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            if replacements.active:
+                args, kwargs, _ = _redirect(call, files, args, kwargs)
+            super().__init__(*args, **kwargs)
 
     for name in ("__name__", "__qualname__", "__module__", "__doc__"):
-        setattr(Opened, name, getattr(original, name))
-    return Opened
+        setattr(Redirected, name, getattr(original, name))
+    return Redirected
 
 
-class _ClassWithPath:
-    """Stands in for a class that opens its file in ``__new__`` and may have no subclasses."""
+class _ClassProxy:
+    """Stands in for a class that opens its file in ``__new__`` and cannot be subclassed."""
 
-    def __init__(self, original: type, call: _Call, files: Files, replacing: Replacing) -> None:
+    def __init__(
+        self, original: type, call: _Call, files: Files, replacements: Replacements
+    ) -> None:
         self._original, self._call = original, call
-        self._files, self._replacing = files, replacing
+        self._files, self._replacements = files, replacements
 
-    def __call__(self, *args: Any, **more: Any) -> Any:
-        if self._replacing.active:
-            args, more, _ = _placed(self._call, self._files, args, more)
-        return self._original(*args, **more)
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._replacements.active:
+            args, kwargs, _ = _redirect(self._call, self._files, args, kwargs)
+        return self._original(*args, **kwargs)
 
     def __instancecheck__(self, value: object) -> bool:
         return isinstance(value, self._original)
@@ -159,49 +173,49 @@ class _ClassWithPath:
         return getattr(self._original, name)
 
 
-def _placed(
-    call: _Call, files: Files, args: tuple[Any, ...], more: dict[str, Any]
+def _redirect(
+    call: _Call, files: Files, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
-    """Return the arguments with the place of the file in them, and what was given."""
-    by_name = call.keyword in more
-    if not by_name and len(args) <= call.position:
-        return args, more, None
-    given = more[call.keyword] if by_name else args[call.position]
-    if isinstance(given, list):
-        place: Any = [_place(call, files, each, args, more) for each in given]
+    """Return the arguments with the location of the file in them, and the path that was given."""
+    by_keyword = call.keyword in kwargs
+    if not by_keyword and len(args) <= call.position:
+        return args, kwargs, None
+    path = kwargs[call.keyword] if by_keyword else args[call.position]
+    if isinstance(path, list):
+        location: Any = [_locate(call, files, each, args, kwargs) for each in path]
     else:
-        place = _place(call, files, given, args, more)
-    if by_name:
-        return args, {**more, call.keyword: place}, given
-    return (*args[: call.position], place, *args[call.position + 1 :]), more, given
+        location = _locate(call, files, path, args, kwargs)
+    if by_keyword:
+        return args, {**kwargs, call.keyword: location}, path
+    return (*args[: call.position], location, *args[call.position + 1 :]), kwargs, path
 
 
-def _place(
-    call: _Call, files: Files, path: Any, args: tuple[Any, ...], more: dict[str, Any]
+def _locate(
+    call: _Call, files: Files, path: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     if not _is_path(path):
         return path
     kind = call.kind
     if kind == "folder":
-        return files.writing_folder(path)
+        return files.folder_to_fill(path)
     if kind == "update":
-        # sqlite3's names of databases that are no files, or are addresses of files
-        return path if more.get("uri") else files.writing(path)
+        # With uri=True sqlite3 takes an address of a file, or of no file.
+        return path if kwargs.get("uri") else files.path_to_write(path)
     if isinstance(kind, tuple):
         position, default = kind
-        mode = more.get("mode", args[position] if len(args) > position else default) or "a"
-        return _place_by_mode(files, path, mode)
-    return files.writing(path, keep=False) if kind == "write" else files.reading_tree(path)
+        mode = kwargs.get("mode", args[position] if len(args) > position else default) or "a"
+        return _locate_by_mode(files, path, mode)
+    return files.path_to_write(path, keep=False) if kind == "write" else files.path_to_read(path)
 
 
-def _place_by_mode(files: Files, path: Any, mode: str) -> Any:
+def _locate_by_mode(files: Files, path: Any, mode: str) -> Any:
     if mode in ("r", "rb", "rs"):
-        return files.reading_tree(path)
+        return files.path_to_read(path)
     if mode in ("x", "w-"):
-        return files.writing(path, exclusive=True)
+        return files.path_to_write(path, exclusive=True)
     if mode.startswith("w"):
-        return files.writing(path, keep=False)
-    return files.writing(path, create=mode.startswith("a"))
+        return files.path_to_write(path, keep=False)
+    return files.path_to_write(path, create=mode.startswith("a"))
 
 
 def _is_path(value: Any) -> bool:
@@ -211,6 +225,6 @@ def _is_path(value: Any) -> bool:
     return bool(text) and text != ":memory:" and "://" not in text
 
 
-def _replace_openers(replacing: Replacing, module: ModuleType) -> None:
+def _replace_openers(replacements: Replacements, module: ModuleType) -> None:
     openers = module._file_openers
-    replacing.set(openers, "_file_openers", {**openers._file_openers, None: open})
+    replacements.set(openers, "_file_openers", {**openers._file_openers, None: open})

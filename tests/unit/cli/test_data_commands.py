@@ -124,5 +124,5 @@ def test_a_terminal_sees_a_bar(runs):
             break
     os.close(leader)
     assert child.wait(timeout=60) == 0
-    assert b"looking through large.csv" in shown or b"reading large.csv" in shown
+    assert b"scanning large.csv" in shown or b"reading large.csv" in shown
     assert b"%" in shown

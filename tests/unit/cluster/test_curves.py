@@ -1,4 +1,4 @@
-"""Curves grow with the events and stay small."""
+"""Curves grow with the events, in bounded memory."""
 
 import math
 from itertools import pairwise
@@ -13,11 +13,11 @@ from matexapps.cluster.view.merged_progress import MergedProgress
 def epochs(count, **series):
     """Curves of ``count`` epochs with a report in the middle of each."""
     curves = TrainingCurves()
-    for place in range(count):
-        metrics = {name: values[place] for name, values in series.items() if name != "loss"}
-        loss = series["loss"][place]
-        curves.add(training(0, epoch=place + 1, rows=500, loss=loss + 1.0, metrics={}))
-        curves.add(training(0, epoch=place + 1, rows=1000, loss=loss, metrics=metrics))
+    for index in range(count):
+        metrics = {name: values[index] for name, values in series.items() if name != "loss"}
+        loss = series["loss"][index]
+        curves.add(training(0, epoch=index + 1, rows=500, loss=loss + 1.0, metrics={}))
+        curves.add(training(0, epoch=index + 1, rows=1000, loss=loss, metrics=metrics))
     return curves
 
 
@@ -50,7 +50,7 @@ def test_a_metrics_name_tells_whether_higher_is_better(name, best):
     assert charts[1].best[0] == best
 
 
-def test_the_bound_of_a_metrics_error_has_no_chart():
+def test_the_error_bound_of_a_metric_has_no_chart():
     charts = epochs(1, loss=[1.0], roc_auc=[0.9], roc_auc_error=[1e-6]).charts()
     assert [chart.name for chart in charts] == ["loss", "roc_auc"]
 
@@ -65,30 +65,30 @@ def test_the_mean_of_an_epoch_replaces_the_loss_of_its_last_batch():
     assert loss.best == (2.0, 0.5)
 
 
-def test_another_training_begins_anew():
+def test_another_training_starts_new_curves():
     curves = epochs(3, loss=[3.0, 2.0, 1.0], accuracy=[0.7, 0.8, 0.9])
     curves.add(training(0, epoch=1, rows=250, loss=9.0, metrics={}))
     (loss,) = curves.charts()
     assert lines(loss) == {"batch": ((0.25, 9.0),)}
 
 
-def test_of_many_points_few_evenly_spaced_ones_stay_with_the_latest_and_the_best():
+def test_of_many_points_evenly_spaced_ones_are_kept_with_the_latest_and_the_best():
     curve = Curve(lower_is_better=True)
-    for place in range(10_000):
-        curve.add(float(place), abs(place - 6_001.0))
-    places = [place for place, _ in curve.points]
-    assert 250 <= len(places) <= 501
-    assert len({b - a for a, b in pairwise(places[:-1])}) == 1
-    assert places[0] == 0.0
-    assert places[-1] == 9_999.0
+    for epoch in range(10_000):
+        curve.add(float(epoch), abs(epoch - 6_001.0))
+    kept = [epoch for epoch, _ in curve.points]
+    assert 250 <= len(kept) <= 501
+    assert len({b - a for a, b in pairwise(kept[:-1])}) == 1
+    assert kept[0] == 0.0
+    assert kept[-1] == 9_999.0
     assert curve.best == (6_001.0, 0.0)
 
 
-def test_a_value_that_is_no_number_is_never_the_best():
+def test_a_value_that_is_not_finite_is_never_the_best():
     curve = Curve(lower_is_better=False)
     assert curve.best is None
-    for place, value in enumerate([1.0, math.inf, math.nan, 0.5]):
-        curve.add(place, value)
+    for epoch, value in enumerate([1.0, math.inf, math.nan, 0.5]):
+        curve.add(epoch, value)
     assert curve.best == (0, 1.0)
 
 
@@ -100,7 +100,7 @@ def test_curves_come_from_the_first_rank_alone():
     assert lines(loss) == {"batch": ((0.5, 0.5),)}
 
 
-def test_in_words_each_curve_tells_its_latest_and_best_value():
+def test_the_text_has_the_latest_and_the_best_value_of_each_curve():
     text = epochs(3, loss=[0.7, 0.5, 0.6], accuracy=[0.7, 0.9, 0.8]).text()
     assert text.splitlines() == [
         "loss 0.6 at epoch 3, best 0.5 at epoch 2",

@@ -1,9 +1,9 @@
-"""Events of many ranks become one state."""
+"""Events of many ranks are merged into one state."""
 
 import pytest
 from progress_events import training, work
 
-from matexapps.cluster.view.merged_progress import MergedProgress, RankState, duration
+from matexapps.cluster.view.merged_progress import MergedProgress, RankState, format_duration
 from matexapps.cluster.view.panel import panel_html
 
 
@@ -37,7 +37,7 @@ def test_one_rank_is_not_called_the_slowest():
     assert "slowest" not in progress.text()
 
 
-def test_the_line_says_epoch_loss_metric_and_rate():
+def test_the_line_has_epoch_loss_metric_and_rate():
     progress = MergedProgress()
     progress.update(training(0, epoch=2, rows=1000))
     assert progress.text().split("  ")[:5] == [
@@ -55,7 +55,7 @@ def test_the_line_names_a_training_among_several():
     assert progress.text().split("  ")[1:3] == ["random split, seed 1", "epoch 2/4"]
 
 
-def test_metrics_stay_in_sight_until_the_next_epochs_end():
+def test_metrics_stay_visible_until_the_next_epochs_end():
     progress = MergedProgress()
     progress.update(training(0, epoch=1, rows=1000))
     progress.update(training(0, epoch=2, rows=100, metrics={}))
@@ -64,7 +64,7 @@ def test_metrics_stay_in_sight_until_the_next_epochs_end():
     assert "accuracy 0.9" in progress.parts()
 
 
-def test_time_left_follows_the_pace_since_the_first_event():
+def test_time_left_follows_the_rate_since_the_first_event():
     clock = Clock()
     progress = MergedProgress(clock)
     progress.update(training(0, epoch=1, rows=0))
@@ -92,7 +92,7 @@ def test_other_work_is_summed_over_ranks():
         (123_456_789, None, "123 MB"),
     ],
 )
-def test_bytes_are_told_in_megabytes(done, total, text):
+def test_bytes_are_shown_in_megabytes(done, total, text):
     progress = MergedProgress()
     progress.update(work(0, done, total, "bytes"))
     assert progress.parts()[1] == text
@@ -108,34 +108,34 @@ def test_work_of_unknown_size_has_no_fraction_and_no_time_left():
     assert progress.parts() == ["simulating events", "10 events"]
 
 
-def test_after_a_loss_those_left_are_shown_and_the_place_is_marked():
+def test_after_a_rank_failure_the_remaining_ranks_are_shown_and_the_epoch_is_marked():
     progress = MergedProgress()
     for rank in range(3):
         progress.update(training(rank, epoch=2, rows=500))
-    told = {"kind": "loss", "event": "rank 1 on node lost at epoch 2, step 6; 2 ranks go on"}
+    event = {"kind": "loss", "event": "rank 1 on node lost at epoch 2, step 6; 2 ranks go on"}
     for rank in range(2):
-        progress.loss({**told, "rank": rank, "lost": [1], "ranks": 2})
-    progress.update(training(2, epoch=2, rows=500))  # was on its way
+        progress.remove_ranks({**event, "rank": rank, "lost": [1], "ranks": 2})
+    progress.update(training(2, epoch=2, rows=500))  # sent before the failure
     progress.update(training(0, epoch=2, rows=600, world_size=2))
     assert [state.rank for state in progress.ranks] == [0, 1]
-    assert progress.notices == [told["event"]]
+    assert progress.notices == [event["event"]]
     (chart, *_) = progress.curves.charts()
     assert [(mark.epoch, mark.label) for mark in chart.marks] == [(1.5, "rank 1 lost")]
     assert progress.curves.text().endswith("\nrank 1 lost after epoch 1.5")
-    assert told["event"] in panel_html(progress, "")
+    assert event["event"] in panel_html(progress, "")
 
 
-def test_a_loss_in_a_step_is_marked_as_its_line_says():
+def test_a_rank_failure_in_a_step_is_marked_at_that_step():
     progress = MergedProgress()
     progress.update(training(0, epoch=2, rows=1000))
-    said = {"event": "rank 1 on node lost at epoch 3, step 5; 2 ranks go on", "epoch": 3, "step": 5}
-    progress.loss({"kind": "loss", "rank": 0, "lost": [1], "ranks": 2, **said})
+    event = {"kind": "loss", "event": "rank 1 on node lost", "rank": 0, "lost": [1], "ranks": 2}
+    progress.remove_ranks({**event, "epoch": 3, "step": 5})
     (chart, *_) = progress.curves.charts()
     assert [mark.epoch for mark in chart.marks] == [pytest.approx(2.4)]
     assert progress.curves.text().endswith("\nrank 1 lost at epoch 3, step 5")
 
 
-def test_each_rank_tells_its_share_of_rows_its_waiting_and_its_memory():
+def test_each_rank_has_its_share_of_rows_its_waiting_and_its_memory():
     progress = MergedProgress()
     progress.update(training(1, wait_s=1.0, compute_s=3.0, rss_bytes=3 * 2**29, rows_per_s=900.0))
     progress.update(training(0, wait_s=0.0, compute_s=0.0, rows_per_s=600.0))
@@ -145,7 +145,7 @@ def test_each_rank_tells_its_share_of_rows_its_waiting_and_its_memory():
     ]
 
 
-def test_an_outcome_takes_the_place_of_the_time_left():
+def test_an_outcome_replaces_the_time_left():
     clock = Clock()
     progress = MergedProgress(clock)
     progress.update(training(0, epoch=1, rows=0))
@@ -170,5 +170,5 @@ def test_new_work_starts_from_zero():
     ("seconds", "text"),
     [(0.4, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")],
 )
-def test_durations_are_said_as_people_do(seconds, text):
-    assert duration(seconds) == text
+def test_durations_are_given_in_words(seconds, text):
+    assert format_duration(seconds) == text

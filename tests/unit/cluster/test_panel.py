@@ -10,8 +10,8 @@ from matexapps.cluster.view.panel import panel_html
 
 def rows(page: str) -> list[list[str]]:
     """The table's cells, row by row."""
-    found = re.findall(r"<tr.*?</tr>", page)
-    return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in found]
+    texts = re.findall(r"<tr.*?</tr>", page)
+    return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", text) for text in texts]
 
 
 def panel(*events, outcome=""):
@@ -50,7 +50,7 @@ def test_of_many_ranks_those_that_wait_least_are_shown():
     assert len(shown) == 16
     assert shown == sorted(shown)
     assert set(range(1, 20, 2)) <= set(shown)
-    assert "and 4 more ranks, which wait more" in page
+    assert "and 4 more ranks, which wait longer" in page
 
 
 def test_other_work_has_a_bar_and_no_table():
@@ -59,7 +59,7 @@ def test_other_work_has_a_bar_and_no_table():
     assert rows(page) == []
 
 
-def test_the_bar_tells_by_its_color_how_it_ended():
+def test_the_color_of_the_bar_shows_how_it_ended():
     pages = [
         panel(work(0, 1, 4), outcome=f"{how} after 1 s") for how in ("done", "failed", "stopped")
     ]

@@ -2,7 +2,8 @@
 
 from progress_events import training
 
-from matexapps.cluster.view.progress_view import LineView, MergedProgress
+from matexapps.cluster.view.merged_progress import MergedProgress
+from matexapps.cluster.view.progress_view import LineView
 
 
 def test_nothing_is_written_before_the_first_event():

@@ -1,8 +1,8 @@
-"""How what ranks print is put together."""
+"""How the output of ranks is put together."""
 
 import pytest
 
-from matexapps.cluster.output.grouped import as_on_a_terminal, grouped
+from matexapps.cluster.output.grouped import format_groups, terminal_lines
 from matexapps.cluster.output.lines import LineOutput
 from matexapps.cluster.output.rank_names import rank_names
 
@@ -27,33 +27,33 @@ def test_ranks_are_named_in_short(ranks, name):
     assert rank_names(ranks) == name
 
 
-def test_what_all_print_alike_comes_once_and_first():
+def test_what_all_ranks_print_comes_first_and_only_once():
     texts = {0: ["open", "low"], 1: ["open", "high"], 2: ["open", "low"]}
-    assert plain(grouped(texts, False, 10, "logs")) == [
+    assert plain(format_groups(texts, True, 10, "logs")) == [
         "[ranks 0-2] open",
         "[ranks 0, 2] low",
         "[rank 1] high",
     ]
 
 
-def test_longer_groups_have_their_heading_on_a_line_of_its_own():
+def test_longer_groups_have_their_heading_on_its_own_line():
     texts = {0: ["a", "b", "c"], 1: ["a", "b", "d"]}
-    assert plain(grouped(texts, False, 10, "logs")) == [
+    assert plain(format_groups(texts, True, 10, "logs")) == [
         "[ranks 0-1]", "a", "b", "[rank 0]", "c", "[rank 1]", "d",
     ]  # fmt: skip
 
 
 def test_ranks_that_print_nothing_are_not_named():
-    assert plain(grouped({0: [], 1: ["here"]}, False, 10, "logs")) == ["[rank 1] here"]
+    assert plain(format_groups({0: [], 1: ["here"]}, True, 10, "logs")) == ["[rank 1] here"]
 
 
 def test_one_rank_alone_has_no_heading():
-    assert plain(grouped({0: ["a", "b"]}, True, 10, "logs")) == ["a", "b"]
+    assert plain(format_groups({0: ["a", "b"]}, False, 10, "logs")) == ["a", "b"]
 
 
-def test_long_output_keeps_its_end_and_says_where_the_rest_is():
+def test_long_output_keeps_its_end_and_names_the_logs():
     lines = [str(number) for number in range(100)]
-    shown = plain(grouped({0: lines}, True, 3, "the/logs"))
+    shown = plain(format_groups({0: lines}, False, 3, "the/logs"))
     assert shown == ["... the last 3 lines; all of them are in the/logs", "97", "98", "99"]
 
 
@@ -68,16 +68,16 @@ def test_long_output_keeps_its_end_and_says_where_the_rest_is():
     ],
 )
 def test_carriage_returns_overwrite(text, lines):
-    assert as_on_a_terminal(text) == lines
+    assert terminal_lines(text) == lines
 
 
-def test_plain_lines_come_whole_and_alike_ones_once(capsys):
-    output = LineOutput([0, 1], 2)
+def test_plain_lines_are_complete_and_equal_ones_come_only_once(capsys):
+    output = LineOutput([0, 1], headings=True)
     output.show([{"stdout": "same\nhal", "stderr": ""}, {"stdout": "same\n", "stderr": ""}])
     assert plain(capsys.readouterr().out) == ["[ranks 0-1] same"]
     requests = [{"stdout": "same\nhalf\n", "stderr": "careful\n"},
                 {"stdout": "same\nother", "stderr": "careful\n"}]  # fmt: skip
     output.show(requests, final=True)
-    said = capsys.readouterr()
-    assert plain(said.out) == ["[rank 0] half", "[rank 1] other"]
-    assert plain(said.err) == ["[rank 0] careful"]
+    printed = capsys.readouterr()
+    assert plain(printed.out) == ["[rank 0] half", "[rank 1] other"]
+    assert plain(printed.err) == ["[rank 0] careful"]

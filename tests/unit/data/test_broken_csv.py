@@ -25,8 +25,8 @@ BROKEN = {
     "too large for float32": (GOOD + "1,1e39,8\n", "row 42, column 'pt'.*too large"),
     "empty": ("", "is empty"),
     "blank lines only": ("\n\n\n", "is empty"),
-    "header only": ("label,pt,eta\n", "header and no row"),
-    "header only, no line end": ("label,pt,eta", "header and no row"),
+    "header only": ("label,pt,eta\n", "header but no rows"),
+    "header only, no line end": ("label,pt,eta", "header but no rows"),
     "same name twice": ("label,pt,pt\n1,2,3\n", "row 1: columns 1 and 2 .*'pt'"),
     "one column": ("label\n1\n0\n", "only one column"),
     "quote never closed": (GOOD + '1,"7,8\n1,2,3\n', "row 42: column 'pt'|row 42"),
@@ -38,7 +38,7 @@ BROKEN = {
     "latin-1 header": ("label,größe\n1,2\n".encode("latin-1"), "row 1: the header is not UTF-8"),
     "several spaces": ("label  x\n1      2\n", "row 1: several spaces stand between the cells"),
     "decimal comma": ("label;x\n1;2,5\n", "row 2, column 'x': '2,5' .*with a point, not a comma"),
-    "comments alone": ("# label,x\n# 1,2\n", "is empty: it holds no row"),
+    "comments alone": ("# label,x\n# 1,2\n", "is empty: it has no rows"),
     "index column without a name": (",label,x\n0,1,2\n", "column 0 .* has no name"),
 }
 
@@ -59,18 +59,18 @@ def test_one_sentence_names_file_row_and_column(tmp_path, case, zipped):
 
 def test_cut_gzip_names_the_row(tmp_path):
     path = tmp_path / "events.csv.gz"
-    whole = gzip.compress((GOOD + GOOD[13:] * 50).encode())
-    for length in (1, 5, 15, 60, len(whole) // 2, len(whole) - 1):
-        path.write_bytes(whole[:length])
+    content = gzip.compress((GOOD + GOOD[13:] * 50).encode())
+    for length in (1, 5, 15, 60, len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:length])
         with pytest.raises(DataError, match=r"events.csv.gz(, row \d+: the gzip| ends in)"):
             DataSet(path, label=0).load()
 
 
 def test_damaged_gzip(tmp_path):
     path = tmp_path / "events.csv.gz"
-    whole = bytearray(gzip.compress(GOOD.encode()))
-    whole[-6] ^= 1
-    path.write_bytes(whole)
+    content = bytearray(gzip.compress(GOOD.encode()))
+    content[-6] ^= 1
+    path.write_bytes(content)
     with pytest.raises(DataError, match="gzip stream breaks off"):
         DataSet(path).load()
 

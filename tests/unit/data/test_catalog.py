@@ -17,9 +17,11 @@ from matexapps.data.catalog import catalog
 from matexapps.data.catalog.cards import read_card
 from matexapps.data.catalog.download import download
 from matexapps.data.catalog.entry import Entry
-from matexapps.data.catalog.public_data import ATLAS_HIGGS_CHALLENGE, UCI_HIGGS
 from matexapps.data.dataset import DataSet
 from matexapps.errors import DataError
+
+UCI_HIGGS = catalog.entry("uci-higgs")
+ATLAS_HIGGS_CHALLENGE = catalog.entry("atlas-higgs-challenge-2014-v2")
 
 CARD = """---
 name: coins
@@ -33,6 +35,7 @@ label: side
 missing: -999, -1
 classes: tail, head
 features: mass, speed
+units: mass = g, speed of fall = m/s
 ---
 How often a coin shows heads.
 """
@@ -61,14 +64,16 @@ def higgs_lines(rows):
 
 
 def test_card_gives_an_entry(card):
-    one = Entry.from_card(read_card(card))
-    assert (one.name, one.files, one.rows, one.simulated) == ("coins", ("coins.csv",), 1200, True)
-    assert one.schema.label == "side"
-    assert one.schema.missing == (-999.0, -1.0)
-    assert one.schema.classes == ("tail", "head")
-    assert one.schema.features == ("mass", "speed")
-    assert "Simulated: yes" in one.as_markdown()
-    assert "How often a coin shows heads." in one.as_markdown()
+    entry = Entry.from_card(read_card(card))
+    assert (entry.name, entry.files) == ("coins", ("coins.csv",))
+    assert (entry.rows, entry.simulated) == (1200, True)
+    assert entry.schema.label == "side"
+    assert entry.schema.missing == (-999.0, -1.0)
+    assert entry.schema.classes == ("tail", "head")
+    assert entry.schema.features == ("mass", "speed")
+    assert entry.units == {"mass": "g", "speed of fall": "m/s"}
+    assert "Simulated: yes" in entry.as_markdown()
+    assert "How often a coin shows heads." in entry.as_markdown()
 
 
 @pytest.mark.parametrize(
@@ -79,6 +84,7 @@ def test_card_gives_an_entry(card):
         ("rows: 1,200", "rows: many", "rows is 'many', not a whole number"),
         ("simulated: yes", "simulated: maybe", "write yes or no"),
         ("-999, -1", "-999, none", "missing is 'none', not a number"),
+        ("mass = g", "mass", "units hold 'mass': write column = unit"),
         ("label: side", "label: side\nlabel: other", "line 10: 'label' is given twice"),
         ("---\nname", "name", "line 1: a card begins"),
     ],
@@ -90,18 +96,18 @@ def test_cards_that_cannot_be_read(card, old, new, expected):
 
 
 def test_all_cards_of_the_project_are_in_order():
-    names = [one.name for one in catalog.entries()]
+    names = [entry.name for entry in catalog.entries()]
     assert {"uci-higgs", "atlas-higgs-challenge-2014-v2"} <= set(names)
-    for one in catalog.entries():
-        if one.folder is not None and one.made_by is None:
-            assert any((one.folder / name).is_file() for name in one.files), one.name
+    for entry in catalog.entries():
+        if entry.folder is not None and entry.made_by is None:
+            assert any((entry.folder / name).is_file() for name in entry.files), entry.name
 
 
 def test_files_of_the_project_are_what_their_cards_say():
-    for one in catalog.entries():
-        if one.folder is not None and one.checksum is not None:
-            content = (one.folder / one.files[0]).read_bytes()
-            assert one.checksum == f"sha256:{hashlib.sha256(content).hexdigest()}"
+    for entry in catalog.entries():
+        if entry.folder is not None and entry.checksum is not None:
+            content = (entry.folder / entry.files[0]).read_bytes()
+            assert entry.checksum == f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def test_uci_columns_are_those_of_the_application():
@@ -113,9 +119,9 @@ def test_names_nobody_knows():
         DataSet("uci-higs").load()
 
 
-@pytest.mark.parametrize("place", ["HIGGS.csv", "uci-higgs/HIGGS.csv"])
-def test_own_folder_goes_first(own_folder, place):
-    path = own_folder / place
+@pytest.mark.parametrize("name", ["HIGGS.csv", "uci-higgs/HIGGS.csv"])
+def test_own_folder_goes_first(own_folder, name):
+    path = own_folder / name
     path.parent.mkdir(exist_ok=True)
     path.write_text("\n".join(higgs_lines(40)))
     assert catalog.get("uci-higgs") == path
@@ -152,7 +158,7 @@ def test_not_here_says_how_to_get_it(own_folder):
     assert catalog.find("uci-higgs") is None
     message = str(catalog.not_here(UCI_HIGGS))
     assert "matexapps datasets get uci-higgs" in message
-    assert "2.8 GB" in message
+    assert "2,816 MB" in message
     assert "MATEXAPPS_DATA" in message
     by_hand = str(catalog.not_here(catalog.entry("freesolv")))
     assert "get SAMPL.csv from https://moleculenet.org and set MATEXAPPS_DATA" in by_hand
@@ -249,7 +255,7 @@ def test_wrong_checksum_leaves_nothing_behind(serve, tmp_path):
 def test_get_downloads_into_the_cache_once(serve, own_folder, monkeypatch):
     server = serve(CONTENT)
     entry = replace(UCI_HIGGS, url=server.url, checksum=CHECKSUM)
-    monkeypatch.setattr(catalog, "PUBLIC", (entry,))
+    monkeypatch.setattr(catalog, "entries", lambda: [entry])
     path = catalog.get("uci-higgs")
     assert path == catalog.get("uci-higgs") == catalog.find("uci-higgs")
     assert catalog.cache_folder() in path.parents
@@ -258,7 +264,7 @@ def test_get_downloads_into_the_cache_once(serve, own_folder, monkeypatch):
 
 def test_get_without_a_network_says_how_to_fetch_by_hand(own_folder, monkeypatch):
     entry = replace(UCI_HIGGS, url="http://127.0.0.1:9/HIGGS.csv.gz")
-    monkeypatch.setattr(catalog, "PUBLIC", (entry,))
+    monkeypatch.setattr(catalog, "entries", lambda: [entry])
     with pytest.raises(DataError, match=r"could not be fetched \(.+\); or fetch .* by hand") as e:
         catalog.get("uci-higgs")
     assert "MATEXAPPS_DATA" in str(e.value)

@@ -34,21 +34,21 @@ def columns_of(path):
     blocks = list(files.blocks())
     if binary:
         files.close()
-    found = {}
+    columns = {}
     for name, variable, i in named_columns(files.variables):
         arrays = [block[variable.name] for block in blocks]
         is_matrix = len(variable.shape) == 1
-        found[name] = np.concatenate([one[:, i] if is_matrix else one for one in arrays])
-    return found
+        columns[name] = np.concatenate([array[:, i] if is_matrix else array for array in arrays])
+    return columns
 
 
-def assert_same(found, expected):
-    assert set(found) == set(expected)
+def assert_same(columns, expected):
+    assert set(columns) == set(expected)
     for name, values in expected.items():
         if values.dtype.kind == "O":
-            assert found[name].tolist() == values.tolist(), name
+            assert columns[name].tolist() == values.tolist(), name
         else:
-            np.testing.assert_array_equal(found[name].astype(values.dtype), values, err_msg=name)
+            np.testing.assert_array_equal(columns[name].astype(values.dtype), values, err_msg=name)
 
 
 def write_h5(path, arrays):
@@ -108,8 +108,8 @@ def test_hdf5_to_netcdf_and_back_keeps_every_value_and_shape(tmp_path_factory, a
     after = columns_of(folder / "c.h5")
     assert_same(after, before)
     for name, values in before.items():
-        kept = np.uint8 if values.dtype == bool else values.dtype
-        assert after[name].dtype == kept
+        dtype = np.uint8 if values.dtype == bool else values.dtype
+        assert after[name].dtype == dtype
 
 
 @settings(max_examples=8, deadline=None)
@@ -183,9 +183,9 @@ def test_twenty_thousand_columns_of_one_type_fit(tmp_path):
     lines += [",".join([f"s{row}", *(f"{row + i}.5" for i in range(20_000))]) for row in range(3)]
     (tmp_path / "a.csv").write_text("\n".join(lines))
     convert(tmp_path / "a.csv", tmp_path / "b.h5")
-    found = columns_of(tmp_path / "b.h5")
-    assert found["gene_19999"].tolist() == [19999.5, 20000.5, 20001.5]
-    assert found["sample"].tolist() == ["s0", "s1", "s2"]
+    columns = columns_of(tmp_path / "b.h5")
+    assert columns["gene_19999"].tolist() == [19999.5, 20000.5, 20001.5]
+    assert columns["sample"].tolist() == ["s0", "s1", "s2"]
 
 
 def test_too_many_columns_of_several_types_say_what_to_do(tmp_path):
@@ -206,11 +206,11 @@ def test_xarray_reads_the_netcdf_and_names_of_columns_are_its_coordinate(tmp_pat
         file["name"] = ["a", "", "c", "d", "e", "f", "g"]
         file.attrs["title"] = "of a test"
     convert(tmp_path / "a.h5", tmp_path / "b.nc", compress=True)
-    with xarray.open_dataset(tmp_path / "b.nc") as found:
-        np.testing.assert_array_equal(found["jets"].sel(jets_column="φ"), values[:, 2])
-        assert found["jets"].attrs["units"] == "GeV"
-        assert found.attrs["title"] == "of a test"
-        assert found["name"].values.tolist()[:3] == ["a", "", "c"]
+    with xarray.open_dataset(tmp_path / "b.nc") as dataset:
+        np.testing.assert_array_equal(dataset["jets"].sel(jets_column="φ"), values[:, 2])
+        assert dataset["jets"].attrs["units"] == "GeV"
+        assert dataset.attrs["title"] == "of a test"
+        assert dataset["name"].values.tolist()[:3] == ["a", "", "c"]
 
 
 def test_units_go_from_netcdf_to_a_matrix_column_by_column(tmp_path):
@@ -249,7 +249,7 @@ def test_one_type_for_all_numbers(tmp_path):
 )
 def test_a_number_that_the_type_does_not_hold_is_named(tmp_path, cell, dtype, value):
     (tmp_path / "a.csv").write_text(f"x,y\n1,1\n{cell},2\n")
-    with pytest.raises(DataError, match=f"'x', row 1 .*: {value}.* is no {dtype}"):
+    with pytest.raises(DataError, match=f"'x', row 1 .*: {value}.* does not fit into {dtype}"):
         convert(tmp_path / "a.csv", tmp_path / "b.h5", dtype=dtype)
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 
@@ -291,7 +291,7 @@ def test_a_source_that_breaks_off_leaves_the_old_target_and_nothing_else(tmp_pat
     [
         (b"x,y\n1,2\n3\n", "row 3: 1 columns instead of 2"),
         (b"x,y\n1,\xff\n", "row 2: the text is not UTF-8"),
-        (b"x,y\n", "holds no row"),
+        (b"x,y\n", "has no rows"),
     ],
 )
 def test_faults_of_a_csv_are_named(tmp_path, text, message):
@@ -324,9 +324,9 @@ def test_a_type_that_shows_late_holds_for_the_whole_column(tmp_path):
     rows = [f"{i},{i},x" for i in range(300_000)]
     rows[-1] = "0.5,late,x"
     (tmp_path / "a.csv").write_text("\n".join(["a,b,c", *rows]))
-    found = columns_of(tmp_path / "a.csv")
-    assert found["a"][[0, 299_998, 299_999]].tolist() == [0.0, 299_998.0, 0.5]
-    assert found["b"][[0, 299_998, 299_999]].tolist() == ["0", "299998", "late"]
+    columns = columns_of(tmp_path / "a.csv")
+    assert columns["a"][[0, 299_998, 299_999]].tolist() == [0.0, 299_998.0, 0.5]
+    assert columns["b"][[0, 299_998, 299_999]].tolist() == ["0", "299998", "late"]
 
 
 def test_what_a_format_cannot_hold_is_said(tmp_path):

@@ -57,11 +57,11 @@ def assert_same(rows, expected):
     np.testing.assert_array_equal(rows.ids, expected.ids)
     assert rows.columns == expected.columns
     for name in ("weight", "key"):
-        one, other = getattr(rows, name), getattr(expected, name)
-        assert (one is None) == (other is None)
-        if one is not None:
-            np.testing.assert_array_equal(one, other)
-            assert one.dtype == other.dtype
+        actual, wanted = getattr(rows, name), getattr(expected, name)
+        assert (actual is None) == (wanted is None)
+        if actual is not None:
+            np.testing.assert_array_equal(actual, wanted)
+            assert actual.dtype == wanted.dtype
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,11 @@ def test_a_copy_gives_the_rows_of_the_file(tmp_path, settings, ending):
     assert len(made) == ROWS
     assert made.columns == reader.columns
     assert made.row_bytes == reader.row_bytes
-    whole = reader.read()
-    assert_same(made.read(), whole)
+    all_rows = reader.read()
+    assert_same(made.read(), all_rows)
     assert_same(made.read(1234, 9876), reader.read(1234, 9876))
     ranges = [(9000, 9100), (0, 10)]
-    picked = whole.take(np.r_[9000:9100, 0:10])
+    picked = all_rows.take(np.r_[9000:9100, 0:10])
     again = replace(
         picked, features=np.empty_like(picked.features), label=np.empty_like(picked.label)
     )
@@ -206,7 +206,7 @@ def test_a_broken_copy_is_made_anew(tmp_path, cache, harm):
     ("text", "expected"),
     [
         ("label,x\n" + "0,1\n" * 500 + "1,oops\n", "row 502, column 'x': 'oops' is not a number"),
-        ("label,x\n", "holds a header and no row"),
+        ("label,x\n", "holds a header but no rows"),
     ],
 )
 def test_a_fault_leaves_no_copy(tmp_path, cache, text, expected):
@@ -236,12 +236,12 @@ def test_copies_used_longest_ago_make_room(tmp_path, cache):
     folders = []
     for name in ("a.csv", "b.csv", "c.csv"):
         copy_of(write(tmp_path / name, rows=10), schema)
-        folders += [one for one in cache.iterdir() if one not in folders]
+        folders += [copy for copy in cache.iterdir() if copy not in folders]
     for age, folder in enumerate(folders):
         # Sparse files of 9 GB stand for large copies; the first was used last.
         os.truncate(folder / "part-00000.h5", 9 * 10**9)
         os.utime(folder, (1e9 - age, 1e9 - age))
-    abandoned = cache / ".making-old"
+    abandoned = cache / ".old.0.partial"
     abandoned.mkdir()
     os.utime(abandoned, (1e9, 1e9))
     copy_of(write(tmp_path / "d.csv", rows=10), schema)

@@ -79,7 +79,7 @@ def test_an_empty_category_is_zeros_where_missing_values_are_declared(tmp_path, 
 
 def test_categories_of_no_feature(tmp_path):
     path = write(tmp_path / "a.csv", label=[0, 1], colour=["a", "b"])
-    with pytest.raises(DataError, match="'color', which is no feature; did you mean 'colour'"):
+    with pytest.raises(DataError, match="'color', which is not a feature; did you mean 'colour'"):
         read(path, categories={"color": ["a", "b"]})
 
 

@@ -43,27 +43,27 @@ def test_ranges_are_all_rows_once(
     writer = csv.writer(text, quoting=quoting, lineterminator=line_end)
     if quoting == csv.QUOTE_MINIMAL:
         # Older versions of the csv module do not quote a carriage return that stands alone.
-        texts = [(one.replace("\r", ""), two.replace("\r", "")) for one, two in texts]
+        texts = [(first.replace("\r", ""), second.replace("\r", "")) for first, second in texts]
     rows = [[str(i), *pair] for i, pair in enumerate(texts)]
     writer.writerows(rows)
-    whole = text.getvalue()
+    content = text.getvalue()
     if not last_line_ends:
-        whole = whole.removesuffix(line_end)
-    data = (mark + whole).encode()
+        content = content.removesuffix(line_end)
+    data = (mark + content).encode()
     path.write_bytes(data)
 
     ranges = ranges_of(path, bytes_each)
 
     assert ranges is not None
-    assert [one.start for one in ranges[1:]] == [one.stop for one in ranges[:-1]]
+    assert [part.start for part in ranges[1:]] == [part.stop for part in ranges[:-1]]
     assert (ranges[0].start, ranges[-1].stop) == (len(mark.encode()), len(data))
-    found = []
-    for one in ranges:
-        part = data[one.start : one.stop].decode()
-        found += list(csv.reader(io.StringIO(part, newline="")))
-        line_ends = re.findall(rb"\r\n|\r|\n", data[: one.start])
-        assert lines_before(path, one.start) == len(line_ends)
-    assert found == rows
+    parsed = []
+    for part in ranges:
+        chunk = data[part.start : part.stop].decode()
+        parsed += list(csv.reader(io.StringIO(chunk, newline="")))
+        line_ends = re.findall(rb"\r\n|\r|\n", data[: part.start])
+        assert lines_before(path, part.start) == len(line_ends)
+    assert parsed == rows
 
 
 @pytest.mark.parametrize("row", ['1,2,5" pipe\n', '1,2, "a"\n', '1,2,"a"b\n', '1,2,"a\n'])

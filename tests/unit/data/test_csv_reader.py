@@ -52,16 +52,16 @@ def test_layouts_agree_with_csv_module(
     if header:
         writer.writerow(names)
     writer.writerows([[repr(float(v)) for v in row] for row in values])
-    whole = mark + text.getvalue()
+    content = mark + text.getvalue()
     if not last_line_ends:
-        whole = whole.removesuffix(line_end)
-    data = whole.encode()
+        content = content.removesuffix(line_end)
+    data = content.encode()
     path = tmp_path / ("table.csv.gz" if zipped else "table.csv")
     path.write_bytes(gzip.compress(data) if zipped else data)
 
     rows = read(path, label=0)
 
-    lines = list(csv.reader(io.StringIO(whole.removeprefix("\ufeff")), delimiter=delimiter))
+    lines = list(csv.reader(io.StringIO(content.removeprefix("\ufeff")), delimiter=delimiter))
     expected = np.array([[float(c) for c in line] for line in lines[header:]])
     np.testing.assert_array_equal(rows.features, expected[:, 1:].astype(np.float32))
     np.testing.assert_array_equal(rows.label, expected[:, 0])

@@ -12,7 +12,6 @@ import torch
 from matexapps import progress
 from matexapps.comm.single import SingleProcess
 from matexapps.data.dataset import DataSet
-from matexapps.data.loading.loader import open_loader
 from matexapps.data.loading.streamed import StreamedRows
 from matexapps.data.rows import Rows
 from matexapps.errors import DataError
@@ -146,13 +145,13 @@ def test_binary_refuses_one_class_among_the_training_rows(tmp_path):
     [
         ({"group": "run"}, "group='run' is for split='group', but split is 'random'"),
         ({"split": "fold", "parts": {"train": 0, "tets": 1}}, "names 'tets'; did you mean 'test'"),
-        ({"memory": "much"}, "memory='much' is no size"),
+        ({"memory": "much"}, "memory='much' is not a size"),
         ({"test": 1.5}, "test=1.5 is not a fraction"),
         ({"validation": 0.5, "test": 0.5}, "leave no rows"),
         ({"seed": -3}, "seed=-3"),
-        ({"seed": None}, "seed=None is no seed"),
+        ({"seed": None}, "seed=None is not a seed"),
         ({"validation": None}, "fractions of the rows, or files: got None"),
-        ({"parts": {"train": 0}}, "split='random' looks at no column"),
+        ({"parts": {"train": 0}}, "split='random' does not use a column"),
         ({"split": "fold", "parts": ["train"]}, "names no parts"),
         ({"label": ["y"]}, "label= is a list, not a column"),
         ({"split": "group", "group": 1.5}, "to split by is a float, not a column"),
@@ -178,7 +177,7 @@ def test_settings_are_checked_at_once(settings, expected):
         (["a.csv", "b.csv"], "several files as a pattern"),
         ("https://example.org/a.csv", "is an address, .*: download it first"),
         ("nothing/", "nothing does not exist"),
-        ("nothing", "nothing is no file or folder here, and no data set is called 'nothing'"),
+        ("nothing", "nothing is neither a file nor a folder here, and no data set is called"),
     ],
 )
 def test_what_no_rows_can_be_read_from(tmp_path, monkeypatch, source, expected):
@@ -290,7 +289,7 @@ def test_channels_that_stay_in_their_file_keep_to_the_memory(tmp_path):
     data = DataSet(tmp_path / "fields.h5", features=["t2m", "u10"], memory=memory)
     assert isinstance(data.train, StreamedRows)
     seen = []
-    loader = open_loader(data.train, 64, SingleProcess(), torch.device("cpu"), seed=0)
+    loader = data.train.open_loader(64, SingleProcess(), torch.device("cpu"), seed=0)
     for batch in loader.shuffled(0):
         first = torch.as_tensor(values[batch.ids])
         assert torch.equal(batch.features, torch.stack([first, -first], dim=1))
@@ -309,6 +308,6 @@ def test_a_folder_is_one_data_set(tmp_path):
     for i in range(3):
         table[20 * i : 20 * (i + 1)].to_csv(tmp_path / f"part-{i}.csv", index=False)
     data = DataSet(tmp_path)
-    whole = pd.concat([getattr(data, name).to_pandas() for name in PARTS]).sort_index()
-    np.testing.assert_allclose(whole[["a", "b", "c"]], table[["a", "b", "c"]], rtol=1e-6)
+    joined = pd.concat([getattr(data, name).to_pandas() for name in PARTS]).sort_index()
+    np.testing.assert_allclose(joined[["a", "b", "c"]], table[["a", "b", "c"]], rtol=1e-6)
     assert len(DataSet(f"{tmp_path}/part-[01].csv", validation=0, test=0).train) == 40

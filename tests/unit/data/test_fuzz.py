@@ -176,32 +176,32 @@ WRITERS: dict[str, tuple[Callable[[Path], None], str, Schema]] = {
 """What writes a small file, the ending of its name, and how it is to be read."""
 
 
-def damaged(whole: bytes, rng: np.random.Generator) -> bytes:
+def damaged(content: bytes, rng: np.random.Generator) -> bytes:
     """Return the bytes of a file with one to three faults of one kind, mostly near its start."""
-    found = bytearray(whole)
+    result = bytearray(content)
     kind = rng.choice(["bits", "block", "field", "cut", "moved"], p=[0.35, 0.2, 0.3, 0.05, 0.1])
     for _ in range(rng.integers(1, 4)):
-        reach = len(found) if rng.random() < 0.5 else min(len(found), 2048)
+        reach = len(result) if rng.random() < 0.5 else min(len(result), 2048)
         at = int(rng.integers(reach))
         size = int(2 ** rng.integers(0, 7))
         if kind == "bits":
-            found[at] ^= 1 << int(rng.integers(8))
+            result[at] ^= 1 << int(rng.integers(8))
         elif kind == "block":
             filling = rng.choice([b"\0", b"\xff", rng.bytes(1)]) * size
-            found[at : at + size] = filling[: len(found) - at]
+            result[at : at + size] = filling[: len(result) - at]
         elif kind == "field":
             width = int(rng.choice([1, 2, 4, 8]))
             value = int(rng.choice([0, 1, 7, 2**7 - 1, 2**8 - 1, 2**15, 2**31 - 1, 2**63 - 1]))
             text = (value % 2 ** (8 * width)).to_bytes(width, rng.choice(["little", "big"]))
             at -= at % width
-            found[at : at + width] = text[: len(found) - at]
+            result[at : at + width] = text[: len(result) - at]
         elif kind == "cut":
-            del found[at:]
+            del result[at:]
             break
         else:
-            source = int(rng.integers(len(found)))
-            found[at : at + size] = found[source : source + size]
-    return bytes(found)
+            source = int(rng.integers(len(result)))
+            result[at : at + size] = result[source : source + size]
+    return bytes(result)
 
 
 def outcome(path: Path, schema: Schema, probe: Probe) -> str:
@@ -229,7 +229,7 @@ def fuzz(name: str, count: int, folder: Path, seed: int) -> Counter[str]:
     write, ending, schema = WRITERS[name]
     path = folder / f"file{ending}"
     write(path)
-    whole = path.read_bytes()
+    content = path.read_bytes()
     seen: Counter[str] = Counter()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with Probe(seconds=20) as probe, warnings.catch_warnings():
@@ -238,11 +238,11 @@ def fuzz(name: str, count: int, folder: Path, seed: int) -> Counter[str]:
         for number in range(count):
             # After a failed open the NetCDF library goes on holding what it read of that file.
             path = folder / f"{number}{ending}"
-            path.write_bytes(damaged(whole, np.random.default_rng([seed, number])))
+            path.write_bytes(damaged(content, np.random.default_rng([seed, number])))
             seen[outcome(path, schema, probe)] += 1
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert (after - before) * 1024 < MEMORY
-    print(f"{name}: {len(whole)} bytes, {dict(seen)}")
+    print(f"{name}: {len(content)} bytes, {dict(seen)}")
     return seen
 
 

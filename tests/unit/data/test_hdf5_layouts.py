@@ -219,7 +219,7 @@ def test_classes_that_do_not_fit_together(file):
     path = close(file)
     with pytest.raises(DataError, match=r"same columns of numbers.*'a' has \(4,\).*'b' \(3,\)"):
         read(path, classes=("a", "b"))
-    with pytest.raises(DataError, match="names 'c', which is no dataset"):
+    with pytest.raises(DataError, match="names 'c', which is not a dataset"):
         read(path, classes=("a", "c"))
 
 

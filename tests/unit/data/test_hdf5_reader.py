@@ -72,9 +72,9 @@ def test_same_rows_as_csv_give_the_same_parts(table, tmp_path):
     text = tmp_path / "table.csv"
     lines = [",".join(NAMES), *(",".join(repr(float(v)) for v in row) for row in VALUES)]
     text.write_text("\n".join(lines))
-    one, other = (DataSet(p, weight="w", split="stratified", seed=5).load() for p in (table, text))
+    data = [DataSet(path, weight="w", split="stratified", seed=5).load() for path in (table, text)]
     for name in ("train", "validation", "test"):
-        assert getattr(one, name).digest() == getattr(other, name).digest()
+        assert getattr(data[0], name).digest() == getattr(data[1], name).digest()
 
 
 def test_table_without_names_takes_positions_or_given_names(tmp_path):
@@ -148,15 +148,15 @@ def test_files_that_hold_no_table(tmp_path):
         DataSet(path).load()
     with h5py.File(path, "w") as file:
         file["x"] = np.zeros((0, 2))
-    with pytest.raises(DataError, match="holds no row"):
+    with pytest.raises(DataError, match="has no rows"):
         DataSet(path, label=0).load()
 
 
 def test_truncated_files(table):
-    whole = table.read_bytes()
-    for length in (0, 4, 100, len(whole) // 2, len(whole) - 1):
-        table.write_bytes(whole[:length])
-        with pytest.raises(DataError, match=r"table\.h5 is no whole HDF5 file \(.+\)") as caught:
+    content = table.read_bytes()
+    for length in (0, 4, 100, len(content) // 2, len(content) - 1):
+        table.write_bytes(content[:length])
+        with pytest.raises(DataError, match=r"table\.h5 is not a complete HDF5 .*\(.+\)") as caught:
             DataSet(table).load()
         assert "\n" not in str(caught.value)
 
@@ -164,21 +164,21 @@ def test_truncated_files(table):
 def test_text_by_another_name(tmp_path):
     path = tmp_path / "events.h5"
     path.write_text("label,x\n1,2\n")
-    with pytest.raises(DataError, match="is no whole HDF5 file"):
+    with pytest.raises(DataError, match="is not a complete HDF5 file"):
         DataSet(path).load()
 
 
 def test_damaged_chunks_are_read_or_refused(table):
     with h5py.File(table) as file:
         chunks = file["events/table"].id
-        places = [chunks.get_chunk_info(i) for i in range(chunks.get_num_chunks())]
-    whole = table.read_bytes()
+        pieces = [chunks.get_chunk_info(i) for i in range(chunks.get_num_chunks())]
+    content = table.read_bytes()
     rng = np.random.default_rng(1)
     refused = []
     for _ in range(40):
-        damaged = bytearray(whole)
-        place = places[rng.integers(len(places))]
-        damaged[place.byte_offset + int(rng.integers(place.size))] ^= int(rng.integers(1, 256))
+        damaged = bytearray(content)
+        piece = pieces[rng.integers(len(pieces))]
+        damaged[piece.byte_offset + int(rng.integers(piece.size))] ^= int(rng.integers(1, 256))
         table.write_bytes(damaged)
         try:
             DataSet(table, weight="w").load()

@@ -274,7 +274,7 @@ def test_fields_of_one_shape_are_channels(path, format, settings):
     assert (reader.sample_shape, reader.columns) == ((3, 4, 5), ["u10", "packed", "t2m"])
     np.testing.assert_array_equal(reader.read(5, 49).features, wanted[5:49])
     ranges = [(50, 60), (3, 4), (10, 25)]
-    rows = np.concatenate([np.arange(*one) for one in ranges])
+    rows = np.concatenate([np.arange(*span) for span in ranges])
     features, label = np.empty((26, 3, 4, 5), np.float32), np.empty(26)
     reader.read_again(ranges, features, label, None)
     np.testing.assert_array_equal(features, wanted[rows])
@@ -387,9 +387,9 @@ def test_what_no_rows_can_be_made_of_is_left_out(path):
 def test_a_file_that_was_cut_off(path, format, length, capfd):
     variables = {"x": ("f8", ("row", "k"), VALUES), "label": ("i2", ("row",), LABEL)}
     write(path, variables, {"row": length, "k": 3}, format=format)
-    whole = path.read_bytes()
-    for cut in (3, 100, len(whole) // 2, len(whole) - 30, len(whole) - 3):
-        path.write_bytes(whole[:-cut])
+    content = path.read_bytes()
+    for cut in (3, 100, len(content) // 2, len(content) - 30, len(content) - 3):
+        path.write_bytes(content[:-cut])
         with pytest.raises(DataError, match=r"data\.nc"):
             read(path)
     assert capfd.readouterr().err == ""

@@ -67,7 +67,7 @@ def test_training_needs_follow_the_schema(people):
     assert training.rows_a_rank == (9_333, 9_334)
     assert overview(path, schema=schema, memory="1.92MB").training.in_memory
     named = Schema(features=["age", "city"], classes=("no", "yes"))
-    assert "city: text is no number" in overview(path, schema=named).obstacle
+    assert "city: text is not a number" in overview(path, schema=named).obstacle
     with_text = overview(path, schema=Schema(classes=("no", "yes")))
     assert "city" in with_text.obstacle
     assert "categories=" in with_text.obstacle

@@ -43,7 +43,7 @@ def test_good_files_pass_and_leave_no_process(good, tmp_path):
 def test_errors_of_the_child_are_raised_here(good):
     with pytest.raises(DataError, match=r"good\.h5: columns= gives 3 names"):
         check_readable(good, Schema(columns=["a", "b", "c"]))
-    with pytest.raises(DataError, match=r"missing\.h5 is no whole HDF5 file"):
+    with pytest.raises(DataError, match=r"missing\.h5 is not a complete HDF5 file"):
         check_readable(good.with_name("missing.h5"), Schema())
 
 
@@ -53,7 +53,7 @@ def test_one_child_serves_many_files_and_outlives_refusals(good):
     with Probe() as served:
         served.check(good, Schema())
         child = served._process.pid
-        with pytest.raises(DataError, match=r"bad\.h5 is no whole HDF5 file"):
+        with pytest.raises(DataError, match=r"bad\.h5 is not a complete HDF5 file"):
             served.check(bad, Schema())
         served.check(good, Schema())
         assert served._process.pid == child
@@ -100,9 +100,9 @@ def test_files_cut_off_are_found_without_reading_them(tmp_path):
     assert path.stat().st_size > 2**26
     with h5py.File(path, "r+") as file:
         damaged = file["x"].id.get_chunk_info(123).byte_offset
-    whole = path.read_bytes()
-    place = whole.index(struct.pack("<Q", damaged))
-    path.write_bytes(whole[:place] + struct.pack("<Q", 2**40) + whole[place + 8 :])
+    content = path.read_bytes()
+    position = content.index(struct.pack("<Q", damaged))
+    path.write_bytes(content[:position] + struct.pack("<Q", 2**40) + content[position + 8 :])
     with pytest.raises(
         DataError, match=r"large\.h5: the dataset 'x' reaches beyond|cannot be read"
     ):

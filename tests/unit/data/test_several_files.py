@@ -76,9 +76,9 @@ def test_hdf5_files_are_read_by_row(tmp_path):
     reader = open_reader(write_hdf5(tmp_path / "runs"), Schema())
     assert reader.by_row
     assert len(reader) == len(EXPECTED)
-    whole = reader.read_all(SingleProcess())
+    rows = reader.read_all(SingleProcess())
     expected = EXPECTED[["part", "x"]].to_numpy(np.float32)
-    np.testing.assert_array_equal(whole.features, expected)
+    np.testing.assert_array_equal(rows.features, expected)
     for start in range(0, len(EXPECTED), 3):
         for stop in (start, start + 1, start + 8, len(EXPECTED)):
             rows = reader.read(start, stop)

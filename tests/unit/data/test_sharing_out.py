@@ -61,9 +61,9 @@ def test_ranks_parts_make_up_the_global_batches_in_order(rows, batch, ranks, sta
         list(ResidentLoader(table, batch, rank, ranks, CPU, seed=3).shuffled(1, start))
         for rank in range(ranks)
     ]
-    whole = [order[k : k + batch] for k in range(start * batch, rows, batch)]
-    assert all(len(batches) == len(whole) for batches in everybody)
-    for parts, expected in zip(zip(*everybody, strict=True), whole, strict=True):
+    global_batches = [order[k : k + batch] for k in range(start * batch, rows, batch)]
+    assert all(len(batches) == len(global_batches) for batches in everybody)
+    for parts, expected in zip(zip(*everybody, strict=True), global_batches, strict=True):
         seen = torch.cat([part.features[:, 0] for part in parts]).numpy().astype(int)
         assert (seen == expected).all()
         assert (np.concatenate([part.ids for part in parts]) == expected).all()
@@ -92,7 +92,7 @@ def test_whole_groups_train_once_whatever_the_number_of_ranks(counts, batch, ran
     held = [set(group[part.ids]) for part in parts]
     assert sum(map(len, held)) == len(counts)
     loaders = [ResidentLoader(data.train, batch, rank, ranks, CPU, seed) for rank in range(ranks)]
-    seen = [ids for loader in loaders for one in loader.shuffled(0) for ids in one.ids]
+    seen = [ids for loader in loaders for own in loader.shuffled(0) for ids in own.ids]
     assert sorted(seen) == data.train.ids.tolist()
 
 

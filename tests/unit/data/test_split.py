@@ -92,11 +92,11 @@ def test_parts_spread_over_the_file():
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({"kind": "", "test": 0.2}, "split='' is no name: use random, stratified, group, time"),
+        ({"kind": "", "test": 0.2}, "split='' is not a name: use random, stratified, group, time"),
         ({"test": 1.0}, "test=1.0 is not a fraction"),
         ({"test": -0.1}, "test=-0.1 is not a fraction"),
         ({"test": 0.9}, "leave no rows to train on"),
-        ({"test": 0.2, "seed": -1}, "seed=-1 is no seed"),
+        ({"test": 0.2, "seed": -1}, "seed=-1 is not a seed"),
         ({"test": 0.2, "kind": "stratified"}, "needs a value of every row"),
         ({"test": 0.2, "kind": "stratified", "key": np.arange(10) / 2}, "needs classes"),
     ],

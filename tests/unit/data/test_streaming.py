@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from matexapps.comm.single import SingleProcess
 from matexapps.data.dataset import DataSet
+from matexapps.data.loading.blocks import FilePart
 from matexapps.data.loading.memory import parse_size
 from matexapps.data.loading.prefetch import ahead
 from matexapps.data.loading.sampler import WindowedOrder
@@ -64,7 +65,7 @@ class Numbers(Reader):
 
 
 def part_of(reader, codes, block_rows=7, window_rows=40):
-    return StreamedRows(reader, codes, 0, block_rows, window_rows, np.float32, "digest", 10**6)
+    return FilePart(reader, codes, 0, block_rows, window_rows, np.float32, "digest")
 
 
 def batches_of(part, batch, ranks, epoch=0, start=0):
@@ -108,11 +109,11 @@ def test_every_row_once_in_batches_that_do_not_depend_on_the_ranks(
     part = part_of(Numbers(rows, weighted, copied), codes, block_rows, window_rows)
     everybody = batches_of(part, batch, ranks)
     mine = np.flatnonzero(codes == 0)
-    whole = joined(everybody)
-    assert np.array_equal(np.sort(np.concatenate([np.empty(0, int), *whole])), mine)
+    global_batches = joined(everybody)
+    assert np.array_equal(np.sort(np.concatenate([np.empty(0, int), *global_batches])), mine)
     alone = joined(batches_of(part, batch, 1))
-    assert len(whole) == len(alone) == -(-len(mine) // batch)
-    for parts, here, there in zip(zip(*everybody, strict=True), whole, alone, strict=True):
+    assert len(global_batches) == len(alone) == -(-len(mine) // batch)
+    for parts, here, there in zip(zip(*everybody, strict=True), global_batches, alone, strict=True):
         assert np.array_equal(np.sort(here), np.sort(there))
         assert {p.global_rows for p in parts} == {len(here)}
         sizes = [len(p) for p in parts]
@@ -121,7 +122,7 @@ def test_every_row_once_in_batches_that_do_not_depend_on_the_ranks(
         assert np.isclose(total, (here + 1).sum() if weighted else len(here))
         labels = np.concatenate([p.label.numpy() for p in parts])
         assert np.array_equal(labels, here % 2)
-    assert all(len(here) == batch for here in whole[:-1])
+    assert all(len(here) == batch for here in global_batches[:-1])
 
 
 @settings(max_examples=30, deadline=None)
@@ -154,7 +155,7 @@ def test_a_batch_draws_evenly_from_all_blocks_of_its_window():
     order = WindowedOrder(rows, rows, 128, 20 * 64, seed=0, epoch=0)
     ((deal, _),) = order.deals(0, 0, 1)
     window = order.window(deal.start, deal.stop)
-    blocks = window.blocks[window.places // 64]
+    blocks = window.blocks[window.positions // 64]
     for number in range(deal.batches):
         counts = np.bincount(blocks[number :: deal.batches], minlength=20)
         assert set(counts) <= {6, 7}
@@ -219,8 +220,8 @@ def test_shares_in_order_are_all_rows_in_order(rows, ranks, left_out):
 
 def test_batches_that_are_kept_are_not_written_over():
     part = part_of(Numbers(500), np.zeros(500, np.uint8), window_rows=60)
-    kept = list(StreamLoader(part, 20, 0, 1, CPU, seed=0).shuffled(0))
-    seen = np.concatenate([batch.features[:, 0].numpy() for batch in kept])
+    batches = list(StreamLoader(part, 20, 0, 1, CPU, seed=0).shuffled(0))
+    seen = np.concatenate([batch.features[:, 0].numpy() for batch in batches])
     assert np.array_equal(np.sort(seen), np.arange(500))
 
 
@@ -265,14 +266,14 @@ def path(tmp_path):
 @pytest.mark.parametrize("split", ["random", "stratified", "group"])
 def test_parts_in_a_file_are_those_in_memory(path, split):
     group = {"group": "run"} if split == "group" else {}
-    kept = DataSet(path, split=split, seed=5, **group)
+    in_memory = DataSet(path, split=split, seed=5, **group)
     streamed = DataSet(path, split=split, seed=5, memory="64 KiB", **group)
     for name in ("train", "validation", "test"):
-        one, other = getattr(kept, name), getattr(streamed, name)
-        assert isinstance(other, StreamedRows)
-        assert len(one) == len(other)
-        seen = np.concatenate([r.features for r in other.between(0, len(other))])
-        assert np.array_equal(seen, one.features)
+        expected, part = getattr(in_memory, name), getattr(streamed, name)
+        assert isinstance(part, StreamedRows)
+        assert len(expected) == len(part)
+        seen = np.concatenate([r.features for r in part.between(0, len(part))])
+        assert np.array_equal(seen, expected.features)
     assert streamed.columns == ["id", "a", "b", "c", "d"]
 
 
@@ -305,9 +306,9 @@ def test_a_file_that_changes_under_a_pass_is_named(path, seed):
     next(half_way)
     stat = path.stat()
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
-    with pytest.raises(DataError, match=r"rows\.h5 has changed since"):
+    with pytest.raises(DataError, match=r"rows\.h5 has changed since it was first read"):
         list(half_way)
-    with pytest.raises(DataError, match=r"rows\.h5 has changed since"):
+    with pytest.raises(DataError, match=r"rows\.h5 has changed since it was first read"):
         next(data.train.batches(100, seed=seed))
 
 
@@ -324,14 +325,14 @@ def test_binary_and_bad_values_name_file_and_row(path):
 
 def test_statistics_are_those_of_the_training_rows(path):
     streamed = DataSet(path, memory="64 KiB")
-    kept = DataSet(path)
-    expected = kept.train.features.astype(np.float64)
-    for data in (streamed, kept):
-        found = data.statistics(SingleProcess())
-        np.testing.assert_allclose(found.mean, expected.mean(axis=0), rtol=1e-12)
-        np.testing.assert_allclose(found.std, expected.std(axis=0), rtol=1e-12)
-        assert (found.minimum == expected.min(axis=0)).all()
-        assert (found.count == len(expected)).all()
+    in_memory = DataSet(path)
+    expected = in_memory.train.features.astype(np.float64)
+    for data in (streamed, in_memory):
+        statistics = data.statistics(SingleProcess())
+        np.testing.assert_allclose(statistics.mean, expected.mean(axis=0), rtol=1e-12)
+        np.testing.assert_allclose(statistics.std, expected.std(axis=0), rtol=1e-12)
+        assert (statistics.minimum == expected.min(axis=0)).all()
+        assert (statistics.count == len(expected)).all()
 
 
 @pytest.mark.parametrize(
@@ -343,5 +344,5 @@ def test_sizes(text, size):
 
 @pytest.mark.parametrize("text", ["lots", "2 parsecs", "-1GB", "0", ""])
 def test_no_sizes(text):
-    with pytest.raises(DataError, match="is no size"):
+    with pytest.raises(DataError, match="is not a size"):
         parse_size(text)

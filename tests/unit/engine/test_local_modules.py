@@ -1,4 +1,4 @@
-"""Edited modules are loaded again, in order, and only they."""
+"""Edited modules, and only they, are reloaded in order."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ def folder(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-def settle(folder: Folder, *names: str) -> list:
-    """Import modules and have them noted as they are."""
+def import_all(folder: Folder, *names: str) -> list:
+    """Import modules, and have their sources noted."""
     loaded = [folder.load(name) for name in names]
     folder.refresh()
     assert folder.refresh() == []
     return loaded
 
 
-def test_an_edited_module_is_loaded_again_in_place_and_only_once(folder):
+def test_an_edited_module_is_reloaded_in_place_and_only_once(folder):
     folder.write("net", "WIDTH = 8\ndef width():\n    return WIDTH\n")
     folder.write("other", "made = object()\n")
-    net, other = settle(folder, "net", "other")
+    net, other = import_all(folder, "net", "other")
     made = other.made
     folder.write("net", "WIDTH = 9\ndef width():\n    return WIDTH\n")
     assert folder.refresh() == ["net"]
@@ -71,7 +71,7 @@ def test_an_edited_module_is_loaded_again_in_place_and_only_once(folder):
     assert folder.refresh() == []
 
 
-def test_the_first_edit_after_the_import_counts_though_nothing_looked_between(folder):
+def test_the_first_edit_after_an_import_counts_without_a_refresh_between(folder):
     folder.modules.refresh([str(folder.path)])
     os.utime(folder.write("net", "WIDTH = 8\n"), (1e9, 1e9))
     net = folder.load("net")
@@ -80,7 +80,7 @@ def test_the_first_edit_after_the_import_counts_though_nothing_looked_between(fo
     assert net.WIDTH == 16
 
 
-def test_a_module_that_is_older_than_its_import_is_not_loaded_again(folder):
+def test_a_module_that_is_older_than_its_import_is_not_reloaded(folder):
     os.utime(folder.write("net", "made = object()\n"), (1e9, 1e9))
     made = folder.load("net").made
     assert folder.refresh() == []
@@ -89,14 +89,14 @@ def test_a_module_that_is_older_than_its_import_is_not_loaded_again(folder):
 
 def test_a_touched_file_with_the_same_text_is_left_alone(folder):
     path = folder.write("net", "made = object()\n")
-    (net,) = settle(folder, "net")
+    (net,) = import_all(folder, "net")
     made = net.made
     os.utime(path, (1e9, 1e9))
     assert folder.refresh() == []
     assert net.made is made
 
 
-def test_those_that_use_a_changed_module_follow_it_in_order(folder):
+def test_modules_that_use_a_changed_module_are_reloaded_after_it(folder):
     folder.write("a_study", "from {p}_layers import Net\nimport {p}_alone\nNAME = Net.name()\n")
     folder.write(
         "layers", "import {p}_z\nclass Net:\n    name = staticmethod(lambda: {p}_z.RATE)\n"
@@ -104,7 +104,7 @@ def test_those_that_use_a_changed_module_follow_it_in_order(folder):
     folder.write("rate", "from {p}_z import RATE\n")
     folder.write("z", "RATE = 1\n")
     folder.write("alone", "made = object()\n")
-    study, rate, alone = settle(folder, "a_study", "rate", "alone")
+    study, rate, alone = import_all(folder, "a_study", "rate", "alone")
     made = alone.made
     folder.write("z", "RATE = 2\n")
     order = folder.refresh()
@@ -122,28 +122,28 @@ def test_packages_their_submodules_and_relative_imports(folder):
     (root / "deep" / "__init__.py").write_text("from .one import value\n")
     (root / "deep" / "one.py").write_text("from ..settings import RATE\nvalue = 10 * RATE\n")
     (root / "settings.py").write_text("RATE = 1\n")
-    (lab,) = settle(folder, "lab")
+    (lab,) = import_all(folder, "lab")
     (root / "settings.py").write_text("RATE = 7\n")
     assert folder.refresh() == ["lab.settings", "lab.deep.one", "lab.deep", "lab"]
     assert lab.value == 70
 
 
 def test_modules_that_import_each_other(folder):
-    folder.write("one", "import {p}_two\nVALUE = 1\n")
-    folder.write("two", "import {p}_one\nVALUE = 1\n")
-    one, two = settle(folder, "one", "two")
-    folder.write("one", "import {p}_two\nVALUE = 22\n")
-    assert sorted(folder.refresh()) == ["one", "two"]
-    assert (one.VALUE, two.VALUE) == (22, 1)
+    folder.write("first", "import {p}_second\nVALUE = 1\n")
+    folder.write("second", "import {p}_first\nVALUE = 1\n")
+    first, second = import_all(folder, "first", "second")
+    folder.write("first", "import {p}_second\nVALUE = 22\n")
+    assert sorted(folder.refresh()) == ["first", "second"]
+    assert (first.VALUE, second.VALUE) == (22, 1)
 
 
 @pytest.mark.parametrize(
     ("text", "kind"), [("def f(:\n", SyntaxError), ("VALUE = 2\nNEW = 1 / 0\n", ZeroDivisionError)]
 )
-def test_a_module_that_cannot_be_loaded_says_so_each_time_and_stays(folder, text, kind):
+def test_a_module_that_cannot_be_reloaded_raises_each_time_and_stays(folder, text, kind):
     folder.write("user", "from {p}_net import VALUE\n")
     path = folder.write("net", "VALUE = 1\n")
-    net, user = settle(folder, "net", "user")
+    net, user = import_all(folder, "net", "user")
     folder.write("net", text)
     for _ in range(2):
         with pytest.raises(kind) as caught:
@@ -158,10 +158,10 @@ def test_a_module_that_cannot_be_loaded_says_so_each_time_and_stays(folder, text
     assert folder.refresh() == []
 
 
-def test_those_behind_a_failed_module_are_not_forgotten(folder):
+def test_modules_after_a_failed_one_are_not_forgotten(folder):
     folder.write("user", "from {p}_net import VALUE\nassert VALUE != 2, 'two is odd'\n")
     folder.write("net", "VALUE = 1\n")
-    net, user = settle(folder, "net", "user")
+    net, user = import_all(folder, "net", "user")
     folder.write("net", "VALUE = 2\n")
     for _ in range(2):
         with pytest.raises(AssertionError, match="two is odd"):
@@ -174,7 +174,7 @@ def test_those_behind_a_failed_module_are_not_forgotten(folder):
 
 def test_a_changed_module_may_import_one_that_is_new(folder):
     folder.write("net", "VALUE = 1\n")
-    (net,) = settle(folder, "net")
+    (net,) = import_all(folder, "net")
     folder.write("fresh", "VALUE = 5\n")
     folder.write("net", "from {p}_fresh import VALUE\n")
     assert folder.refresh() == ["net"]
@@ -184,7 +184,7 @@ def test_a_changed_module_may_import_one_that_is_new(folder):
 def test_a_deleted_file_is_left_alone(folder):
     path = folder.write("net", "VALUE = 1\n")
     folder.write("base", "VALUE = 1\n")
-    net, base = settle(folder, "net", "base")
+    net, base = import_all(folder, "net", "base")
     path.unlink()
     folder.write("base", "VALUE = 2\n")
     assert folder.refresh() == ["base"]
@@ -200,12 +200,12 @@ def test_other_folders_installed_packages_and_matexapps_are_left_alone(
     name = f"{folder.package}_installed"
     (installed / f"{name}.py").write_text("VALUE = 1\n")
     folder.write("net", "VALUE = 1\n")
-    net = settle(folder, "net", "installed")[0]
+    net = import_all(folder, "net", "installed")[0]
     (installed / f"{name}.py").write_text("VALUE = 22\n")
     folder.write("net", "VALUE = 2\n")
-    # Nothing here was looked at before, and all of it is newer than 1970.
+    # Nothing here was checked before, and all of it is newer than 1970.
     everything = LocalModules()
-    everything._looked_at = 0
+    everything._checked_at = 0
     elsewhere = [sys.prefix, os.path.dirname(os.__file__), os.path.dirname(matexapps.__file__)]
     assert everything.refresh(elsewhere) == []
     assert net.VALUE == 1
@@ -228,10 +228,10 @@ def test_a_script_itself_is_left_alone(tmp_path):
         print(modules.refresh([""]), part.VALUE)
         """)
     )
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert done.stdout == "['part'] 2\n"
+    assert result.stdout == "['part'] 2\n"
 
 
 class OpenedLibrary:
@@ -241,9 +241,9 @@ class OpenedLibrary:
     __class__ = property(lambda self: ModuleType)  # type: ignore[assignment]
 
 
-def test_what_only_passes_for_a_module_is_left_alone(folder, monkeypatch):
+def test_what_only_claims_to_be_a_module_is_left_alone(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "opened_library", OpenedLibrary())
     folder.write("net", "VALUE = 1\n")
-    settle(folder, "net")
+    import_all(folder, "net")
     folder.write("net", "VALUE = 22\n")
     assert folder.refresh() == ["net"]

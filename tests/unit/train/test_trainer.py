@@ -129,6 +129,21 @@ def test_the_same_call_begins_a_training_and_goes_on_with_it(data, tmp_path):
     pd.testing.assert_frame_equal(fit(4, network(2)), found)
 
 
+def test_checkpointing_may_go_on_from_its_own_folder(data, tmp_path):
+    def fit(epochs, model):
+        keep = mx.Checkpointing(tmp_path, resume=True)
+        trainer = mx.Trainer(model, batch_size=30, callbacks=[keep])
+        trainer.fit(data, epochs - 1)
+        # Once it has trained, it goes on from where it is.
+        return trainer.fit(data, epochs).frame
+
+    uninterrupted, again = network(), network(1)
+    expected = mx.Trainer(uninterrupted, batch_size=30).fit(data, 4).frame
+    assert len(fit(2, network())) == 2
+    np.testing.assert_allclose(fit(4, again)["loss"], expected["loss"], rtol=1e-6)
+    torch.testing.assert_close(weights(again), weights(uninterrupted))
+
+
 def test_a_folder_that_nobody_writes_to_must_have_a_checkpoint(data, tmp_path):
     keep = mx.Checkpointing(tmp_path / "kept")
     with pytest.raises(CheckpointError, match=r"no checkpoint in .*mistyped"):
@@ -177,6 +192,23 @@ def test_early_stopping_brings_the_best_epoch_back(data):
     assert len(frame) == stop.best_epoch + 3
     found = trainer.evaluate(data.validation)["loss"]
     assert found == pytest.approx(frame.validation_loss.min())
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_the_best_epoch_is_kept_through_all_epochs(data, mode):
+    best = mx.KeepBest("accuracy", mode)
+    trainer = mx.Trainer(
+        network(),
+        batch_size=16,
+        metrics=["accuracy"],
+        optimizer=lambda p: torch.optim.SGD(p, lr=3.0),
+        callbacks=[best],
+    )
+    accuracy = trainer.fit(data, epochs=8).frame.accuracy
+    assert len(accuracy) == 8
+    assert best.best_epoch == (accuracy.idxmin() if mode == "min" else accuracy.idxmax())
+    expected = accuracy.min() if mode == "min" else accuracy.max()
+    assert trainer.evaluate(data.validation)["accuracy"] == pytest.approx(expected)
 
 
 def test_early_stopping_on_an_unknown_column_says_which_there_are(data):

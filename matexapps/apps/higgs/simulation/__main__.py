@@ -7,20 +7,24 @@ is one JSON object.
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from matexapps.apps.higgs.simulation.campaign import WHAT, CampaignSettings, simulate_sample
+from matexapps.apps.higgs.simulation.campaign import (
+    WHAT,
+    CampaignSettings,
+    join_blocks,
+    simulate_blocks,
+)
 from matexapps.apps.higgs.simulation.extra import import_extra
 from matexapps.apps.higgs.simulation.file import check_writable, write_sample
-from matexapps.comm.communicator import Communicator
 from matexapps.experiment.command import run_command, work_lines
+from matexapps.experiment.ranks import LONGEST_WAIT_S, Ranks
 from matexapps.experiment.settings import from_plain
-
-_WAIT_S = 86_400.0  # ranks finish apart by a block, but a machine may be busy or asleep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,30 +32,23 @@ class _Settings(CampaignSettings):
     out: str
 
 
-def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
+def run(settings: dict[str, Any], ranks: Ranks) -> dict[str, Any]:
     """Simulate a sample on all ranks and write it. Collective.
 
-    Parameters
-    ----------
-    settings : dict
-        Those of the module.
-    comm : Communicator
-
-    Returns
-    -------
-    dict
-        On every rank, what was made and how fast.
+    Blocks of events are kept in a folder beside the sample until that is written: run again after
+    it was cut off, it goes on. What was made, and how fast, is returned on every rank.
     """
     chosen = from_plain(_Settings, settings)
     path = Path(chosen.out)
+    folder = path.with_name(f"{path.name}.campaign")
     for module in ("pythia8mc", "fastjet", "awkward"):
         import_extra(module)
     began = time.monotonic()
-    comm.on_root(lambda: check_writable(path))
-    sample = simulate_sample(chosen, comm)
+    ranks.on_root(lambda: check_writable(path))
+    results = simulate_blocks(chosen, folder, ranks)
 
     def write() -> dict[str, Any]:
-        assert sample is not None  # this runs on rank 0, which holds it
+        sample = join_blocks(chosen, results)
         write_sample(path, chosen, sample)
         return {
             "signal": int(sample.label.sum()),
@@ -59,13 +56,15 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
             "bytes": path.stat().st_size,
         }
 
-    written = comm.on_root(write)
+    written = ranks.run("while the sample was written", lambda: ranks.on_root(write))
+    if ranks.rank == 0:
+        shutil.rmtree(folder)
     seconds = time.monotonic() - began
     return {
         "out": str(path),
         "events": chosen.events,
         **written,
-        "ranks": comm.world_size,
+        "ranks": ranks.world_size,
         "seconds": round(seconds, 2),
         "events_per_s": round(chosen.events / seconds, 2),
     }
@@ -73,7 +72,13 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
 
 def main(arguments: list[str]) -> int:
     """Run from the command line and return the exit status."""
-    return run_command(arguments, __doc__, run, work_lines(WHAT), _WAIT_S)
+    return run_command(
+        arguments,
+        __doc__,
+        lambda settings, comm: run(settings, Ranks(comm)),
+        work_lines(WHAT),
+        LONGEST_WAIT_S,
+    )
 
 
 if __name__ == "__main__":

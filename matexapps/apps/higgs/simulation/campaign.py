@@ -1,32 +1,25 @@
-"""A simulated sample, cut into blocks that ranks share and that no rank count changes."""
+"""A simulated sample, cut into blocks that ranks share and that no number of ranks changes."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps import progress
 from matexapps.apps.higgs.schema import FEATURES
-from matexapps.apps.higgs.simulation.events import LARGEST_SEED, EventGenerator, Process
-from matexapps.apps.higgs.simulation.selection import observe
+from matexapps.apps.higgs.simulation.blocks import BLOCK_EVENTS, Block, simulate_block
+from matexapps.apps.higgs.simulation.events import Process
 from matexapps.errors import DataError
-
-if TYPE_CHECKING:
-    from matexapps.comm.communicator import Communicator
-
-BLOCK_EVENTS = 250
-"""Accepted events of a block, the unit of work of a rank."""
+from matexapps.experiment.campaign.campaign import Campaign
+from matexapps.experiment.campaign.results import Results
+from matexapps.experiment.ranks import Ranks
 
 WHAT = "simulating events"
 
-_SMALLEST_BATCH = 50
-_EXPECTED_ACCEPTANCE = 0.2
-_REPORT_EVERY_S = 0.5
+_TIME_LIMIT_S = 3600.0  # a block takes seconds
 
 
 @dataclass(frozen=True)
@@ -57,16 +50,6 @@ class CampaignSettings:
 
 
 @dataclass(frozen=True)
-class Block:
-    """Some accepted events of one process and one lepton charge, from a seed of their own."""
-
-    process: Process
-    lepton_charge: int
-    number: int
-    events: int
-
-
-@dataclass(frozen=True)
 class Sample:
     """Accepted events.
 
@@ -94,100 +77,43 @@ def plan_blocks(settings: CampaignSettings) -> list[Block]:
         for charge, events in ((1, (total + 1) // 2), (-1, total // 2)):
             for number, start in enumerate(range(0, events, BLOCK_EVENTS)):
                 size = min(BLOCK_EVENTS, events - start)
-                blocks.append(Block(process, charge, number, size))
+                blocks.append(Block(settings.seed, process, charge, number, size))
     return blocks
 
 
-class BlockSimulator:
-    """Simulates blocks, keeping one generator for each kind of block."""
+def simulate_blocks(settings: CampaignSettings, folder: Path, ranks: Ranks) -> Results:
+    """Simulate the blocks of a sample that are not in ``folder`` yet. Collective.
 
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self._generators: dict[tuple[Process, int], EventGenerator] = {}
-
-    def simulate(self, block: Block) -> Iterator[tuple[NDArray[np.float32], int]]:
-        """Yield features and number of collisions, batch by batch, until the block is full."""
-        kind = (block.process, block.lepton_charge)
-        if kind not in self._generators:
-            self._generators[kind] = EventGenerator(*kind)
-        generator = self._generators[kind]
-        entropy = np.random.SeedSequence(
-            (self._seed, block.process == "signal", block.lepton_charge > 0, block.number)
-        )
-        for_generator, for_detector = entropy.spawn(2)
-        generator.reseed(1 + int(for_generator.generate_state(1)[0]) % LARGEST_SEED)
-        rng = np.random.default_rng(for_detector)
-        missing = block.events
-        while missing > 0:
-            batch = max(_SMALLEST_BATCH, round(missing / _EXPECTED_ACCEPTANCE))
-            features = observe(generator.generate(batch), rng)[:missing].astype(np.float32)
-            missing -= len(features)
-            yield features, batch
-
-
-def simulate_sample(settings: CampaignSettings, comm: Communicator) -> Sample | None:
-    """Simulate a sample on all ranks, collectively.
-
-    Blocks are dealt out in turn; the sample, in an order that only the seed decides, is put
-    together on rank 0.
-
-    Returns
-    -------
-    Sample or None
-        None on all ranks but the first.
+    Raises
+    ------
+    CampaignError
+        If a block cannot be simulated.
     """
-    blocks = plan_blocks(settings)
-    own = range(comm.rank, len(blocks), comm.world_size)
-    simulator = BlockSimulator(settings.seed)
-    monitor = _Monitor(comm, sum(blocks[index].events for index in own))
-    results: dict[int, tuple[NDArray[np.float32], int]] = {}
-    for index in own:
-        features, generated = [], 0
-        for batch, collisions in simulator.simulate(blocks[index]):
-            features.append(batch)
-            generated += collisions
-            monitor.add(len(batch))
-        results[index] = (np.concatenate(features), generated)
-    gathered: dict[int, tuple[NDArray[np.float32], int]] = {}
-    for part in comm.all_gather_object(results):
-        gathered.update(part)
-    if comm.rank != 0:
-        return None
-    return _put_together(settings, blocks, gathered)
+    campaign = Campaign(
+        WHAT,
+        simulate_block,
+        folder,
+        time_limit_s=_TIME_LIMIT_S,
+        unit="blocks",
+        seed=settings.seed,
+        depends_on={package: version(package) for package in ("pythia8mc", "fastjet")},
+    )
+    results = campaign.run([(str(block), block) for block in plan_blocks(settings)], ranks)
+    results.require_all_done()
+    return results
 
 
-def _put_together(
-    settings: CampaignSettings,
-    blocks: list[Block],
-    results: dict[int, tuple[NDArray[np.float32], int]],
-) -> Sample:
+def join_blocks(settings: CampaignSettings, results: Results) -> Sample:
     """Join blocks in their own order, then shuffle, so that any part of a sample is like it."""
-    features = np.concatenate([results[index][0] for index in range(len(blocks))])
+    blocks = plan_blocks(settings)
+    features = np.concatenate([results.arrays(o)["features"] for o in results.outcomes])
     label = np.repeat(
         np.array([block.process == "signal" for block in blocks], dtype=np.int8),
         [block.events for block in blocks],
     )
     generated = {"signal": 0, "background": 0}
-    for index, block in enumerate(blocks):
-        generated[block.process] += results[index][1]
+    for block, outcome in zip(blocks, results.outcomes, strict=True):
+        generated[block.process] += outcome.value["generated"]
     order = np.random.default_rng(settings.seed).permutation(len(label))
     assert features.shape == (settings.events, len(FEATURES))
     return Sample(features[order], label[order], generated)
-
-
-class _Monitor:
-    """Reports how far this rank is, a few times a second at most."""
-
-    def __init__(self, comm: Communicator, total: int) -> None:
-        self._comm = comm
-        self._total = total
-        self._done = 0
-        self._reported = -_REPORT_EVERY_S
-
-    def add(self, events: int) -> None:
-        self._done += events
-        now = time.monotonic()
-        if now - self._reported >= _REPORT_EVERY_S or self._done >= self._total:
-            self._reported = now
-            rank, ranks = self._comm.rank, self._comm.world_size
-            progress.report_work(WHAT, self._done, self._total, "events", rank, ranks)

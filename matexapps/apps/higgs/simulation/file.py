@@ -15,6 +15,7 @@ from matexapps.apps.higgs.schema import COLUMNS, LABEL, unit
 from matexapps.apps.higgs.simulation.campaign import CampaignSettings, Sample
 from matexapps.apps.higgs.simulation.events import BEAM_ENERGY_GEV
 from matexapps.errors import DataError
+from matexapps.files import atomic_file
 
 MANTISSA_BITS = 10
 """Bits kept after the point of a float32: a relative error of at most 5e-4."""
@@ -63,28 +64,20 @@ def write_sample(path: Path, settings: CampaignSettings, sample: Sample) -> None
         If the file cannot be written.
     """
     table = np.column_stack([sample.label.astype(np.float32), round_mantissa(sample.features)])
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with h5py.File(partial, "w", track_order=True) as file:
-            data = file.create_dataset(
-                "data",
-                data=table,
-                chunks=(min(_CHUNK_ROWS, len(table)), 1),
-                compression="gzip",
-                compression_opts=9,
-                shuffle=True,
-                track_times=False,
-            )
-            data.attrs["columns"] = list(COLUMNS)
-            data.attrs["units"] = [unit(column) for column in COLUMNS]
-            data.attrs["label"] = LABEL
-            file.attrs.update(provenance(settings, sample))
-        os.replace(partial, path)
-    except OSError as error:
-        raise DataError(f"{path}: the sample cannot be written there ({error})") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic_file(path) as partial, h5py.File(partial, "w", track_order=True) as file:
+        data = file.create_dataset(
+            "data",
+            data=table,
+            chunks=(min(_CHUNK_ROWS, len(table)), 1),
+            compression="gzip",
+            compression_opts=9,
+            shuffle=True,
+            track_times=False,
+        )
+        data.attrs["columns"] = list(COLUMNS)
+        data.attrs["units"] = [unit(column) for column in COLUMNS]
+        data.attrs["label"] = LABEL
+        file.attrs.update(provenance(settings, sample))
 
 
 def check_writable(path: Path) -> None:

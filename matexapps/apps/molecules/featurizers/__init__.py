@@ -8,9 +8,16 @@ from matexapps.apps.molecules.featurizers.image import MoleculeImage
 from matexapps.apps.molecules.featurizers.properties import Properties
 from matexapps.apps.molecules.featurizers.tokens import SmilesTokens
 
-FEATURISERS: dict[str, type[Featurizer]] = {
-    one.name: one
-    for one in (Graph, Properties, RdkitDescriptors, MorganCounts, SmilesTokens, MoleculeImage)
+FEATURIZERS: dict[str, type[Featurizer]] = {
+    featurizer.name: featurizer
+    for featurizer in (
+        Graph,
+        Properties,
+        RdkitDescriptors,
+        MorganCounts,
+        SmilesTokens,
+        MoleculeImage,
+    )
 }
 
-__all__ = ["FEATURISERS", "Arrays", "Featurizer"]
+__all__ = ["FEATURIZERS", "Arrays", "Featurizer"]

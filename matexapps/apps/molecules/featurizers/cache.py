@@ -1,4 +1,4 @@
-"""Features computed before, by InChIKey and version."""
+"""Features of earlier runs, by molecule and version."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from matexapps.apps.molecules.featurizers.featurizer import Arrays, Featurizer
 from matexapps.errors import DataError
 
 _BUSY_S = 60.0
-_AT_ONCE = 500
+_BATCH = 500
 
 
 class FeatureCache:
     """One SQLite file for each featurizer, its version and RDKit's.
 
-    A key is the InChIKey and the SMILES of the standard form, because tautomers share an InChIKey
-    and have different features.
+    A key is the InChIKey and the SMILES of the standard form, because tautomers may share an
+    InChIKey and have different features.
 
     Parameters
     ----------
     folder : path
-        Made when something is first written.
+        Created when something is first written.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -39,7 +39,7 @@ class FeatureCache:
         return self.folder / f"{version}.sqlite"
 
     def read(self, featurizer: Featurizer, keys: Sequence[str]) -> dict[str, Arrays]:
-        """Return what is known of these keys.
+        """Return the stored features of these keys.
 
         Raises
         ------
@@ -49,19 +49,19 @@ class FeatureCache:
         path = self.path(featurizer)
         if not path.is_file():
             return {}
-        found: dict[str, Arrays] = {}
+        stored: dict[str, Arrays] = {}
         try:
             with closing(sqlite3.connect(path, timeout=_BUSY_S)) as table:
-                for some in _pieces(keys):
-                    marks = ", ".join("?" * len(some))
+                for batch in _batches(keys):
+                    marks = ", ".join("?" * len(batch))
                     query = f"SELECT key, arrays FROM features WHERE key IN ({marks})"
-                    found |= {key: load(arrays) for key, arrays in table.execute(query, some)}
+                    stored |= {key: load(arrays) for key, arrays in table.execute(query, batch)}
         except (sqlite3.Error, SafetensorError) as error:
             raise _damaged(path, error) from None
-        return found
+        return stored
 
     def write(self, featurizer: Featurizer, computed: dict[str, Arrays]) -> None:
-        """Keep these features.
+        """Store these features.
 
         Raises
         ------
@@ -85,9 +85,9 @@ class FeatureCache:
             raise _damaged(path, error) from None
 
 
-def _pieces(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    for first in range(0, len(keys), _AT_ONCE):
-        yield keys[first : first + _AT_ONCE]
+def _batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(keys), _BATCH):
+        yield keys[start : start + _BATCH]
 
 
 def _damaged(path: Path, error: Exception) -> DataError:

@@ -12,15 +12,15 @@ from matexapps.apps.molecules.featurizers.featurizer import Arrays, Featurizer
 
 _LARGEST = float(np.finfo(np.float32).max)
 
-# Ipc grows without bound; AvgIpc takes seconds for 200 atoms; qed is made of others and takes as
+# Ipc grows without bound; AvgIpc takes seconds for 200 atoms; qed combines others and takes as
 # long as forty of them.
 _LEFT_OUT = {"Ipc", "AvgIpc", "qed"}
 
-# Left to itself, each of these computes the electronic state of all atoms anew.
-_OF_ONE_STATE = {"MaxAbsEStateIndex", "MaxEStateIndex", "MinAbsEStateIndex", "MinEStateIndex"}
+# By default, each of these recomputes the electronic state of all atoms.
+_SHARED_STATE = {"MaxAbsEStateIndex", "MaxEStateIndex", "MinAbsEStateIndex", "MinEStateIndex"}
 
 _FUNCTIONS: dict[str, Callable[[Mol], float]] = {
-    name: partial(function, force=False) if name in _OF_ONE_STATE else function
+    name: partial(function, force=False) if name in _SHARED_STATE else function
     for name, function in Descriptors.descList
     if name not in _LEFT_OUT
 }
@@ -32,15 +32,15 @@ DESCRIPTORS: tuple[str, ...] = tuple(_FUNCTIONS)
 class RdkitDescriptors(Featurizer):
     """Physical, topological and counted properties, as RDKit computes them.
 
-    Array: ``descriptors`` float32 (1, columns). NaN stands where RDKit has no finite value, such
-    as a partial charge of an element without parameters.
+    Array: ``descriptors`` float32 (1, columns). NaN where RDKit has no finite value, such as a
+    partial charge of an element without parameters.
     """
 
     name = "descriptors"
     version = 1
 
     def compute(self, molecule: Mol) -> Arrays:
-        values = np.array([_value(one, molecule) for one in _FUNCTIONS.values()])
+        values = np.array([_value(function, molecule) for function in _FUNCTIONS.values()])
         known = np.isfinite(values) & (np.abs(values) <= _LARGEST)
         return {"descriptors": np.where(known, values, np.nan).astype(np.float32)[None]}
 

@@ -1,4 +1,4 @@
-"""What a featurizer is, and the packed features of many molecules."""
+"""The interface of featurizers, and the packed features of many molecules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rdkit.Chem import Mol
 
 Arrays = dict[str, NDArray[Any]]
-"""Arrays by name. Those of several molecules are joined along their first axis."""
+"""Arrays by name. Those of several molecules are concatenated along their first axis."""
 
 
 class Featurizer(ABC):
@@ -21,7 +21,7 @@ class Featurizer(ABC):
     ----------
     name : str
     version : int
-        Raised whenever the numbers change, so that cached ones are not used any more.
+        Increased whenever the numbers change, so that cached ones are no longer used.
     """
 
     name: str
@@ -29,12 +29,13 @@ class Featurizer(ABC):
 
     @abstractmethod
     def compute(self, molecule: Mol) -> Arrays:
-        """Return one molecule's arrays: fixed ones of shape (1, ...), others with any length.
+        """Return the arrays of one molecule.
 
-        Where the length varies, ``"<part>_count"``, shape (1,), says it.
+        Those of fixed size have shape (1, ...). Where the length varies, ``"<part>_count"``, shape
+        (1,), is the length.
         """
 
 
-def join(parts: Sequence[Arrays]) -> Arrays:
-    """Return the arrays of at least one part, joined in order."""
+def concatenate(parts: Sequence[Arrays]) -> Arrays:
+    """Return the arrays of at least one part, concatenated in order."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -13,10 +13,10 @@ BITS = 2048
 
 
 class MorganCounts(Featurizer):
-    """How often each environment of up to two bonds around an atom occurs, folded to 2048 places.
+    """Counts of atom environments with a radius of up to two bonds, folded to 2048 bins.
 
-    Rogers and Hahn, J. Chem. Inf. Model. 50 (2010) 742. Chirality counts. Array: ``fingerprint``
-    uint8 (1, 2048); counts above 255 stay at 255.
+    Rogers and Hahn, J. Chem. Inf. Model. 50 (2010) 742. Chirality is included. Array:
+    ``fingerprint`` uint8 (1, 2048); counts are clipped at 255.
     """
 
     name = "fingerprint"

@@ -1,8 +1,8 @@
 """Molecular graphs: codes of atoms and bonds.
 
-Each attribute of an atom has a range of codes of its own, so that one embedding table serves all;
-the last code of an attribute stands for whatever is not listed. Stereochemistry enters as CIP
-labels, which do not depend on the order of the atoms.
+Each attribute of an atom has its own range of codes, so that one embedding table serves all of
+them; the last code of an attribute stands for values that are not listed. Stereochemistry enters as
+CIP labels, which do not depend on the order of the atoms.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rdkit.Chem import Atom, Bond, Mol
 
 from matexapps.apps.molecules.featurizers.featurizer import Arrays, Featurizer
 
-_HYBRIDISATION = Chem.HybridizationType
+_HYBRIDIZATION = Chem.HybridizationType
 _BOND = Chem.BondType
 _STEREO = Chem.BondStereo
 
@@ -27,17 +27,17 @@ _ATOM_VALUES: tuple[Sequence[Hashable], ...] = (
     range(-2, 3),  # formal charge
     range(5),  # hydrogens
     (
-        _HYBRIDISATION.S,
-        _HYBRIDISATION.SP,
-        _HYBRIDISATION.SP2,
-        _HYBRIDISATION.SP3,
-        _HYBRIDISATION.SP3D,
-        _HYBRIDISATION.SP3D2,
+        _HYBRIDIZATION.S,
+        _HYBRIDIZATION.SP,
+        _HYBRIDIZATION.SP2,
+        _HYBRIDIZATION.SP3,
+        _HYBRIDIZATION.SP3D,
+        _HYBRIDIZATION.SP3D2,
     ),
     (False, True),  # aromatic
     (0, 3, 4, 5, 6, 7, 8),  # atoms of the smallest ring it is in
     ("", "R", "S"),  # chirality
-    (False, True),  # an isotope is named
+    (False, True),  # isotope specified
     range(3),  # unpaired electrons
 )
 _BOND_VALUES: tuple[Sequence[Hashable], ...] = (
@@ -49,15 +49,15 @@ _BOND_VALUES: tuple[Sequence[Hashable], ...] = (
 
 
 class _Codes:
-    """Numbers the values of several attributes one after the other."""
+    """Numbers the values of several attributes consecutively."""
 
     def __init__(self, values: tuple[Sequence[Hashable], ...]) -> None:
-        sizes = [len(one) + 1 for one in values]
+        sizes = [len(attribute) + 1 for attribute in values]
         starts = [0, *accumulate(sizes)]
         self.count = starts[-1]
         self._known = [
-            {value: start + i for i, value in enumerate(one)}
-            for start, one in zip(starts, values, strict=False)
+            {value: start + i for i, value in enumerate(attribute)}
+            for start, attribute in zip(starts, values, strict=False)
         ]
         self._other = [start + size - 1 for start, size in zip(starts, sizes, strict=False)]
 
@@ -71,17 +71,17 @@ class _Codes:
 _atom_codes, _bond_codes = _Codes(_ATOM_VALUES), _Codes(_BOND_VALUES)
 
 ATOM_CODES = _atom_codes.count
-"""How many different codes atoms have."""
+"""Number of different codes of atoms."""
 
 BOND_CODES = _bond_codes.count
-"""How many different codes bonds have."""
+"""Number of different codes of bonds."""
 
 
 class Graph(Featurizer):
     """Atoms without hydrogens, and the bonds between them.
 
     Arrays: ``atoms`` int16 (atoms, attributes), ``bonds`` int16 (bonds, attributes), ``ends`` int32
-    (bonds, 2) with each bond's atoms counted from 0 in every molecule, ``atom_count`` and
+    (bonds, 2) with the atoms of each bond counted from 0 in every molecule, ``atom_count`` and
     ``bond_count`` int32 (1,).
     """
 

@@ -1,4 +1,4 @@
-"""Pictures of molecules, with chemistry instead of colors.
+"""Images of molecules whose channels are chemical properties.
 
 Goh et al., Chemception (arXiv:1706.06689); the channels are those of AugChemception
 (arXiv:1710.02238): bond order, atomic number, partial charge, hybridization.
@@ -16,10 +16,10 @@ from matexapps.apps.molecules.featurizers.featurizer import Arrays, Featurizer
 SIZE = 64
 CHANNELS = 4
 RESOLUTION = 0.5
-"""Of a pixel, in Angstrom of the depiction; larger molecules are drawn smaller."""
+"""Of a pixel, in Angstrom of the depiction; larger molecules are scaled down."""
 
 _UNITS = 100  # of the stored int8: hundredths of the values below
-_HYBRIDISATION = {
+_HYBRIDIZATION = {
     Chem.HybridizationType.SP: 1 / 3,
     Chem.HybridizationType.SP2: 2 / 3,
     Chem.HybridizationType.SP3: 1.0,
@@ -52,13 +52,13 @@ class MoleculeImage(Featurizer):
             image[1:, y, x] = (
                 atom.GetAtomicNum() / 100,
                 charge if np.isfinite(charge) else 0.0,
-                _HYBRIDISATION.get(atom.GetHybridization(), 0.0),
+                _HYBRIDIZATION.get(atom.GetHybridization(), 0.0),
             )
         return {"image": (image * _UNITS).round().clip(-127, 127).astype(np.int8)[None]}
 
 
 def _pixels(positions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return where atoms lie in the picture, centerd, shape (atoms, 2)."""
+    """Return the positions of the atoms in the image, centered, shape (atoms, 2)."""
     low, high = positions.min(0), positions.max(0)
     scale = min(1 / RESOLUTION, (SIZE - 2) / max(float((high - low).max()), 1e-6))
     return (positions - (low + high) / 2) * scale + (SIZE - 1) / 2

@@ -1,7 +1,7 @@
-"""A few physical descriptors that are quick, robust, and mean something to a chemist.
+"""A few physical descriptors that are fast, robust, and meaningful to a chemist.
 
-The combined network's graph members read these beside the graph, instead of all descriptors, which
-its other members read: members that read different things err differently, and their mean less.
+The graph members of the combined network read these besides the graph, and its other members read
+all descriptors: members with different inputs have different errors, and their mean a smaller one.
 """
 
 from __future__ import annotations

@@ -11,11 +11,11 @@ from matexapps.apps.molecules.featurizers.featurizer import Arrays, Featurizer
 _FIRST, _LAST = ord("!"), ord("~")
 
 TOKENS = _LAST - _FIRST + 1
-"""How many different characters there are."""
+"""Number of different characters."""
 
 
 class SmilesTokens(Featurizer):
-    """The canonical SMILES, character by character, as SMILES2vec reads it (arXiv:1712.02034).
+    """The characters of the canonical SMILES, as in SMILES2vec (arXiv:1712.02034).
 
     Arrays: ``tokens`` uint8 (characters,), ``token_count`` int32 (1,).
     """

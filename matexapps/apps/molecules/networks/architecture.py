@@ -1,4 +1,4 @@
-"""What a network is made of, as plain values that go into a model's folder."""
+"""The architecture of a network, as plain values that a model's folder stores."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ NETWORKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "smiles": (("tokens",),),
     "image": (("image",),),
 }
-"""Names of the networks, and the features that each kind of its members reads."""
+"""Networks by name, and the features that each kind of member reads."""
 
 TASKS = ("regression", "classification")
-"""What kinds of targets a network may have."""
+"""Kinds of targets."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class Architecture:
     components : int
         Structures of a row.
     members : int
-        Networks of the ensemble; those of several kinds take turns. Networks of one kind differ in
-        their initial weights.
+        Networks of the ensemble, alternating between kinds. Networks of one kind differ in their
+        initial weights.
     width : int
-        Of a message between atoms.
+        Size of a message between atoms.
     depth : int
-        Bonds that messages travel.
+        Number of bonds that messages travel.
     head : int
-        Hidden width of what maps a molecule's vector to values.
+        Hidden width of the layers that map a molecule's vector to values.
     """
 
     network: str = "combined"
@@ -74,19 +74,19 @@ class Architecture:
             )
 
     def inputs(self, features: tuple[str, ...]) -> list[tuple[str, int, str]]:
-        """Return the name of each input, its structure's place in a row, and its featurizer."""
+        """Return each input's name, the position of its structure in a row, and its featurizer."""
         return [
-            (feature if place == 0 else f"{feature}_{place + 1}", place, feature)
-            for place in range(self.components)
+            (feature if position == 0 else f"{feature}_{position + 1}", position, feature)
+            for position in range(self.components)
             for feature in features
         ]
 
     @property
     def ensemble(self) -> list[tuple[str, ...]]:
-        """What each member reads."""
+        """The features that each member reads."""
         return list(islice(cycle(NETWORKS[self.network]), self.members))
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The featurizers that the network needs."""
+        """All features that the network reads."""
         return tuple(dict.fromkeys(chain.from_iterable(NETWORKS[self.network])))

@@ -1,4 +1,4 @@
-"""One graph of all molecules of a batch, cut from packed graphs without a loop."""
+"""One graph of all molecules of a batch, gathered from packed graphs without a loop."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class BatchGraph:
-    """The molecules of a batch as one graph; each bond is there twice, once a direction.
+    """The molecules of a batch as one graph, in which each bond occurs in both directions.
 
     Attributes
     ----------
     atoms : Tensor of int64, shape (atoms, attributes)
     bonds : Tensor of int64, shape (bonds, attributes)
-        Of undirected bonds; directed bond i and bond i + bonds are its two directions.
+        Undirected; the directed bonds i and i + bonds are the two directions of bond i.
     source, target : Tensor of int64, shape (2 * bonds,)
-        The atoms that each directed bond leads from and to.
+        The atoms at the start and at the end of each directed bond.
     molecule : Tensor of int64, shape (atoms,)
         The molecule of the batch that each atom belongs to.
     molecules : int
@@ -37,12 +37,12 @@ class BatchGraph:
 
 
 class PackedGraphs(nn.Module):
-    """The graphs of many molecules, one after the other, and batches cut from them.
+    """The concatenated graphs of many molecules, from which batches are gathered.
 
     Parameters
     ----------
     arrays : dict of str to Tensor
-        As :class:`~matexapps.apps.molecules.featurizers.graph.Graph` names them, joined.
+        Of :class:`~matexapps.apps.molecules.featurizers.graph.Graph`, concatenated.
     """
 
     atoms: Tensor
@@ -61,28 +61,28 @@ class PackedGraphs(nn.Module):
             count = arrays[f"{part}_count"].long()
             self.register_buffer(f"{part}_start", count.cumsum(0) - count, persistent=False)
 
-    def forward(self, numbers: Tensor) -> BatchGraph:
-        """Return the graph of the molecules with these numbers, shape (molecules,)."""
-        atom_count = self.atom_count[numbers].long()
-        bond_count = self.bond_count[numbers].long()
+    def forward(self, indices: Tensor) -> BatchGraph:
+        """Return the graph of the molecules with these indices, shape (molecules,)."""
+        atom_count = self.atom_count[indices].long()
+        bond_count = self.bond_count[indices].long()
         first_atom = atom_count.cumsum(0) - atom_count
-        ends = self.ends[_ranges(self.bond_start[numbers], bond_count)].long()
+        ends = self.ends[_ranges(self.bond_start[indices], bond_count)].long()
         ends = ends + first_atom.repeat_interleave(bond_count)[:, None]
         return BatchGraph(
-            atoms=self.atoms[_ranges(self.atom_start[numbers], atom_count)].long(),
-            bonds=self.bonds[_ranges(self.bond_start[numbers], bond_count)].long(),
+            atoms=self.atoms[_ranges(self.atom_start[indices], atom_count)].long(),
+            bonds=self.bonds[_ranges(self.bond_start[indices], bond_count)].long(),
             source=torch.cat([ends[:, 0], ends[:, 1]]),
             target=torch.cat([ends[:, 1], ends[:, 0]]),
-            molecule=torch.arange(len(numbers), device=numbers.device).repeat_interleave(
+            molecule=torch.arange(len(indices), device=indices.device).repeat_interleave(
                 atom_count
             ),
-            molecules=len(numbers),
+            molecules=len(indices),
         )
 
 
 def _ranges(start: Tensor, count: Tensor) -> Tensor:
-    """Return ``start[i], start[i] + 1, ...``, ``count[i]`` of them, one i after the other."""
+    """Return the concatenation of ``start[i], ..., start[i] + count[i] - 1`` for all i."""
     before = count.cumsum(0) - count
     total = int(count.sum())
-    places = torch.arange(total, device=start.device)
-    return places + (start - before).repeat_interleave(count, output_size=total)
+    offsets = torch.arange(total, device=start.device)
+    return offsets + (start - before).repeat_interleave(count, output_size=total)

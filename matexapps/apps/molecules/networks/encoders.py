@@ -40,13 +40,13 @@ class GraphEncoder(Encoder):
 
 
 class ScaledEncoder(Encoder):
-    """Scaled columns as they are."""
+    """The identity: scaled columns are the encoding."""
 
     def forward(self, scaled: Tensor) -> Tensor:
         return scaled
 
 
-def _as_they_are(columns: int, _: Architecture) -> Encoder:
+def _scaled_encoder(columns: int, _: Architecture) -> Encoder:
     return ScaledEncoder(columns)
 
 
@@ -62,10 +62,10 @@ class FingerprintEncoder(Encoder):
 
 
 class SmilesEncoder(Encoder):
-    """Convolution, then a GRU over the characters, as SMILES2vec (arXiv:1712.02034).
+    """Convolution, then a GRU over the characters, as in SMILES2vec (arXiv:1712.02034).
 
-    The state after a molecule's last character is taken, and padding is held at zero, so that what
-    else is in the batch has no influence.
+    The encoding is the state after the last character, and padding is embedded as zero, so that
+    the other molecules of the batch have no influence.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -104,9 +104,9 @@ class ImageEncoder(Encoder):
 
 ENCODERS: dict[str, Callable[[Architecture], Encoder]] = {
     "graph": GraphEncoder,
-    **{name: partial(_as_they_are, columns) for name, columns in SCALED.items()},
+    **{name: partial(_scaled_encoder, columns) for name, columns in SCALED.items()},
     "fingerprint": FingerprintEncoder,
     "tokens": SmilesEncoder,
     "image": ImageEncoder,
 }
-"""By the featurizer whose features they read."""
+"""Encoders by the featurizer whose features they read."""

@@ -1,4 +1,4 @@
-"""Heads: from hidden values to what the targets' distribution is read from."""
+"""Heads: from hidden values to the parameters of the targets' distribution."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ class Head(nn.Module, ABC):
     @staticmethod
     @abstractmethod
     def reference(values: Values) -> tuple[Values, Values]:
-        """Return what first outputs are relative to: a value and a scale for each target.
+        """Return the reference of the outputs: a value and a scale for each target.
 
         Parameters
         ----------
         values : ndarray of float64, shape (molecules, targets)
-            Of the training molecules; NaN is missing, and each target has a value.
+            Of the training molecules; NaN is missing. Each target has at least one value.
         """
 
 
 class MeanVarianceHead(Head):
-    """Mean, and log of the squared scale of the noise, of standardized targets.
+    """Mean of standardized targets, and logarithm of the squared scale of the noise.
 
-    The scale is read from hidden values that its loss does not change, so that learning it costs
-    the mean nothing (Stirn et al., Faithful heteroscedastic regression, AISTATS 2023).
+    The loss of the scale does not change the hidden values, so that learning it does not harm the
+    mean (Stirn et al., Faithful heteroscedastic regression, AISTATS 2023).
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -58,7 +58,7 @@ class MeanVarianceHead(Head):
 
 
 class LogitHead(Head):
-    """How far the log-odds of the second class lie from those among the training molecules."""
+    """Log-odds of the second class, relative to those of the training molecules."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__(architecture)
@@ -66,7 +66,7 @@ class LogitHead(Head):
 
     @staticmethod
     def reference(values: Values) -> tuple[Values, Values]:
-        """Return log-odds, with half a molecule of either class added, and ones."""
+        """Return the log-odds, with half a molecule of each class added, and ones."""
         second = np.nansum(values, 0) + 0.5
         first = np.nansum(1 - values, 0) + 0.5
         return np.log(second / first), np.ones_like(second)
@@ -80,4 +80,4 @@ HEADS: dict[str, type[Head]] = {
     "regression": MeanVarianceHead,
     "classification": LogitHead,
 }
-"""By the task of an architecture."""
+"""Heads by task."""

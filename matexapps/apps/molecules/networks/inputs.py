@@ -1,8 +1,8 @@
-"""From numbers of molecules to the inputs of a batch.
+"""From indices of molecules to the inputs of a batch.
 
-What a row of a data set holds is the number of its molecule; the packed features of all molecules
-lie in buffers beside the network. So the rows stay small, and batches of graphs, which have no
-fixed shape, need no way of their own through the loader.
+A row of a data set holds the index of its molecule; the packed features of all molecules are
+buffers of the network. Thus rows stay small, and graphs, which have no fixed shape, need no special
+loader.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from matexapps.apps.molecules.components import parts_of
 from matexapps.apps.molecules.featurizers import Arrays
+from matexapps.apps.molecules.featurizers.rows import structure_indices
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.batch_graph import BatchGraph, PackedGraphs
 from matexapps.apps.molecules.networks.scaling import SCALED, ScaledColumns
@@ -21,9 +21,8 @@ from matexapps.errors import TrainingError
 
 Inputs = dict[str, Tensor | BatchGraph]
 
-LARGEST_NUMBER = 2**24
-"""Rows are float32, which counts no further."""
-
+MOST_MOLECULES = 2**24
+"""Indices are float32, which represents no larger integers exactly."""
 
 _TABLES = (*SCALED, "fingerprint", "tokens", "token_count", "token_start", "image")
 
@@ -36,7 +35,7 @@ class MoleculeInputs(nn.Module):
     architecture : Architecture
     """
 
-    parts: Tensor
+    structure_index: Tensor
     properties: Tensor
     descriptors: Tensor
     fingerprint: Tensor
@@ -57,22 +56,23 @@ class MoleculeInputs(nn.Module):
             }
         )
 
-    def hold(self, features: Arrays, molecules: int) -> None:
-        """Take the features of so many molecules in place of those held before.
+    def set_features(self, features: Arrays, molecules: int) -> None:
+        """Replace the features by those of other molecules.
 
-        Of several structures a row, :data:`~matexapps.apps.molecules.components.PARTS` is among
-        the features.
-
-        They are no part of the network's state: a checkpoint does not have them.
+        With several structures in a row, they include
+        :data:`~matexapps.apps.molecules.featurizers.rows.STRUCTURE_INDEX`. Features are not in the
+        network's state dict, and so not in checkpoints.
         """
-        if molecules > LARGEST_NUMBER:
+        if molecules > MOST_MOLECULES:
             raise TrainingError(
-                f"a network holds up to {LARGEST_NUMBER:,} molecules at once, got {molecules:,}: "
+                f"a network holds up to {MOST_MOLECULES:,} molecules at once, got {molecules:,}: "
                 "use fewer"
             )
         tensors = {name: torch.from_numpy(array) for name, array in features.items()}
         self.register_buffer(
-            "parts", torch.from_numpy(parts_of(features, molecules)), persistent=False
+            "structure_index",
+            torch.from_numpy(structure_indices(features, molecules)),
+            persistent=False,
         )
         if "graph" in self.names:
             self.graphs = PackedGraphs(tensors)
@@ -84,20 +84,20 @@ class MoleculeInputs(nn.Module):
                 self.register_buffer(name, tensors[name], persistent=False)
 
     def adapt(self, train: NDArray[np.int64]) -> None:
-        """Scale computed columns by the molecules with these numbers."""
-        parts = self.parts[torch.from_numpy(train)]
-        for name, place, feature in self._inputs:
+        """Set the scale of computed columns from the molecules with these indices."""
+        structures = self.structure_index[torch.from_numpy(train)]
+        for name, position, feature in self._inputs:
             if name in self.scaled:
                 scaled = self.scaled[name]
                 assert isinstance(scaled, ScaledColumns)
-                scaled.adapt(getattr(self, feature)[parts[:, place]])
+                scaled.adapt(getattr(self, feature)[structures[:, position]])
 
-    def forward(self, numbers: Tensor) -> Inputs:
-        """Return the inputs of these molecules, as an architecture names them."""
-        parts = self.parts[numbers]
+    def forward(self, indices: Tensor) -> Inputs:
+        """Return the inputs of the molecules with these indices, by their names."""
+        structures = self.structure_index[indices]
         return {
-            name: self._input(name, feature, parts[:, place])
-            for name, place, feature in self._inputs
+            name: self._input(name, feature, structures[:, position])
+            for name, position, feature in self._inputs
         }
 
     def _input(self, name: str, feature: str, structures: Tensor) -> Tensor | BatchGraph:
@@ -113,11 +113,11 @@ class MoleculeInputs(nn.Module):
             return self._padded_tokens(structures)
         return self.image[structures].float() / 100
 
-    def _padded_tokens(self, numbers: Tensor) -> Tensor:
-        """Return characters counted from 1, behind them 0, shape (molecules, longest)."""
-        count = self.token_count[numbers]
-        longest = int(count.max()) if len(numbers) else 0
-        place = torch.arange(longest, device=numbers.device)
-        inside = place < count[:, None]
-        where = (self.token_start[numbers][:, None] + place).where(inside, 0)
-        return (self.tokens[where].long() + 1).where(inside, 0)
+    def _padded_tokens(self, structures: Tensor) -> Tensor:
+        """Return characters counted from 1, padded with 0, shape (molecules, longest)."""
+        count = self.token_count[structures]
+        longest = int(count.max()) if len(structures) else 0
+        position = torch.arange(longest, device=structures.device)
+        inside = position < count[:, None]
+        source = (self.token_start[structures][:, None] + position).where(inside, 0)
+        return (self.tokens[source].long() + 1).where(inside, 0)

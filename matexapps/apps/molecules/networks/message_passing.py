@@ -8,22 +8,22 @@ from torch import Tensor, nn
 from matexapps.apps.molecules.featurizers.graph import ATOM_CODES, BOND_CODES
 from matexapps.apps.molecules.networks.batch_graph import BatchGraph
 
-_USUAL_ATOMS = 20
+_TYPICAL_ATOMS = 20
 
 
 class DirectedMessagePassing(nn.Module):
-    """Messages run along directed bonds, and never straight back.
+    """Messages travel along directed bonds, and never straight back.
 
     Yang et al., Analyzing learned molecular representations for property prediction, J. Chem. Inf.
-    Model. 59 (2019) 3370. The embeddings of an atom's attributes add up to its features, which is
-    the product of a matrix and one-hot codes.
+    Model. 59 (2019) 3370. An atom's features are the sum of the embeddings of its attributes, which
+    is the product of a matrix with one-hot codes.
 
     Parameters
     ----------
     width : int
-        Length of a hidden vector.
+        Size of a hidden vector.
     depth : int
-        Messages reach atoms this many bonds away.
+        Number of bonds that messages travel.
     """
 
     def __init__(self, width: int, depth: int) -> None:
@@ -39,7 +39,7 @@ class DirectedMessagePassing(nn.Module):
 
     def forward(self, graph: BatchGraph) -> Tensor:
         """Return a vector for each atom, shape (atoms, width)."""
-        # On the way back index_select adds up many times as fast as indexing with brackets.
+        # In the backward pass index_select is many times as fast as indexing with brackets.
         sources = self.atom_in(graph.atoms).index_select(0, graph.source)
         start = sources + self.bond_in(graph.bonds).repeat(2, 1)
         hidden = start.relu()
@@ -51,17 +51,17 @@ class DirectedMessagePassing(nn.Module):
         return (self.atom_out(graph.atoms) + gathered).relu()
 
     def _at_atoms(self, hidden: Tensor, graph: BatchGraph) -> Tensor:
-        """Return the sum of what arrives at each atom."""
+        """Return the sum of the messages that arrive at each atom."""
         return hidden.new_zeros(len(graph.atoms), self.width).index_add(0, graph.target, hidden)
 
 
 def read_out(atoms: Tensor, graph: BatchGraph) -> Tensor:
-    """Return sum and mean over each molecule's atoms, side by side, shape (molecules, 2 * width).
+    """Return sum and mean over each molecule's atoms, concatenated, shape (molecules, 2 * width).
 
-    Solubility and free energies grow with the molecule, as the sum does; the mean lets a property
-    that does not be read from a molecule larger or smaller than those learned from. The sum is
-    divided by a usual number of atoms, so that it starts near one.
+    The sum suits properties that grow with the molecule, such as solubility and free energies. The
+    mean suits others, also for molecules larger or smaller than those learned from. The sum is
+    divided by a typical number of atoms, so that it is initially near one.
     """
     sums = atoms.new_zeros(graph.molecules, atoms.shape[1]).index_add(0, graph.molecule, atoms)
     count = torch.bincount(graph.molecule, minlength=graph.molecules)
-    return torch.cat([sums / _USUAL_ATOMS, sums / count[:, None]], 1)
+    return torch.cat([sums / _TYPICAL_ATOMS, sums / count[:, None]], 1)

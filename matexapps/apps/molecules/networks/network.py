@@ -1,4 +1,4 @@
-"""An ensemble that reads molecules by their numbers and says what their targets may be."""
+"""The ensemble: from indices of molecules to the distributions of their targets."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from matexapps.apps.molecules.networks.heads import HEADS
 from matexapps.apps.molecules.networks.inputs import Inputs, MoleculeInputs
 from matexapps.errors import TrainingError
 
-_ROWS_AT_ONCE = 512
+_EVALUATION_ROWS = 512
 
 
 class Member(nn.Module):
-    """One network of the ensemble: encoders of its features side by side, and a head.
+    """One network of the ensemble: parallel encoders of its features, and a head.
 
-    Each structure of a row has encoders of its own, whose vectors are joined, as chemprop does
+    Each structure of a row has its own encoders, whose vectors are concatenated, as chemprop does
     with several components (Heid et al., J. Chem. Inf. Model. 64 (2024) 9).
     """
 
@@ -31,7 +31,7 @@ class Member(nn.Module):
             for name, _, feature in architecture.inputs(features)
         }
         self.encoders = nn.ModuleDict(encoders)
-        width = sum(one.outputs for one in encoders.values())
+        width = sum(encoder.outputs for encoder in encoders.values())
         self.hidden = nn.Sequential(nn.Linear(width, architecture.head), nn.ReLU())
         self.head = HEADS[architecture.task](architecture)
 
@@ -43,11 +43,11 @@ class Member(nn.Module):
 
 
 class MoleculeNetwork(nn.Module):
-    """Numbers of molecules in; outputs of every member's head out.
+    """An ensemble that takes indices of molecules and returns the outputs of all members.
 
-    All members learn at once from one reading of a batch. Ranks share out its molecules, not the
-    members: each rank has the same work whatever the numbers of members and of ranks, and the
-    ensemble is that of one rank.
+    All members learn together from the same batch. Ranks share its molecules, not the members:
+    all ranks have equal work for any number of members, and the ensemble is the same as on one
+    rank.
 
     Parameters
     ----------
@@ -65,17 +65,19 @@ class MoleculeNetwork(nn.Module):
         self.inputs = MoleculeInputs(architecture)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.members = nn.ModuleList(Member(architecture, one) for one in architecture.ensemble)
+            self.members = nn.ModuleList(
+                Member(architecture, inputs) for inputs in architecture.ensemble
+            )
         self.register_buffer("target_mean", torch.zeros(architecture.targets))
         self.register_buffer("target_scale", torch.ones(architecture.targets))
 
     def adapt(self, train: NDArray[np.int64], values: NDArray[np.float64]) -> None:
-        """Scale properties, and set what outputs are relative to, by the training molecules.
+        """Set the scale of properties and the reference of outputs from the training molecules.
 
         Parameters
         ----------
         train : ndarray of int64
-            Numbers of the training molecules.
+            Indices of the training molecules.
         values : ndarray of float64, shape (molecules, targets)
             NaN is missing.
 
@@ -86,9 +88,9 @@ class MoleculeNetwork(nn.Module):
         """
         known = np.isfinite(values[train])
         if not known.any(0).all():
-            place = int(np.argmin(known.any(0)))
+            index = int(np.argmin(known.any(0)))
             raise TrainingError(
-                f"target {place + 1} of {values.shape[1]} has no value among the "
+                f"target {index + 1} of {values.shape[1]} has no value among the "
                 f"{len(train):,} training molecules: leave it out, or split in another way"
             )
         self.inputs.adapt(train)
@@ -96,22 +98,22 @@ class MoleculeNetwork(nn.Module):
         self.target_mean.copy_(torch.from_numpy(mean))
         self.target_scale.copy_(torch.from_numpy(scale))
 
-    def hold(self, features: Arrays, molecules: int) -> None:
-        """Take the features of the molecules that will be asked for."""
-        self.inputs.hold(features, molecules)
+    def set_features(self, features: Arrays, molecules: int) -> None:
+        """Replace the features by those of the molecules that indices now refer to."""
+        self.inputs.set_features(features, molecules)
         self.inputs.to(self.target_mean.device)
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Map numbers of molecules, shape (rows, 1), to (rows, members, targets, outputs).
+        """Map indices of molecules, shape (rows, 1), to (rows, members, targets, outputs).
 
         Outputs are relative to ``target_mean`` and ``target_scale``: see
         :mod:`~matexapps.apps.molecules.networks.heads`.
         """
-        numbers = rows[:, 0].long()
+        indices = rows[:, 0].long()
         if self.training:
-            return self._outputs(numbers)
-        return torch.cat([self._outputs(part) for part in numbers.split(_ROWS_AT_ONCE)])
+            return self._outputs(indices)
+        return torch.cat([self._outputs(part) for part in indices.split(_EVALUATION_ROWS)])
 
-    def _outputs(self, numbers: Tensor) -> Tensor:
-        inputs = self.inputs(numbers)
+    def _outputs(self, indices: Tensor) -> Tensor:
+        inputs = self.inputs(indices)
         return torch.stack([member(inputs) for member in self.members], 1)

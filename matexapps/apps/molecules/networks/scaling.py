@@ -1,4 +1,4 @@
-"""Tables of computed columns, such as descriptors, in units of their spread in training."""
+"""Computed columns, such as descriptors, in units of their spread in training."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from matexapps.apps.molecules.featurizers.descriptors import DESCRIPTORS
 from matexapps.apps.molecules.featurizers.properties import PROPERTIES
 
 SCALED = {"properties": len(PROPERTIES), "descriptors": len(DESCRIPTORS)}
-"""Features that are scaled, and how many columns each has."""
+"""Features that are scaled, and their numbers of columns."""
 
 _LARGEST_DEVIATION = 5.0
 
 
 class ScaledColumns(nn.Module):
-    """Columns in units of their spread among training molecules, outliers drawn in.
+    """Columns in units of their spread among training molecules, with outliers clipped.
 
-    Where RDKit has no value, the median of the training molecules stands.
+    Missing values become the median of the training molecules, where
+    :class:`~matexapps.train.standardize.Standardize` takes the mean.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ class ScaledColumns(nn.Module):
         self.register_buffer("scale", torch.ones(columns))
 
     def adapt(self, table: Tensor) -> None:
-        """Take the numbers from the training molecules, shape (molecules, columns)."""
+        """Take median, mean and spread from training molecules, shape (molecules, columns)."""
         values = table.double()
         median = values.nanmedian(0).values.nan_to_num(0.0)
         filled = torch.where(values.isnan(), median, values)
@@ -47,6 +48,6 @@ class ScaledColumns(nn.Module):
 
     def forward(self, table: Tensor) -> Tensor:
         """Return scaled columns of the same shape."""
-        known = torch.where(table.isnan(), self.median, table)
-        scaled = (known - self.mean) * self.scale
+        filled = torch.where(table.isnan(), self.median, table)
+        scaled = (filled - self.mean) * self.scale
         return scaled.clamp(-_LARGEST_DEVIATION, _LARGEST_DEVIATION)

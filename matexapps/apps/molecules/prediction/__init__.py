@@ -1,1 +1,1 @@
-"""Predicting a library of molecules, as long as one likes, in its order."""
+"""Prediction of a library of molecules of any size, in its order."""

@@ -9,27 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from matexapps import progress
-from matexapps.apps.molecules.components import standardize_rows
-from matexapps.apps.molecules.featurize import work_of
-from matexapps.apps.molecules.losses import go_on
+from matexapps.apps.molecules.data.components import standardize_rows
+from matexapps.apps.molecules.data.reader import LibraryRow, read_library
+from matexapps.apps.molecules.fault_tolerant import run_reporting_failures
+from matexapps.apps.molecules.featurizers.featurize import work_estimate
 from matexapps.apps.molecules.model import Model, load_model
-from matexapps.apps.molecules.prediction.library import Row, pieces
 from matexapps.apps.molecules.prediction.settings import PredictionSettings
 from matexapps.apps.molecules.prediction.table import GrowingFile, header, lines
-from matexapps.apps.molecules.standardize import Standard
 from matexapps.comm.communicator import Communicator
 from matexapps.data.partition import share_by_work
 from matexapps.errors import DataError
 from matexapps.experiment.settings import from_plain
 
 PIECE = 4096
-"""Rows that ranks share out at a time, and the most that are held in memory."""
+"""Rows that ranks predict together, and the most that are held in memory."""
 
 WHAT = "predicting molecules"
 
 
 def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
-    """Predict each row of a library once and write the table, in the library's order. Collective.
+    """Predict each row of a library and write the table, in the library's order. Collective.
 
     Parameters
     ----------
@@ -40,7 +39,7 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     Returns
     -------
     dict
-        On every rank, what was done and how fast.
+        On every rank: numbers of rows and bad rows, and the speed.
 
     Raises
     ------
@@ -51,7 +50,7 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     """
     chosen = from_plain(PredictionSettings, settings)
     began = time.monotonic()
-    model = _loaded(chosen.model, comm)
+    model = comm.on_all(lambda: load_model(chosen.model))
     table = GrowingFile(chosen.table)
     try:
         columns = _columns(model, chosen.smiles_columns)
@@ -77,21 +76,23 @@ def _write_all(
     smiles_columns: str | Sequence[str] | None,
     comm: Communicator,
 ) -> tuple[int, int]:
-    """Write header and lines; return how many rows there are, and how many are bad. Collective."""
+    """Write header and lines; return the numbers of rows and of bad rows. Collective."""
     rows = bad = 0
-    at = _append(table, 0, header(model), comm)
-    for piece in pieces(library, smiles_columns, PIECE):
+    size = _append(table, 0, header(model), comm)
+    for piece in read_library(library, smiles_columns, PIECE):
         when = f"while rows from {rows + 1:,} on were predicted"
-        text, rejected = go_on(comm, when, partial(_predict, rows, piece, model, comm))
-        at = _append(table, at, text, comm)
+        text, rejected = run_reporting_failures(
+            comm, when, partial(_predict, rows, piece, model, comm)
+        )
+        size = _append(table, size, text, comm)
         rows, bad = rows + len(piece), bad + rejected
         progress.report_work(WHAT, rows, None, "molecules", comm.rank, comm.world_size)
-    go_on(comm, "at the end", lambda: comm.on_root(table.finish))
+    run_reporting_failures(comm, "at the end", lambda: comm.on_root(table.finish))
     return rows, bad
 
 
 def _columns(model: Model, given: str | Sequence[str] | None) -> str | Sequence[str] | None:
-    """Return the library's columns of structures; those of the training where several belong."""
+    """Return the library's columns of structures: by default, if several, those of the training."""
     needed = model.network.architecture.components
     if given is None:
         return model.smiles_columns if needed > 1 else None
@@ -104,27 +105,29 @@ def _columns(model: Model, given: str | Sequence[str] | None) -> str | Sequence[
     return given
 
 
-def _loaded(folder: str, comm: Communicator) -> Model:
-    return comm.on_all(lambda: load_model(folder))
-
-
-def _predict(before: int, rows: list[Row], model: Model, comm: Communicator) -> tuple[str, int]:
+def _predict(
+    before: int, rows: list[LibraryRow], model: Model, comm: Communicator
+) -> tuple[str, int]:
     """Return the lines of a piece, in order, and how many rows are bad. Collective."""
-    work = [sum(map(work_of, row.structures)) for row in rows]
-    part = share_by_work(work, comm.rank, comm.world_size)
+    work = [sum(map(work_estimate, row.structures)) for row in rows]
+    share = share_by_work(work, comm.rank, comm.world_size)
 
-    def predict_own() -> tuple[str, int]:
-        structures = [row.structures for row in rows[part]]
+    def predict_share() -> tuple[str, int]:
+        structures = [row.structures for row in rows[share]]
         standards = standardize_rows(structures, model.smiles_columns)
-        text = lines(before + part.start + 1, rows[part], standards, model)
-        return text, sum(not isinstance(standard, Standard) for standard in standards)
+        text = lines(before + share.start + 1, rows[share], standards, model)
+        return text, sum(isinstance(standard, str) for standard in standards)
 
-    results = comm.all_gather_object(comm.on_all(predict_own))
+    results = comm.all_gather_object(comm.on_all(predict_share))
     return "".join(text for text, _ in results), sum(bad for _, bad in results)
 
 
-def _append(table: GrowingFile, at: int, text: str, comm: Communicator) -> int:
-    """Write behind what is there, on rank 0, and return where it ends. Collective."""
+def _append(table: GrowingFile, size: int, text: str, comm: Communicator) -> int:
+    """Append to a table of ``size`` bytes on rank 0, and return its new size. Collective."""
     content = text.encode()
-    go_on(comm, "while rows were written", lambda: comm.on_root(lambda: table.write(at, content)))
-    return at + len(content)
+
+    def write() -> None:
+        comm.on_root(lambda: table.write(size, content))
+
+    run_reporting_failures(comm, "while rows were written", write)
+    return size + len(content)

@@ -1,4 +1,4 @@
-"""What is predicted, by which model, and where it goes."""
+"""Settings of a prediction: model, library and table."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class PredictionSettings:
     Attributes
     ----------
     model : str
-        A folder that a training wrote.
+        Folder of a trained model.
     library : str
         A file of molecules.
     out : str or None
-        The .csv to write; None takes the library's name with ``_predicted.csv`` behind it.
+        The .csv file to write; default: the library's name followed by ``_predicted.csv``.
     smiles_columns : str, sequence of str or None
-        Columns of structures; None takes those of the training where several belong together, and
-        otherwise finds the one.
+        Columns of structures; default: the one called "smiles", or those of the training where
+        several belong together.
     """
 
     model: str

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from matexapps.apps.molecules.data.reader import LibraryRow
+from matexapps.apps.molecules.data.standardize import Standard
 from matexapps.apps.molecules.model import Model, Predictions
-from matexapps.apps.molecules.prediction.library import Row
-from matexapps.apps.molecules.standardize import Standard
 from matexapps.errors import DataError
+from matexapps.files import publish
 
 
 def header(model: Model) -> str:
     """Return the first line.
 
-    Name and structures as given, the standard form that is predicted, for each target what its
-    task says of it, the nearest training molecule, and why a row has no prediction.
+    The columns are: name and structures as given, the standard form that is predicted, the columns
+    of each target's task, similarity to the nearest training molecule, that molecule, and why a row
+    has no prediction.
     """
     names = ["row", "name", *model.smiles_columns, "standard_smiles"]
     for target in model.targets:
@@ -28,32 +29,31 @@ def header(model: Model) -> str:
 
 
 def lines(
-    first_row: int, rows: Sequence[Row], standards: Sequence[Standard | str], model: Model
+    first_row: int, rows: Sequence[LibraryRow], standards: Sequence[Standard | str], model: Model
 ) -> str:
-    """Return a line for each structure; one that is rejected has its reason instead of values.
+    """Return a line for each row; a rejected one has the reason instead of values.
 
     Parameters
     ----------
     first_row : int
-        Number of the first structure, counted from 1.
-    rows : sequence of Row
-        As the library has them.
+        Number of the first row, counted from 1.
+    rows : sequence of LibraryRow
     standards : sequence of Standard or str
         Their standard forms, or reasons of rejection.
     model : Model
     """
-    good = [one.smiles for one in standards if isinstance(one, Standard)]
-    cells = iter(_cells(model, model.predict(good)) if good else ())
+    valid = [standard.smiles for standard in standards if isinstance(standard, Standard)]
+    cells = iter(_cells(model, model.predict(valid)) if valid else ())
     blank = [""] * (sum(len(model.task.columns(target)) for target in model.targets) + 3)
-    found = []
+    text = []
     values: list[object]
     for row, (given, standard) in enumerate(zip(rows, standards, strict=True), start=first_row):
         if isinstance(standard, Standard):
             values = [standard.smiles, *next(cells), ""]
         else:
             values = [*blank, standard]
-        found.append(_line([row, given.name, *given.structures, *values]))
-    return "".join(found)
+        text.append(_line([row, given.name, *given.structures, *values]))
+    return "".join(text)
 
 
 def _cells(model: Model, predictions: Predictions) -> list[list[object]]:
@@ -72,18 +72,17 @@ def _line(cells: Sequence[object]) -> str:
 
 
 class GrowingFile:
-    """A file that grows under another name and gets its own when it is whole.
+    """A file that grows under a temporary name and is renamed when it is complete.
 
-    What is written says where it belongs, so that writing again what was written before a rank was
-    lost does no harm.
+    A write states its position, so that repeating it after a rank failure does no harm.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._partial = path.with_name(f".{path.name}.partial")
 
-    def write(self, at: int, text: bytes) -> None:
-        """Write ``text`` behind the first ``at`` bytes, which stay.
+    def write(self, position: int, text: bytes) -> None:
+        """Truncate the file to its first ``position`` bytes, then append ``text``.
 
         Raises
         ------
@@ -91,19 +90,19 @@ class GrowingFile:
             If it cannot be written.
         """
         try:
-            with open(self._partial, "r+b" if at else "wb") as file:
-                file.truncate(at)
-                file.seek(at)
+            with open(self._partial, "r+b" if position else "wb") as file:
+                file.truncate(position)
+                file.seek(position)
                 file.write(text)
         except OSError as error:
             raise DataError(f"cannot write {self.path}: {error}") from error
 
     def finish(self) -> None:
-        """Give the file its name."""
+        """Rename the complete file."""
         if self._partial.exists():
-            os.replace(self._partial, self.path)
+            publish(self._partial, self.path)
 
     def discard(self) -> None:
-        """Remove what has been written and is not whole, if there is anything."""
+        """Remove an incomplete file."""
         with suppress(OSError):
             self._partial.unlink()

@@ -9,33 +9,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.apps.molecules.components import featurize_rows
-from matexapps.apps.molecules.components import split as structures_of
-from matexapps.apps.molecules.data import load_records
-from matexapps.apps.molecules.experiment import Prepared, make_split, train_one
-from matexapps.apps.molecules.featurize import featurize
+from matexapps.apps.molecules.data.components import split_structures
+from matexapps.apps.molecules.data.molecule_set import merge, standardize_records
+from matexapps.apps.molecules.data.reader import read_records
+from matexapps.apps.molecules.data.records import Records
+from matexapps.apps.molecules.experiment import train_ensemble
 from matexapps.apps.molecules.featurizers.cache import FeatureCache
+from matexapps.apps.molecules.featurizers.featurize import featurize
+from matexapps.apps.molecules.featurizers.rows import featurize_rows
 from matexapps.apps.molecules.model import Model, check_folder
-from matexapps.apps.molecules.molecule_set import merge, standardize_records
 from matexapps.apps.molecules.networks.architecture import Architecture
-from matexapps.apps.molecules.outcome import Training
+from matexapps.apps.molecules.prepare import Prepared, load_records
 from matexapps.apps.molecules.pretraining.settings import NO_TASK, PretrainingSettings
 from matexapps.apps.molecules.pretraining.targets import descriptor_targets
-from matexapps.apps.molecules.records import Records
-from matexapps.apps.molecules.report.kept import write_report
-from matexapps.apps.molecules.sources import read_structures
-from matexapps.apps.molecules.splits import Split, random_split
+from matexapps.apps.molecules.report.files import write_report
+from matexapps.apps.molecules.results import TrainingResult
+from matexapps.apps.molecules.splits.make import make_split
+from matexapps.apps.molecules.splits.split import Split, random_split
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.failures.fault_tolerant import run_fault_tolerant
 from matexapps.errors import DataError
 from matexapps.experiment.settings import from_plain
 
-_JUDGED = 0.05
+_HELD_OUT = 0.05
 
 
 @dataclass(frozen=True)
 class _Molecules:
-    """What is learned from, and how many rows were left out for the later task."""
+    """The molecules, and the number of rows left out for the later task."""
 
     prepared: Prepared
     split: Split
@@ -43,7 +44,7 @@ class _Molecules:
 
 
 def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
-    """Pre-train a network and keep it. Collective.
+    """Pre-train a network and save it. Collective.
 
     Parameters
     ----------
@@ -54,9 +55,9 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     Returns
     -------
     dict
-        On every rank: what was learned from what, and how well. ``r2`` is the share of a target's
-        variance that is explained among molecules that were not trained on; None where it does
-        not vary among them.
+        On every rank: a summary of data and results. ``r2`` is the share of a target's variance
+        that is explained among molecules that were not trained on; None where it does not vary
+        among them.
     """
     began = time.monotonic()
     chosen = from_plain(PretrainingSettings, settings)
@@ -76,7 +77,7 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
         "r2_of_labels": {
             str(target): _rounded(value)
             for target, value in zip(prepared.molecules.targets, explained, strict=True)
-            if target.name in {one.split(" (")[0] for one in chosen.labels or ()}
+            if target.name in {label.split(" (")[0] for label in chosen.labels or ()}
         },
         "epochs": len(training.history),
         "rows_per_s": round(float(np.mean([row["rows_per_s"] for row in training.history])), 1),
@@ -84,20 +85,20 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
         "seconds": round(time.monotonic() - began, 2),
     }
 
-    def keep() -> None:
+    def save() -> None:
         model.save(chosen.out)
         write_report(chosen.out, result, prepared.molecules)
 
-    run_fault_tolerant(comm, lambda _: comm.on_root(keep))
+    run_fault_tolerant(comm, lambda _: comm.on_root(save))
     return result
 
 
 def pretrain(
     settings: PretrainingSettings, comm: Communicator
-) -> tuple[Model, Training, _Molecules]:
+) -> tuple[Model, TrainingResult, _Molecules]:
     """Pre-train a network. Collective."""
     molecules = run_fault_tolerant(comm, lambda _: _prepare(settings, comm))
-    model, training = train_one(
+    model, training = train_ensemble(
         settings.of_training(),
         molecules.prepared,
         molecules.split,
@@ -110,21 +111,25 @@ def pretrain(
 
 
 def _prepare(settings: PretrainingSettings, comm: Communicator) -> _Molecules:
-    """Read the molecules, leave out those of the later task, compute what is learned."""
+    """Read the molecules, leave out those of the later task, and compute the targets."""
     records = comm.on_root(
-        lambda: read_structures(settings.data, settings.smiles_columns, settings.labels or ())
+        lambda: read_records(
+            settings.data,
+            smiles_columns=settings.smiles_columns,
+            target_columns=settings.labels or [],
+        )
     )
     standards = standardize_records(records, comm)
     held_out = _held_out(settings, comm)
-    kept = np.array(
+    used = np.array(
         [
-            place
-            for place, one in enumerate(standards)
-            if isinstance(one, str) or one.inchikey not in held_out
+            i
+            for i, standard in enumerate(standards)
+            if isinstance(standard, str) or standard.inchikey not in held_out
         ],
         int,
     )
-    molecules = merge(records.take(kept), [standards[place] for place in kept])
+    molecules = merge(records.take(used), [standards[i] for i in used])
     features = featurize(
         molecules.smiles,
         molecules.inchikeys,
@@ -132,7 +137,7 @@ def _prepare(settings: PretrainingSettings, comm: Communicator) -> _Molecules:
         comm,
         None if settings.cache is None else FeatureCache(settings.cache),
     )
-    split = random_split(len(molecules), _JUDGED, _JUDGED, settings.seed)
+    split = random_split(len(molecules), _HELD_OUT, _HELD_OUT, settings.seed)
     targets, values = descriptor_targets(features.pop("descriptors"), split.train)
     molecules = replace(
         molecules,
@@ -140,7 +145,7 @@ def _prepare(settings: PretrainingSettings, comm: Communicator) -> _Molecules:
         values=np.concatenate([molecules.values, values], 1),
     )
     prepared = Prepared(molecules, features, [None for _ in molecules.targets])
-    return _Molecules(prepared, split, len(records) - len(kept))
+    return _Molecules(prepared, split, len(records) - len(used))
 
 
 def _held_out(settings: PretrainingSettings, comm: Communicator) -> set[str]:
@@ -157,9 +162,9 @@ def _held_out(settings: PretrainingSettings, comm: Communicator) -> set[str]:
         ("fingerprint",),
         comm,
     )
-    split = make_split(task.split, task, Prepared(molecules, features, []), comm, None)
-    judged = np.concatenate([split.validation, split.test])
-    return {one for place in judged for one in structures_of(molecules.inchikeys[place])}
+    split = make_split(task.split, task, Prepared(molecules, features, []), comm)
+    held_out = np.concatenate([split.validation, split.test])
+    return {key for i in held_out for key in split_structures(molecules.inchikeys[i])}
 
 
 def _records_of(settings: PretrainingSettings) -> Records:
@@ -170,12 +175,12 @@ def _records_of(settings: PretrainingSettings) -> Records:
         if settings.task is not None:
             raise
         raise DataError(
-            f"{error}; or, if {settings.data} is not what will be learned afterwards, name the "
-            f"file that will be with task, or say task={NO_TASK!r}"
+            f"{error}; if {settings.data} is not what will be learned afterwards, name that file "
+            f"with task, or give task={NO_TASK!r}"
         ) from None
 
 
-def _explained(prepared: Prepared, split: Split, training: Training) -> NDArray[np.float64]:
+def _explained(prepared: Prepared, split: Split, training: TrainingResult) -> NDArray[np.float64]:
     """Return R squared of each target among the test molecules, NaN where they do not vary."""
     values = prepared.molecules.values[split.test]
     error = training.test.mean - values
@@ -186,6 +191,6 @@ def _explained(prepared: Prepared, split: Split, training: Training) -> NDArray[
 
 
 def _rounded(explained: NDArray[np.float64]) -> float | None:
-    """Return the median of those that are known, None where there are none."""
+    """Return the median of the finite values, None where there are none."""
     known = explained[np.isfinite(explained)]
     return round(float(np.median(known)), 4) if known.size else None

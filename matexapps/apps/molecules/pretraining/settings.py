@@ -1,4 +1,4 @@
-"""What a network is pre-trained on, and for which task."""
+"""Settings of a pre-training: molecules, network, and the later task."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matexapps.errors import TrainingError, did_you_mean
 from matexapps.experiment.settings import check_least, check_recovery
 
 NETWORKS = {"graph": ("graph", "combined"), "smiles": ("smiles",), "image": ("image",)}
-"""Networks that are pre-trained, and those that can begin with what each has learned."""
+"""Networks that can be pre-trained, and those that can start from each."""
 
 NO_TASK = "none"
 
@@ -27,17 +27,17 @@ class PretrainingSettings:
     smiles_columns : str or None
         Its column of structures; None takes the one called "smiles".
     labels : list of str
-        Its columns of numbers to learn besides the descriptors, such as those of a campaign.
+        Columns of numbers to learn besides the descriptors, such as those of a campaign.
     task : str or None
-        The file or name that will be learned afterwards: its validation and test molecules are left
-        out. None is ``data``; "none" leaves out nothing.
+        The file or name that will be learned afterwards: its validation and test molecules are held
+        out. None is ``data``; "none" holds out nothing.
     target_columns, split, split_column, validation, test, seed
-        Of the task, as for :class:`~matexapps.apps.molecules.settings.ExperimentSettings`; they say
-        which molecules these are. The seed is that of the training, too.
+        Of the task, as for :class:`~matexapps.apps.molecules.settings.ExperimentSettings`; they
+        determine these molecules. The seed is that of the training, too.
     network : {"graph", "smiles", "image"}
-        "graph" serves the combined network as well.
+        A combined network can start from "graph", too.
     members : int
-        Networks; those that begin with them take turns.
+        Networks of the ensemble.
     epochs, batch_size, cache, recovery, checkpoints
         As for an experiment.
 
@@ -69,15 +69,16 @@ class PretrainingSettings:
     def __post_init__(self) -> None:
         if self.network not in NETWORKS:
             raise TrainingError(
-                f"no network {self.network!r} is pre-trained{did_you_mean(self.network, NETWORKS)};"
-                f" use one of {', '.join(NETWORKS)}, of which graph serves the combined network too"
+                f"the network {self.network!r} cannot be pre-trained"
+                f"{did_you_mean(self.network, NETWORKS)}; use one of {', '.join(NETWORKS)}; a "
+                "combined network can start from graph"
             )
         check_least(self, members=1, epochs=1, batch_size=1, seed=0)
         check_recovery(self, "runs/pretraining")
         self.of_task()
 
     def of_task(self) -> ExperimentSettings:
-        """Return the experiment whose validation and test molecules are left out."""
+        """Return the experiment whose validation and test molecules are held out."""
         own = self.task is None
         return ExperimentSettings(
             data=self.data if self.task is None else self.task,
@@ -91,7 +92,7 @@ class PretrainingSettings:
         )
 
     def of_training(self) -> ExperimentSettings:
-        """Return what the pre-training itself is, as a training."""
+        """Return the settings of the pre-training itself."""
         return ExperimentSettings(
             data=self.data,
             network=self.network,

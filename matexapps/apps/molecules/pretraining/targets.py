@@ -1,4 +1,4 @@
-"""What a network is pre-trained to say of a molecule: RDKit's descriptors."""
+"""The targets of pre-training: RDKit's descriptors."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+from matexapps.apps.molecules.data.targets import Target
 from matexapps.apps.molecules.featurizers.descriptors import DESCRIPTORS
-from matexapps.apps.molecules.records import Target
 
 LARGEST_DEVIATION = 5.0
-"""Descriptors that lie further out are drawn in; a few odd molecules would outweigh all others."""
+"""Descriptors are clipped there, or a few odd molecules would outweigh all others."""
 
 
 def descriptor_targets(
@@ -24,14 +24,14 @@ def descriptor_targets(
     descriptors : ndarray of float32, shape (molecules, descriptors)
         NaN where RDKit has no value.
     train : ndarray of int64
-        Numbers of the molecules that scales and limits are taken from.
+        Indices of the molecules that give mean and spread.
 
     Returns
     -------
     targets : list of Target
     values : ndarray of float64, shape (molecules, targets)
-        NaN stays, and is masked in the loss; others lie within :data:`LARGEST_DEVIATION` standard
-        deviations of the mean.
+        NaN remains, and is masked in the loss; other values are within
+        :data:`LARGEST_DEVIATION` standard deviations of the mean.
     """
     values = descriptors.astype(np.float64)
     with warnings.catch_warnings():
@@ -40,5 +40,5 @@ def descriptor_targets(
         varies = spread > 1e-6 * np.nanmax(np.abs(values[train]), 0)
     reach = LARGEST_DEVIATION * spread
     values = np.clip(values, mean - reach, mean + reach)[:, varies]
-    names = [name for name, kept in zip(DESCRIPTORS, varies, strict=True) if kept]
+    names = [name for name, used in zip(DESCRIPTORS, varies, strict=True) if used]
     return [Target(name) for name in names], values

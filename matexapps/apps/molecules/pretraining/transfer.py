@@ -1,4 +1,4 @@
-"""From a trained network to the beginning of another training."""
+"""From a trained network to the initial weights of another training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from rdkit import Chem, rdBase
 from torch import nn
 
-from matexapps.apps.molecules.components import split
+from matexapps.apps.molecules.data.components import split_structures
 from matexapps.apps.molecules.model import load_model
 from matexapps.apps.molecules.networks.architecture import NETWORKS, Architecture
 from matexapps.apps.molecules.networks.encoders import Encoder
@@ -21,12 +21,12 @@ from matexapps.errors import TrainingError
 _SIZES = ("width", "depth", "head")
 
 
-def begin_with(network: MoleculeNetwork, pretrained: MoleculeNetwork) -> None:
-    """Copy what a trained network has learned of structure: encoders and hidden layers.
+def initialize_from(network: MoleculeNetwork, pretrained: MoleculeNetwork) -> None:
+    """Copy the encoders and hidden layers of a trained network.
 
-    Heads stay as they are, and so do the hidden layers' weights of inputs that the trained network
-    does not have, and members that read nothing that it reads. Where it has fewer members, several
-    begin alike and differ in their heads.
+    Heads keep their weights. So do members that share no input with the trained network, and those
+    weights of hidden layers that belong to inputs it does not have. Where the trained network has
+    fewer members, several start from the same encoders and differ in their heads.
 
     Parameters
     ----------
@@ -41,15 +41,17 @@ def begin_with(network: MoleculeNetwork, pretrained: MoleculeNetwork) -> None:
     """
     own, other = network.architecture, pretrained.architecture
     pairs = [
-        (member, source, common)
+        (member, trained, encoders)
         for kind in NETWORKS[own.network]
-        for member, (source, common) in zip(
-            _that_read(network, kind), cycle(_in_common(own, kind, pretrained)), strict=False
+        for member, (trained, encoders) in zip(
+            _members_of_kind(network, kind),
+            cycle(_trained_members(own, kind, pretrained)),
+            strict=False,
         )
     ]
     if not pairs:
         raise TrainingError(
-            f"a {own.network!r} network cannot begin with a pre-trained {other.network!r} network: "
+            f"a {own.network!r} network cannot start from a pre-trained {other.network!r} network: "
             f"they read {', '.join(own.features)} and {', '.join(other.features)}; give another "
             "network, or pre-train one that reads the same"
         )
@@ -59,65 +61,62 @@ def begin_with(network: MoleculeNetwork, pretrained: MoleculeNetwork) -> None:
                 f"the pre-trained network has {size} {getattr(other, size)} and this one "
                 f"{getattr(own, size)}: they must be equal"
             )
-    for member, source, common in pairs:
-        _copy(member, source, common)
+    for member, trained, encoders in pairs:
+        _copy(member, trained, encoders)
 
 
-def learned_from(folder: str | None, comm: Communicator) -> set[str]:
-    """Return the InChIKeys of the molecules that a model has learned from. Collective.
-
-    None has learned from none.
-    """
+def pretraining_inchikeys(folder: str | None, comm: Communicator) -> set[str]:
+    """Return the InChIKeys of a model's training molecules; none without a folder. Collective."""
     if folder is None:
         return set()
     rows = comm.on_root(lambda: load_model(folder).training.smiles)
-    smiles = list(dict.fromkeys(one for row in rows for one in split(row)))
-    mine = smiles[share(len(smiles), comm.rank, comm.world_size)]
+    smiles = list(dict.fromkeys(text for row in rows for text in split_structures(row)))
+    own = smiles[share(len(smiles), comm.rank, comm.world_size)]
     with rdBase.BlockLogs():
-        keys = {Chem.MolToInchiKey(Chem.MolFromSmiles(one)) for one in mine}
+        keys = {Chem.MolToInchiKey(Chem.MolFromSmiles(text)) for text in own}
     return set().union(*comm.all_gather_object(keys))
 
 
-def _that_read(network: MoleculeNetwork, kind: tuple[str, ...]) -> list[Member]:
-    """Return the members of a kind."""
+def _members_of_kind(network: MoleculeNetwork, kind: tuple[str, ...]) -> list[Member]:
     ensemble = zip(network.members, network.architecture.ensemble, strict=True)
-    return [member for member, reads in ensemble if reads == kind and isinstance(member, Member)]
+    return [member for member, inputs in ensemble if inputs == kind and isinstance(member, Member)]
 
 
-def _in_common(
+def _trained_members(
     own: Architecture, kind: tuple[str, ...], pretrained: MoleculeNetwork
 ) -> list[tuple[Member, list[tuple[str, str]]]]:
-    """Return the trained members that have encoders of what a kind reads, with both names."""
-    found = []
-    for source, reads in zip(pretrained.members, pretrained.architecture.ensemble, strict=True):
-        assert isinstance(source, Member)
+    """Return the trained members with encoders that a kind has, too, and both names of these."""
+    members = []
+    for member, reads in zip(pretrained.members, pretrained.architecture.ensemble, strict=True):
+        assert isinstance(member, Member)
         inputs = pretrained.architecture.inputs(reads)
         trained = {feature: name for name, _, feature in reversed(inputs)}
-        common = [
+        encoders = [
             (name, trained[feature])
             for name, _, feature in own.inputs(kind)
             if feature in trained and feature not in SCALED
         ]
-        if common:
-            found.append((source, common))
-    return found
+        if encoders:
+            members.append((member, encoders))
+    return members
 
 
 @torch.no_grad()
-def _copy(member: Member, trained: Member, pairs: list[tuple[str, str]]) -> None:
-    """Copy encoders, given by their names here and there, and what reads their outputs."""
-    own, other = _columns(member), _columns(trained)
-    reads, read = member.hidden[0], trained.hidden[0]
-    assert isinstance(reads, nn.Linear)
-    assert isinstance(read, nn.Linear)
-    for name, source in pairs:
+def _copy(member: Member, trained: Member, encoders: list[tuple[str, str]]) -> None:
+    """Copy encoders, given by both names, and the weights that read their outputs."""
+    own_columns, trained_columns = _columns(member), _columns(trained)
+    own_layer, trained_layer = member.hidden[0], trained.hidden[0]
+    assert isinstance(own_layer, nn.Linear)
+    assert isinstance(trained_layer, nn.Linear)
+    for name, source in encoders:
         member.encoders[name].load_state_dict(trained.encoders[source].state_dict())
-        reads.weight[:, own[name]] = read.weight[:, other[source]]
-    reads.bias.copy_(read.bias)
+        weight = trained_layer.weight[:, trained_columns[source]]
+        own_layer.weight[:, own_columns[name]] = weight
+    own_layer.bias.copy_(trained_layer.bias)
 
 
 def _columns(member: Member) -> dict[str, slice]:
-    """Return where each encoder's outputs lie among the inputs of the hidden layer."""
+    """Return the positions of each encoder's outputs among the inputs of the hidden layer."""
     columns, end = {}, 0
     for name, encoder in member.encoders.items():
         assert isinstance(encoder, Encoder)

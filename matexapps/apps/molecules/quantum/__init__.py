@@ -1,1 +1,1 @@
-"""Labels that quantum chemistry computes: GFN2-xTB for a list of molecules, over ranks."""
+"""Labels from quantum chemistry: GFN2-xTB for many molecules, over ranks."""

@@ -1,4 +1,4 @@
-"""GFN2-xTB for a list of molecules, shared out among ranks, that can be cut off and go on."""
+"""GFN2-xTB for many molecules on all ranks, which can be interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 import rdkit
 
 from matexapps import progress
-from matexapps.apps.molecules import standardize
-from matexapps.apps.molecules.losses import go_on
-from matexapps.apps.molecules.molecule_set import standardize_records
+from matexapps.apps.molecules.data import standardize
+from matexapps.apps.molecules.data.molecule_set import standardize_records
+from matexapps.apps.molecules.data.reader import read_records
+from matexapps.apps.molecules.data.records import Records
+from matexapps.apps.molecules.data.standardize import Standard
+from matexapps.apps.molecules.fault_tolerant import run_reporting_failures
 from matexapps.apps.molecules.quantum.geometry import NotComputed
 from matexapps.apps.molecules.quantum.journal import Journal, Outcome, write
 from matexapps.apps.molecules.quantum.process import XtbProcess, check_installed
 from matexapps.apps.molecules.quantum.settings import CampaignSettings
 from matexapps.apps.molecules.quantum.single_point import COLUMNS, METHOD
 from matexapps.apps.molecules.quantum.tables import write_labels, write_rejected
-from matexapps.apps.molecules.records import Records
-from matexapps.apps.molecules.sources import read_structures
-from matexapps.apps.molecules.standardize import Standard
 from matexapps.comm.communicator import Communicator
 from matexapps.experiment.settings import from_plain
 
@@ -30,10 +30,9 @@ WHAT = "computing GFN2-xTB"
 def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     """Compute the labels of all molecules of a file that have none yet. Collective.
 
-    Each different molecule is computed once, in its standard form, which is what networks learn
-    from. What has been computed is written down at once: run again, after a crash, a Stop or with
-    more molecules, the campaign computes only what is missing. When ranks die, the others take
-    over their molecules.
+    Each different molecule is computed once, in its standard form, from which networks learn. Every
+    result is recorded at once: after a crash, an interrupt, or with more molecules, another run
+    computes only what is missing. When ranks die, the others take over their molecules.
 
     Parameters
     ----------
@@ -44,7 +43,7 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     Returns
     -------
     dict
-        On every rank, what was done and how fast.
+        On every rank: numbers of rows and molecules, and the speed.
 
     Raises
     ------
@@ -58,34 +57,38 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     chosen = from_plain(CampaignSettings, settings)
     began = time.monotonic()
     comm.on_root(check_installed)
-    found = go_on(comm, "in the campaign", lambda: _compute_all(chosen, comm))
+    result = run_reporting_failures(comm, "in the campaign", lambda: _compute_all(chosen, comm))
     seconds = time.monotonic() - began
     return {
-        **found,
+        **result,
         "ranks": comm.world_size,
         "seconds": round(seconds, 2),
-        "molecules_per_s": round(found["computed"] / seconds, 2),
+        "molecules_per_s": round(result["computed"] / seconds, 2),
     }
 
 
 def _compute_all(settings: CampaignSettings, comm: Communicator) -> dict[str, Any]:
-    """Compute what is missing and write the tables; return how much there was. Collective."""
-    records = comm.on_root(lambda: read_structures(settings.data, settings.smiles_columns))
+    """Compute what is missing and write the tables; return the numbers of rows. Collective."""
+    records = comm.on_root(
+        lambda: read_records(
+            settings.data, smiles_columns=settings.smiles_columns, target_columns=[]
+        )
+    )
     standards = standardize_records(records, comm)
-    different = {one.smiles: one for one in standards if isinstance(one, Standard)}
-    journal = Journal(settings.folder, _depends_on(settings))
+    different = {item.smiles: item for item in standards if isinstance(item, Standard)}
+    journal = Journal(settings.folder, _provenance(settings))
     number, known = comm.on_root(journal.begin)
     missing = [smiles for smiles in different if not _is_done(known.get(smiles), settings)]
-    mine = missing[comm.rank :: comm.world_size]
+    own = missing[comm.rank :: comm.world_size]
 
-    def compute_own() -> None:
+    def compute_share() -> None:
         with XtbProcess() as process, journal.writing(number, comm.rank) as file:
-            monitor = _Monitor(comm, len(mine))
-            for smiles in mine:
+            monitor = _Monitor(comm, len(own))
+            for smiles in own:
                 write(file, _compute(smiles, process, settings))
                 monitor.add()
 
-    comm.on_all(compute_own)
+    comm.on_all(compute_share)
     rejected = comm.on_root(lambda: _write_tables(settings, journal, records, standards))
     return {
         "out": str(settings.table),
@@ -98,7 +101,8 @@ def _compute_all(settings: CampaignSettings, comm: Communicator) -> dict[str, An
     }
 
 
-def _depends_on(settings: CampaignSettings) -> dict[str, Any]:
+def _provenance(settings: CampaignSettings) -> dict[str, Any]:
+    """Return everything that the values depend on."""
     return {
         "method": METHOD,
         "columns": list(COLUMNS),
@@ -117,14 +121,14 @@ def _is_done(outcome: Outcome | None, settings: CampaignSettings) -> bool:
 
 
 def _compute(smiles: str, process: XtbProcess, settings: CampaignSettings) -> Outcome:
-    """Try one conformer after the other until there are values, or the time is over."""
+    """Try conformers until there are values, or the time is up."""
     began, reason = time.monotonic(), ""
     for attempt in range(settings.tries):
-        left = settings.time_limit_s - (time.monotonic() - began)
-        if left <= 0:
+        remaining = settings.time_limit_s - (time.monotonic() - began)
+        if remaining <= 0:
             break
         try:
-            values = process.compute(smiles, settings.seed + attempt, attempt > 0, left)
+            values = process.compute(smiles, settings.seed + attempt, attempt > 0, remaining)
             return Outcome(smiles, values, "", attempt + 1, settings.time_limit_s)
         except NotComputed as caught:
             reason = str(caught)
@@ -156,7 +160,7 @@ def _write_tables(
 
 
 class _Monitor:
-    """Reports how far this rank is."""
+    """Reports the progress of this rank."""
 
     def __init__(self, comm: Communicator, total: int) -> None:
         self._comm, self._total, self._done = comm, total, 0

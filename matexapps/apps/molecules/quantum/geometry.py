@@ -23,21 +23,21 @@ def conformer(smiles: str, seed: int, again: bool = False) -> Mol:
     """Return the molecule with hydrogens and coordinates.
 
     ETKDGv3 (Wang et al., J. Chem. Inf. Model. 60 (2020) 2044), then MMFF94, or UFF where MMFF94
-    knows an atom not. It is one conformer, not the best of many.
+    lacks parameters. It is a single conformer, not the best of many.
 
     Parameters
     ----------
     smiles : str
     seed : int
-        Another one gives another conformer.
+        Determines the conformer.
     again : bool
-        Start from random coordinates, which succeeds on crowded molecules where the usual start
-        does not.
+        Start from random coordinates, which succeeds for crowded molecules where the default
+        fails.
 
     Raises
     ------
     NotComputed
-        If no coordinates are found, or no force field knows the atoms.
+        If no coordinates are found, or no force field has parameters for the atoms.
     """
     with rdBase.BlockLogs():
         molecule = Chem.AddHs(Chem.MolFromSmiles(smiles))

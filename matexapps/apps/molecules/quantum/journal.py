@@ -1,14 +1,12 @@
-"""What a campaign has computed, written down molecule by molecule, so that nothing is done twice.
+"""The journal of a campaign: results are recorded one by one, so that none is computed twice.
 
-The folder has ``campaign.json``, which says what the values depend on, and a file for each rank of
-each run with a line of JSON for every molecule. A line that was cut off is left out when they are
-read.
+The folder has ``campaign.json``, with everything that the values depend on, and a file for each
+rank of each run with a line of JSON for every molecule. Incomplete lines are skipped.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -16,27 +14,28 @@ from pathlib import Path
 from typing import IO, Any
 
 from matexapps.errors import DataError
+from matexapps.files import atomic_file
 
 _CAMPAIGN = "campaign.json"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a molecule.
+    """The result for one molecule.
 
     Attributes
     ----------
     smiles : str
         Of the standard form.
     values : list of float or None
-        In the order of :data:`~matexapps.apps.molecules.quantum.single_point.COLUMNS`; None where
+        In the order of :data:`~matexapps.apps.molecules.quantum.single_point.COLUMNS`; None if
         the computation failed.
     reason : str
         Of the last failure; empty where there are values.
     tries : int
-        Conformers that were tried.
+        Number of conformers tried.
     time_limit_s : float
-        What the molecule was given.
+        Time limit of the molecule.
     """
 
     smiles: str
@@ -60,12 +59,12 @@ class Journal:
         self.folder, self.campaign = folder, campaign
 
     def begin(self) -> tuple[int, dict[str, Outcome]]:
-        """Return the number of this run, and what former ones have computed, by SMILES.
+        """Return the number of this run, and the outcomes of former runs by SMILES.
 
         Raises
         ------
         DataError
-            If the folder cannot be used, or its values were computed in another way.
+            If the folder cannot be used, or its values were computed differently.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -73,23 +72,22 @@ class Journal:
             if path.exists():
                 self._check(path)
             else:
-                partial = path.with_name(f".{path.name}.partial")
-                partial.write_text(json.dumps(self.campaign, indent=1) + "\n")
-                os.replace(partial, path)
-            runs = [int(one.name.split("-")[0]) for one in self.folder.glob("*-*.jsonl")]
+                with atomic_file(path) as partial:
+                    partial.write_text(json.dumps(self.campaign, indent=1) + "\n")
+            runs = [int(path.name.split("-")[0]) for path in self.folder.glob("*-*.jsonl")]
             return max(runs, default=0) + 1, self.read()
         except (OSError, ValueError) as error:
             raise DataError(f"{self.folder} cannot be used: {error}") from None
 
     def read(self) -> dict[str, Outcome]:
-        """Return all outcomes; of several of one molecule the best, then the newest."""
-        found: dict[str, Outcome] = {}
+        """Return all outcomes by SMILES; the first success of a molecule, or its last failure."""
+        outcomes: dict[str, Outcome] = {}
         for path in sorted(self.folder.glob("*-*.jsonl")):
             for outcome in _outcomes(path):
-                before = found.get(outcome.smiles)
-                if before is None or before.values is None:
-                    found[outcome.smiles] = outcome
-        return found
+                former = outcomes.get(outcome.smiles)
+                if former is None or former.values is None:
+                    outcomes[outcome.smiles] = outcome
+        return outcomes
 
     @contextmanager
     def writing(self, run: int, rank: int) -> Iterator[IO[str]]:
@@ -108,18 +106,18 @@ class Journal:
             raise DataError(f"cannot write {path}: {error}") from error
 
     def _check(self, path: Path) -> None:
-        before = json.loads(path.read_text())
+        former = json.loads(path.read_text())
         for name in self.campaign:
-            if before.get(name) != self.campaign[name]:
+            if former.get(name) != self.campaign[name]:
                 raise DataError(
                     f"{self.folder} holds values of another campaign: {name} was "
-                    f"{before.get(name)!r} and is {self.campaign[name]!r} now; give another out, "
+                    f"{former.get(name)!r} and is {self.campaign[name]!r} now; give another out, "
                     "or delete that folder"
                 )
 
 
 def write(file: IO[str], outcome: Outcome) -> None:
-    """Write one outcome; it is kept from here on, whatever becomes of this process."""
+    """Write one outcome; from here on it does not depend on this process."""
     file.write(json.dumps(asdict(outcome)) + "\n")
     file.flush()
 

@@ -1,4 +1,4 @@
-"""One computing process, asked for one molecule at a time, for no longer than it may take."""
+"""The process that computes one molecule at a time, within a time limit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class XtbProcess(Child):
         super().__init__("matexapps.apps.molecules.quantum.worker", dict.fromkeys(_THREADS, "1"))
 
     def compute(self, smiles: str, seed: int, again: bool, seconds: float) -> list[float | None]:
-        """Return the values of one molecule; None stands for those that do not exist.
+        """Return the values of one molecule, None for those that do not exist.
 
         Raises
         ------
@@ -49,8 +49,8 @@ class XtbProcess(Child):
             if ended is None:
                 raise NotComputed(f"not done within {seconds:.3g} s")
             raise NotComputed(f"crashed the process that computed it ({ended})")
-        found = json.loads(answer)
-        if isinstance(found, str):
-            raise NotComputed(found)
-        values: list[float | None] = found
+        result = json.loads(answer)
+        if isinstance(result, str):
+            raise NotComputed(result)
+        values: list[float | None] = result
         return values

@@ -1,4 +1,4 @@
-"""What a campaign computes, and how long it tries."""
+"""Settings of a campaign: molecules, table, tries and time."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class CampaignSettings:
     data : str
         A file of molecules, or a name of the catalog.
     out : str
-        The table to write, .csv or .parquet. What has been computed is kept beside it, in a folder
-        with ``.campaign`` behind the name; molecules that could not be, in a table with
-        ``_rejected`` before the ending.
+        The table to write, .csv or .parquet. Beside it are the journal, a folder with ``.campaign``
+        after the name, and molecules without labels, a table with ``_rejected`` before the
+        ending.
     smiles_columns : str or None
         The column of structures; None takes the one called "smiles".
     seed : int
         Of the conformers.
     tries : int
-        Conformers to try before a molecule is given up.
+        Conformers to try for each molecule.
     time_limit_s : float
-        For all tries of a molecule together, in seconds.
+        For all tries of a molecule together.
 
     Raises
     ------
@@ -50,19 +50,19 @@ class CampaignSettings:
         if not self.time_limit_s > 0:
             raise DataError(f"time_limit_s must be above 0, got {self.time_limit_s}")
         if self.table.suffix not in _TABLES:
-            raise DataError(f"{self.out}: the labels go into a file that ends in .csv or .parquet")
+            raise DataError(f"{self.out}: the table of labels must end in .csv or .parquet")
 
     @property
     def table(self) -> Path:
-        """Where the labels go."""
+        """The table of labels."""
         return Path(self.out)
 
     @property
     def rejected(self) -> Path:
-        """Where the molecules without labels go."""
+        """The table of molecules without labels."""
         return self.table.with_name(f"{self.table.stem}_rejected.csv")
 
     @property
     def folder(self) -> Path:
-        """Where is written down what has been computed."""
+        """The folder of the journal."""
         return self.table.with_name(f"{self.table.name}.campaign")

@@ -4,7 +4,7 @@ Bannwarth, Ehlert, Grimme, J. Chem. Theory Comput. 15 (2019) 1652; solvation by 
 Spicher, Grimme, J. Chem. Theory Comput. 17 (2021) 4250. Computed by tblite (extra ``quantum``).
 
 The structure is that of the force field, and the method binds atoms too strongly (methane: 22 eV,
-measured about 18): atomization energies are there to learn from, and no thermochemistry.
+measured about 18): atomization energies are labels to learn from, not thermochemistry.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ COLUMNS = (
     "solvation free energy in water (kcal/mol)",
     "solvation free energy in octanol (kcal/mol)",
 )
-"""What is computed."""
+"""Computed properties."""
 
 _SOLVENTS = ("water", "octanol")
 _UNPAIRED = {1: 1, 2: 0, 3: 1, 4: 2, 5: 3, 6: 2, 7: 1, 8: 0}
@@ -43,8 +43,8 @@ _UNPAIRED = {1: 1, 2: 0, 3: 1, 4: 2, 5: 3, 6: 2, 7: 1, 8: 0}
 def single_point(molecule: Mol) -> list[float]:
     """Return the values of :data:`COLUMNS` for a molecule with coordinates.
 
-    The atomization energy is that of free atoms, computed alike, less that of the molecule, without
-    vibrations. Solvation takes the molecule's structure as it is in the gas.
+    The atomization energy is that of free atoms, with the same method, minus that of the molecule,
+    without vibrations. Solvation energies are for the structure in the gas phase.
 
     Raises
     ------
@@ -54,12 +54,13 @@ def single_point(molecule: Mol) -> list[float]:
     numbers = np.array([atom.GetAtomicNum() for atom in molecule.GetAtoms()])
     charge = GetFormalCharge(molecule)
     unpaired = sum(atom.GetNumRadicalElectrons() for atom in molecule.GetAtoms())
-    where = positions(molecule)
-    gas = solve(numbers, where, charge, unpaired)
+    coordinates = positions(molecule)
+    gas = solve(numbers, coordinates, charge, unpaired)
     energy = float(gas["energy"])
     highest, lowest = frontier(gas["orbital-energies"], gas["orbital-occupations"])
     solvated = [
-        float(solve(numbers, where, charge, unpaired, solvent)["energy"]) for solvent in _SOLVENTS
+        float(solve(numbers, coordinates, charge, unpaired, solvent)["energy"])
+        for solvent in _SOLVENTS
     ]
     return [
         energy,
@@ -68,13 +69,13 @@ def single_point(molecule: Mol) -> list[float]:
         lowest,
         lowest - highest,
         float(np.linalg.norm(gas["dipole"])) * ATOMIC_DIPOLE_DEBYE,
-        *((one - energy) * HARTREE_KCAL for one in solvated),
+        *((value - energy) * HARTREE_KCAL for value in solvated),
     ]
 
 
 def solve(
     numbers: NDArray[np.int64],
-    where: NDArray[np.float64],
+    coordinates: NDArray[np.float64],
     charge: int = 0,
     unpaired: int = 0,
     solvent: str | None = None,
@@ -85,18 +86,18 @@ def solve(
     ----------
     numbers : ndarray of int64, shape (atoms,)
         Atomic numbers.
-    where : ndarray, shape (atoms, 3)
+    coordinates : ndarray, shape (atoms, 3)
         In bohr.
     charge, unpaired : int
-        Of the whole molecule.
+        Of the molecule.
     solvent : str or None
-        None is the gas.
+        None for the gas phase.
     """
     from tblite.exceptions import TBLiteRuntimeError
     from tblite.interface import Calculator
 
     try:
-        calculator = Calculator(METHOD, numbers, where, charge, unpaired)
+        calculator = Calculator(METHOD, numbers, coordinates, charge, unpaired)
         calculator.set("verbosity", 0)
         if solvent is not None:
             calculator.add("alpb-solvation", solvent)
@@ -110,7 +111,7 @@ def frontier(
 ) -> tuple[float, float]:
     """Return the energies in eV of the highest occupied and the lowest empty orbital.
 
-    Those that hold one electron count as occupied; NaN stands where there is no empty orbital.
+    Singly occupied orbitals count as occupied; NaN where there is no empty orbital.
     """
     occupied = int((occupations > 0.5).sum())
     lowest = energies[occupied] if occupied < len(energies) else math.nan
@@ -119,7 +120,7 @@ def frontier(
 
 @cache
 def atom_energy(number: int) -> float:
-    """Return the energy of a free atom in hartree, its p electrons spread as Hund's rule says."""
+    """Return the energy of a free atom in hartree, with spins according to Hund's rule."""
     outer = GetPeriodicTable().GetNOuterElecs(number)
     unpaired = _UNPAIRED.get(outer, outer % 2)
     return float(solve(np.array([number]), np.zeros((1, 3)), 0, unpaired)["energy"])

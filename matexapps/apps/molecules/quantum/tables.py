@@ -1,15 +1,14 @@
-"""The tables that a campaign leaves: labels, and molecules without."""
+"""The tables that a campaign writes: labels, and molecules without labels."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from matexapps.apps.molecules.quantum.single_point import COLUMNS
-from matexapps.errors import DataError
+from matexapps.files import atomic_file
 
 Row = tuple[str, str, list[float | None]]
 """SMILES of the standard form, InChIKey, values."""
@@ -42,14 +41,8 @@ def write_rejected(path: Path, rows: Sequence[tuple[int, str, str]]) -> None:
 
 
 def _write(path: Path, table: pd.DataFrame) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+    with atomic_file(path) as partial:
         if path.suffix == ".parquet":
             table.to_parquet(partial, index=False)
         else:
             table.to_csv(partial, index=False, float_format="%.10g", lineterminator="\n")
-        os.replace(partial, path)
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error}") from error
-    finally:
-        partial.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""The process that computes: requests and answers are lines of JSON.
+"""The computing process, whose requests and answers are lines of JSON.
 
-A rank does not compute itself, because neither an embedding nor tblite can be interrupted: what
-takes too long, or crashes, ends this process and not the rank.
+Ranks do not compute themselves, because neither an embedding nor tblite can be interrupted: a
+computation that takes too long, or crashes, ends this process and not the rank.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from matexapps.launch.child import limit_processor_time
 
 
 def serve() -> None:
-    """Say that all is loaded, then answer each request, ``[smiles, seed, again, seconds]``."""
+    """Announce that all is loaded, then answer requests, ``[smiles, seed, again, seconds]``."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print must not come between the answers
+    os.dup2(2, 1)  # output of libraries must not mix with the answers
     _warm_up()
     print("null", file=answers, flush=True)
     for line in sys.stdin:
@@ -37,7 +37,7 @@ def _warm_up() -> None:
 
 
 def _answer(smiles: str, seed: int, again: bool) -> list[float | None] | str:
-    """Return the values, or why there are none."""
+    """Return the values, or the reason why there are none."""
     try:
         values = single_point(conformer(smiles, seed, again))
     except NotComputed as reason:

@@ -1,18 +1,11 @@
-"""What predictions are worth: errors, intervals, pictures."""
+"""Reports: errors and scores with intervals, figures, drawings."""
 
-from matexapps.apps.molecules.classification.scores import score, score_gain
 from matexapps.apps.molecules.report.class_figures import (
     plot_precision,
     plot_reliability,
     plot_roc,
 )
 from matexapps.apps.molecules.report.drawings import draw_contributions, draw_molecules
-from matexapps.apps.molecules.report.errors import (
-    mean_absolute_error,
-    r_squared,
-    rmse,
-    rmse_difference,
-)
 from matexapps.apps.molecules.report.figures import (
     plot_calibration,
     plot_domain,
@@ -20,6 +13,13 @@ from matexapps.apps.molecules.report.figures import (
     plot_parity,
 )
 from matexapps.apps.molecules.report.learning_curve import plot_learning_curve
+from matexapps.apps.molecules.tasks.errors import (
+    mean_absolute_error,
+    r_squared,
+    rmse,
+    rmse_difference,
+)
+from matexapps.apps.molecules.tasks.scores import score, score_gain
 
 __all__ = [
     "draw_contributions",

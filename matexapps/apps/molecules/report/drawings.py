@@ -1,6 +1,6 @@
-"""Drawings of molecules, as pictures that a notebook shows.
+"""Drawings of molecules, as images for notebooks.
 
-They have 256 colors: a notebook then keeps them once, as a small PNG, and not as JPEG besides.
+They have 256 colors, so that a notebook stores a small PNG and not a JPEG as well.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _MORE, _LESS = np.array([0.85, 0.25, 0.2]), np.array([0.2, 0.4, 0.85])
 
 
 def draw_molecules(smiles: Sequence[str], legends: Sequence[str], columns: int = 4) -> Image.Image:
-    """Return a picture with a grid of molecules, each with a line below it."""
+    """Return an image with a grid of molecules, each with a legend below it."""
     rows = -(-len(smiles) // columns)
     drawing = rdMolDraw2D.MolDraw2DCairo(columns * _SIZE[0], rows * _SIZE[1], *_SIZE)
     drawing.drawOptions().legendFontSize = 16  # type: ignore[assignment]  # the stubs err
-    drawing.DrawMolecules([_flat(one) for one in smiles], legends=list(legends))
+    drawing.DrawMolecules([_flat(text) for text in smiles], legends=list(legends))
     return _picture(drawing).quantize()
 
 
@@ -37,10 +37,10 @@ def draw_contributions(
     legends: Sequence[str],
     unit: str = "",
 ) -> Image.Image:
-    """Return molecules side by side, atoms colored by what they contribute to one target.
+    """Return molecules with atoms colored by their contributions to one target.
 
-    Red raises the value, blue lowers it; the strongest atom of all molecules has full color, and
-    a scale below says how much that is.
+    Red raises the value, blue lowers it. The atom with the largest contribution has full color,
+    and a scale shows its value.
 
     Parameters
     ----------
@@ -50,17 +50,17 @@ def draw_contributions(
     unit : str
         Of the target, for the scale.
     """
-    largest = max((float(np.abs(one).max()) for one in contributions if len(one)), default=0.0)
+    largest = max((float(np.abs(item).max()) for item in contributions if len(item)), default=0.0)
     colors = [
-        {atom: _color(value / (largest or 1.0)) for atom, value in enumerate(one.tolist())}
-        for one in contributions
+        {atom: _color(value / (largest or 1.0)) for atom, value in enumerate(item.tolist())}
+        for item in contributions
     ]
     drawing = rdMolDraw2D.MolDraw2DCairo(len(smiles) * _SIZE[0], _SIZE[1], *_SIZE)
     drawing.drawOptions().legendFontSize = 16  # type: ignore[assignment]  # the stubs err
     drawing.DrawMolecules(
-        [_flat(one) for one in smiles],
+        [_flat(text) for text in smiles],
         legends=list(legends),
-        highlightAtoms=[list(one) for one in colors],
+        highlightAtoms=list(map(list, colors)),
         highlightAtomColors=colors,
         highlightBonds=[[] for _ in smiles],
     )
@@ -68,20 +68,19 @@ def draw_contributions(
 
 
 def _with_scale(picture: Image.Image, largest: float, unit: str) -> Image.Image:
-    """Return a picture with a strip of colors below it, from the most negative to the most."""
+    """Return an image with a color scale below it."""
     width, height = _STRIP
-    whole = Image.new("RGB", (picture.width, picture.height + _BELOW), "white")
-    whole.paste(picture)
-    left = (whole.width - width) // 2
-    shares = np.linspace(-1, 1, width)
-    strip = np.tile(np.array([_color(one) for one in shares]), (height, 1, 1))
-    whole.paste(Image.fromarray((255 * strip).round().astype(np.uint8)), (left, picture.height))
-    pen, font = ImageDraw.Draw(whole), ImageFont.load_default(_FONT)
-    for place, value in ((0, -largest), (width // 2, 0.0), (width, largest)):
+    combined = Image.new("RGB", (picture.width, picture.height + _BELOW), "white")
+    combined.paste(picture)
+    left = (combined.width - width) // 2
+    strip = np.tile(np.array(list(map(_color, np.linspace(-1, 1, width)))), (height, 1, 1))
+    combined.paste(Image.fromarray((255 * strip).round().astype(np.uint8)), (left, picture.height))
+    pen, font = ImageDraw.Draw(combined), ImageFont.load_default(_FONT)
+    for offset, value in ((0, -largest), (width // 2, 0.0), (width, largest)):
         text = f"{value:+.3g} {unit}".rstrip() if value else "0"
-        below = (left + place, picture.height + height + 3)
-        pen.text(below, text, fill="black", font=font, anchor="ma")
-    return whole.quantize()
+        position = (left + offset, picture.height + height + 3)
+        pen.text(position, text, fill="black", font=font, anchor="ma")
+    return combined.quantize()
 
 
 def _color(share: float) -> tuple[float, float, float]:

@@ -1,4 +1,4 @@
-"""Pictures of predictions; each takes matplotlib axes and returns them."""
+"""Figures of predictions; each takes matplotlib axes and returns them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from matexapps.apps.molecules.records import Target
-from matexapps.apps.molecules.report.errors import rmse
-from matexapps.apps.molecules.uncertainty import Estimates, Values, conformal_factor, coverage
+from matexapps.apps.molecules.data.targets import Target
+from matexapps.apps.molecules.tasks.errors import rmse
+from matexapps.apps.molecules.tasks.estimates import Estimates, Values, conformal_factor, coverage
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +24,7 @@ _GROUP = 4
 
 
 def plot_parity(
-    axes: Axes, values: Values, estimates: Estimates, factor: Values, target: Target, place: int = 0
+    axes: Axes, values: Values, estimates: Estimates, factor: Values, target: Target, index: int = 0
 ) -> Axes:
     """Draw predictions against measured values, with their intervals as error bars.
 
@@ -35,19 +35,19 @@ def plot_parity(
     estimates : Estimates
         Of these molecules.
     factor : ndarray, shape (targets,)
-        Deviations that an interval reaches.
+        Half-width of intervals in units of the deviation.
     target : Target
-    place : int
-        Its place among the targets.
+    index : int
+        Of the target.
     """
-    known = np.isfinite(values[:, place])
-    measured, predicted = values[known, place], estimates.mean[known, place]
-    reach = factor[place] * estimates.deviation[known, place]
+    known = np.isfinite(values[:, index])
+    measured, predicted = values[known, index], estimates.mean[known, index]
+    reach = factor[index] * estimates.deviation[known, index]
     axes.errorbar(
         measured, predicted, reach, fmt="o", ms=3, lw=0.6, alpha=0.6, label="90 % interval"
     )
     ends = [min(measured.min(), predicted.min()), max(measured.max(), predicted.max())]
-    axes.plot(ends, ends, color="gray", linestyle=":", label="as measured")
+    axes.plot(ends, ends, color="gray", linestyle=":", label="ideal")
     axes.set(
         xlabel=f"measured {target}",
         ylabel=f"predicted {target}",
@@ -59,13 +59,13 @@ def plot_parity(
 
 
 def plot_learning(axes: Axes, history: Sequence[Mapping[str, Any]]) -> Axes:
-    """Draw the validation error of each epoch, with the best marked."""
+    """Draw the validation error of each epoch, and mark the best epoch."""
     monitor = next(name for name in _MONITORS if name in history[0])
     epochs = [row["epoch"] for row in history]
     errors = [row[monitor] for row in history]
     best = int(np.argmin(errors))
     axes.plot(epochs, errors, marker="o", ms=3)
-    axes.axvline(epochs[best], color="gray", linestyle=":", label="the weights that stay")
+    axes.axvline(epochs[best], color="gray", linestyle=":", label="best epoch")
     axes.set(
         xlabel="epoch",
         ylabel=_MONITORS[monitor],
@@ -78,27 +78,29 @@ def plot_learning(axes: Axes, history: Sequence[Mapping[str, Any]]) -> Axes:
 
 def plot_calibration(
     axes: Axes,
-    chosen: tuple[Estimates, Values],
-    judged: tuple[Estimates, Values],
-    place: int = 0,
+    validation: tuple[Estimates, Values],
+    test: tuple[Estimates, Values],
+    index: int = 0,
 ) -> Axes:
-    """Draw which share of test values intervals hold, against the share that they promise.
+    """Draw the share of test values in the intervals against their nominal coverage.
 
     Parameters
     ----------
     axes : matplotlib axes
-    chosen, judged : tuple of Estimates and ndarray
-        What is said of molecules, and their values: those that calibrate, and those that test.
-    place : int
-        The target's place.
+    validation, test : tuple of Estimates and ndarray
+        Estimates and values of the molecules that calibrate, and of those that test.
+    index : int
+        Of the target.
     """
     levels = np.linspace(0.05, 0.95, 19)
-    held = [coverage(judged[0], conformal_factor(*chosen, level), judged[1]) for level in levels]
-    axes.plot(levels, [one[place] for one in held], marker="o", ms=3, label="test molecules")
-    axes.plot([0, 1], [0, 1], color="gray", linestyle=":", label="as promised")
+    covered = [
+        coverage(test[0], conformal_factor(*validation, level), test[1])[index] for level in levels
+    ]
+    axes.plot(levels, covered, marker="o", ms=3, label="test molecules")
+    axes.plot([0, 1], [0, 1], color="gray", linestyle=":", label="ideal")
     axes.set(
-        xlabel="share promised",
-        ylabel="share of test values held",
+        xlabel="nominal coverage",
+        ylabel="share of test values covered",
         xlim=(0, 1),
         ylim=(0, 1),
         aspect="equal",
@@ -116,11 +118,11 @@ def plot_domain(
     ----------
     axes : matplotlib axes
     similarity, error : array-like, shape (molecules,)
-        Molecules whose error is not known (NaN) are left out.
+        NaN where the error is not known.
     target : Target
     bins : int
-        Groups of equally many molecules, whose RMSE is drawn as a line; fewer where a group would
-        have less than four.
+        Number of groups of equal size, whose RMSE is drawn as a line; fewer where a group would
+        have less than four molecules.
     """
     known = np.isfinite(np.asarray(error, float))
     near: NDArray[np.float64] = np.asarray(similarity, float)[known]
@@ -134,7 +136,7 @@ def plot_domain(
             [np.sqrt((errors[group] ** 2).mean()) for group in groups],
             color="tab:red",
             marker="s",
-            label="RMSE of a fifth of them" if bins == 5 else f"RMSE of groups, {bins} in all",
+            label=f"RMSE of {bins} groups",
         )
     unit = f" ({target.unit})" if target.unit else ""
     axes.set(

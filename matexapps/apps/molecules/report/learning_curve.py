@@ -1,4 +1,4 @@
-"""The picture of how errors fall with the number of molecules."""
+"""The learning curve: scores against the number of training molecules."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ if TYPE_CHECKING:
     from matexapps.apps.molecules.study import Study
 
 
-def plot_learning_curve(axes: Axes, study: Study, place: int = 0) -> Axes:
-    """Draw each model's test score against the number of molecules it has learned from.
+def plot_learning_curve(axes: Axes, study: Study, index: int = 0) -> Axes:
+    """Draw the test score of each model against the number of training molecules.
 
-    Both axes are logarithmic where the score is an error, because errors tend to fall by powers of
-    the number of molecules. Bars are 95 % intervals.
+    Both axes are logarithmic where the score is an error, because errors tend to follow power
+    laws. Bars are 95 % intervals.
 
     Parameters
     ----------
     axes : matplotlib axes
     study : Study
         With ``learning_curve`` among its settings.
-    place : int
-        The target's place.
+    index : int
+        Of the target.
     """
-    task, target = study.task, study.molecules.targets[place]
-    points = study.curve_figures(place)
+    task, target = study.task, study.molecules.targets[index]
+    points = study.curve_figures(index)
     sizes = [size for size, _ in points]
     for name in ("network", *points[0][1]["baselines"]):
-        found = [one if name == "network" else one["baselines"][name] for _, one in points]
-        score = np.array([one[task.score] for one in found], float)
-        low, high = np.array([one[f"{task.score}_interval"] for one in found], float).T
+        figures = [item if name == "network" else item["baselines"][name] for _, item in points]
+        score = np.array([item[task.score] for item in figures], float)
+        low, high = np.array([item[f"{task.score}_interval"] for item in figures], float).T
         axes.errorbar(
             sizes,
             score,

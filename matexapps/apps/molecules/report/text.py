@@ -1,28 +1,29 @@
-"""The results of an experiment as text: the scores of every split side by side."""
+"""The results of an experiment as text, with a column for each split."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from matexapps.apps.molecules.leakage import NEAR
-from matexapps.apps.molecules.report.kept import CONFLICTS, REJECTED
-from matexapps.apps.molecules.tasks import TASKS, Task
+from matexapps.apps.molecules.report.files import CONFLICTS, REJECTED
+from matexapps.apps.molecules.splits.leakage import NEAR
+from matexapps.apps.molecules.tasks.registry import TASKS
+from matexapps.apps.molecules.tasks.task import Task
 
 _LISTED = 10
 _GAP = 2
 
 Row = tuple[str, str, str, list[str]]
-"""Target, model, what is told, and a cell for each split."""
+"""Target, model, what the figure is, and a cell for each split."""
 
 
 def as_table(summary: dict[str, Any]) -> str:
-    """Return :meth:`~matexapps.apps.molecules.study.Study.summary` for a person."""
+    """Return :meth:`~matexapps.apps.molecules.study.Study.summary` as text."""
     task, splits = TASKS[summary["task"]], summary["splits"]
-    lines = [*_of_input(summary), ""]
+    lines = [*_input_lines(summary), ""]
     rows: list[Row] = [("target", "model", "test molecules", [f"{kind} split" for kind in splits])]
-    rows += _of_targets(summary, task)
-    rows += _of_audit(splits)
+    rows += _target_rows(summary, task)
+    rows += _audit_rows(splits)
     lines += _aligned(rows)
     for kind, split in splits.items():
         moved = split["leakage"]["moved"]
@@ -41,8 +42,8 @@ def as_table(summary: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _of_input(summary: dict[str, Any]) -> list[str]:
-    """Return what became of the rows."""
+def _input_lines(summary: dict[str, Any]) -> list[str]:
+    """Return what became of the rows of the file."""
     lines = [
         f"{summary['data']}: {summary['molecules']:,} molecules; rows rejected: "
         f"{summary['rejected']:,}, merged: {summary['merged_rows']:,}; conflicts: "
@@ -51,7 +52,7 @@ def _of_input(summary: dict[str, Any]) -> list[str]:
         f"{summary['stripped_rows']:,}), uncharged where protons can do it, the tautomer as drawn",
     ]
     rejected = [
-        f"row {one['row']}: {one['smiles']!r}: {one['reason']}" for one in summary["rejected_rows"]
+        f"row {row['row']}: {row['smiles']!r}: {row['reason']}" for row in summary["rejected_rows"]
     ]
     return [
         *lines,
@@ -60,53 +61,53 @@ def _of_input(summary: dict[str, Any]) -> list[str]:
     ]
 
 
-def _listed(what: str, entries: list[str], out: str | None, kept: str) -> list[str]:
-    where = f"{out}/{kept}" if out else "--json or --out lists them"
-    more = [f"  and {len(entries) - _LISTED:,} more: {where}"] if len(entries) > _LISTED else []
-    return [*(f"  {what}: {one}" for one in entries[:_LISTED]), *more]
+def _listed(kind: str, entries: list[str], out: str | None, file: str) -> list[str]:
+    source = f"{out}/{file}" if out else "--json or --out lists them"
+    more = [f"  and {len(entries) - _LISTED:,} more: {source}"] if len(entries) > _LISTED else []
+    return [*(f"  {kind}: {entry}" for entry in entries[:_LISTED]), *more]
 
 
 def _rest(count: int) -> str:
     return f" and {count - _LISTED:,} more" if count > _LISTED else ""
 
 
-def _of_targets(summary: dict[str, Any], task: Task[Any]) -> Iterable[Row]:
-    """Yield the scores of each target, split beside split."""
+def _target_rows(summary: dict[str, Any], task: Task[Any]) -> Iterable[Row]:
+    """Yield the figures of each target."""
     splits = summary["splits"].values()
     for name in dict.fromkeys(name for split in splits for name in split["targets"]):
-        found = [split["targets"].get(name) for split in splits]
-        told = [None if one is None else task.rows(summary["network"], one) for one in found]
-        known = next(one for one in told if one is not None)
-        unit = next(one["unit"] for one in found if one is not None)
+        figures = [split["targets"].get(name) for split in splits]
+        texts = [None if item is None else task.rows(summary["network"], item) for item in figures]
+        known = next(rows for rows in texts if rows is not None)
+        unit = next(item["unit"] for item in figures if item is not None)
         title = f"{name} ({unit})" if unit else name
-        for place, (model, what, _) in enumerate(known):
-            cells = ["-" if one is None else one[place][2] for one in told]
-            yield title if place == 0 else "", model, what, cells
-        counts = ["-" if one is None else f"{one['calibration_values']:,}" for one in found]
-        yield "", "", "values that set them", counts
+        for i, (model, figure, _) in enumerate(known):
+            cells = ["-" if rows is None else rows[i][2] for rows in texts]
+            yield title if i == 0 else "", model, figure, cells
+        counts = ["-" if item is None else f"{item['calibration_values']:,}" for item in figures]
+        yield "", "", "calibration values", counts
 
 
-def _of_audit(splits: dict[str, Any]) -> Iterable[Row]:
-    """Yield what test molecules have in common with those learned from, split beside split."""
+def _audit_rows(splits: dict[str, Any]) -> Iterable[Row]:
+    """Yield the relatives of test molecules among those learned from."""
     audits = [split["leakage"] for split in splits.values()]
     lines: list[tuple[str, list[str]]] = [
         ("molecules", [f"{split['rows']['test']:,}" for split in splits.values()]),
-        ("identical to learned", [f"{len(one['identical']):,}" for one in audits]),
-        ("isomers of learned", [f"{one['same_skeleton']:,}" for one in audits]),
-        (f"neighbors, {NEAR} alike", [f"{one['near']:,}" for one in audits]),
-        ("median similarity", [f"{one['median_similarity']:.2f}" for one in audits]),
+        ("identical to learned", [f"{len(audit['identical']):,}" for audit in audits]),
+        ("isomers of learned", [f"{audit['same_skeleton']:,}" for audit in audits]),
+        (f"neighbors, {NEAR} alike", [f"{audit['near']:,}" for audit in audits]),
+        ("median similarity", [f"{audit['median_similarity']:.2f}" for audit in audits]),
     ]
-    if any(one["pretrained"] for one in audits):
-        lines.append(("in pre-training", [f"{one['pretrained']:,}" for one in audits]))
+    if any(audit["pretrained"] for audit in audits):
+        lines.append(("in pre-training", [f"{audit['pretrained']:,}" for audit in audits]))
     left_out = [split["rows"]["left_out"] for split in splits.values()]
     if any(left_out):
-        lines.append(("in no part", [f"{one:,}" for one in left_out]))
-    for place, (what, cells) in enumerate(lines):
-        yield "leakage audit" if place == 0 else "", "", what, cells
+        lines.append(("in no part", [f"{count:,}" for count in left_out]))
+    for i, (figure, cells) in enumerate(lines):
+        yield "leakage audit" if i == 0 else "", "", figure, cells
 
 
 def _aligned(rows: list[Row]) -> list[str]:
-    table = [(target, model, what, *cells) for target, model, what, cells in rows]
+    table = [(target, model, figure, *cells) for target, model, figure, cells in rows]
     widths = [max(map(len, column)) + _GAP for column in zip(*table, strict=True)]
     return [
         "".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)).rstrip()
@@ -115,7 +116,7 @@ def _aligned(rows: list[Row]) -> list[str]:
 
 
 def _curve_lines(name: str, points: list[dict[str, Any]], task: Task[Any]) -> list[str]:
-    """Return the learning curve of a target, a line for each number of training molecules."""
+    """Return the learning curve of a target, with a line for each number of molecules."""
     models = list(points[0]["baselines"])
     head = "".join(f"{model:<15}" for model in ("network", *models))
     lines = [
@@ -124,6 +125,6 @@ def _curve_lines(name: str, points: list[dict[str, Any]], task: Task[Any]) -> li
     ]
     for point in points:
         scores = [point[task.score], *(point["baselines"][model] for model in models)]
-        cells = "".join(f"{'-' if one is None else f'{one:.3f}':<15}" for one in scores)
+        cells = "".join(f"{'-' if score is None else f'{score:.3f}':<15}" for score in scores)
         lines.append(f"{'':<10}{point['molecules']:<12,}{cells}")
     return lines

@@ -10,26 +10,26 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from torch import Tensor, nn
 
-from matexapps.apps.molecules.classification.objective import ClassLoss, LogLoss
-from matexapps.apps.molecules.classification.probabilities import (
+from matexapps.apps.molecules.data.targets import Target
+from matexapps.apps.molecules.results import SplitResult
+from matexapps.apps.molecules.tasks.classification_loss import ClassLoss, LogLoss
+from matexapps.apps.molecules.tasks.estimates import LEVEL, Values
+from matexapps.apps.molecules.tasks.probabilities import (
     Probabilities,
     least_probabilities,
     prediction_sets,
     set_coverage,
 )
-from matexapps.apps.molecules.classification.scores import SCORES, score, score_gain
-from matexapps.apps.molecules.outcome import Judged
-from matexapps.apps.molecules.records import Target
-from matexapps.apps.molecules.resampling import Estimate
+from matexapps.apps.molecules.tasks.resampling import Estimate
+from matexapps.apps.molecules.tasks.scores import SCORES, score, score_gain
 from matexapps.apps.molecules.tasks.task import Task
-from matexapps.apps.molecules.uncertainty import LEVEL, Values
 from matexapps.train.metrics import Metric
 
-_SCORES_SHOWN = ("ROC AUC", "average precision", "Brier score")
+_SCORE_TITLES = ("ROC AUC", "average precision", "Brier score")
 
 
 class Classification(Task[Probabilities]):
-    """Probabilities and sets of classes, judged by ranking and calibration."""
+    """Probabilities and sets of classes, scored by ranking and calibration."""
 
     name = "classification"
     monitor = "log_loss"
@@ -41,14 +41,14 @@ class Classification(Task[Probabilities]):
     def objective(self, values: Values, mean: Tensor, scale: Tensor) -> tuple[nn.Module, Metric]:
         return ClassLoss(values, mean), LogLoss(values, mean)
 
-    def said(self, outputs: NDArray[Any], mean: Values, scale: Values) -> Probabilities:
+    def estimates(self, outputs: NDArray[Any], mean: Values, scale: Values) -> Probabilities:
         return Probabilities.from_outputs(outputs, mean)
 
-    def calibrate(self, said: Probabilities, values: Values) -> Values:
-        return least_probabilities(said, values)
+    def calibrate(self, estimates: Probabilities, values: Values) -> Values:
+        return least_probabilities(estimates, values)
 
-    def regions(self, said: Probabilities, calibration: Values) -> NDArray[np.bool_]:
-        return prediction_sets(said, calibration)
+    def regions(self, estimates: Probabilities, calibration: Values) -> NDArray[np.bool_]:
+        return prediction_sets(estimates, calibration)
 
     def forest(self, **settings: Any) -> RandomForestClassifier:
         return RandomForestClassifier(**settings)
@@ -56,42 +56,43 @@ class Classification(Task[Probabilities]):
     def predict_forest(self, forest: RandomForestClassifier, table: NDArray[Any]) -> Values:
         return np.asarray(forest.predict_proba(table) @ forest.classes_)
 
-    def figures(self, values: Values, judged: Judged, place: int) -> dict[str, Any]:
-        value = values[:, place]
-        predicted = np.stack([one.test.mean[:, place] for one in judged.trainings])
-        sets = [prediction_sets(one.test, one.calibration) for one in judged.trainings]
+    def figures(self, values: Values, result: SplitResult, index: int) -> dict[str, Any]:
+        value, trainings = values[:, index], result.trainings
+        predicted = np.stack([training.test.mean[:, index] for training in trainings])
+        sets = [prediction_sets(item.test, item.calibration) for item in trainings]
         known = np.isfinite(value)
-        inside = [one[known, place, value[known].astype(int)].mean() for one in sets]
-        by_class = np.mean([set_coverage(one, values)[place] for one in sets], axis=0)
-        single = [(one[known, place].sum(1) == 1).mean() for one in sets]
+        inside = [item[known, index, value[known].astype(int)].mean() for item in sets]
+        by_class = np.mean([set_coverage(item, values)[index] for item in sets], axis=0)
+        single = [(item[known, index].sum(1) == 1).mean() for item in sets]
         return {
             "prevalence": float(value[known].mean()),
             **_scores(value, predicted),
-            "roc_auc_by_seed": [_plain(score("roc_auc", value, one).value) for one in predicted],
+            "roc_auc_by_seed": [_plain(score("roc_auc", value, seed).value) for seed in predicted],
             "set_level": LEVEL,
             "set_coverage": float(np.mean(inside)),
-            "set_coverage_by_class": [_plain(one) for one in by_class],
+            "set_coverage_by_class": list(map(_plain, by_class)),
             "set_single": float(np.mean(single)),
             "baselines": {
-                name: _beside(value, predicted, found[:, place])
-                for name, found in judged.baselines.items()
+                name: _comparison(value, predicted, baseline[:, index])
+                for name, baseline in result.baselines.items()
             },
         }
 
-    def rows(self, network: str, found: dict[str, Any]) -> list[tuple[str, str, str]]:
-        rows = _score_rows(network, found)
-        for baseline, other in found["baselines"].items():
-            gain = _shown(other["network_gain"], other["network_gain_interval"], "+.3f")
-            rows += [*_score_rows(baseline, other), ("", "gain in ROC AUC", gain)]
+    def rows(self, network: str, figures: dict[str, Any]) -> list[tuple[str, str, str]]:
+        rows = _score_rows(network, figures)
+        for name, baseline in figures["baselines"].items():
+            gain = _format(baseline["network_gain"], baseline["network_gain_interval"], "+.3f")
+            rows += [*_score_rows(name, baseline), ("", "gain in ROC AUC", gain)]
         by_class = " and ".join(
-            "-" if one is None else f"{100 * one:.0f}" for one in found["set_coverage_by_class"]
+            "-" if share is None else f"{100 * share:.0f}"
+            for share in figures["set_coverage_by_class"]
         )
-        held = f"{100 * found['set_coverage']:.1f} % ({by_class} % of either)"
+        covered = f"{100 * figures['set_coverage']:.1f} % ({by_class} % of either)"
         return [
             *rows,
-            ("", "90 % sets hold", held),
-            ("", "sets of one class", f"{100 * found['set_single']:.0f} %"),
-            ("", "second class", f"{100 * found['prevalence']:.1f} %"),
+            ("", "90 % sets hold", covered),
+            ("", "sets of one class", f"{100 * figures['set_single']:.0f} %"),
+            ("", "second class", f"{100 * figures['prevalence']:.1f} %"),
         ]
 
     def noise_line(self, name: str, floor: dict[str, Any]) -> str:
@@ -106,56 +107,55 @@ class Classification(Task[Probabilities]):
         return [f"{name} probability of {target.classes[1]}", f"{name} deviation", f"{name} set"]
 
     def cells(
-        self, said: Probabilities, regions: NDArray[np.bool_], targets: Sequence[Target]
+        self, estimates: Probabilities, regions: NDArray[np.bool_], targets: Sequence[Target]
     ) -> list[list[str]]:
-        rows: list[list[str]] = [[] for _ in said.mean]
-        for place, target in enumerate(targets):
+        rows: list[list[str]] = [[] for _ in estimates.mean]
+        for index, target in enumerate(targets):
             assert target.classes is not None
-            first, second = target.classes
-            for row, p, deviation, held in zip(
-                rows,
-                said.mean[:, place],
-                said.disagreement[:, place],
-                regions[:, place],
-                strict=True,
-            ):
-                inside = [name for name, one in zip((first, second), held, strict=True) if one]
-                row += [f"{p:.6g}", f"{deviation:.6g}", " or ".join(inside)]
+            columns = (
+                estimates.mean[:, index],
+                estimates.disagreement[:, index],
+                regions[:, index],
+            )
+            for row, probability, deviation, inside in zip(rows, *columns, strict=True):
+                names = np.array(target.classes)[inside]
+                row += [f"{probability:.6g}", f"{deviation:.6g}", " or ".join(names)]
         return rows
 
 
 def _scores(value: Values, predicted: Values) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     for name in SCORES:
-        found = score(name, value, predicted)
-        figures |= {name: _plain(found.value), f"{name}_interval": _interval(found)}
+        estimate = score(name, value, predicted)
+        figures |= {name: _plain(estimate.value), f"{name}_interval": _interval(estimate)}
     return figures
 
 
-def _beside(value: Values, predicted: Values, other: Values) -> dict[str, Any]:
-    gain = score_gain("roc_auc", value, predicted, other)
+def _comparison(value: Values, predicted: Values, baseline: Values) -> dict[str, Any]:
+    gain = score_gain("roc_auc", value, predicted, baseline)
     return {
-        **_scores(value, other),
+        **_scores(value, baseline),
         "network_gain": _plain(gain.value),
         "network_gain_interval": _interval(gain),
     }
 
 
-def _score_rows(model: str, found: dict[str, Any]) -> list[tuple[str, str, str]]:
-    return [
-        ("" if place else model, shown, _shown(found[name], found[f"{name}_interval"], ".3f"))
-        for place, (name, shown) in enumerate(zip(SCORES, _SCORES_SHOWN, strict=True))
+def _score_rows(model: str, figures: dict[str, Any]) -> list[tuple[str, str, str]]:
+    rows = [
+        ("", title, _format(figures[name], figures[f"{name}_interval"], ".3f"))
+        for name, title in zip(SCORES, _SCORE_TITLES, strict=True)
     ]
+    return [(model, *rows[0][1:]), *rows[1:]]
 
 
-def _shown(value: float | None, interval: list[float] | None, form: str) -> str:
+def _format(value: float | None, interval: list[float] | None, form: str) -> str:
     if value is None or interval is None:
         return "-"
     return f"{value:{form}} ({interval[0]:{form}} to {interval[1]:{form}})"
 
 
-def _interval(found: Estimate) -> list[float] | None:
-    return [found.low, found.high] if np.isfinite(found.value) else None
+def _interval(estimate: Estimate) -> list[float] | None:
+    return [estimate.low, estimate.high] if np.isfinite(estimate.value) else None
 
 
 def _plain(value: Any) -> float | None:

@@ -10,17 +10,15 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestRegressor
 from torch import Tensor, nn
 
-from matexapps.apps.molecules.objective import MeanVarianceLoss, TargetRmse
-from matexapps.apps.molecules.outcome import Judged
-from matexapps.apps.molecules.records import Target
-from matexapps.apps.molecules.report.errors import (
+from matexapps.apps.molecules.data.targets import Target
+from matexapps.apps.molecules.results import SplitResult
+from matexapps.apps.molecules.tasks.errors import (
     mean_absolute_error,
     r_squared,
     rmse,
     rmse_difference,
 )
-from matexapps.apps.molecules.tasks.task import Task
-from matexapps.apps.molecules.uncertainty import (
+from matexapps.apps.molecules.tasks.estimates import (
     LEVEL,
     Estimates,
     Intervals,
@@ -29,15 +27,17 @@ from matexapps.apps.molecules.uncertainty import (
     coverage,
     intervals,
 )
+from matexapps.apps.molecules.tasks.regression_loss import MeanVarianceLoss, TargetRmse
+from matexapps.apps.molecules.tasks.task import Task
 from matexapps.train.metrics import Metric
 
 _COLUMNS_OF_A_SPLIT = 1 / 3
 _SMALL = 0.1
-"""Errors below have three digits, as those of energies in hartree need; others three decimals."""
+"""Smaller errors have three digits, as energies in hartree need; others three decimals."""
 
 
 class Regression(Task[Estimates]):
-    """Means and intervals, judged by their errors."""
+    """Means and intervals, scored by their errors."""
 
     name = "regression"
     monitor = "relative_rmse"
@@ -49,14 +49,14 @@ class Regression(Task[Estimates]):
     def objective(self, values: Values, mean: Tensor, scale: Tensor) -> tuple[nn.Module, Metric]:
         return MeanVarianceLoss(values, mean, scale), TargetRmse(values, mean, scale)
 
-    def said(self, outputs: NDArray[Any], mean: Values, scale: Values) -> Estimates:
+    def estimates(self, outputs: NDArray[Any], mean: Values, scale: Values) -> Estimates:
         return Estimates.from_outputs(outputs, mean, scale)
 
-    def calibrate(self, said: Estimates, values: Values) -> Values:
-        return conformal_factor(said, values)
+    def calibrate(self, estimates: Estimates, values: Values) -> Values:
+        return conformal_factor(estimates, values)
 
-    def regions(self, said: Estimates, calibration: Values) -> Intervals:
-        return intervals(said, calibration)
+    def regions(self, estimates: Estimates, calibration: Values) -> Intervals:
+        return intervals(estimates, calibration)
 
     def forest(self, **settings: Any) -> RandomForestRegressor:
         return RandomForestRegressor(max_features=_COLUMNS_OF_A_SPLIT, **settings)
@@ -64,45 +64,43 @@ class Regression(Task[Estimates]):
     def predict_forest(self, forest: RandomForestRegressor, table: NDArray[Any]) -> Values:
         return np.asarray(forest.predict(table))
 
-    def figures(self, values: Values, judged: Judged, place: int) -> dict[str, Any]:
-        value = values[:, place]
-        predicted = np.stack([one.test.mean[:, place] for one in judged.trainings])
+    def figures(self, values: Values, result: SplitResult, index: int) -> dict[str, Any]:
+        value, trainings = values[:, index], result.trainings
+        predicted = np.stack([training.test.mean[:, index] for training in trainings])
         error = rmse(value, predicted)
-        inside = [coverage(one.test, one.calibration, values)[place] for one in judged.trainings]
+        inside = [coverage(item.test, item.calibration, values)[index] for item in trainings]
         width = [
-            float(np.mean(2 * one.calibration[place] * one.test.deviation[:, place]))
-            for one in judged.trainings
+            float(np.mean(2 * item.calibration[index] * item.test.deviation[:, index]))
+            for item in trainings
         ]
         return {
             "rmse": error.value,
             "rmse_interval": [error.low, error.high],
-            "rmse_by_seed": [rmse(value, one).value for one in predicted],
+            "rmse_by_seed": [rmse(value, seed).value for seed in predicted],
             "mae": mean_absolute_error(value, predicted),
             "r2": _finite(r_squared(value, predicted)),
             "interval_level": LEVEL,
             "interval_coverage": _finite(np.mean(inside)),
             "interval_width": _finite(np.mean(width)),
             "baselines": {
-                name: _beside(value, predicted, found[:, place])
-                for name, found in judged.baselines.items()
+                name: _comparison(value, predicted, baseline[:, index])
+                for name, baseline in result.baselines.items()
             },
         }
 
-    def rows(self, network: str, found: dict[str, Any]) -> list[tuple[str, str, str]]:
-        form = ".3f" if found["rmse"] >= _SMALL else ".3g"
-        r2 = "-" if found["r2"] is None else f"{found['r2']:.3f}"
+    def rows(self, network: str, figures: dict[str, Any]) -> list[tuple[str, str, str]]:
+        form = ".3f" if figures["rmse"] >= _SMALL else ".3g"
+        r2 = "-" if figures["r2"] is None else f"{figures['r2']:.3f}"
         rows = [
-            (network, self.score_name, _shown(found["rmse"], found["rmse_interval"], form)),
-            ("", "MAE, R squared", f"{found['mae']:{form}}, {r2}"),
+            (network, self.score_name, _format(figures["rmse"], figures["rmse_interval"], form)),
+            ("", "MAE, R squared", f"{figures['mae']:{form}}, {r2}"),
         ]
-        for baseline, other in found["baselines"].items():
-            gain = _shown(other["network_gain"], other["network_gain_interval"], f"+{form}")
-            rows += [
-                (baseline, self.score_name, _shown(other["rmse"], other["rmse_interval"], form)),
-                ("", "the network's gain", gain),
-            ]
-        held, width = found["interval_coverage"], found["interval_width"]
-        share = "-" if held is None else f"hold {100 * held:.1f} %, {width:.3g} wide"
+        for name, baseline in figures["baselines"].items():
+            gain = _format(baseline["network_gain"], baseline["network_gain_interval"], f"+{form}")
+            error = _format(baseline["rmse"], baseline["rmse_interval"], form)
+            rows += [(name, self.score_name, error), ("", "the network's gain", gain)]
+        covered, width = figures["interval_coverage"], figures["interval_width"]
+        share = "-" if covered is None else f"hold {100 * covered:.1f} %, {width:.3g} wide"
         return [*rows, ("", "90 % intervals", share)]
 
     def noise_line(self, name: str, floor: dict[str, Any]) -> str:
@@ -116,20 +114,20 @@ class Regression(Task[Estimates]):
         return [str(target), *(f"{target.name} {what}" for what in ("deviation", "low", "high"))]
 
     def cells(
-        self, said: Estimates, regions: Intervals, targets: Sequence[Target]
+        self, estimates: Estimates, regions: Intervals, targets: Sequence[Target]
     ) -> list[list[str]]:
-        values = np.stack([said.mean, said.deviation, regions.low, regions.high], 2)
+        values = np.stack([estimates.mean, estimates.deviation, regions.low, regions.high], 2)
         return [
             ["" if np.isnan(v) else f"{v:.6g}" for v in row]
-            for row in values.reshape(len(said.mean), -1)
+            for row in values.reshape(len(estimates.mean), -1)
         ]
 
 
-def _shown(value: float, interval: list[float], form: str) -> str:
+def _format(value: float, interval: list[float], form: str) -> str:
     return f"{value:{form}} ({interval[0]:{form}} to {interval[1]:{form}})"
 
 
-def _beside(value: Values, predicted: Values, other: Values) -> dict[str, Any]:
+def _comparison(value: Values, predicted: Values, other: Values) -> dict[str, Any]:
     error, gain = rmse(value, other), rmse_difference(value, predicted, other)
     return {
         "rmse": error.value,

@@ -1,4 +1,4 @@
-"""What a task is: all that depends on what kind of values the targets have."""
+"""Tasks: everything that depends on the kind of the targets."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from typing import Any, Generic, TypeVar
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from matexapps.apps.molecules.outcome import Judged
-from matexapps.apps.molecules.records import Target
-from matexapps.apps.molecules.uncertainty import Values
+from matexapps.apps.molecules.data.targets import Target
+from matexapps.apps.molecules.results import SplitResult
+from matexapps.apps.molecules.tasks.estimates import Values
 from matexapps.train.metrics import Metric
 
-Said = TypeVar("Said")
-"""What an ensemble says of molecules, in which ``mean`` has shape (molecules, targets)."""
+E = TypeVar("E")
+"""Estimates of an ensemble, whose ``mean`` has shape (molecules, targets)."""
 
 
-class Task(ABC, Generic[Said]):
+class Task(ABC, Generic[E]):
     """A kind of targets.
 
     Attributes
     ----------
     name : str
-        As in an architecture.
+        As in :class:`~matexapps.apps.molecules.networks.architecture.Architecture`.
     monitor : str
-        Column of the history, lower is better, by which the epoch is chosen that stays.
+        Column of the history by which the best epoch is chosen; lower is better.
     constant : str
-        Name of the baseline that knows no structure: the mean of the training values.
+        Name of the baseline that ignores structure: the mean of the training values.
     score : str
-        Key of the figure that leads, among those of :meth:`figures`.
+        Key of the main figure among those of :meth:`figures`.
     score_name : str
-        The same for a person.
+        Its name for a reader.
     score_is_error : bool
-        Whether it falls towards zero, the better a model is.
+        Whether better models have a score closer to zero.
     """
 
     name: str
@@ -53,57 +53,57 @@ class Task(ABC, Generic[Said]):
         values : ndarray, shape (molecules, targets)
             NaN is missing.
         mean, scale : Tensor, shape (targets,)
-            What the network's outputs are relative to.
+            Reference of the network's outputs.
         """
 
     @abstractmethod
-    def said(self, outputs: NDArray[Any], mean: Values, scale: Values) -> Said:
-        """Return what a network's outputs, shape (molecules, members, targets, ...), say."""
+    def estimates(self, outputs: NDArray[Any], mean: Values, scale: Values) -> E:
+        """Return estimates from a network's outputs, shape (molecules, members, targets, ...)."""
 
     @abstractmethod
-    def calibrate(self, said: Said, values: Values) -> Values:
-        """Return what makes regions hold their share of molecules like these, for each target."""
+    def calibrate(self, estimates: E, values: Values) -> Values:
+        """Return, for each target, what regions need to cover their share of such molecules."""
 
     @abstractmethod
-    def regions(self, said: Said, calibration: Values) -> Any:
-        """Return in which region each value is expected."""
+    def regions(self, estimates: E, calibration: Values) -> Any:
+        """Return the region in which each value is expected."""
 
     @abstractmethod
     def forest(self, **settings: Any) -> Any:
-        """Return a random forest that is not yet fitted."""
+        """Return an unfitted random forest."""
 
     @abstractmethod
     def predict_forest(self, forest: Any, table: NDArray[Any]) -> Values:
-        """Return what a fitted forest says, shape (molecules,), to be compared with ``mean``."""
+        """Return what a fitted forest predicts, comparable with ``mean``, shape (molecules,)."""
 
     @abstractmethod
-    def figures(self, values: Values, judged: Judged, place: int) -> dict[str, Any]:
-        """Return the figures of one target, plain values fit for JSON.
+    def figures(self, values: Values, result: SplitResult, index: int) -> dict[str, Any]:
+        """Return the figures of one target as plain values, fit for JSON.
 
         Parameters
         ----------
         values : ndarray, shape (test molecules, targets)
-        judged : Judged
-        place : int
+        result : SplitResult
+        index : int
             The target's.
         """
 
     @abstractmethod
-    def rows(self, network: str, found: dict[str, Any]) -> list[tuple[str, str, str]]:
-        """Return the figures of one target for a person: model, what is told, and the figure.
+    def rows(self, network: str, figures: dict[str, Any]) -> list[tuple[str, str, str]]:
+        """Return the figures of one target as text: model, what the figure is, and the figure.
 
-        Model is empty in further rows of the same. Models and what is told are the same whatever
-        the figures, so that rows of several splits can stand side by side.
+        The model is empty where it is that of the row above. Only the figures depend on the
+        split, so that splits can be shown side by side.
         """
 
     @abstractmethod
     def noise_line(self, name: str, floor: dict[str, Any]) -> str:
-        """Return a target's noise floor for a person; ``floor`` has its unit, too."""
+        """Return a target's noise floor as text; ``floor`` also has its unit."""
 
     @abstractmethod
     def columns(self, target: Target) -> list[str]:
-        """Return the columns that a table of predictions has for a target."""
+        """Return the columns of a target in a table of predictions."""
 
     @abstractmethod
-    def cells(self, said: Said, regions: Any, targets: Sequence[Target]) -> list[list[str]]:
-        """Return the cells of those columns, of all targets, a list for each molecule."""
+    def cells(self, estimates: E, regions: Any, targets: Sequence[Target]) -> list[list[str]]:
+        """Return the cells of these columns for all targets, a list for each molecule."""

@@ -1,1 +1,1 @@
-"""The files of ranks other than 0: what each changes, above what was there before."""
+"""The files of ranks other than 0: each rank's changes, above what was there before."""

@@ -1,4 +1,4 @@
-"""``os.scandir`` over names that come from several places."""
+"""``os.scandir`` over names that come from several folders."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ from typing import Any, Generic, Self, TypeVar
 E = TypeVar("E")
 
 
-class Scan(Generic[E]):
-    """An iterator that ends where ``os.scandir``'s would: at its end, by ``close`` or ``with``."""
+class DirectoryIterator(Generic[E]):
+    """An iterator with the interface of ``os.scandir``'s: it may be closed, or used in ``with``.
+
+    Parameters
+    ----------
+    entries : list
+    """
 
     def __init__(self, entries: list[E]) -> None:
         self._entries: Iterator[E] = iter(entries)
@@ -23,7 +28,7 @@ class Scan(Generic[E]):
         return next(self._entries)
 
     def close(self) -> None:
-        """Give no more entries."""
+        """Stop iterating."""
         self._entries = iter(())
 
     def __enter__(self) -> Self:
@@ -33,8 +38,13 @@ class Scan(Generic[E]):
         self.close()
 
 
-class Entry:
-    """A name in a folder, with the interface of ``os.DirEntry``."""
+class DirectoryEntry:
+    """A name in a folder, with the interface of ``os.DirEntry``.
+
+    Parameters
+    ----------
+    folder, name : str or bytes
+    """
 
     def __init__(self, folder: Any, name: Any) -> None:
         self.name = name

@@ -1,44 +1,43 @@
-"""The other ranks' side: files as the program would see them if it ran alone."""
+"""The side of other ranks: files as the program would see them if it ran alone."""
 
 from __future__ import annotations
 
-from matexapps.transparent.rank_zero_io.keys import Keys
-from matexapps.transparent.rank_zero_io.notes import Notes
+from matexapps.transparent.rank_zero_io.journal import Journal
+from matexapps.transparent.rank_zero_io.overlay.directories import Directories
 from matexapps.transparent.rank_zero_io.overlay.layers import Layers
-from matexapps.transparent.rank_zero_io.overlay.names import Names
 from matexapps.transparent.rank_zero_io.overlay.own_files import OwnFiles
-from matexapps.transparent.rank_zero_io.overlay.reading import Reading
-from matexapps.transparent.rank_zero_io.overlay.writing import Writing
-from matexapps.transparent.rank_zero_io.working_folder import WorkingFolder
-from matexapps.transparent.rank_zero_io.zone import Zone
+from matexapps.transparent.rank_zero_io.overlay.paths import PathResolver, WorkingFolder
+from matexapps.transparent.rank_zero_io.overlay.reading import Reader
+from matexapps.transparent.rank_zero_io.overlay.writing import Writer
+from matexapps.transparent.rank_zero_io.scope import Scope
 
 
 class Overlay:
-    """What a rank reads, writes and names, above what is really there.
+    """What a rank reads, writes and lists, above the real files.
 
     Parameters
     ----------
     folder : str
-        Where this rank's own files stand, each below its real path.
-    own : Notes
+        Where this rank's own files are, each below its real path.
+    own : Journal
         What this rank has changed.
-    before : Notes
+    rank_zero : Journal
         What rank 0 has changed, and how it was before.
-    zone : Zone
+    scope : Scope
 
     Attributes
     ----------
     working_folder : WorkingFolder
-    reading : Reading
-    writing : Writing
-    names : Names
+    reader : Reader
+    writer : Writer
+    directories : Directories
     """
 
-    def __init__(self, folder: str, own: Notes, before: Notes, zone: Zone) -> None:
-        layers = Layers(own, before)
+    def __init__(self, folder: str, own: Journal, rank_zero: Journal, scope: Scope) -> None:
+        layers = Layers(own, rank_zero)
         own_files = OwnFiles(folder, own, layers)
-        here = self.working_folder = WorkingFolder()
-        keys = Keys(layers, zone, here)
-        self.reading = Reading(layers, keys, here)
-        self.writing = Writing(layers, keys, here, own_files, self.reading)
-        self.names = Names(layers, keys, here, own_files, self.reading)
+        working_folder = self.working_folder = WorkingFolder()
+        paths = PathResolver(layers, scope, working_folder)
+        self.reader = Reader(layers, paths, working_folder)
+        self.writer = Writer(layers, paths, working_folder, own_files, self.reader)
+        self.directories = Directories(layers, paths, working_folder, own_files, self.reader)

@@ -1,4 +1,4 @@
-"""This rank's own files: copies of what it changes, and what it makes."""
+"""This rank's own files: copies of what it changes, and what it creates."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from collections.abc import Callable
 from posixpath import dirname, join
 from typing import Any
 
-from matexapps.transparent.rank_zero_io.copying import clear, copy, kind_of, make_folders
-from matexapps.transparent.rank_zero_io.notes import Notes
+from matexapps.transparent.rank_zero_io.file_system import (
+    clear,
+    copy,
+    kind_of,
+    make_folders,
+    system_error,
+)
+from matexapps.transparent.rank_zero_io.journal import Journal
 from matexapps.transparent.rank_zero_io.overlay.layers import Layers
-from matexapps.transparent.rank_zero_io.system_errors import error
 
 
 class OwnFiles:
@@ -22,107 +27,107 @@ class OwnFiles:
     Parameters
     ----------
     folder : str
-    notes : Notes
+    journal : Journal
         Which files are here.
     layers : Layers
         What is copied.
     """
 
-    def __init__(self, folder: str, notes: Notes, layers: Layers) -> None:
-        self._folder, self._notes, self._layers = folder, notes, layers
+    def __init__(self, folder: str, journal: Journal, layers: Layers) -> None:
+        self._folder, self._journal, self._layers = folder, journal, layers
 
-    def take(self, key: str, *, keep: bool = True) -> str:
-        """Make what is called ``key`` this rank's own, and return its place.
+    def copy_up(self, key: str, *, keep: bool = True) -> str:
+        """Make what is under ``key`` this rank's own, and return its location.
 
         Parameters
         ----------
         key : str
         keep : bool
-            Whether what is in the file is copied, too.
+            Whether the contents of the file are copied too.
         """
-        mirror = self._folder + key
-        if self._notes.find(key) == mirror:
-            return mirror
+        location = self._folder + key
+        if self._journal.locate(key) == location:
+            return location
         kind = self._layers.kind(key)
         if kind is None:
-            self._cleared(key)
+            self._free_location(key)
         elif keep:
-            self._copy(key, mirror)
+            self._copy(key, location)
         else:
-            self._copy_mode(key, mirror)
-        self._notes.add(key, mirror)
-        return mirror
+            self._copy_mode(key, location)
+        self._journal.add(key, location)
+        return location
 
-    def take_all(self, key: str) -> str:
-        """Take a file, or a folder with all that is in it."""
+    def copy_up_tree(self, key: str) -> str:
+        """Make a file, or a folder with everything in it, this rank's own."""
         if self._layers.kind(key) == stat.S_IFDIR:
             for name in self._layers.names(key):
-                self.take_all(join(key, name))
-        return self.take(key)
+                self.copy_up_tree(join(key, name))
+        return self.copy_up(key)
 
-    def note_all(self, key: str) -> None:
-        """Take note of what has come to the place of ``key``, and all that is in it."""
-        mirror = self._folder + key
-        if self._notes.find(key) != mirror:
-            self._notes.add(key, mirror)
-        if kind_of(mirror) == stat.S_IFDIR:
-            for name in posix.listdir(mirror):
-                self.note_all(join(key, name))
+    def enter_tree(self, key: str) -> None:
+        """Enter what is at the location of ``key``, and everything in it, in the journal."""
+        location = self._folder + key
+        if self._journal.locate(key) != location:
+            self._journal.add(key, location)
+        if kind_of(location) == stat.S_IFDIR:
+            for name in posix.listdir(location):
+                self.enter_tree(join(key, name))
 
-    def make(self, key: str, path: Any, act: Callable[[str], None]) -> None:
-        """Let ``act`` make, at the place it is given, what the program calls ``path``.
+    def create(self, key: str, path: Any, act: Callable[[str], None]) -> None:
+        """Let ``act`` create, at the location it is given, what the program calls ``path``.
 
         Raises
         ------
         OSError
-            The system's, where something is there already or nothing can be made.
+            The system's, where something exists already or nothing can be created.
         """
         if self._layers.kind(key) is not None:
-            raise error(errno.EEXIST, path)
-        self._layers.check_folder(dirname(key), path)
-        mirror = self._cleared(key)
-        act(mirror)
-        self._notes.add(key, mirror)
+            raise system_error(errno.EEXIST, path)
+        self._layers.require_writable_folder(dirname(key), path)
+        location = self._free_location(key)
+        act(location)
+        self._journal.add(key, location)
 
     def move(self, old: str, new: str) -> None:
-        """Rename a file, or a folder with all that is in it, to what may be replaced."""
-        mirror = self._cleared(new)
-        place = self.take(old)
+        """Rename a file, or a folder with everything in it, replacing what is under ``new``."""
+        target = self._free_location(new)
+        source = self.copy_up(old)
         if self._layers.kind(old) == stat.S_IFDIR:
-            copy(place, mirror)
-            self._notes.add(new, mirror)
+            copy(source, target)
+            self._journal.add(new, target)
             for name in self._layers.names(old):
                 self.move(join(old, name), join(new, name))
         else:
-            posix.rename(place, mirror)
-            self._notes.add(new, mirror)
-        self.forget(old)
+            posix.rename(source, target)
+            self._journal.add(new, target)
+        self.delete(old)
 
-    def forget(self, key: str) -> None:
-        """Let there be nothing called ``key``."""
-        self._notes.add(key, None)
+    def delete(self, key: str) -> None:
+        """Let there be nothing under ``key``."""
+        self._journal.add(key, None)
         clear(self._folder + key)
 
-    def _cleared(self, key: str) -> str:
-        mirror = self._folder + key
-        clear(mirror)
-        make_folders(dirname(mirror))
-        return mirror
+    def _free_location(self, key: str) -> str:
+        location = self._folder + key
+        clear(location)
+        make_folders(dirname(location))
+        return location
 
-    def _copy(self, key: str, mirror: str) -> None:
+    def _copy(self, key: str, location: str) -> None:
         def act() -> None:
-            place = self._layers.find(key)
-            if place is not None:
-                if kind_of(place) != stat.S_IFDIR:
-                    clear(mirror)
-                copy(place, mirror)
+            source = self._layers.locate(key)
+            if source is not None:
+                if kind_of(source) != stat.S_IFDIR:
+                    clear(location)
+                copy(source, location)
 
-        self._layers.steadily(act)
+        self._layers.retry_until_stable(act)
 
-    def _copy_mode(self, key: str, mirror: str) -> None:
+    def _copy_mode(self, key: str, location: str) -> None:
         def mode() -> int:
-            return posix.stat(self._layers.find(key) or key).st_mode
+            return posix.stat(self._layers.locate(key) or key).st_mode
 
-        self._cleared(key)
-        posix.close(posix.open(mirror, os.O_WRONLY | os.O_CREAT, 0o600))
-        posix.chmod(mirror, stat.S_IMODE(self._layers.steadily(mode)))
+        self._free_location(key)
+        posix.close(posix.open(location, os.O_WRONLY | os.O_CREAT, 0o600))
+        posix.chmod(location, stat.S_IMODE(self._layers.retry_until_stable(mode)))

@@ -7,34 +7,33 @@ import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from matexapps.transparent.rank_zero_io.keys import Keys
+from matexapps.transparent.rank_zero_io.file_system import error_about, system_error
 from matexapps.transparent.rank_zero_io.overlay.layers import Layers
-from matexapps.transparent.rank_zero_io.system_errors import as_named, error
-from matexapps.transparent.rank_zero_io.working_folder import WorkingFolder
+from matexapps.transparent.rank_zero_io.overlay.paths import PathResolver, WorkingFolder
 
 T = TypeVar("T")
 
-_MOST_REMEMBERED = 10_000
+_MOST_CACHED = 10_000
 
 
-class Reading:
+class Reader:
     """Reads what the program would read if it ran alone.
 
     Parameters
     ----------
     layers : Layers
-    keys : Keys
+    paths : PathResolver
     working_folder : WorkingFolder
     """
 
-    def __init__(self, layers: Layers, keys: Keys, working_folder: WorkingFolder) -> None:
-        self._layers, self._keys, self._working_folder = layers, keys, working_folder
-        # By path and whether links are followed: None for nowhere, "" for the path itself.
-        self._places: dict[tuple[str | bytes, bool], str | None] = layers.memory()
+    def __init__(self, layers: Layers, paths: PathResolver, working_folder: WorkingFolder) -> None:
+        self._layers, self._paths, self._working_folder = layers, paths, working_folder
+        # By path and whether links are followed: None for nothing, "" for the path itself.
+        self._locations: dict[tuple[str | bytes, bool], str | None] = layers.cache()
 
-    def place(self, path: Any, follow: bool = True) -> Any:
+    def locate(self, path: Any, follow: bool = True) -> Any:
         """Return where to read what the program calls ``path``; ``path`` itself if unchanged."""
-        return self._layers.steadily(lambda: self._place_now(path, follow))
+        return self._layers.retry_until_stable(lambda: self._locate_now(path, follow))
 
     def read(
         self,
@@ -43,76 +42,76 @@ class Reading:
         follow: bool = True,
         undo: Callable[[T], object] | None = None,
     ) -> T:
-        """Return ``act(place)``, done again if rank 0 changed the place while it was done.
+        """Return ``act(location)``, called again if rank 0 moved the location meanwhile.
 
         Parameters
         ----------
         path : path-like
-        act : function
+        act : callable
         follow : bool
             Whether a link at the end of ``path`` is followed.
-        undo : function, optional
-            Gives back what ``act`` has returned in vain.
+        undo : callable, optional
+            Releases a result of ``act`` that is not used.
         """
         while True:
-            seen = self._layers.refresh()
-            place = self._place_now(path, follow)
+            version = self._layers.refresh()
+            location = self._locate_now(path, follow)
             try:
-                result = act(place)
-            except OSError as failure:
-                if self._layers.refresh() == seen:
-                    raise as_named(failure, place, path) from None
+                result = act(location)
+            except OSError as error:
+                if self._layers.refresh() == version:
+                    raise error_about(path, error, location) from None
                 continue
-            if self._layers.refresh() == seen or self._reads_from(path, place, follow):
+            if self._layers.refresh() == version or self._is_at(path, location, follow):
                 return result
             if undo is not None:
                 undo(result)
 
-    def unchanged_folder(self, path: Any) -> bool:
-        """Whether ``path`` itself shows what names are in a folder."""
-        if not self._working_folder.is_there:
+    def is_unchanged_folder(self, path: Any) -> bool:
+        """Whether the real ``path`` shows which names are in a folder."""
+        if not self._working_folder.is_real:
             return False
         self._layers.refresh()
         if self._layers.untouched:
             return True
-        key = self._keys.key(path)
-        return key is None or self._layers.unchanged_folder(key)
+        key = self._paths.key(path)
+        return key is None or self._layers.is_unchanged_folder(key)
 
-    def seen(self) -> int:
+    def version(self) -> int:
         """Return a number that grows with each change that rank 0 makes."""
         return self._layers.refresh()
 
     def enter_folder(self, path: Any) -> None:
         """Act as ``os.chdir``."""
-        place, key = self.place(path), self._keys.key(path)
+        location, key = self.locate(path), self._paths.key(path)
         try:
-            self._working_folder.enter(place, key)
-        except OSError as failure:
-            raise as_named(failure, place, path) from None
-        self._places.clear()
+            self._working_folder.enter(location, key)
+        except OSError as error:
+            raise error_about(path, error, location) from None
+        self._locations.clear()
 
-    def _place_now(self, path: Any, follow: bool) -> Any:
-        asked = (os.fspath(path), follow)
-        place = self._places.get(asked, path)
-        if place is path:
-            place = self._look(path, follow)
-            if len(self._places) >= _MOST_REMEMBERED:
-                self._places.clear()
-            self._places[asked] = place
-        if place is None:
-            raise error(errno.ENOENT, path)
-        return place or path
+    def _locate_now(self, path: Any, follow: bool) -> Any:
+        cached = (os.fspath(path), follow)
+        location = self._locations.get(cached, path)
+        if location is path:
+            location = self._look_up(path, follow)
+            if len(self._locations) >= _MOST_CACHED:
+                self._locations.clear()
+            self._locations[cached] = location
+        if location is None:
+            raise system_error(errno.ENOENT, path)
+        return location or path
 
-    def _look(self, path: Any, follow: bool) -> str | None:
-        key = None if self._layers.untouched else self._keys.key(path, follow)
-        place = None if key is None else self._layers.find(key)
-        if place == key:
-            real = self._working_folder.real(path)
+    def _look_up(self, path: Any, follow: bool) -> str | None:
+        key = None if self._layers.untouched else self._paths.key(path, follow)
+        location = None if key is None else self._layers.locate(key)
+        if location == key:
+            real = self._working_folder.real_path(path)
             return "" if real is path else real
-        return place
+        return location
 
-    def _reads_from(self, path: Any, place: Any, follow: bool) -> bool:
+    def _is_at(self, path: Any, location: Any, follow: bool) -> bool:
         try:
-            return self.place(path, follow) == place
+            return self.locate(path, follow) == location
         except FileNotFoundError:
             return False

@@ -9,41 +9,40 @@ import stat
 from posixpath import dirname
 from typing import Any
 
-from matexapps.transparent.rank_zero_io.keys import Keys
+from matexapps.transparent.rank_zero_io.file_system import system_error
 from matexapps.transparent.rank_zero_io.overlay.layers import Layers
 from matexapps.transparent.rank_zero_io.overlay.own_files import OwnFiles
-from matexapps.transparent.rank_zero_io.overlay.reading import Reading
-from matexapps.transparent.rank_zero_io.system_errors import error
-from matexapps.transparent.rank_zero_io.working_folder import WorkingFolder
+from matexapps.transparent.rank_zero_io.overlay.paths import PathResolver, WorkingFolder
+from matexapps.transparent.rank_zero_io.overlay.reading import Reader
 
-_COPIED = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK)
+_COPIED_KINDS = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK)
 
 
-class Writing:
-    """Lets the program write files of this rank's own, so that nothing is changed for real.
+class Writer:
+    """Lets the program write files of this rank's own, so that no real file changes.
 
     Parameters
     ----------
     layers : Layers
-    keys : Keys
+    paths : PathResolver
     working_folder : WorkingFolder
     own_files : OwnFiles
-    reading : Reading
-        For libraries that read, and find all they need in one folder.
+    reader : Reader
+        For libraries that read, and expect everything they need in one folder.
     """
 
     def __init__(
         self,
         layers: Layers,
-        keys: Keys,
+        paths: PathResolver,
         working_folder: WorkingFolder,
         own_files: OwnFiles,
-        reading: Reading,
+        reader: Reader,
     ) -> None:
-        self._layers, self._keys, self._working_folder = layers, keys, working_folder
-        self._own_files, self._reading = own_files, reading
+        self._layers, self._paths, self._working_folder = layers, paths, working_folder
+        self._own_files, self._reader = own_files, reader
 
-    def writing(
+    def path_to_write(
         self, path: Any, *, keep: bool = True, create: bool = True, exclusive: bool = False
     ) -> Any:
         """Return where this rank writes what the program calls ``path``.
@@ -52,58 +51,58 @@ class Writing:
         ----------
         path : path-like
         keep : bool
-            Whether what is in the file stays.
+            Whether the contents of the file stay.
         create, exclusive : bool
-            Whether it may be missing, and whether it must be.
+            Whether the file may be missing, and whether it must be.
         """
-        key = self._keys.key(path)
+        key = self._paths.key(path)
         if key is None:
-            return self._working_folder.real(path)
+            return self._working_folder.real_path(path)
         kind = self._layers.kind(key)
         if kind is None:
             if not create:
-                raise error(errno.ENOENT, path)
-            self._layers.check_folder(dirname(key), path)
+                raise system_error(errno.ENOENT, path)
+            self._layers.require_writable_folder(dirname(key), path)
         elif exclusive:
-            raise error(errno.EEXIST, path)
+            raise system_error(errno.EEXIST, path)
         elif kind == stat.S_IFDIR:
-            raise error(errno.EISDIR, path)
+            raise system_error(errno.EISDIR, path)
         elif kind != stat.S_IFREG:
-            return self._working_folder.real(path)  # a device or a pipe
-        elif not posix.access(self._layers.find(key) or key, os.W_OK):
-            raise error(errno.EACCES, path)
-        return self._own_files.take(key, keep=keep)
+            return self._working_folder.real_path(path)  # a device or a pipe
+        elif not posix.access(self._layers.locate(key) or key, os.W_OK):
+            raise system_error(errno.EACCES, path)
+        return self._own_files.copy_up(key, keep=keep)
 
-    def changing(self, path: Any, follow: bool = True) -> Any:
+    def path_to_change(self, path: Any, follow: bool = True) -> Any:
         """Return where this rank changes mode, times or size of what is called ``path``."""
-        key = self._keys.key(path, follow)
-        if key is None or self._layers.existing(key, path) not in _COPIED:
-            return self._working_folder.real(path)
-        return self._own_files.take(key)
+        key = self._paths.key(path, follow)
+        if key is None or self._layers.existing_kind(key, path) not in _COPIED_KINDS:
+            return self._working_folder.real_path(path)
+        return self._own_files.copy_up(key)
 
-    def reading_tree(self, path: Any) -> Any:
-        """Return where a library of its own reads a file, or a folder with all that is in it."""
-        key = self._keys.key(path)
-        changed = key is not None and not self._layers.unchanged_tree(key)
+    def path_to_read(self, path: Any) -> Any:
+        """Return where a library reads a file, or a folder with everything in it."""
+        key = self._paths.key(path)
+        changed = key is not None and not self._layers.is_unchanged_tree(key)
         if key is not None and changed and self._layers.kind(key) == stat.S_IFDIR:
-            return self._own_files.take_all(key)
-        return self._reading.place(path)
+            return self._own_files.copy_up_tree(key)
+        return self._reader.locate(path)
 
-    def writing_folder(self, path: Any) -> Any:
-        """Return where a library of its own may fill the folder ``path``."""
-        key = self._keys.key(path)
+    def folder_to_fill(self, path: Any) -> Any:
+        """Return where a library may fill the folder ``path``."""
+        key = self._paths.key(path)
         if key is None:
-            return self._working_folder.real(path)
+            return self._working_folder.real_path(path)
         self._make_folders(key)
-        return self._own_files.take_all(key)
+        return self._own_files.copy_up_tree(key)
 
-    def written_folder(self, path: Any) -> None:
-        """Take note of all files that a library has written into the folder ``path``."""
-        key = self._keys.key(path)
+    def folder_filled(self, path: Any) -> None:
+        """Take in all files that a library has written into the folder ``path``."""
+        key = self._paths.key(path)
         if key is not None:
-            self._own_files.note_all(key)
+            self._own_files.enter_tree(key)
 
     def _make_folders(self, key: str) -> None:
         if self._layers.kind(key) is None:
             self._make_folders(dirname(key))
-            self._own_files.make(key, key, posix.mkdir)
+            self._own_files.create(key, key, posix.mkdir)

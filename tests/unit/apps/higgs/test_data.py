@@ -9,7 +9,7 @@ import pytest
 
 from matexapps.apps.higgs.data import balance_classes, canonical_name, load_higgs
 from matexapps.apps.higgs.schema import COLUMNS, FEATURES
-from matexapps.data.catalog.public_data import ATLAS_HIGGS_CHALLENGE
+from matexapps.data.catalog import catalog
 from matexapps.data.rows import Rows
 from matexapps.errors import DataError
 
@@ -103,7 +103,7 @@ def test_files_that_cannot_be_used_say_why(table, tmp_path, change, word):
 def challenge(rows: int = 40) -> pd.DataFrame:
     """Rows as in the ATLAS challenge's file."""
     rng = np.random.default_rng(2)
-    features = ATLAS_HIGGS_CHALLENGE.schema.features
+    features = catalog.entry("atlas-higgs-challenge-2014-v2").schema.features
     frame = pd.DataFrame(rng.normal(size=(rows, len(features))), columns=list(features))
     frame.loc[::3, "DER_mass_MMC"] = -999.0
     frame.insert(0, "EventId", np.arange(100_000, 100_000 + rows))

@@ -9,12 +9,8 @@ import pytest
 from matexapps.apps.higgs.schema import COLUMNS, FEATURES, unit
 from matexapps.apps.higgs.simulation import extra
 from matexapps.apps.higgs.simulation.__main__ import run
-from matexapps.apps.higgs.simulation.campaign import (
-    BLOCK_EVENTS,
-    CampaignSettings,
-    Sample,
-    plan_blocks,
-)
+from matexapps.apps.higgs.simulation.blocks import BLOCK_EVENTS
+from matexapps.apps.higgs.simulation.campaign import CampaignSettings, Sample, plan_blocks
 from matexapps.apps.higgs.simulation.detector import Measured, find_single_leptons, measure
 from matexapps.apps.higgs.simulation.events import Particles
 from matexapps.apps.higgs.simulation.file import MANTISSA_BITS, round_mantissa, write_sample
@@ -24,6 +20,7 @@ from matexapps.apps.higgs.simulation.reconstruction import build_features
 from matexapps.comm.single import SingleProcess
 from matexapps.data.dataset import DataSet
 from matexapps.errors import DataError, MatexError, MissingExtraError
+from matexapps.experiment.ranks import Ranks
 
 
 def particles(rows: list[tuple[int, int, float, float, float]], events: int) -> Particles:
@@ -177,7 +174,7 @@ def test_a_campaign_that_cannot_be_written_fails_before_it_begins(settings, word
     if "out" in settings:
         pytest.importorskip("pythia8mc", reason="needs the extra higgs-sim")
     with pytest.raises(MatexError, match=word):
-        run(settings, SingleProcess())
+        run(settings, Ranks(SingleProcess()))
 
 
 def test_no_event_passing_is_no_error():

@@ -13,23 +13,23 @@ from rdkit import Chem
 from rdkit.Chem import Crippen
 from sklearn import metrics
 
-from matexapps.apps.molecules.classification.objective import ClassLoss, LogLoss
-from matexapps.apps.molecules.classification.probabilities import (
+from matexapps.apps.molecules.data.molecule_set import merge, standardize_records
+from matexapps.apps.molecules.data.reader import read_records
+from matexapps.apps.molecules.data.targets import Target
+from matexapps.apps.molecules.experiment import run_study
+from matexapps.apps.molecules.model import load_model
+from matexapps.apps.molecules.prediction.run import run as predict
+from matexapps.apps.molecules.report.picture import draw_study
+from matexapps.apps.molecules.report.text import as_table
+from matexapps.apps.molecules.settings import ExperimentSettings
+from matexapps.apps.molecules.tasks.classification_loss import ClassLoss, LogLoss
+from matexapps.apps.molecules.tasks.probabilities import (
     Probabilities,
     least_probabilities,
     prediction_sets,
     set_coverage,
 )
-from matexapps.apps.molecules.classification.scores import SCORES, reliability, score, score_gain
-from matexapps.apps.molecules.experiment import run_study
-from matexapps.apps.molecules.files import read_records
-from matexapps.apps.molecules.model import load_model
-from matexapps.apps.molecules.molecule_set import merge, standardize_records
-from matexapps.apps.molecules.prediction.run import run as predict
-from matexapps.apps.molecules.records import Target
-from matexapps.apps.molecules.report.picture import draw_study
-from matexapps.apps.molecules.report.text import as_table
-from matexapps.apps.molecules.settings import ExperimentSettings
+from matexapps.apps.molecules.tasks.scores import SCORES, reliability, score, score_gain
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError, TrainingError
 
@@ -175,7 +175,7 @@ def test_a_study_of_classes_learns_and_predicts_probabilities(classes, tmp_path)
         ("CCO,no,1\nCCN,maybe,0\n", {"classes": ["no", "yes"], "target_columns": ["a"]},
          "row 2, column 'a': 'maybe' is neither 'no' nor 'yes'"),
         ("CCO,no,1\nCCN,yes,0\n", {"target_columns": ["a"]}, "name both classes"),
-        ("CCO,no,1\nCCN,yes,0\n", {"classes": ["n", "y"]}, "no column of 'n' or 'y'"),
+        ("CCO,no,1\nCCN,yes,0\n", {"classes": ["n", "y"]}, "no column that holds only 'n' or 'y'"),
     ],
 )  # fmt: skip
 def test_targets_that_are_not_of_two_classes_are_refused(tmp_path, text, settings, said):

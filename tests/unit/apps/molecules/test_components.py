@@ -11,22 +11,25 @@ from molecule_family import FAMILY
 from rdkit import Chem
 from rdkit.Chem import Crippen
 
-from matexapps.apps.molecules.attribution import atom_contributions
-from matexapps.apps.molecules.components import featurize_rows, join, side_by_side, split
+from matexapps.apps.molecules.analysis.attribution import atom_contributions
+from matexapps.apps.molecules.data.components import join_structures, split_structures
+from matexapps.apps.molecules.data.molecule_set import merge, standardize_records
+from matexapps.apps.molecules.data.reader import read_records
 from matexapps.apps.molecules.experiment import run_study
-from matexapps.apps.molecules.files import read_records
+from matexapps.apps.molecules.featurizers.rows import featurize_rows, row_features
 from matexapps.apps.molecules.model import load_model
-from matexapps.apps.molecules.molecule_set import merge, standardize_records
 from matexapps.apps.molecules.networks.architecture import NETWORKS, Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
 from matexapps.apps.molecules.prediction.run import run as predict
 from matexapps.apps.molecules.settings import ExperimentSettings
-from matexapps.apps.molecules.splits import scaffold
+from matexapps.apps.molecules.splits.structures import scaffold
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError
 
 SOLVENTS = ("O", "CCCCCC", "CCO")
-PAIRS = [join([one, other]) for one in ("c1ccccc1O", "C", "CC(C)N") for other in SOLVENTS]
+PAIRS = [
+    join_structures([one, other]) for one in ("c1ccccc1O", "C", "CC(C)N") for other in SOLVENTS
+]
 
 
 def test_rows_are_merged_by_both_structures_and_the_bad_one_is_named(tmp_path):
@@ -52,7 +55,7 @@ def test_a_row_s_encoders_read_its_structures_one_each(name):
     architecture = Architecture(name, targets=1, components=2, width=16, head=12)
     network = MoleculeNetwork(architecture, seed=3)
     features = featurize_rows(PAIRS, PAIRS, 2, architecture.features, SingleProcess())
-    network.hold(features, len(PAIRS))
+    network.set_features(features, len(PAIRS))
     network.adapt(np.arange(len(PAIRS)), np.arange(len(PAIRS), dtype=float)[:, None])
     network.eval()
     numbers = torch.arange(len(PAIRS))
@@ -62,9 +65,9 @@ def test_a_row_s_encoders_read_its_structures_one_each(name):
         # The structures of a row one after the other, in networks of one structure, side by side.
         inputs = []
         for place in range(2):
-            structures = [split(pair)[place] for pair in PAIRS]
+            structures = [split_structures(pair)[place] for pair in PAIRS]
             single = MoleculeNetwork(Architecture(name, targets=1, width=16, head=12), seed=9)
-            single.hold(
+            single.set_features(
                 featurize_rows(structures, structures, 1, architecture.features, SingleProcess()),
                 len(PAIRS),
             )
@@ -102,7 +105,7 @@ def test_a_study_of_pairs_from_the_table_to_predictions(pairs, tmp_path):
     study, model = run_study(settings, SingleProcess())
     (judged,) = study.splits
     cores = [
-        {scaffold(split(study.molecules.smiles[i])[0]) for i in part}
+        {scaffold(split_structures(study.molecules.smiles[i])[0]) for i in part}
         for part in (judged.split.train, judged.split.test)
     ]
     assert not cores[0] & cores[1]  # though the solvents are the same
@@ -119,7 +122,7 @@ def test_a_study_of_pairs_from_the_table_to_predictions(pairs, tmp_path):
         water, ethanol, bad = csv.DictReader(file)
     assert (ethanol["solute"], ethanol["solvent"]) == ("CCc1ccccc1", "CCO")
     assert float(water["transfer"]) > float(ethanol["transfer"]) + 2
-    assert len(split(water["nearest"])) == 2
+    assert len(split_structures(water["nearest"])) == 2
     assert (bad["transfer"], bad["error"]) == ("", "solvent: not a SMILES")
     again = load_model(tmp_path / "model")
     assert atom_contributions(again, "CCO + O").shape == (4, 1)
@@ -133,10 +136,10 @@ def test_a_study_of_pairs_from_the_table_to_predictions(pairs, tmp_path):
 def test_features_of_fixed_width_stand_side_by_side():
     features = featurize_rows(PAIRS, PAIRS, 2, ["fingerprint"], SingleProcess())
     assert len(features["fingerprint"]) == 6  # each different structure once
-    joined = side_by_side(features, "fingerprint")
+    joined = row_features(features, "fingerprint")
     for row, pair in zip(joined, PAIRS, strict=True):
         one, other = (
             featurize_rows([text], [text], 1, ["fingerprint"], SingleProcess())["fingerprint"][0]
-            for text in split(pair)
+            for text in split_structures(pair)
         )
         np.testing.assert_array_equal(row, np.concatenate([one, other]))

@@ -9,10 +9,10 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import Crippen, Descriptors, rdMolDescriptors
 
-from matexapps.apps.molecules.featurize import featurize
-from matexapps.apps.molecules.featurizers import FEATURISERS
+from matexapps.apps.molecules.featurizers import FEATURIZERS
 from matexapps.apps.molecules.featurizers.cache import FeatureCache
 from matexapps.apps.molecules.featurizers.descriptors import DESCRIPTORS
+from matexapps.apps.molecules.featurizers.featurize import featurize
 from matexapps.apps.molecules.featurizers.graph import ATOM_CODES, BOND_CODES
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError
@@ -94,18 +94,18 @@ def test_characters_and_pictures():
     assert (image[2, 1] > 0).sum() == 1
 
 
-@pytest.mark.parametrize("name", list(FEATURISERS))
+@pytest.mark.parametrize("name", list(FEATURIZERS))
 def test_the_cache_gives_back_what_was_computed(name, tmp_path):
     cache = FeatureCache(tmp_path / "cache")
     keys = [f"key {i}" for i in range(len(HARD))]
     computed = featurize(HARD, keys, [name], SingleProcess(), cache)
     some = [5, 0, 3]
     again = featurize([HARD[i] for i in some], [keys[i] for i in some], [name], SingleProcess())
-    kept = cache.read(FEATURISERS[name](), [f"{keys[i]} {HARD[i]}" for i in some])
+    kept = cache.read(FEATURIZERS[name](), [f"{keys[i]} {HARD[i]}" for i in some])
     assert len(kept) == 3
     for place, i in enumerate(some):
         for array, values in kept[f"{keys[i]} {HARD[i]}"].items():
-            alone = FEATURISERS[name]().compute(Chem.MolFromSmiles(HARD[i]))[array]
+            alone = FEATURIZERS[name]().compute(Chem.MolFromSmiles(HARD[i]))[array]
             np.testing.assert_array_equal(values, alone)
             if len(again[array]) == len(some):
                 np.testing.assert_array_equal(again[array][place], computed[array][i])
@@ -114,7 +114,7 @@ def test_the_cache_gives_back_what_was_computed(name, tmp_path):
 def test_a_damaged_cache_is_named(tmp_path):
     cache = FeatureCache(tmp_path)
     featurize(["C"], ["key"], ["graph"], SingleProcess(), cache)
-    path = cache.path(FEATURISERS["graph"]())
+    path = cache.path(FEATURIZERS["graph"]())
     with sqlite3.connect(path) as table:
         assert table.execute("SELECT key FROM features").fetchall() == [("key C",)]
     path.write_bytes(b"no database at all" * 100)

@@ -9,11 +9,10 @@ import pandas as pd
 import pytest
 from rdkit import Chem
 
-from matexapps.apps.molecules.files import read_records
-from matexapps.apps.molecules.molecule_set import merge, standardize_records
-from matexapps.apps.molecules.prediction.library import pieces
-from matexapps.apps.molecules.records import Target
-from matexapps.apps.molecules.standardize import Rejected, standardize
+from matexapps.apps.molecules.data.molecule_set import merge, standardize_records
+from matexapps.apps.molecules.data.reader import read_library, read_records
+from matexapps.apps.molecules.data.standardize import Rejected, standardize
+from matexapps.apps.molecules.data.targets import Target
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError
 
@@ -115,7 +114,7 @@ def test_columns_are_chosen_by_name_and_blank_is_missing(tmp_path):
         ("smiles,a,a\nC,1,2\n", {}, "2 columns called 'a'"),
         ("smiles,smiles,a\nC,CC,2\n", {}, "2 columns called 'smiles'"),
         ("smiles,a (K),a (C)\nC,1,2\n", {"target_columns": ["a"]}, "several columns 'a'"),
-        ("smiles,a\nCC,1,\nCCC,2,\n", {}, "Expected 2 fields"),
+        ("smiles,a\nCC,1,\nCCC,2,\n", {}, "row 1: expected 2 cells.*got 3"),
         ("smiles,a\n", {}, "has no rows"),
         ("smiles,a\nxx,1\n", {}, "none of 1 rows gives a molecule; row 1: 'xx': not a SMILES"),
     ],
@@ -146,7 +145,7 @@ def test_every_format_gives_the_same_molecules(tmp_path):
         found = molecules_of(tmp_path / name)
         assert found.smiles == expected.smiles
         np.testing.assert_array_equal(found.values, expected.values)
-        (piece,) = pieces(tmp_path / name, None, 4)
+        (piece,) = read_library(tmp_path / name, None, 4)
         assert [standardize(*row.structures).smiles for row in piece] == expected.smiles
     (tmp_path / "a.smi").write_text("CCO ethanol\n\nc1ccccc1O phenol\n")
     library = read_records(tmp_path / "a.smi")
@@ -165,7 +164,7 @@ def test_a_library_s_rows_keep_their_names(tmp_path):
             molecule.SetProp("_Name", name)
             writer.write(molecule)
     for name in ("a.smi", "a.csv", "a.parquet", "a.sdf"):
-        assert list(pieces(tmp_path / name, None, 2)) == [expected[:2], expected[2:]]
+        assert list(read_library(tmp_path / name, None, 2)) == [expected[:2], expected[2:]]
 
 
 def test_a_header_of_a_smiles_file_is_no_row(tmp_path):
@@ -173,7 +172,7 @@ def test_a_header_of_a_smiles_file_is_no_row(tmp_path):
     for header in ("smiles", "SMILES Name", "canonical_smiles\tid"):
         path.write_text(f"\ufeff{header}\nCCO ethanol\nsmiles\n")
         assert read_records(path).smiles == ["CCO", "smiles"]
-        assert list(pieces(path, None, 9)) == [[("ethanol", ("CCO",)), ("", ("smiles",))]]
+        assert list(read_library(path, None, 9)) == [[("ethanol", ("CCO",)), ("", ("smiles",))]]
 
 
 def test_dates_are_no_numbers_to_learn(tmp_path):
@@ -202,7 +201,7 @@ def test_damaged_files_are_refused_by_training_and_by_prediction(tmp_path, name,
     with pytest.raises(DataError, match=said):
         read_records(path)
     with pytest.raises(DataError, match=said):
-        list(pieces(path, None, 4))
+        list(read_library(path, None, 4))
 
 
 def test_text_of_another_encoding_is_named(tmp_path):

@@ -7,15 +7,15 @@ import pytest
 import torch
 from scipy import stats
 
-from matexapps.apps.molecules.featurize import featurize
+from matexapps.apps.molecules.featurizers.featurize import featurize
 from matexapps.apps.molecules.networks.architecture import NETWORKS, Architecture
 from matexapps.apps.molecules.networks.batch_graph import PackedGraphs
 from matexapps.apps.molecules.networks.message_passing import DirectedMessagePassing
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
 from matexapps.apps.molecules.networks.scaling import ScaledColumns
-from matexapps.apps.molecules.objective import FREEDOM, MeanVarianceLoss, TargetRmse
-from matexapps.apps.molecules.training import warm_up_and_cosine
-from matexapps.apps.molecules.uncertainty import Estimates
+from matexapps.apps.molecules.tasks.estimates import Estimates
+from matexapps.apps.molecules.tasks.regression_loss import FREEDOM, MeanVarianceLoss, TargetRmse
+from matexapps.apps.molecules.training import warmup_and_cosine
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import TrainingError
 from matexapps.train.losses import RowLoss
@@ -26,7 +26,9 @@ SMILES = ["CCO", "C", "c1ccccc1C(=O)N", "C" * 200, "CC.O", "C[C@H](N)O", "C1CC1C
 def network_of(name, smiles=SMILES, targets=2):
     architecture = Architecture(name, targets=targets, members=2, width=16, head=12)
     network = MoleculeNetwork(architecture, seed=3)
-    network.hold(featurize(smiles, smiles, architecture.features, SingleProcess()), len(smiles))
+    network.set_features(
+        featurize(smiles, smiles, architecture.features, SingleProcess()), len(smiles)
+    )
     values = np.arange(len(smiles) * targets, dtype=float).reshape(-1, targets)
     network.adapt(np.arange(len(smiles)), values)
     return network.eval()
@@ -109,7 +111,7 @@ def test_members_of_the_combined_network_read_different_features(member, reads):
         features = featurize(SMILES, SMILES, network.architecture.features, SingleProcess())
         for name in reads:
             features[name] = np.zeros_like(features[name])
-        network.hold(features, len(SMILES))
+        network.set_features(features, len(SMILES))
         changed = network(rows(2))[0] != before
     assert changed[member].any()
     assert not changed[1 - member].any()
@@ -122,7 +124,7 @@ def test_what_is_held_is_no_part_of_the_state():
     assert not any(one in name for name in kept for one in held)
     other = MoleculeNetwork(network.architecture, seed=9)
     features = other.architecture.features
-    other.hold(featurize(["CCO"], ["CCO"], features, SingleProcess()), 1)
+    other.set_features(featurize(["CCO"], ["CCO"], features, SingleProcess()), 1)
     other.load_state_dict(kept)
     torch.testing.assert_close(other.eval()(rows(0)), network(rows(0)))
 
@@ -195,7 +197,7 @@ def test_the_error_is_in_the_target_s_unit():
 def test_the_learning_rate_rises_and_falls_whatever_the_number_of_steps():
     for total in (1, 2, 3, 200):
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-        scheduler = warm_up_and_cosine(optimizer, total)
+        scheduler = warmup_and_cosine(optimizer, total)
         rates = []
         for _ in range(total):
             rates.append(optimizer.param_groups[0]["lr"])

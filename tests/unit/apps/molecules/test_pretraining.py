@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from matexapps.apps.molecules.featurize import featurize
+from matexapps.apps.molecules.data.molecule_set import merge, standardize_records
+from matexapps.apps.molecules.data.reader import read_records
 from matexapps.apps.molecules.featurizers.descriptors import DESCRIPTORS
-from matexapps.apps.molecules.molecule_set import merge, standardize_records
+from matexapps.apps.molecules.featurizers.featurize import featurize
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
 from matexapps.apps.molecules.pretraining.run import run
 from matexapps.apps.molecules.pretraining.settings import NETWORKS, PretrainingSettings
 from matexapps.apps.molecules.pretraining.targets import LARGEST_DEVIATION, descriptor_targets
-from matexapps.apps.molecules.pretraining.transfer import begin_with
-from matexapps.apps.molecules.sources import read_structures
+from matexapps.apps.molecules.pretraining.transfer import initialize_from
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError, TrainingError
 
@@ -50,10 +50,10 @@ def test_a_network_begins_with_what_another_makes_of_a_structure(pretrained, net
     trained = MoleculeNetwork(Architecture(pretrained, targets=5, members=1, **SMALL), seed=1)
     new = MoleculeNetwork(Architecture(network, targets=2, members=3, **SMALL), seed=2)
     fresh = {name: value.clone() for name, value in new.state_dict().items()}
-    begin_with(new, trained)
+    initialize_from(new, trained)
     features = featurize(SMILES, SMILES, new.architecture.features, SingleProcess())
-    trained.hold(features, len(SMILES))
-    new.hold(features, len(SMILES))
+    trained.set_features(features, len(SMILES))
+    new.set_features(features, len(SMILES))
     numbers = torch.arange(len(SMILES))
     inputs = new.inputs(numbers)
     if "properties" in inputs:  # its weights for them are its own: without them it must agree
@@ -82,7 +82,7 @@ def test_a_network_begins_with_what_another_makes_of_a_structure(pretrained, net
 def test_each_structure_of_a_row_begins_alike():
     trained = MoleculeNetwork(Architecture("graph", members=1, **SMALL), seed=1)
     new = MoleculeNetwork(Architecture("combined", components=2, members=2, **SMALL), seed=2)
-    begin_with(new, trained)
+    initialize_from(new, trained)
     state, source = new.members[0].state_dict(), trained.members[0].state_dict()
     for name in ("graph", "graph_2"):
         torch.testing.assert_close(
@@ -95,10 +95,10 @@ def test_networks_that_do_not_fit_are_refused():
     def network(name: str, **sizes: int) -> MoleculeNetwork:
         return MoleculeNetwork(Architecture(name, members=1, **SMALL | sizes))
 
-    with pytest.raises(TrainingError, match="'smiles' network cannot begin with a pre-trained 'gr"):
-        begin_with(network("smiles"), network("graph"))
+    with pytest.raises(TrainingError, match="'smiles' network cannot start from a pre-trained 'gr"):
+        initialize_from(network("smiles"), network("graph"))
     with pytest.raises(TrainingError, match="has width 8 and this one 16: they must be equal"):
-        begin_with(network("graph", width=16), network("graph"))
+        initialize_from(network("graph", width=16), network("graph"))
     with pytest.raises(TrainingError, match="did you mean 'graph'"):
         PretrainingSettings(out="pre", network="grph")
     with pytest.raises(DataError, match="did you mean 'scaffold'"):
@@ -108,7 +108,7 @@ def test_networks_that_do_not_fit_are_refused():
 def test_a_library_without_values_needs_a_task(tmp_path):
     library = tmp_path / "library.smi"
     library.write_text("\n".join(SMILES) + "\n")
-    with pytest.raises(DataError, match="name the file that will be with task, or say task='none'"):
+    with pytest.raises(DataError, match="name that file with task, or give task='none'"):
         run({"data": str(library), "out": str(tmp_path / "pre")}, SingleProcess())
     with pytest.raises(TrainingError, match="'out' is missing"):
         run({"data": str(library)}, SingleProcess())
@@ -117,7 +117,7 @@ def test_a_library_without_values_needs_a_task(tmp_path):
 def test_structures_alone_are_merged(tmp_path):
     library = tmp_path / "library.smi"
     library.write_text("CCO\nOCC\nbad(\nCC\n")
-    records = read_structures(str(library), None)
+    records = read_records(library, target_columns=[])
     merged = merge(records, standardize_records(records, SingleProcess()))
     assert merged.smiles == ["CCO", "CC"]
     assert merged.rows == [(1, 2), (4,)]

@@ -9,6 +9,7 @@ pytest.importorskip("tblite", reason="needs the extra quantum")
 
 from threadpoolctl import threadpool_limits
 
+from matexapps.apps.molecules.data.targets import Target
 from matexapps.apps.molecules.quantum.geometry import NotComputed, conformer
 from matexapps.apps.molecules.quantum.process import XtbProcess
 from matexapps.apps.molecules.quantum.single_point import (
@@ -18,7 +19,6 @@ from matexapps.apps.molecules.quantum.single_point import (
     frontier,
     solve,
 )
-from matexapps.apps.molecules.records import Target
 
 # Structures in bohr, and the energies in hartree and gaps in eV that xtb, an implementation of its
 # own, has for them in its tests (grimme-lab/xtb, test/unit/test_gfn2.f90).

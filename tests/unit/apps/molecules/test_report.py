@@ -11,14 +11,14 @@ from rdkit import Chem
 from rdkit.Chem import Descriptors
 
 from matexapps.apps.molecules import report
-from matexapps.apps.molecules.attribution import atom_contributions
-from matexapps.apps.molecules.cliffs import activity_cliffs
-from matexapps.apps.molecules.featurize import featurize
+from matexapps.apps.molecules.analysis.activity_cliffs import activity_cliffs
+from matexapps.apps.molecules.analysis.attribution import atom_contributions
+from matexapps.apps.molecules.data.targets import Target
 from matexapps.apps.molecules.featurizers.descriptors import DESCRIPTORS
+from matexapps.apps.molecules.featurizers.featurize import featurize
 from matexapps.apps.molecules.model import Model, TrainingMolecules
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
-from matexapps.apps.molecules.records import Target
 from matexapps.comm.single import SingleProcess
 
 matplotlib.use("Agg")
@@ -30,7 +30,7 @@ def mass_model():
     masses = np.array([[Descriptors.MolWt(Chem.MolFromSmiles(one))] for one in FAMILY])
     features = featurize(FAMILY, FAMILY, ["fingerprint", "descriptors"], SingleProcess())
     network = MoleculeNetwork(Architecture("fingerprint", members=1, width=4, head=4))
-    network.hold(features, len(FAMILY))
+    network.set_features(features, len(FAMILY))
     network.adapt(np.arange(len(FAMILY)), masses)
     (member,) = network.members
     place = member.encoders["fingerprint"].outputs + DESCRIPTORS.index("MolWt")
@@ -69,10 +69,10 @@ def test_cliffs_are_pairs_that_are_alike_with_values_that_are_not():
     values = np.array([1.0, 5.0, 100.0, 1.5, np.nan])
     found = activity_cliffs(smiles, bits, values)
     assert (found["similarity"] >= 0.7).all()
-    assert {found["one"][0], found["other"][0]} == {"CCCCCCO", "CCCCCCCO"}
+    assert {found["molecule"][0], found["neighbor"][0]} == {"CCCCCCO", "CCCCCCCO"}
     assert found["difference"].tolist() == sorted(found["difference"], reverse=True)
-    assert "c1ccccc1" not in {*found["one"], *found["other"]}
-    assert "OCCCCCCCCO" not in {*found["one"], *found["other"]}
+    assert "c1ccccc1" not in {*found["molecule"], *found["neighbor"]}
+    assert "OCCCCCCCCO" not in {*found["molecule"], *found["neighbor"]}
     expected = found["difference"] / (1 - found["similarity"])
     np.testing.assert_allclose(found["steepness"], expected, rtol=1e-5)
 
@@ -87,7 +87,7 @@ def test_pictures_say_what_they_show(study):
     chosen = (training.validation, found.molecules.values[judged.split.validation])
     figure, axes = plt.subplots(2, 2)
     target = model.targets[1]
-    report.plot_parity(axes[0, 0], values, training.test, training.calibration, target, place=1)
+    report.plot_parity(axes[0, 0], values, training.test, training.calibration, target, index=1)
     assert axes[0, 0].get_xlabel() == "measured size (atoms)"
     assert "RMSE" in axes[0, 0].get_title()
     report.plot_learning(axes[0, 1], training.history)

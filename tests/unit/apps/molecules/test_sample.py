@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from matexapps.apps.molecules import b3db_table, qm9_table
-from matexapps.apps.molecules.chemicals_table import COLUMNS, is_organic
-from matexapps.apps.molecules.data import load_records
-from matexapps.apps.molecules.files import read_records
-from matexapps.apps.molecules.records import Target
+from matexapps.apps.molecules.data.reader import read_records
+from matexapps.apps.molecules.data.tables import b3db, qm9
+from matexapps.apps.molecules.data.tables.chemicals import COLUMNS, is_organic
+from matexapps.apps.molecules.data.targets import Target
+from matexapps.apps.molecules.prepare import load_records
 from matexapps.apps.molecules.settings import ExperimentSettings
 from matexapps.data.catalog import catalog
 from matexapps.errors import DataError, MissingExtraError
@@ -53,7 +53,7 @@ def test_organics(smiles, organic):
 
 def test_the_table_can_be_made_anew():
     pytest.importorskip("chemicals", reason="needs the extra molecules-data")
-    from matexapps.apps.molecules.chemicals_table import organic_rows
+    from matexapps.apps.molecules.data.tables.chemicals import organic_rows
 
     rows = organic_rows()
     with open(catalog.get("chemicals"), encoding="utf-8") as file:
@@ -65,7 +65,7 @@ def test_the_table_can_be_made_anew():
 def test_the_barrier_s_table_is_made_anew_and_found_by_name(tmp_path):
     pytest.importorskip("B3DB", reason="needs the extra molecules-data")
     made = tmp_path / "b3db.csv"
-    assert b3db_table.main([str(made)]) == 0
+    assert b3db.main([str(made)]) == 0
     assert made.read_bytes() == catalog.get("b3db").read_bytes()
     records = load_records(ExperimentSettings(data="b3db"))
     assert records.targets == [Target("BBB", "", ("BBB-", "BBB+"))]
@@ -84,17 +84,17 @@ def test_qm9_is_read_from_the_package_without_importing_it(tmp_path, monkeypatch
     (record / "METADATA").write_text("Metadata-Version: 2.1\nName: qm9pack\nVersion: 9.9\n")
     names = [f"qm9pack/data/qm9_part{part}.csv" for part in (1, 2, 3)]
     (record / "RECORD").write_text("".join(f"{name},,\n" for name in names[:2]))
-    source = ["SMILES", "XYZ_Ang", *list(qm9_table._COLUMNS.values())[1:]]
+    source = ["SMILES", "XYZ_Ang", *list(qm9._COLUMNS.values())[1:]]
     for number, name in enumerate(names):
         values = [f"{number}.{i}" for i in range(12)]
         cells = ["C" * (number + 1), "[[0.0, 0.0], [1.0, 1.0]]", *values]
         lines = [",".join(source), ",".join(f'"{cell}"' for cell in cells)]
         (tmp_path / name).write_text("\n".join(lines) + "\n")
     with pytest.raises(MissingExtraError, match=r"qm9_part3.csv .*matexapps\[qm9\]"):
-        qm9_table.main([str(tmp_path / "qm9.csv")])
+        qm9.main([str(tmp_path / "qm9.csv")])
     assert not (tmp_path / "qm9.csv").exists()
     (record / "RECORD").write_text("".join(f"{name},,\n" for name in names))
-    assert qm9_table.main([str(tmp_path / "qm9.csv")]) == 0
+    assert qm9.main([str(tmp_path / "qm9.csv")]) == 0
     monkeypatch.setenv("MATEXAPPS_DATA", str(tmp_path))
     records = load_records(ExperimentSettings(data="qm9"))
     assert records.smiles == ["C", "CC", "CCC"]

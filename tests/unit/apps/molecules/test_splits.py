@@ -8,21 +8,19 @@ from rdkit import Chem
 from rdkit.ML.Cluster import Butina
 
 from matexapps.apps.molecules.featurizers.fingerprints import MorganCounts
-from matexapps.apps.molecules.leakage import audit
-from matexapps.apps.molecules.similarity import nearest, similarities
-from matexapps.apps.molecules.splits import (
+from matexapps.apps.molecules.splits.leakage import audit
+from matexapps.apps.molecules.splits.similarity import nearest, similarities
+from matexapps.apps.molecules.splits.split import (
     PARTS,
     Split,
-    butina,
     check_split,
     column_split,
     group_split,
-    in_several_parts,
+    in_multiple_parts,
     random_split,
-    scaffold,
-    scaffold_split,
     time_split,
 )
+from matexapps.apps.molecules.splits.structures import butina, scaffold
 from matexapps.errors import DataError
 
 CORES = (
@@ -46,7 +44,7 @@ def assert_each_once(split: Split, molecules: int) -> None:
     "make",
     [
         lambda seed: random_split(len(SMILES), 0.25, 0.25, seed),
-        lambda seed: scaffold_split(SMILES, 0.25, 0.25, seed),
+        lambda seed: group_split(list(map(scaffold, SMILES)), 0.25, 0.25, seed),
         lambda seed: group_split(butina(fingerprints()).tolist(), 0.25, 0.25, seed),
     ],
 )
@@ -58,7 +56,7 @@ def test_every_molecule_is_in_one_part_and_the_seed_decides(make):
 
 
 def test_scaffolds_stay_together():
-    split = scaffold_split(SMILES, 0.25, 0.25, seed=0)
+    split = group_split(list(map(scaffold, SMILES)), 0.25, 0.25, seed=0)
     of_part = [{scaffold(SMILES[i]) for i in getattr(split, part)} for part in PARTS]
     assert not of_part[0] & of_part[1]
     assert not of_part[0] & of_part[2]
@@ -136,7 +134,7 @@ def test_what_is_no_time_is_named(strange):
 
 def test_a_column_names_the_parts():
     split = column_split([["train"], ["Test"], ["valid"], ["train", "test"], ["unused"]])
-    assert in_several_parts([["train"], ["Test"], ["valid"], ["train", "test"], ["unused"]]) == [3]
+    assert in_multiple_parts([["train"], ["Test"], ["valid"], ["train", "test"], ["unused"]]) == [3]
     assert (split.train.tolist(), split.validation.tolist(), split.test.tolist()) == (
         [0, 3],
         [2],

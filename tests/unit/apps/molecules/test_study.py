@@ -13,20 +13,21 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from matexapps.apps.molecules.data import load_records
-from matexapps.apps.molecules.domain import nearest_training_molecules
+from matexapps.apps.molecules.analysis.applicability import nearest_training_molecules
+from matexapps.apps.molecules.data.molecule_set import merge
+from matexapps.apps.molecules.data.noise_floor import noise_floors
+from matexapps.apps.molecules.data.records import Records
+from matexapps.apps.molecules.data.standardize import Standard
+from matexapps.apps.molecules.data.targets import Target
 from matexapps.apps.molecules.experiment import run, run_study
 from matexapps.apps.molecules.model import load_model
-from matexapps.apps.molecules.molecule_set import merge
-from matexapps.apps.molecules.noise import noise_floors
-from matexapps.apps.molecules.records import Records, Target
-from matexapps.apps.molecules.report.errors import rmse, rmse_difference
+from matexapps.apps.molecules.prepare import load_records
 from matexapps.apps.molecules.report.learning_curve import plot_learning_curve
 from matexapps.apps.molecules.report.picture import draw_study
 from matexapps.apps.molecules.report.text import as_table
 from matexapps.apps.molecules.settings import ExperimentSettings
-from matexapps.apps.molecules.standardize import Standard
-from matexapps.apps.molecules.uncertainty import Estimates, conformal_factor, coverage
+from matexapps.apps.molecules.tasks.errors import rmse, rmse_difference
+from matexapps.apps.molecules.tasks.estimates import Estimates, conformal_factor, coverage
 from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError, TrainingError
 from matexapps.experiment.settings import from_plain
@@ -124,10 +125,10 @@ def test_folders_that_are_no_models_are_refused(study, tmp_path):
     with pytest.raises(DataError, match="is not a model"):
         load_model(tmp_path)
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(DataError, match="something else than a model"):
+    with pytest.raises(DataError, match="something other than a model"):
         model.save(tmp_path)
     assert (tmp_path / "notes.txt").read_text() == "mine"
-    with pytest.raises(DataError, match="cannot write the model"):
+    with pytest.raises(DataError, match="cannot write"):
         model.save(tmp_path / "notes.txt")
     folder = tmp_path / "model"
     model.save(folder)
@@ -273,7 +274,7 @@ def test_a_setting_that_cannot_be_used_is_refused(given, said):
 def test_a_table_without_numbers_is_refused(tmp_path):
     path = tmp_path / "names.csv"
     path.write_text("smiles,name\nCCO,ethanol\n")
-    with pytest.raises(DataError, match="no column of numbers"):
+    with pytest.raises(DataError, match="no column that holds only numbers"):
         run_study(ExperimentSettings(data=str(path)), SingleProcess())
 
 

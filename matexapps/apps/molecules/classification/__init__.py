@@ -1,1 +1,0 @@
-"""Targets of two classes: what is learned, what is said of new molecules, and how good that is."""

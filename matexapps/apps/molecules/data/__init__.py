@@ -1,0 +1,1 @@
+"""Molecules from files: records, standard forms, and one row for each molecule."""

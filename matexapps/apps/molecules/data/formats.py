@@ -1,0 +1,209 @@
+"""Rows of CSV, TSV, SDF, Parquet and SMILES files, read one after the other."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rdkit import Chem, rdBase
+from rdkit.Chem import Mol
+
+from matexapps.errors import DataError
+
+STRUCTURE_NAMES = ("smiles", "canonical_smiles", "isosmiles", "structure")
+"""What columns of structures are usually called, in any case."""
+
+_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+_OTHER_SEPARATORS = (";", "\t", ",", "|")
+_SMILES_LISTS = (".smi", ".smiles")
+_BROKEN_FILE = (OSError, EOFError, zlib.error, pa.ArrowException)
+_LARGEST_CELL = 2**24
+
+
+class Table:
+    """The columns of a file and its rows, which can be read once.
+
+    Parameters
+    ----------
+    names : list of str
+        Column names. An SDF names its properties entry by entry: the list grows while rows are
+        read, and a row has no cells for names that came after it.
+    rows : iterator of sequence
+        Cells, as text or as the objects that the file stores; None or "" where there is no value.
+    structure, title : str or None
+        Names of the columns that hold the structure and the name of a molecule, where the format
+        has exactly one of each.
+    """
+
+    def __init__(
+        self,
+        names: list[str],
+        rows: Iterator[Sequence[object]],
+        structure: str | None = None,
+        title: str | None = None,
+    ) -> None:
+        self.names, self.structure, self.title = names, structure, title
+        self._rows = rows
+
+    def rows(self, columns: Sequence[str] | None = None) -> Iterator[Sequence[object]]:
+        """Yield the cells of each row: those of all columns, or of these, "" where one is short."""
+        if columns is None:
+            yield from self._rows
+            return
+        positions = [self.names.index(name) for name in columns]
+        for cells in self._rows:
+            yield [cells[i] if i < len(cells) else "" for i in positions]
+
+
+class _ParquetTable(Table):
+    """Reads only the columns that are asked for."""
+
+    def __init__(self, file: pq.ParquetFile) -> None:
+        schema = file.schema_arrow
+        index = (schema.pandas_metadata or {}).get("index_columns", [])
+        super().__init__([name for name in schema.names if name not in index], iter(()))
+        self._file = file
+
+    def rows(self, columns: Sequence[str] | None = None) -> Iterator[Sequence[object]]:
+        names = list(columns or self.names)
+        for batch in self._file.iter_batches(columns=names):
+            yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+
+
+@contextmanager
+def open_table(path: Path, *, lenient: bool = False) -> Iterator[Table]:
+    """Open a file of molecules.
+
+    Parameters
+    ----------
+    path : Path
+        ``.csv`` and ``.tsv`` with a header; ``.sdf``, whose properties are columns; ``.smi``, with
+        a SMILES and optionally a name on each line; each also with ``.gz``; ``.parquet``.
+    lenient : bool
+        Whether bytes that are not UTF-8 are replaced by U+FFFD, and surplus cells are dropped.
+        Otherwise both are errors.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, its format is unknown, or it cannot be read. Reading rows raises
+        it, too.
+    """
+    ending = _format_of(path)
+    try:
+        if ending == ".parquet":
+            with pq.ParquetFile(path) as file:
+                yield _ParquetTable(file)
+        elif ending == ".sdf":
+            with _open_binary(path) as entries:
+                yield _sdf_table(path, entries)
+        else:
+            with _open_text(path, "replace" if lenient else "strict") as lines:
+                if ending in _SMILES_LISTS:
+                    yield _smiles_table(lines)
+                else:
+                    yield _separated_table(path, lines, _SEPARATORS[ending], lenient)
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8 text ({error.reason}, 0x{error.object[error.start]:02x}): save "
+            "it as UTF-8, which spreadsheets call 'CSV UTF-8'"
+        ) from None
+    except (*_BROKEN_FILE, csv.Error) as error:
+        raise DataError(f"{path} cannot be read as {ending[1:].upper()}: {error}") from None
+
+
+def _format_of(path: Path) -> str:
+    """Return the ending that names the format, in lower case and without that of compression."""
+    ending = path.suffixes[-2] if path.suffix == ".gz" and len(path.suffixes) > 1 else path.suffix
+    if ending.lower() not in (*_SEPARATORS, *_SMILES_LISTS, ".sdf", ".parquet"):
+        raise DataError(
+            f"{path}: molecules are read from .csv, .tsv, .smi, .parquet and .sdf files, not from "
+            f"{ending or 'a file without an ending'!r}"
+        )
+    if not path.is_file():
+        raise DataError(f"there is no file {path}")
+    return ending.lower()
+
+
+def _open_text(path: Path, errors: str) -> IO[str]:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", errors=errors, newline="")
+    return open(path, encoding="utf-8-sig", errors=errors, newline="")
+
+
+def _open_binary(path: Path) -> IO[bytes]:
+    return gzip.open(path) if path.suffix == ".gz" else open(path, "rb")  # type: ignore[return-value]
+
+
+def _separated_table(path: Path, lines: IO[str], separator: str, lenient: bool) -> Table:
+    csv.field_size_limit(_LARGEST_CELL)
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    names = next(reader, [])
+    if not names:
+        raise DataError(f"{path} is empty: its first line must name the columns")
+    others = [text for text in _OTHER_SEPARATORS if text in names[0]]
+    if len(names) == 1 and others:
+        raise DataError(
+            f"{path} has one column, {names[0]!r}: its cells seem to be separated by "
+            f"{others[0]!r}; a .csv file needs commas between them, and a .tsv file tabs"
+        )
+    return Table(names, _separated_rows(path, reader, len(names), lenient))
+
+
+def _separated_rows(
+    path: Path, reader: Iterable[list[str]], columns: int, lenient: bool
+) -> Iterator[Sequence[object]]:
+    for number, cells in enumerate(reader, start=1):
+        if len(cells) > columns and not lenient:
+            raise DataError(
+                f"{path}, row {number}: expected {columns} cells, as the header has, got "
+                f"{len(cells)}; quote cells that contain the separator"
+            )
+        yield cells[:columns]
+
+
+def _smiles_table(lines: Iterable[str]) -> Table:
+    names = ["smiles", "name"]
+    return Table(names, _smiles_rows(lines), structure=names[0], title=names[1])
+
+
+def _smiles_rows(lines: Iterable[str]) -> Iterator[Sequence[object]]:
+    """Yield SMILES and name of each line; a first line that is a header is skipped.
+
+    A header begins with one of :data:`STRUCTURE_NAMES`, none of which is a SMILES.
+    """
+    for number, line in enumerate(lines):
+        words = line.split(maxsplit=1)
+        smiles = words[0] if words else ""
+        if number > 0 or smiles.lower() not in STRUCTURE_NAMES:
+            yield smiles, "".join(words[1:]).strip()
+
+
+def _sdf_table(path: Path, file: IO[bytes]) -> Table:
+    names = ["structure", "_Name"]
+    return Table(names, _sdf_rows(path, file, names), structure=names[0], title=names[1])
+
+
+def _sdf_rows(path: Path, file: IO[bytes], names: list[str]) -> Iterator[Sequence[object]]:
+    """Yield the entries, and append to ``names`` what they call their properties."""
+    try:
+        with rdBase.BlockLogs():
+            for molecule in Chem.ForwardSDMolSupplier(file):
+                cells = {} if molecule is None else _sdf_cells(molecule)
+                names.extend(name for name in cells if name not in names)
+                yield [cells.get(name) for name in names]
+    except (*_BROKEN_FILE, SystemError) as error:  # RDKit wraps errors of decompression
+        raise DataError(f"{path} cannot be read as SDF: {error.__cause__ or error}") from None
+
+
+def _sdf_cells(molecule: Mol) -> dict[str, object]:
+    properties = molecule.GetPropsAsDict(autoConvertStrings=False)
+    own = {"structure": Chem.MolToSmiles(molecule), "_Name": molecule.GetProp("_Name")}
+    return {**properties, **own}

@@ -1,0 +1,1 @@
+"""Tables of molecules that are made from installed packages."""

@@ -1,0 +1,1 @@
+"""Splits into training, validation and test molecules, and the audit of what they leak."""

@@ -1,0 +1,173 @@
+"""``matexapps DOMAIN train`` and ``predict``, for any domain."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from matexapps.errors import MatexError
+from matexapps.experiment.cli.options import command, given_settings, options_of
+from matexapps.experiment.settings import ExperimentSettings, from_plain, read_settings
+
+if TYPE_CHECKING:
+    from matexapps.experiment.domain import Domain
+
+RESTARTS = 3
+SETTINGS: dict[str, Any] = {
+    "no_args_is_help": True,
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+}
+ENTRY = "matexapps.experiment.command"
+
+Ranks = Annotated[int, typer.Option("-n", "--ranks", min=1, help="Number of MPI ranks.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the results as one line of JSON, last.")
+]
+SettingsFile = Annotated[
+    str | None,
+    typer.Option(
+        "--settings",
+        metavar="FILE",
+        help="Settings in a JSON file, or those that a model's folder keeps; options go first.",
+    ),
+]
+
+
+ModelFolder = Annotated[str, typer.Argument(help="Folder that train --out wrote.")]
+RowsFile = Annotated[str, typer.Argument(help="File with the rows to predict.")]
+PredictionFile = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Table to write. [default: ROWS_predicted.csv]"),
+]
+
+
+def domain_app(
+    reference: str, title: str, settings: type[ExperimentSettings], program: str, example: str = ""
+) -> typer.Typer:
+    """Return the commands of a domain.
+
+    Parameters
+    ----------
+    reference : str
+        Of the domain, as in ``"package.module:NAME"``; it is imported on the ranks alone.
+    title : str
+        The domain's.
+    settings : type
+        The dataclass that options are made from.
+    program : str
+        What a user types before the verb, as in "matexapps higgs".
+    example : str
+        Options for the example in the help of ``train``.
+    """
+    app = typer.Typer(help=title, **SETTINGS)
+    options = options_of(settings)
+    common = [
+        _parameter("n", Ranks, 2),
+        _parameter("settings_file", SettingsFile, None),
+        _parameter("as_json", AsJson, False),
+    ]
+
+    @app.callback()
+    def group() -> None:
+        pass
+
+    group.__doc__ = title
+
+    @app.command("train", epilog=f"For example:  {program} train {example}--out model -n 2")
+    @command("train", _TRAIN.format(title=title), [*options, *common])
+    def train(n: int, settings_file: str | None, as_json: bool, **values: Any) -> None:
+        given = {
+            **({} if settings_file is None else read_settings(settings_file)),
+            **given_settings(settings, values),
+        }
+        checked = from_plain(settings, given)
+        on_ranks(
+            ENTRY,
+            {"domain": reference, "verb": "train", "settings": given, "json": as_json},
+            n,
+            checked.recovery,
+        )
+
+    arguments = [
+        _parameter("model", ModelFolder, inspect.Parameter.empty),
+        _parameter("rows", RowsFile, inspect.Parameter.empty),
+        _parameter("n", Ranks, 2),
+        _parameter("out", PredictionFile, None),
+    ]
+
+    @app.command("predict", epilog=f"For example:  {program} predict model rows.csv -n 4")
+    @command("predict", "Predict each row of a file, in its order, with a kept model.", arguments)
+    def predict(model: str, rows: str, n: int, out: str | None) -> None:
+        source = Path(rows)
+        table = out or str(source.with_name(f"{source.name.split('.')[0]}_predicted.csv"))
+        given = {"model": model, "rows": rows, "out": table}
+        on_ranks(ENTRY, {"domain": reference, "verb": "predict", "settings": given}, n)
+
+    return app
+
+
+_TRAIN = """{title}
+
+Train from each seed, compare with simpler methods on the same rows, and keep the model."""
+
+
+def on_ranks(module: str, given: dict[str, Any], n: int, recovery: str | None = None) -> None:
+    """Run a module on ``n`` MPI ranks; where it fails, leave with its status.
+
+    Parameters
+    ----------
+    module : str
+    given : dict
+        Plain values, its one argument.
+    n : int
+    recovery : str or None
+        What is done when ranks die.
+    """
+    from matexapps.launch.mpiexec import require_fault_tolerance, run_on_ranks
+
+    if recovery in ("shrink", "reinit") and n > 1:
+        require_fault_tolerance(recovery)
+    status = run_on_ranks(
+        module,
+        [json.dumps(given)],
+        n,
+        fault_tolerant=recovery in (None, "shrink", "reinit"),
+        restarts=RESTARTS if recovery == "checkpoint" else 0,
+    )
+    if status:
+        raise typer.Exit(status)
+
+
+def run_domain(domain: Domain[Any, Any], arguments: list[str] | None = None) -> None:
+    """Run the commands of a domain of one's own, at the end of its module.
+
+    An error of matexapps ends them with one line and status 1.
+
+    Examples
+    --------
+    ::
+
+        if __name__ == "__main__":
+            run_domain(WINE)
+    """
+    from matexapps.experiment.reference import reference_of
+
+    app = domain_app(
+        reference_of(domain), domain.title, domain.settings, f"python {Path(sys.argv[0]).name}"
+    )
+    try:
+        app(arguments)
+    except MatexError as error:
+        typer.secho(str(error), fg="red", err=True)
+        raise SystemExit(1) from None
+
+
+def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=default, annotation=annotation)

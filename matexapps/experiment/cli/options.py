@@ -1,0 +1,129 @@
+"""Command-line options from a dataclass: its fields' types and defaults, and its docstring."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, Field, fields
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import typer
+
+_PARAMETER = re.compile(r"^(\w+(?:, \w+)*) : ?(.*)$")
+
+
+def field_texts(kind: type) -> dict[str, tuple[str, str]]:
+    """Return what numpy-style docstrings say of a dataclass's fields: type and text.
+
+    Those of base classes are included; a class's own words go first.
+    """
+    texts: dict[str, tuple[str, str]] = {}
+    for base in reversed(kind.__mro__):
+        texts |= _of_docstring(inspect.cleandoc(base.__dict__.get("__doc__") or ""))
+    return texts
+
+
+def options_of(kind: type, leave_out: Iterable[str] = ()) -> list[inspect.Parameter]:
+    """Return a typer option for each field of a dataclass, as parameters of a command.
+
+    An option that is not given is None, so that what was given can be told from defaults, which
+    stand in the help.
+    """
+    texts, hints = field_texts(kind), get_type_hints(kind)
+    return [
+        _option(item, hints[item.name], *texts.get(item.name, ("", "")))
+        for item in fields(kind)
+        if item.name not in leave_out
+    ]
+
+
+def given_settings(kind: type, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that were given, lists read from their commas."""
+    hints = get_type_hints(kind)
+    return {
+        name: value.split(",") if _is_list(hints[name]) else value
+        for name, value in values.items()
+        if name in hints and value is not None
+    }
+
+
+def command(name: str, help_text: str, parameters: list[inspect.Parameter]) -> Callable[..., Any]:
+    """Return a decorator that gives a function of keyword arguments these parameters."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        signature = inspect.Signature(parameters)
+        function.__signature__ = signature  # type: ignore[attr-defined]
+        function.__annotations__ = {each.name: each.annotation for each in parameters}
+        function.__name__, function.__doc__ = name.replace("-", "_"), help_text
+        return function
+
+    return decorate
+
+
+def _option(item: Field[Any], hint: Any, kind: str, text: str) -> inspect.Parameter:
+    inner = _without_none(hint)
+    typed = str if _is_list(hint) else inner
+    flag = "--" + item.name.replace("_", "-")
+    names = [f"{flag}/--no-{flag[2:]}"] if typed is bool else [flag]
+    default = False if item.default in (None, MISSING, "") else _plain(item.default)
+    option = typer.Option(
+        *names, help=_help(text, kind), metavar=_metavar(text, hint), show_default=default
+    )
+    return inspect.Parameter(
+        item.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[Union[typed, None], option],  # noqa: UP007  # typed is a value
+    )
+
+
+def _help(text: str, kind: str) -> str:
+    choices = re.match(r"\{(.*?)\}", kind)
+    words = f"One of {choices[1].replace(chr(34), '')}. " if choices else ""
+    return words + text
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _metavar(text: str, hint: Any) -> str | None:
+    if _is_list(hint):
+        return "A,B"
+    return next((word.upper() for word in ("Folder", "File") if text.startswith(word)), None)
+
+
+def _without_none(hint: Any) -> Any:
+    if get_origin(hint) in (Union, types.UnionType):
+        kinds = [each for each in get_args(hint) if each is not type(None)]
+        return str if str in kinds else kinds[0]
+    return hint
+
+
+def _is_list(hint: Any) -> bool:
+    kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return any(get_origin(each) is list for each in kinds)
+
+
+def _of_docstring(text: str) -> dict[str, tuple[str, str]]:
+    lines = iter(text.splitlines())
+    for line in lines:
+        if line == "Attributes":
+            break
+    found: dict[str, tuple[str, str]] = {}
+    names: list[str] = []
+    for line in lines:
+        if not line.startswith(" ") and line and (match := _PARAMETER.match(line)):
+            names = match[1].split(", ")
+            found |= dict.fromkeys(names, (match[2], ""))
+        elif line.startswith("    "):
+            for name in names:
+                kind, said = found[name]
+                found[name] = kind, f"{said} {line.strip()}".strip()
+        elif line and not set(line) <= {"-"}:
+            names = []
+    return found

@@ -1,0 +1,121 @@
+"""Pictures of predictions; each takes matplotlib axes and returns them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_SIDE = 4.5
+_BINS = 10
+_CURVE_POINTS = 400
+
+
+def draw_study(study: Any) -> Figure:
+    """Return a figure with a row for each split: two pictures of its task, and the training."""
+    results = study.results
+    figure = Figure(figsize=(3 * _SIDE, _SIDE * len(results)), layout="constrained")
+    for axes, result in zip(figure.subplots(len(results), 3, squeeze=False), results, strict=True):
+        models = {"network": result.trainings[0].test, **result.baselines}
+        result.task.draw(axes[:2], result.values, models)
+        plot_history(axes[2], result.trainings[0].history)
+        axes[0].set_title(f"{result.name} split, {len(result.split.test):,} test rows")
+    figure.suptitle(f"{study.domain.name}: {study.settings.data}")
+    return figure
+
+
+def plot_roc(axes: Axes, values: ArrayLike, models: Mapping[str, ArrayLike]) -> Axes:
+    """Draw the ROC curve of each model, with its area in the legend."""
+    from sklearn.metrics import roc_auc_score, roc_curve
+
+    for name, score in models.items():
+        false, true, _ = roc_curve(values, score)
+        points = np.linspace(0, len(false) - 1, min(len(false), _CURVE_POINTS)).astype(int)
+        area = roc_auc_score(values, score)
+        axes.plot(false[points], true[points], label=f"{name.replace('_', ' ')}, {area:.3f}")
+    axes.plot([0, 1], [0, 1], ":", color="gray")
+    axes.set(xlabel="false positive rate", ylabel="true positive rate")
+    axes.legend(title="area under the curve", loc="lower right", fontsize="small")
+    return axes
+
+
+def plot_reliability(axes: Axes, values: ArrayLike, probability: ArrayLike) -> Axes:
+    """Draw how often what has a probability comes true, bin by bin."""
+    predicted, observed, _ = reliability(values, probability)
+    axes.plot([0, 1], [0, 1], ":", color="gray")
+    axes.plot(predicted, observed, marker="o")
+    axes.set(xlabel="predicted probability", ylabel="observed share", xlim=(0, 1), ylim=(0, 1))
+    return axes
+
+
+def reliability(
+    values: ArrayLike, probability: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Return mean probability, observed share and number of rows, bin by bin.
+
+    Ten bins of equal width; those without rows are left out.
+
+    Parameters
+    ----------
+    values : array-like, shape (rows,)
+        0 or 1.
+    probability : array-like, shape (rows,)
+    """
+    value, predicted = np.asarray(values, float), np.asarray(probability, float)
+    number = np.minimum((predicted * _BINS).astype(int), _BINS - 1)
+    count = np.bincount(number, minlength=_BINS)
+    used = count > 0
+    mean = np.bincount(number, predicted, _BINS)[used] / count[used]
+    return mean, np.bincount(number, value, _BINS)[used] / count[used], count[used]
+
+
+def plot_confusion(
+    axes: Axes, values: ArrayLike, predicted: ArrayLike, classes: Sequence[str]
+) -> Axes:
+    """Draw how many rows of each class are predicted as each class."""
+    count = np.zeros((len(classes), len(classes)), int)
+    np.add.at(count, (np.asarray(values, int), np.asarray(predicted, int)), 1)
+    axes.imshow(count, cmap="Blues")
+    for (row, column), number in np.ndenumerate(count):
+        color = "white" if number > count.max() / 2 else "black"
+        axes.text(column, row, str(number), ha="center", va="center", color=color)
+    ticks = range(len(classes))
+    axes.set_xticks(ticks, classes, rotation=45, ha="right")
+    axes.set_yticks(ticks, classes)
+    axes.set(xlabel="predicted class", ylabel="class")
+    return axes
+
+
+def plot_parity(axes: Axes, values: ArrayLike, predicted: ArrayLike, label: str) -> Axes:
+    """Draw predictions against what was measured."""
+    value, prediction = np.asarray(values, float), np.asarray(predicted, float)
+    ends = [min(value.min(), prediction.min()), max(value.max(), prediction.max())]
+    axes.plot(ends, ends, ":", color="gray")
+    axes.scatter(value, prediction, s=8, alpha=0.5)
+    axes.set(xlabel=f"measured {label}", ylabel=f"predicted {label}")
+    return axes
+
+
+def plot_residuals(axes: Axes, values: ArrayLike, predicted: ArrayLike, label: str) -> Axes:
+    """Draw how errors are distributed."""
+    axes.hist(np.asarray(predicted, float) - np.asarray(values, float), bins=40)
+    axes.axvline(0, ls=":", color="gray")
+    axes.set(xlabel=label, ylabel="rows")
+    return axes
+
+
+def plot_history(axes: Axes, history: Sequence[Mapping[str, Any]]) -> Axes:
+    """Draw training and validation loss against the epoch."""
+    epochs = [row["epoch"] for row in history]
+    for column, label in (("loss", "training"), ("validation_loss", "validation")):
+        if history and column in history[0]:
+            axes.plot(epochs, [row[column] for row in history], marker=".", label=label)
+    axes.set(xlabel="epoch", ylabel="mean loss per row")
+    axes.legend()
+    return axes

@@ -1,0 +1,129 @@
+"""The ranks of an experiment, as a domain sees them: work on rank 0, and work shared out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from matexapps import devices, progress
+from matexapps.comm.communicator import Communicator
+from matexapps.comm.failures.fault_tolerant import RankFailure, run_fault_tolerant
+from matexapps.data.partition import share_by_work
+from matexapps.train.state.recovery import event_of
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+
+LONGEST_WAIT_S = 86_400.0
+"""How long ranks wait for each other, in seconds: reading and baselines may take their time."""
+
+_REPORT_EVERY_S = 0.5
+
+
+class Ranks:
+    """All ranks of an experiment. Every method is collective.
+
+    Parameters
+    ----------
+    comm : Communicator
+
+    Attributes
+    ----------
+    rank, world_size : int
+        This rank's number, from 0, and how many ranks there are.
+    """
+
+    def __init__(self, comm: Communicator) -> None:
+        self._comm = comm
+
+    @property
+    def rank(self) -> int:
+        return self._comm.rank
+
+    @property
+    def world_size(self) -> int:
+        return self._comm.world_size
+
+    def on_root(self, work: Callable[[], T]) -> T:
+        """Do ``work`` on rank 0 alone; its result, or its exception, reaches every rank."""
+        return self._comm.on_root(work)
+
+    def on_all(self, work: Callable[[], T]) -> T:
+        """Do ``work`` on every rank; if it raises on some, all raise what the lowest raised."""
+        return self._comm.on_all(work)
+
+    def gather(self, value: T) -> list[T]:
+        """Return every rank's ``value``, in rank order, on every rank."""
+        return self._comm.all_gather_object(value)
+
+    def map(
+        self,
+        work: Callable[[Item], T],
+        items: Sequence[Item],
+        *,
+        effort: Sequence[int] | None = None,
+        doing: str = "",
+        unit: str = "items",
+    ) -> list[T]:
+        """Return ``work(item)`` of each item, in order, on every rank; each is done on one rank.
+
+        Parameters
+        ----------
+        work : callable
+        items : sequence
+            The same on all ranks.
+        effort : sequence of int, optional
+            Of each item, at least 1, in any unit; without it all items are taken for equal.
+        doing, unit : str
+            For the progress bar, as in "computing descriptors" and "molecules"; without ``doing``
+            there is none.
+
+        Raises
+        ------
+        Exception
+            On every rank, the first one that ``work`` raised on any.
+        """
+        share = share_by_work(effort or [1] * len(items), self.rank, self.world_size)
+        shares = self._comm.all_gather_object(
+            self._comm.on_all(lambda: self._done(work, items[share], doing, unit))
+        )
+        return [result for part in shares for result in part]
+
+    def _done(
+        self, work: Callable[[Item], T], items: Sequence[Item], doing: str, unit: str
+    ) -> list[T]:
+        results: list[T] = []
+        reported = -_REPORT_EVERY_S
+        for item in items:
+            results.append(work(item))
+            now = time.monotonic()
+            if doing and (now - reported > _REPORT_EVERY_S or len(results) == len(items)):
+                reported = now
+                progress.report_work(
+                    doing, len(results), len(items), unit, self.rank, self.world_size
+                )
+        return results
+
+    def run(self, doing: str, work: Callable[[], T]) -> T:
+        """Do ``work``, and do it again on the ranks that are left when some fail.
+
+        Parameters
+        ----------
+        doing : str
+            For the report of a failure, as in "while rows were prepared".
+        work : callable
+            Takes nothing; collective, and fit to be begun again.
+        """
+
+        def attempt(failure: RankFailure | None) -> T:
+            if failure is not None:
+                event = event_of(failure, self.world_size, doing)
+                progress.report({"kind": "loss", "rank": self.rank, **event})
+            return work()
+
+        return run_fault_tolerant(self._comm, attempt)
+
+    def summary(self) -> str:
+        """Return a line about hosts, devices and threads."""
+        return devices.summary(self.run("before the start", lambda: devices.describe(self._comm)))

@@ -1,0 +1,64 @@
+"""A domain by its name in a module or a file, so that every rank can import it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from matexapps.errors import TrainingError
+
+if TYPE_CHECKING:
+    from matexapps.experiment.domain import Domain
+
+
+def load_domain(reference: str) -> Domain[Any, Any]:
+    """Return the domain that ``"package.module:NAME"`` or ``"folder/file.py:NAME"`` names.
+
+    Raises
+    ------
+    TrainingError
+        If there is none.
+    """
+    module_name, _, name = reference.rpartition(":")
+    module = _from_file(Path(module_name)) if module_name.endswith(".py") else None
+    module = module or importlib.import_module(module_name)
+    domain = getattr(module, name, None)
+    if domain is None:
+        raise TrainingError(f"{module_name} defines no {name}, so {reference!r} is no domain")
+    return cast("Domain[Any, Any]", domain)
+
+
+def reference_of(domain: Domain[Any, Any]) -> str:
+    """Return by what name ranks can import a domain.
+
+    Raises
+    ------
+    TrainingError
+        If it is not a name at the top of a module.
+    """
+    module = sys.modules[type(domain).__module__]
+    for name, value in vars(module).items():
+        if value is domain:
+            own = module.__name__
+            if own == "__main__" or module.__spec__ is None:
+                return f"{Path(str(module.__file__)).resolve()}:{name}"
+            return f"{own}:{name}"
+    raise TrainingError(
+        f"ranks cannot import this {type(domain).__name__}: give it a name at the top of its "
+        f"module, as in DOMAIN = {type(domain).__name__}()"
+    )
+
+
+def _from_file(path: Path) -> Any:
+    name = f"matexapps_domain_{path.stem}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None or not path.is_file():
+            raise TrainingError(f"there is no file {path}, so it holds no domain")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # before it runs: its dataclasses look themselves up there
+        spec.loader.exec_module(module)
+    return sys.modules[name]

@@ -1,0 +1,181 @@
+"""Runs an experiment on all ranks: seeds and splits, baselines on the same rows, a kept model."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from matexapps import progress
+from matexapps.comm.communicator import Communicator
+from matexapps.data.dataset import DataSet
+from matexapps.experiment.domain import Domain
+from matexapps.experiment.model.model import Model
+from matexapps.experiment.ranks import Ranks
+from matexapps.experiment.results import SplitResult, Study, Training
+from matexapps.experiment.settings import ExperimentSettings
+from matexapps.experiment.splitting import Split
+from matexapps.experiment.tasks import Task
+from matexapps.train.callbacks import Callback, Checkpointing, EarlyStopping
+from matexapps.train.trainer import Trainer
+
+
+def run_study(domain: Domain[Any, Any], settings: ExperimentSettings, comm: Communicator) -> Study:
+    """Train from each seed on each split, fit the baselines, and judge the same rows. Collective.
+
+    When ranks die, those that are left go on, as ``settings.recovery`` says.
+    """
+    began = time.monotonic()
+    ranks = Ranks(comm)
+    prepared = ranks.run("while the rows were prepared", lambda: domain.prepare(settings, ranks))
+    splits = ranks.run(
+        "while the rows were split", lambda: domain.splits(settings, prepared, ranks)
+    )
+    results: list[SplitResult] = []
+    kept: Model | None = None
+    for name, split in splits.items():
+        experiment = _SplitExperiment(domain, settings, prepared, name, split, comm)
+        result, model = experiment.run(several=len(splits) * settings.seeds > 1)
+        results.append(result)
+        kept = kept or model
+    assert kept is not None
+    return Study(
+        domain=domain,
+        settings=settings,
+        prepared=prepared,
+        results=results,
+        model=kept,
+        ranks=comm.world_size,
+        seconds=time.monotonic() - began,
+    )
+
+
+class _SplitExperiment:
+    """All trainings and baselines of one split."""
+
+    def __init__(
+        self,
+        domain: Domain[Any, Any],
+        settings: ExperimentSettings,
+        prepared: Any,
+        name: str,
+        split: Split,
+        comm: Communicator,
+    ) -> None:
+        self._domain, self._settings, self._prepared = domain, settings, prepared
+        self._name, self._split, self._comm = name, split, comm
+        self._ranks = Ranks(comm)
+        self._task: Task = domain.task(settings, prepared, split)
+
+    def run(self, several: bool) -> tuple[SplitResult, Model]:
+        """Train and judge; the model is that of the first seed. Collective."""
+        domain, settings, prepared, split = (
+            self._domain,
+            self._settings,
+            self._prepared,
+            self._split,
+        )
+        data = domain.data(settings, prepared, split)
+        trained = []
+        for seed in settings.training_seeds:
+            with self._named(seed) if several else nullcontext():
+                trained.append(self._train(data, seed))
+        judge = partial(domain.audit, settings, prepared, split)
+        result = SplitResult(
+            name=self._name,
+            split=split,
+            task=self._task,
+            values=domain.values(prepared, split.test),
+            weight=domain.weights(prepared, split.test),
+            trainings=[training for training, _ in trained],
+            baselines=self._baselines(),
+            leakage=self._ranks.run(
+                "while the split was audited", lambda: self._ranks.on_root(judge)
+            ),
+        )
+        return result, trained[0][1]
+
+    def _named(self, seed: int) -> AbstractContextManager[None]:
+        return progress.naming(f"{self._name} split, seed {seed}")
+
+    def _train(self, data: DataSet, seed: int) -> tuple[Training, Model]:
+        """Train one network; the weights of the best epoch stay. Collective."""
+        domain, settings, prepared, split = (
+            self._domain,
+            self._settings,
+            self._prepared,
+            self._split,
+        )
+        network = domain.network(settings, prepared, split, seed)
+        trainer, epochs, folder = self._trainer(network, seed)
+        trainer.fit(data, epochs, resume=folder)
+        task = self._task
+        validation = task.predictions(trainer.predict(data.validation))
+        test = task.predictions(trainer.predict(data.test))
+        training = Training(
+            seed=seed,
+            validation=validation,
+            test=test,
+            calibration=task.calibrate(validation, domain.values(prepared, split.validation)),
+            history=trainer.history.rows,
+        )
+        facts = domain.model_facts(settings, prepared, split, network)
+        model = Model(
+            domain=domain,
+            network=network,
+            task=task,
+            calibration=training.calibration,
+            settings=settings,
+            architecture=facts.architecture,
+            facts={"split": self._name, "seed": seed, **facts.facts},
+            arrays=dict(facts.arrays),
+        )
+        return training, model
+
+    def _trainer(self, network: nn.Module, seed: int) -> tuple[Trainer, int, Path | None]:
+        settings, task = self._settings, self._task
+        chosen = {
+            "loss": task.loss,
+            "metrics": list(task.metrics),
+            **self._domain.training(settings, self._prepared, network),
+        }
+        epochs = settings.epochs or chosen["epochs"]
+        del chosen["epochs"]
+        if settings.batch_size is not None:
+            chosen["batch_size"] = settings.batch_size
+        best = EarlyStopping(task.monitor, patience=10**6, mode=task.mode)
+        callbacks: list[Callback] = [best, *chosen.pop("callbacks", ())]
+        folder = None
+        if settings.checkpoints is not None:
+            folder = Path(settings.checkpoints) / "-".join(
+                filter(None, (self._name, f"seed-{seed}"))
+            )
+            callbacks.append(Checkpointing(folder))
+        trainer = Trainer(
+            network,
+            seed=seed,
+            comm=self._comm,
+            recovery=settings.recovery,
+            callbacks=callbacks,
+            **chosen,
+        )
+        return trainer, epochs, folder
+
+    def _baselines(self) -> dict[str, Any]:
+        """Fit the baselines, jobs shared out among ranks. Collective."""
+        baselines = self._domain.baselines(self._settings, self._prepared, self._split)
+        jobs = [job for baseline in baselines.values() for job in baseline.jobs]
+        predicted = iter(
+            self._ranks.run(
+                "while baselines were fitted",
+                lambda: self._ranks.map(lambda job: job(), jobs, doing="fitting baselines"),
+            )
+        )
+        return {
+            name: baseline.combine([next(predicted) for _ in baseline.jobs])
+            for name, baseline in baselines.items()
+        }

@@ -1,0 +1,130 @@
+"""Which rows train, which choose the epoch and calibrate, and which judge; and what they share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matexapps.data.splitting.split import TEST, TRAIN, VALIDATION, split_rows
+from matexapps.errors import DataError
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of each part, ascending.
+
+    Attributes
+    ----------
+    train, validation, test : ndarray of int64
+
+    Raises
+    ------
+    DataError
+        If a part is empty.
+    """
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        for name, size in self.sizes.items():
+            if size == 0:
+                raise DataError(
+                    f"the split leaves no rows in the {name} part: give it a larger share, "
+                    "another kind of split, or more rows"
+                )
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many rows each part has."""
+        return {name: len(getattr(self, name)) for name in PARTS}
+
+    @property
+    def learned(self) -> NDArray[np.int64]:
+        """Rows that train or choose."""
+        return np.concatenate([self.train, self.validation])
+
+
+def make_split(
+    kind: str,
+    rows: int,
+    validation: float,
+    test: float,
+    seed: int,
+    key: NDArray[Any] | None = None,
+) -> Split:
+    """Split rows by the rules of :mod:`matexapps.data.splitting.split`.
+
+    Parameters
+    ----------
+    kind : {"random", "stratified", "group", "time"} or the name of a column
+    rows : int
+    validation, test : float
+        Shares of the rows.
+    seed : int
+    key : ndarray, shape (rows,), or None
+        The class, group, time or named part of each row; a random split needs none.
+    """
+    part = split_rows(rows, validation=validation, test=test, kind=kind, seed=seed, key=key)
+    return Split(*(np.flatnonzero(part == code) for code in (TRAIN, VALIDATION, TEST)))
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """What test rows share with rows that train or choose.
+
+    Attributes
+    ----------
+    test : int
+        Test rows in all.
+    identical : int
+        Test rows whose features stand among those learned from, number for number.
+    same_group : int or None
+        Test rows whose group is learned from; None without groups.
+    examples : list of (int, int)
+        Row numbers of the first identical pairs: the test row, and one that is learned from.
+    """
+
+    test: int
+    identical: int
+    same_group: int | None = None
+    examples: list[tuple[int, int]] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        text = f"of {self.test:,} test rows {self.identical:,} are identical to rows learned from"
+        if self.same_group is not None:
+            text += f", {self.same_group:,} have a group that is learned from"
+        return text
+
+
+_EXAMPLES = 20
+
+
+def audit(
+    features: NDArray[Any], split: Split, groups: Sequence[Hashable] | None = None
+) -> Leakage:
+    """Compare the test rows with those learned from.
+
+    Parameters
+    ----------
+    features : ndarray, shape (rows, ...)
+    split : Split
+    groups : sequence, optional
+        Of each row: whatever must not stand on both sides, such as a building or a run.
+    """
+    digests = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in features]
+    learned = {digests[row]: int(row) for row in split.learned[::-1]}
+    pairs = [(int(row), learned[digests[row]]) for row in split.test if digests[row] in learned]
+    same_group = None
+    if groups is not None:
+        known = {groups[row] for row in split.learned}
+        same_group = sum(groups[row] in known for row in split.test)
+    return Leakage(len(split.test), len(pairs), same_group, pairs[:_EXAMPLES])

@@ -1,0 +1,1 @@
+"""Figures with their uncertainty: bootstrap intervals, paired differences, conformal prediction."""

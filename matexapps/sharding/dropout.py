@@ -1,0 +1,107 @@
+"""Dropout of a rank's rows with the random numbers that one rank draws for the global batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from matexapps.sharding.shard import Part
+
+Function = Callable[..., Any]
+
+# A row of these has one random number for each channel, where it has the usual number of axes.
+_OF_CHANNELS = {functional.dropout1d: 3, functional.dropout2d: 4, functional.dropout3d: 5}
+_OF_ELEMENTS = {functional.dropout, torch.dropout}
+_BITS_OF_A_DOUBLE = 53
+
+
+def drops_rows_alone(function: Function, values: torch.Tensor, axis: int) -> bool:
+    """Whether :func:`drop` can take over this call of a dropout function."""
+    if values.device.type != "cpu" or not values.is_floating_point():
+        return False
+    if function in _OF_ELEMENTS:
+        return True
+    return axis == 0 and _OF_CHANNELS.get(function) == values.dim()
+
+
+def drop(
+    function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], part: Part, axis: int
+) -> torch.Tensor:
+    """Return what a dropout function gives these rows of the global batch.
+
+    Parameters
+    ----------
+    function : callable
+        One of torch's, for which :func:`drops_rows_alone` holds.
+    args, kwargs : tuple, dict
+        As given for this rank's rows.
+    part : Part
+    axis : int
+        Where the values have rows.
+    """
+    values, p, training, inplace = _arguments(*args, **kwargs)
+    if not training or not 0 < p < 1:
+        return function(*args, **kwargs)
+    if function in _OF_ELEMENTS:
+        noise = _noise_of_elements(values, 1 - p, part, axis)
+    else:
+        sizes = [*values.shape[:2], *[1] * (values.dim() - 2)]
+        noise = _kept(sizes, 1 - p, part, 0).to(values.dtype)
+    noise.div_(1 - p)
+    return values.mul_(noise) if inplace else values * noise
+
+
+def _arguments(
+    input: torch.Tensor,
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
+    train: bool = True,
+) -> tuple[torch.Tensor, float, bool, bool]:
+    """Return what torch's dropout functions are given; one of them calls ``training`` train."""
+    return input, p, training and train, inplace
+
+
+def _noise_of_elements(values: torch.Tensor, p: float, part: Part, axis: int) -> torch.Tensor:
+    # Numbers are drawn in the order of memory.
+    order = memory_order(values)
+    sizes = [values.shape[k] for k in order]
+    noise = _kept(sizes, p, part, order.index(axis)).to(values.dtype)
+    return noise.permute([order.index(k) for k in range(values.dim())])
+
+
+def memory_order(values: torch.Tensor) -> list[int]:
+    """Return the axes of a tensor as they lie in memory, the outermost first."""
+    return sorted(range(values.dim()), key=values.stride, reverse=True)
+
+
+def _kept(sizes: Sequence[int], p: float, part: Part, axis: int) -> torch.Tensor:
+    """Return which elements of this rank's rows stay, each with probability ``p``."""
+    everywhere = part.whole_shape(sizes, axis)
+    if not _draws_64_bits():
+        return part.cut(torch.empty(everywhere).bernoulli_(p), axis)
+    # The raw numbers come in half the time of `bernoulli_`, which turns each into a double.
+    raw = part.cut(torch.empty(everywhere, dtype=torch.int64).random_(), axis)
+    bits = raw.bitwise_and(2**_BITS_OF_A_DOUBLE - 1)
+    return bits < math.ceil(p * 2**_BITS_OF_A_DOUBLE)
+
+
+@lru_cache
+def _draws_64_bits() -> bool:
+    """Whether ``bernoulli_`` takes 64 random bits for each element on this machine.
+
+    With Intel's MKL on Intel's processors it takes one number as the seed of all elements.
+    """
+    with torch.random.fork_rng(devices=[]):
+        start = torch.get_rng_state()
+        expected = torch.empty(999).bernoulli_(0.3)
+        after = torch.get_rng_state()
+        torch.set_rng_state(start)
+        raw = torch.empty(999, dtype=torch.int64).random_()
+        ours = raw.bitwise_and(2**_BITS_OF_A_DOUBLE - 1) < math.ceil(0.3 * 2**_BITS_OF_A_DOUBLE)
+        return torch.equal(expected.bool(), ours) and torch.equal(after, torch.get_rng_state())
