@@ -6,76 +6,12 @@ import json
 import re
 
 import pytest
+from mpi_programs import program
 
 RANKS = [2, 3]
 SEVERAL = [pytest.param(2, marks=pytest.mark.slow), 3]
 
-MISMATCHES = """
-    import json
-    import numpy as np
-    from matexapps.comm.world import open_world
-    from matexapps.errors import MismatchedCollectives
-
-    three, four = np.zeros(3), np.zeros(4)
-    small = three.astype(np.float32)
-
-    def program(comm, name):
-        first = comm.rank == 0
-        if name == "order":
-            if first:
-                comm.all_reduce(three)
-            else:
-                comm.barrier()
-        elif name == "operation":
-            comm.broadcast_object("a") if first else comm.all_gather_object("a")
-        elif name == "reduce op":
-            comm.all_reduce(three, "sum" if first else "max")
-        elif name == "shape":
-            comm.all_reduce(three if first else four)
-        elif name == "dtype":
-            comm.broadcast(three if first else small)
-        elif name == "root":
-            comm.broadcast(three, root=0 if first else 1)
-        elif name == "root of an object":
-            comm.broadcast_object("a", root=0 if first else 1)
-        elif name == "shape of rows":
-            comm.all_gather_rows(np.zeros((2, 3 if first else 4)))
-        elif name == "on_all, on_root":
-            comm.on_all(lambda: 1) if first else comm.on_root(lambda: 1)
-        elif name == "inside on_root":
-            comm.on_root(lambda: comm.barrier())
-        elif name == "inside on_all":
-            comm.on_all(comm.barrier if first else lambda: comm.all_gather_object(1))
-        elif name == "length of a mean":
-            comm.mean_buffer(3 if first else 4, np.float32)
-        elif name == "dtype of a mean":
-            comm.mean_buffer(3, np.float32 if first else np.float64)
-        elif name == "average":
-            buffer = comm.mean_buffer(3, np.float32)
-            buffer.average(1.0) if first else comm.barrier()
-        elif name == "two means":
-            buffers = [comm.mean_buffer(3, np.float32) for _ in range(2)]
-            buffers[0 if first else 1].average(1.0)
-        elif name == "library":
-            comm.c_library(["none.so"]) if first else comm.barrier()
-        elif name == "close":
-            comm.close() if first else comm.all_reduce(three)
-
-    seen = {}
-    for name in %r:
-        comm = open_world(timeout_s=60, check=True)
-        comm.barrier()
-        try:
-            program(comm, name)
-            text = "no error"
-        except MismatchedCollectives as error:
-            text = str(error)
-        assert comm.broken
-        with open_world(timeout_s=60, check=True) as again:
-            seen[name] = again.all_gather_object(text)
-    if again.rank == 0:
-        print(json.dumps(seen))
-"""
+MISMATCHES = program("mismatches.py")
 
 CALLS = {
     "order": ("all_reduce(sum) of float64 (3,)", "barrier()"),
@@ -111,7 +47,7 @@ def succeeded(result):
 
 @pytest.mark.parametrize("n", RANKS)
 def test_each_kind_of_mismatch_is_reported_on_every_rank_and_a_new_world_works(run_ranks, n):
-    seen = succeeded(run_ranks(n, MISMATCHES % list(CALLS)))
+    seen = succeeded(run_ranks(n, MISMATCHES, json.dumps(list(CALLS))))
     others = "rank 1" if n == 2 else "ranks 1, 2"
     twos = ", ".join(["2"] * n)
     for name, calls in CALLS.items():
@@ -125,7 +61,8 @@ def test_each_kind_of_mismatch_is_reported_on_every_rank_and_a_new_world_works(r
 
 
 def test_the_reported_line_is_the_one_that_calls(run_ranks, tmp_path):
-    seen = succeeded(run_ranks(3, MISMATCHES % ["order", "on_all, on_root", "inside on_root"]))
+    names = ["order", "on_all, on_root", "inside on_root"]
+    seen = succeeded(run_ranks(3, MISMATCHES, json.dumps(names)))
     lines = (tmp_path / "ranks.py").read_text().splitlines()
     for text in seen.values():
         lines_named = re.findall(r" at ranks\.py:(\d+): (.*)", text[0])
@@ -281,58 +218,10 @@ def test_matching_programs_give_their_results_without_an_error(run_ranks, n):
     assert seen == [result] * n
 
 
-TRAINER = """
-    import json, os, sys
-    import numpy as np
-    import torch
-    from torch import nn
-    import matexapps as mx
-
-    def data_set():
-        rng = np.random.default_rng(5)
-        features = rng.normal(size=(503, 6)).astype(np.float32)
-        label = (features[:, 0] > 0.3).astype(np.float32)
-        return mx.DataSet.from_arrays(features, label, validation=0.2, test=0.1)
-
-    def fit(check, callbacks=()):
-        torch.manual_seed(0)
-        net = nn.Sequential(nn.Linear(6, 24), nn.Tanh(), nn.Linear(24, 1))
-        comm = mx.open_world(timeout_s=60, check=check)
-        trainer = mx.Trainer(net, comm=comm, batch_size=50, metrics=["accuracy"],
-                             callbacks=callbacks)
-        history = trainer.fit(data_set(), epochs=3)
-        weights = torch.cat([p.detach().reshape(-1) for p in net.parameters()])
-        return [[row["loss"], row["accuracy"]] for row in history.rows], weights.tolist()
-"""
-
-
 @pytest.fixture(scope="module", params=SEVERAL)
 def trained(request, run_ranks_once):
     """A number of ranks, and what came of training on them."""
-    seen = succeeded(
-        run_ranks_once(
-            request.param,
-            TRAINER
-            + """
-    class OnlyRankZero(mx.Callback):
-        def on_epoch_start(self, trainer):
-            if trainer.comm.rank == 0:
-                trainer.evaluate(data_set().validation)
-
-    results = {"plain": fit(False), "checked": fit(True)}
-    text = "no error"
-    try:
-        fit(True, [OnlyRankZero()])
-    except mx.errors.MismatchedCollectives as error:
-        text = str(error)
-    with mx.open_world() as again:
-        results["texts"] = again.all_gather_object(text)
-        if again.rank == 0:
-            print(json.dumps(results))
-    """,
-        )
-    )
-    return request.param, seen
+    return request.param, succeeded(run_ranks_once(request.param, program("train_with_checks.py")))
 
 
 def test_checks_do_not_change_what_is_learned(trained):

@@ -6,30 +6,11 @@ import json
 from itertools import pairwise
 
 import pytest
+from mpi_programs import program
 
 SEVERAL = [pytest.param(2, marks=pytest.mark.slow), 3]
 
-WAITS = """
-    import json, os, sys, time
-    os.environ["MATEXAPPS_HANG_AFTER_S"] = sys.argv[1]
-    from matexapps import progress
-    from matexapps.comm.world import open_world
-    from matexapps.errors import CommunicationError
-
-    flag = open_world()
-    comm = open_world(timeout_s=float(sys.argv[2]), check=bool(int(sys.argv[3])))
-    events = []
-    with progress.reporting_to(events.append):
-        if comm.rank == 1:
-            time.sleep(1.5)
-        try:
-            comm.barrier()
-        except CommunicationError:
-            pass
-    all_events = flag.all_gather_object(events)
-    if comm.rank == 0:
-        print(json.dumps(all_events))
-"""
+WAITS = program("wait_for_a_rank.py")
 
 
 def succeeded(result):

@@ -36,10 +36,10 @@ class RankFailures:
 
     def update(self, rank: int, event: dict[str, Any]) -> None:
         """Note that a rank tolerates failures from now on, or no more, or went on after some."""
-        if event["kind"] == "prepared":
+        if event["kind"] == "fault_tolerant":
             self._prepared[rank] += 1 if event["on"] else -1
         else:
-            self._tolerated[rank] += event["lost"]
+            self._tolerated[rank] += event["failed"]
 
     def detect(self, busy: list[int]) -> list[int]:
         """Return those of the busy ranks that have died since the last time."""
