@@ -1,4 +1,4 @@
-"""The world of interactive work does what mpi4py's own does, and its waits can be stopped."""
+"""The interruptible world gives what mpi4py's own gives, and its waits can be interrupted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_every_method_gives_what_mpi4py_gives(run_ranks, n):
 
 @pytest.mark.mpich
 @pytest.mark.parametrize("n", [2, 3])
-def test_waits_are_stopped_and_the_same_name_works_again(run_ranks, n):
+def test_waits_are_interrupted_and_the_same_name_works_again(run_ranks, n):
     done = run_ranks(n, STOPPED)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["stopped"] * n

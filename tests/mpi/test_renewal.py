@@ -21,7 +21,7 @@ TRAINING = program("train_after_renewal.py")
 
 
 @pytest.mark.parametrize("n", [pytest.param(2, marks=pytest.mark.slow), 3])
-def test_a_trainer_goes_on_over_a_renewed_communicator_with_the_same_weights(run_ranks, n):
+def test_a_trainer_continues_over_a_renewed_communicator_with_the_same_weights(run_ranks, n):
     done = run_ranks(n, TRAINING)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["same"] * n

@@ -22,7 +22,7 @@ for wait in waits:
     threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
     try:
         wait()
-        raise SystemExit("must be stopped")
+        raise SystemExit("must be interrupted")
     except KeyboardInterrupt:
         pass
     renew_worlds()

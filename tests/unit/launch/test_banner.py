@@ -1,4 +1,4 @@
-"""The launcher's block about exit statuses is left out, and nothing else is."""
+"""The launcher's block about exit statuses is removed, and nothing else."""
 
 import pytest
 
@@ -43,10 +43,10 @@ def passed_on(text, size):
         ("50 %\r100 %\r\n--", "50 %\r100 %\r\n--"),
     ],
 )
-def test_only_the_redundant_block_is_left_out(text, expected, size):
+def test_only_the_redundant_block_is_removed(text, expected, size):
     assert passed_on(text, size) == expected
 
 
-def test_progress_without_a_line_end_is_passed_on_at_once():
+def test_an_unfinished_line_of_progress_is_passed_on_at_once():
     seen = strip_banner(iter([b"\r10 %", b"\r20 %"]))
     assert next(seen) == b"\r10 %"
