@@ -174,7 +174,7 @@ class Call:
         self._hang.note_activity()
         if kind in ("fault_tolerant", "shrunk"):
             self._rank_failures.update(rank, event)
-        elif kind == "loss":
+        elif kind == "rank_failure":
             self._display.progress.remove_ranks(event)
         else:
             self._display.progress.update(event)

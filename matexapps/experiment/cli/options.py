@@ -122,8 +122,8 @@ def _of_docstring(text: str) -> dict[str, tuple[str, str]]:
             found |= dict.fromkeys(names, (match[2], ""))
         elif line.startswith("    "):
             for name in names:
-                kind, said = found[name]
-                found[name] = kind, f"{said} {line.strip()}".strip()
+                kind, words = found[name]
+                found[name] = kind, f"{words} {line.strip()}".strip()
         elif line and not set(line) <= {"-"}:
             names = []
     return found
