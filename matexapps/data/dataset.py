@@ -190,7 +190,7 @@ class DataSet(MatexNames):
         for name, part in (("validation", validation), ("test", test)):
             same_columns(train, part, "training rows", f"{name} rows")
         data = cls("rows")
-        data.source = Parts(train, validation, test)
+        data.source = data._parts = Parts(train, validation, test)
         return data
 
     @property
