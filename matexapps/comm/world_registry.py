@@ -120,7 +120,7 @@ class WorldRegistry:
                 Waiting(timeout_s, membership).agree(membership.comm, "the end of the recovery")
             except RankFailureError:
                 continue
-            report({"kind": "survived", "lost": len(failed)})
+            report({"kind": "shrunk", "lost": len(failed)})
             return failed
 
     def replace_failed_ranks(self, timeout_s: float) -> list[Member]:

@@ -158,7 +158,7 @@ def epoch_lines(unit: str) -> progress.Sink:
 
 def report_failure_line(event: dict[str, Any]) -> None:
     """Write on standard error, from rank 0, that ranks were lost, if the event says so."""
-    if event["kind"] == "loss" and event["rank"] == 0:
+    if event["kind"] == "rank_failure" and event["rank"] == 0:
         print(event["event"], file=sys.stderr, flush=True)
 
 
@@ -171,15 +171,15 @@ def work_lines(what: str) -> progress.Sink:
         The work, as :func:`~matexapps.progress.report_work` is told. Where ranks have shares of
         their own, the line is about rank 0's.
     """
-    began = told = time.monotonic()
+    began = reported = time.monotonic()
 
     def write(event: dict[str, Any]) -> None:
-        nonlocal told
+        nonlocal reported
         report_failure_line(event)
         now = time.monotonic()
-        if event.get("what") != what or event["rank"] != 0 or now - told < _LINE_EVERY_S:
+        if event.get("what") != what or event["rank"] != 0 or now - reported < _LINE_EVERY_S:
             return
-        told = now
+        reported = now
         done, total, ranks = event["done"], event["total"], event["world_size"]
         who = f"rank 0 of {ranks}: " if total is not None and ranks > 1 else ""
         of = "" if total is None else f" of {total:,}"

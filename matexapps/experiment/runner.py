@@ -20,7 +20,7 @@ from matexapps.experiment.results import SplitResult, Study, Training
 from matexapps.experiment.settings import ExperimentSettings
 from matexapps.experiment.splitting import Split
 from matexapps.experiment.tasks import Task
-from matexapps.train.callbacks import Callback, Checkpointing, EarlyStopping
+from matexapps.train.callbacks import Callback, Checkpointing, KeepBest
 from matexapps.train.trainer import Trainer
 
 
@@ -111,8 +111,8 @@ class _SplitExperiment:
             self._split,
         )
         network = domain.network(settings, prepared, split, seed)
-        trainer, epochs, folder = self._trainer(network, seed)
-        trainer.fit(data, epochs, resume=folder)
+        trainer, epochs = self._trainer(network, seed)
+        trainer.fit(data, epochs)
         task = self._task
         validation = task.predictions(trainer.predict(data.validation))
         test = task.predictions(trainer.predict(data.test))
@@ -136,7 +136,7 @@ class _SplitExperiment:
         )
         return training, model
 
-    def _trainer(self, network: nn.Module, seed: int) -> tuple[Trainer, int, Path | None]:
+    def _trainer(self, network: nn.Module, seed: int) -> tuple[Trainer, int]:
         settings, task = self._settings, self._task
         chosen = {
             "loss": task.loss,
@@ -147,14 +147,13 @@ class _SplitExperiment:
         del chosen["epochs"]
         if settings.batch_size is not None:
             chosen["batch_size"] = settings.batch_size
-        best = EarlyStopping(task.monitor, patience=10**6, mode=task.mode)
+        best = KeepBest(task.monitor, task.mode)
         callbacks: list[Callback] = [best, *chosen.pop("callbacks", ())]
-        folder = None
         if settings.checkpoints is not None:
             folder = Path(settings.checkpoints) / "-".join(
                 filter(None, (self._name, f"seed-{seed}"))
             )
-            callbacks.append(Checkpointing(folder))
+            callbacks.append(Checkpointing(folder, resume=True))
         trainer = Trainer(
             network,
             seed=seed,
@@ -163,7 +162,7 @@ class _SplitExperiment:
             callbacks=callbacks,
             **chosen,
         )
-        return trainer, epochs, folder
+        return trainer, epochs
 
     def _baselines(self) -> dict[str, Any]:
         """Fit the baselines, jobs shared out among ranks. Collective."""

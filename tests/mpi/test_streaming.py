@@ -1,4 +1,4 @@
-"""Training on rows that stay in their file: on any number of ranks as on one."""
+"""Training on rows that stay in their file: the same on any number of ranks as on one."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def path(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def on_ranks(run_ranks_once, path):
-    """What the program has seen on a number of ranks, which go on from what one has left."""
+    """The program's results on a number of ranks, which resume from the checkpoint of one."""
     numbers = path.with_name("numbers.h5")
     with h5py.File(numbers, "w") as file:
         rows = np.arange(ROWS, dtype=np.float32)[:, None]
@@ -108,7 +108,7 @@ def on_ranks(run_ranks_once, path):
             folder = path.with_name(f"checkpoints of {ranks}")
             if ranks > 1:
                 seen(1)
-                # What goes on replaces what it goes on from.
+                # A resumed training replaces the checkpoints that it resumes from.
                 shutil.copytree(path.with_name("checkpoints of 1"), folder)
             result = run_ranks_once(ranks, PROGRAM, path, numbers, folder)
             assert result.returncode == 0, result.stderr

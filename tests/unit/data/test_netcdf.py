@@ -1,4 +1,4 @@
-"""NetCDF files as scipy, netCDF4 and xarray write them, whole and broken."""
+"""NetCDF files as scipy, netCDF4 and xarray write them, intact and broken."""
 
 import math
 import warnings
