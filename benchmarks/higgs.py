@@ -35,17 +35,19 @@ from torch import nn
 
 from matexapps import DataSet, Trainer
 from matexapps.apps.higgs.baselines import (
-    fit_baselines,
+    baseline_jobs,
     gradient_boosting,
     has_lightgbm,
     physics_rows,
 )
 from matexapps.apps.higgs.data import load_higgs
-from matexapps.apps.higgs.model import NETWORKS, build_network, default_training
+from matexapps.apps.higgs.model import build_network, default_training
 from matexapps.apps.higgs.pretraining import LEARNING_RATES, adapt_units, fine_tuning
-from matexapps.apps.higgs.report import bootstrap_auc, bootstrap_auc_difference
+from matexapps.apps.higgs.settings import NETWORKS
 from matexapps.apps.higgs.units import column_units
 from matexapps.data.rows import Rows
+from matexapps.experiment.statistics import figures_of_merit
+from matexapps.experiment.statistics.bootstrap import Estimate
 
 Scores = NDArray[np.float64]
 
@@ -93,10 +95,10 @@ def simulated_figures(data: DataSet, seeds: int) -> tuple[dict[str, Any], list[n
                 data.test
             )
         show("simulated", name, data.test, scores[name])
-    for name, found in fit_baselines(data.train, data.validation, data.test, seed=0).items():
-        scores[name] = np.atleast_2d(found)
+    for name, job in baseline_jobs(data.train, data.validation, data.test, seed=0).items():
+        scores[name] = np.atleast_2d(job())
         show("simulated", name, data.test, scores[name])
-    figures = {f"sim_auc_{name}": mean_auc(data.test, found) for name, found in scores.items()}
+    figures = {f"sim_auc_{name}": mean_auc(data.test, score) for name, score in scores.items()}
     best = scores["present"]
     figures |= gain("sim_auc_gain", data.test, best, scores["lightgbm"])
     figures |= gain(
@@ -116,16 +118,16 @@ def real_figures(real: Rows, simulated: DataSet, pretrained: list[nn.Module]) ->
         for name in ("lightgbm", "lightgbm_pooled"):
             scores[name + suffix] = np.empty((1, len(real)))
     networks = [adapt_units(network, real.features) for network in pretrained]
-    for kept, fold in folds(real):
-        inner = inner_split(real.take(kept))
+    for learned, fold in folds(real):
+        inner = inner_split(real.take(learned))
         rates = {rate: inner_auc(networks[0], rate, *inner) for rate in LEARNING_RATES}
         rate = max(rates, key=rates.__getitem__)
         for seed, network in enumerate(networks):
             scores["pretrained"][seed, fold] = logits(network, real.take(fold))
-            tuned = fine_tuned(network, rate, real.take(kept), seed)
+            tuned = fine_tuned(network, rate, real.take(learned), seed)
             scores["fine_tuned"][seed, fold] = logits(tuned, real.take(fold))
         for suffix, (own, made) in tables.items():
-            train, validation = inner_split(own.take(kept))
+            train, validation = inner_split(own.take(learned))
             for name, rows, judge in (
                 ("lightgbm", train, validation),
                 ("lightgbm_pooled", pool(train, made), pool(validation)),
@@ -133,9 +135,9 @@ def real_figures(real: Rows, simulated: DataSet, pretrained: list[nn.Module]) ->
                 scores[name + suffix][0, fold] = gradient_boosting(
                     rows, judge, own.take(fold), seed=0, refit=True
                 )
-    for name, found in scores.items():
-        show("real", name, real, found)
-    figures = {f"real_auc_{name}": mean_auc(real, found) for name, found in scores.items()}
+    for name, score in scores.items():
+        show("real", name, real, score)
+    figures = {f"real_auc_{name}": mean_auc(real, score) for name, score in scores.items()}
     for key, other in (
         ("real_auc_gain", "lightgbm"),
         ("real_auc_gain_over_pooled", "lightgbm_pooled"),
@@ -176,13 +178,13 @@ def real_rows() -> Rows | None:
 
 
 def folds(rows: Rows) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield kept and held-out positions of each fold, the same for every model and seed."""
+    """Yield positions learned from and held out of each fold, the same for every model and seed."""
     splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=2014)
     yield from splitter.split(rows.label, rows.label)
 
 
 def inner_split(rows: Rows) -> tuple[Rows, Rows]:
-    """Return rows to train on and rows to choose settings by, both of the kept folds."""
+    """Return rows to train on and rows to choose settings by, both of the other folds."""
     train, validation = train_test_split(
         np.arange(len(rows)), test_size=0.15, random_state=0, stratify=rows.label
     )
@@ -217,21 +219,30 @@ def no_rows(like: Rows) -> Rows:
 
 def mean_auc(rows: Rows, scores: NDArray[np.float64]) -> float:
     """Return the mean over trainings of the area under the ROC curve."""
-    return round(bootstrap_auc(rows.label, scores, resamples=2).value, 5)
+    return round(figures_of_merit.figure_value("roc_auc", rows.label, scores), 5)
 
 
 def gain(
     key: str, rows: Rows, scores: NDArray[np.float64], other: NDArray[np.float64]
 ) -> dict[str, Any]:
     """Return the difference of two models' AUC under ``key``, and its interval."""
-    found = bootstrap_auc_difference(rows.label, scores, other)
-    print(f"{key:42s} {found}", flush=True)
-    return {key: round(found.value, 5), f"{key}_95": [round(found.low, 5), round(found.high, 5)]}
+    difference = figures_of_merit.gain("roc_auc", rows.label, scores, other)
+    print(f"{key:42s} {with_interval(difference)}", flush=True)
+    return {
+        key: round(difference.value, 5),
+        f"{key}_95": [round(x, 5) for x in difference.interval],
+    }
 
 
 def show(sample: str, name: str, rows: Rows, scores: NDArray[np.float64]) -> None:
     """Print a model's AUC."""
-    print(f"{sample:10s} {name:32s} AUC {bootstrap_auc(rows.label, scores)}", flush=True)
+    area = figures_of_merit.figure("roc_auc", rows.label, scores)
+    print(f"{sample:10s} {name:32s} AUC {with_interval(area)}", flush=True)
+
+
+def with_interval(estimate: Estimate) -> str:
+    """Return a figure and its interval with the four digits in which models differ."""
+    return f"{estimate.value:.4f} ({estimate.low:.4f} to {estimate.high:.4f})"
 
 
 if __name__ == "__main__":

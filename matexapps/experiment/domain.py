@@ -202,6 +202,16 @@ class Domain(ABC, Generic[Settings, Prepared]):
         """Return how much work the prediction of a row is, at least 1, in any unit."""
         return 1
 
+    def figures(self, prepared: Prepared, result: Any) -> dict[str, Any]:
+        """Return further figures of a split beside the task's, plain values.
+
+        Parameters
+        ----------
+        prepared
+        result : SplitResult
+        """
+        return {}
+
     def summary(self, study: Any) -> dict[str, Any]:
         """Return further figures of a study, plain values."""
         return {}

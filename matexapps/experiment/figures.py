@@ -30,14 +30,19 @@ def draw_study(study: Any) -> Figure:
     return figure
 
 
-def plot_roc(axes: Axes, values: ArrayLike, models: Mapping[str, ArrayLike]) -> Axes:
+def plot_roc(
+    axes: Axes,
+    values: ArrayLike,
+    models: Mapping[str, ArrayLike],
+    weight: ArrayLike | None = None,
+) -> Axes:
     """Draw the ROC curve of each model, with its area in the legend."""
     from sklearn.metrics import roc_auc_score, roc_curve
 
     for name, score in models.items():
-        false, true, _ = roc_curve(values, score)
+        false, true, _ = roc_curve(values, score, sample_weight=weight)
         points = np.linspace(0, len(false) - 1, min(len(false), _CURVE_POINTS)).astype(int)
-        area = roc_auc_score(values, score)
+        area = roc_auc_score(values, score, sample_weight=weight)
         axes.plot(false[points], true[points], label=f"{name.replace('_', ' ')}, {area:.3f}")
     axes.plot([0, 1], [0, 1], ":", color="gray")
     axes.set(xlabel="false positive rate", ylabel="true positive rate")

@@ -9,6 +9,7 @@ from typing import TypeVar
 from matexapps import devices, progress
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.failures.fault_tolerant import RankFailure, run_fault_tolerant
+from matexapps.data.dataset import DataSet
 from matexapps.data.partition import share_by_work
 from matexapps.train.state.recovery import event_of
 
@@ -56,6 +57,16 @@ class Ranks:
     def gather(self, value: T) -> list[T]:
         """Return every rank's ``value``, in rank order, on every rank."""
         return self._comm.all_gather_object(value)
+
+    def load(self, data: DataSet) -> DataSet:
+        """Read a data set, unless that is done already; the ranks share the reading.
+
+        Raises
+        ------
+        DataError
+            If it cannot be used.
+        """
+        return data.load(self._comm)
 
     def map(
         self,
@@ -119,7 +130,7 @@ class Ranks:
         def attempt(failure: RankFailure | None) -> T:
             if failure is not None:
                 event = event_of(failure, self.world_size, doing)
-                progress.report({"kind": "loss", "rank": self.rank, **event})
+                progress.report({"kind": "rank_failure", "rank": self.rank, **event})
             return work()
 
         return run_fault_tolerant(self._comm, attempt)

@@ -116,7 +116,13 @@ class Study:
                     "domain": self.domain.name,
                     "data": self.settings.data,
                     "network": self.settings.network,
-                    "splits": {result.name: result.summary() for result in self.results},
+                    "splits": {
+                        result.name: {
+                            **result.summary(),
+                            **self.domain.figures(self.prepared, result),
+                        }
+                        for result in self.results
+                    },
                     "seeds": self.settings.seeds,
                     "ranks": self.ranks,
                     "seconds": round(self.seconds, 2),

@@ -111,7 +111,7 @@ def joined(leaf: torch.Tensor, part: Part, axis: int, on_backward: OnBackward) -
     return join(leaf, part, axis)
 
 
-def tell_of(leaf: Any, on_backward: OnBackward) -> Any:
+def notify_backward(leaf: Any, on_backward: OnBackward) -> Any:
     """Have ``on_backward`` called in each backward pass through a tensor that every rank has."""
     if isinstance(leaf, torch.Tensor) and leaf.requires_grad and not leaf.is_leaf:
         leaf.register_hook(lambda _: on_backward())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -58,8 +58,10 @@ class _Fit:
         return np.asarray(probability, dtype=np.float64)
 
 
-def fit_baselines(train: Rows, validation: Rows, test: Rows, seed: int) -> dict[str, Scores]:
-    """Fit the baselines on the training rows and return their scores of the test rows.
+def baseline_jobs(
+    train: Rows, validation: Rows, test: Rows, seed: int
+) -> dict[str, Callable[[], Scores]]:
+    """Return the baselines; each fits itself to the training rows and scores the test rows.
 
     Number of trees and settings of boosting are chosen by the AUC on the validation rows. Boosting
     is LightGBM's where it is installed, otherwise scikit-learn's. For rows with the 28 columns of
@@ -73,17 +75,19 @@ def fit_baselines(train: Rows, validation: Rows, test: Rows, seed: int) -> dict[
 
     Returns
     -------
-    dict of str to ndarray of float64, shape (test rows,)
-        Probability of signal by name: ``"logistic_regression"``, ``"lightgbm"`` or
-        ``"hist_gradient_boosting"``, and that name with ``"_physics_inputs"``.
+    dict of str to function, by name
+        ``"logistic_regression"``, ``"lightgbm"`` or ``"hist_gradient_boosting"``, and that name
+        with ``"_physics_inputs"``. Each takes nothing and returns the probability of signal,
+        float64, shape (test rows,).
     """
-    scores = {"logistic_regression": logistic_regression(train, test)}
     name = "lightgbm" if has_lightgbm() else "hist_gradient_boosting"
-    scores[name] = gradient_boosting(train, validation, test, seed)
+    jobs: dict[str, Callable[[], Scores]] = {
+        "logistic_regression": lambda: logistic_regression(train, test),
+        name: lambda: gradient_boosting(train, validation, test, seed),
+    }
     if train.features.shape[1] == len(FEATURES):
-        train, validation, test = physics_rows(train, validation, test)
-        scores[f"{name}_physics_inputs"] = gradient_boosting(train, validation, test, seed)
-    return scores
+        jobs[f"{name}_physics_inputs"] = lambda: _on_physics_inputs(train, validation, test, seed)
+    return jobs
 
 
 def has_lightgbm() -> bool:
@@ -123,6 +127,11 @@ def gradient_boosting(
     if refit:
         chosen = fit(_joined(train, validation), None, grid[best], seed, chosen.trees)
     return chosen.scores(test)
+
+
+def _on_physics_inputs(train: Rows, validation: Rows, test: Rows, seed: int) -> Scores:
+    train, validation, test = physics_rows(train, validation, test)
+    return gradient_boosting(train, validation, test, seed)
 
 
 def physics_rows(*parts: Rows) -> tuple[Rows, ...]:

@@ -41,7 +41,7 @@ class BatchEnsembleLinear(nn.Module):
 
 
 class PiecewiseLinearEncoding(nn.Module):
-    """Each input beside its place in bins that hold equal numbers of training rows.
+    """Each input beside its position in bins that hold equal numbers of training rows.
 
     Within its bin an input counts from 0 to 1; bins below it are full, bins above it empty. Narrow
     structures, such as a mass peak, get several bins and become easy to learn (Gorishniy, Rubachev,
@@ -49,22 +49,31 @@ class PiecewiseLinearEncoding(nn.Module):
 
     Parameters
     ----------
-    values : Tensor, shape (rows, inputs)
-        The training rows' inputs.
+    inputs : int
     bins : int
         Bins of an input.
+
+    Attributes
+    ----------
+    outputs : int
+        Codes of a row, its inputs included.
     """
 
     lower: Tensor
     width: Tensor
 
-    def __init__(self, values: Tensor, bins: int) -> None:
+    def __init__(self, inputs: int, bins: int) -> None:
         super().__init__()
-        shares = np.linspace(0, 1, bins + 1)
+        self.register_buffer("lower", torch.zeros(inputs, bins))
+        self.register_buffer("width", torch.ones(inputs, bins))
+        self.outputs = inputs * (1 + bins)
+
+    def fit(self, values: Tensor) -> None:
+        """Lay the bins' edges by the training rows' inputs, shape (rows, inputs)."""
+        shares = np.linspace(0, 1, self.lower.shape[1] + 1)
         edges = torch.from_numpy(np.quantile(values.numpy(), shares, axis=0).T.copy()).float()
-        self.register_buffer("lower", edges[:, :-1].contiguous())
-        self.register_buffer("width", edges.diff(dim=1).clamp_min(_LEAST_WIDTH))
-        self.outputs = values.shape[1] * (1 + bins)
+        self.lower.copy_(edges[:, :-1])
+        self.width.copy_(edges.diff(dim=1).clamp_min(_LEAST_WIDTH))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (rows, inputs) to (rows, inputs * (1 + bins)), each code from -0.5 to 0.5."""

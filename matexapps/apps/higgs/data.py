@@ -9,15 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from matexapps.apps.higgs.schema import COLUMNS, FEATURES
+from matexapps.apps.higgs.settings import SIMULATED
 from matexapps.data.catalog import catalog
 from matexapps.data.dataset import DataSet
 from matexapps.data.rows import Rows
 from matexapps.data.schema.schema import Schema
 from matexapps.data.sources.formats import open_reader
 from matexapps.data.sources.source import resolve
-
-SIMULATED = "higgs-simulated"
-"""The catalog's name of the sample that comes with the project."""
 
 _CHALLENGE = catalog.entry("atlas-higgs-challenge-2014-v2").schema
 KAGGLE_SET, _KAGGLE_WEIGHT = "KaggleSet", "KaggleWeight"

@@ -76,6 +76,9 @@ class KinematicInputs(nn.Module):
         What 1 means in each column, as :func:`matexapps.apps.higgs.units.column_units` finds.
     """
 
+    outputs = 83
+    """Inputs of a row."""
+
     units: Tensor
     _first: Tensor
     _second: Tensor

@@ -17,11 +17,9 @@ from matexapps.apps.higgs.batch_ensemble import (
 )
 from matexapps.apps.higgs.kinematics import KinematicInputs
 from matexapps.apps.higgs.schema import FEATURES
+from matexapps.apps.higgs.settings import NETWORKS
 from matexapps.apps.higgs.units import column_units
 from matexapps.errors import TrainingError, did_you_mean
-
-NETWORKS = ("dnn2014", "present")
-"""Names of the networks: the one of Baldi et al. 2014, and a present-day one."""
 
 _LARGEST_DEVIATION = 6.0
 _ROWS_AT_ONCE = 8192
@@ -30,25 +28,30 @@ _ROWS_AT_ONCE = 8192
 class Standardize(nn.Module):
     """Inputs in units of their standard deviation from their mean, outliers drawn in.
 
-    Missing values (NaN) become the mean.
+    Missing values (NaN) become the mean. Unlike :class:`matexapps.train.standardize.Standardize`
+    it can stand behind inputs that the network computes itself.
 
     Parameters
     ----------
-    values : Tensor, shape (rows, inputs)
-        The training rows' inputs.
+    inputs : int
     """
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, values: Tensor) -> None:
+    def __init__(self, inputs: int) -> None:
         super().__init__()
+        self.register_buffer("mean", torch.zeros(inputs))
+        self.register_buffer("deviation", torch.ones(inputs))
+
+    def fit(self, values: Tensor) -> None:
+        """Take means and deviations from the training rows' inputs, shape (rows, inputs)."""
         table, known = values.double().nan_to_num(0.0), ~values.isnan()
         count = known.sum(0).clamp_min(1)
         mean = table.sum(0) / count
         deviation = (((table - mean) * known).square().sum(0) / count).sqrt()
-        self.register_buffer("mean", mean.float())
-        self.register_buffer("deviation", torch.where(deviation > 0, deviation, 1.0).float())
+        self.mean.copy_(mean)
+        self.deviation.copy_(torch.where(deviation > 0, deviation, 1.0))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (rows, inputs) to the same shape."""
@@ -64,20 +67,40 @@ class Classifier(nn.Module):
     inputs : nn.Module
         Computes the inputs from the raw columns.
     standardize : Standardize
+    encoding : PiecewiseLinearEncoding or nn.Identity
+        Encodes the standardized inputs.
     network : nn.Module
     """
 
-    def __init__(self, inputs: nn.Module, standardize: Standardize, network: nn.Module) -> None:
+    def __init__(
+        self,
+        inputs: nn.Module,
+        standardize: Standardize,
+        encoding: PiecewiseLinearEncoding | nn.Identity,
+        network: nn.Module,
+    ) -> None:
         super().__init__()
-        self.inputs, self.standardize, self.network = inputs, standardize, network
+        self.inputs, self.standardize = inputs, standardize
+        self.encoding, self.network = encoding, network
+
+    def fit_inputs(self, features: NDArray[np.float32]) -> None:
+        """Take units and scales from the training rows, shape (rows, columns)."""
+        if isinstance(self.inputs, KinematicInputs):
+            self.inputs.units.copy_(torch.from_numpy(column_units(features)))
+        with torch.no_grad():
+            parts = torch.from_numpy(features).split(_ROWS_AT_ONCE)
+            values = torch.cat([self.inputs(part) for part in parts])
+            self.standardize.fit(values)
+            if isinstance(self.encoding, PiecewiseLinearEncoding):
+                self.encoding.fit(self.standardize(values))
 
     def forward(self, features: Tensor) -> Tensor:
         """Map raw features, shape (rows, columns), to logits."""
-        logits: Tensor = self.network(self.standardize(self.inputs(features)))
+        logits: Tensor = self.network(self.encoding(self.standardize(self.inputs(features))))
         return logits
 
 
-def build_network(name: str, features: NDArray[np.float32], *, seed: int = 0) -> nn.Module:
+def build_network(name: str, features: NDArray[np.float32], *, seed: int = 0) -> Classifier:
     """Return an untrained network for rows like these.
 
     ``"dnn2014"`` is the deep network of Baldi, Sadowski and Whiteson, Nature Communications 5
@@ -96,7 +119,7 @@ def build_network(name: str, features: NDArray[np.float32], *, seed: int = 0) ->
 
     Returns
     -------
-    nn.Module
+    Classifier
         Takes raw features of shape (rows, columns). In evaluation it gives one logit a row; in
         training ``"present"`` gives one for each member.
 
@@ -105,18 +128,30 @@ def build_network(name: str, features: NDArray[np.float32], *, seed: int = 0) ->
     TrainingError
         If there is no network of this name.
     """
-    _check_name(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if name == "dnn2014":
-            standardize = Standardize(torch.from_numpy(features))
-            return Classifier(nn.Identity(), standardize, _dnn2014(features.shape[1]))
-        inputs = _physics_inputs(features)
-        values = _computed(inputs, features)
-        standardize = Standardize(values)
-        encoding = PiecewiseLinearEncoding(standardize(values), bins=8)
-        network = BatchEnsemble(encoding.outputs, members=8, width=128, depth=3, dropout=0.1)
-        return Classifier(inputs, standardize, nn.Sequential(encoding, network))
+        network = empty_network(name, features.shape[1])
+    network.fit_inputs(features)
+    return network
+
+
+def empty_network(name: str, columns: int) -> Classifier:
+    """Return a network of :func:`build_network` that knows neither units nor scales yet.
+
+    Parameters
+    ----------
+    name : {"dnn2014", "present"}
+    columns : int
+    """
+    _check_name(name)
+    if name == "dnn2014":
+        return Classifier(nn.Identity(), Standardize(columns), nn.Identity(), _dnn2014(columns))
+    is_higgs = columns == len(FEATURES)
+    inputs = KinematicInputs(np.ones(columns, np.float32)) if is_higgs else nn.Identity()
+    width = KinematicInputs.outputs if is_higgs else columns
+    encoding = PiecewiseLinearEncoding(width, bins=8)
+    network = BatchEnsemble(encoding.outputs, members=8, width=128, depth=3, dropout=0.1)
+    return Classifier(inputs, Standardize(width), encoding, network)
 
 
 def _check_name(name: str) -> None:
@@ -125,17 +160,6 @@ def _check_name(name: str) -> None:
             f"unknown network {name!r}{did_you_mean(name, NETWORKS)}; use one of "
             f"{', '.join(NETWORKS)}"
         )
-
-
-def _physics_inputs(features: NDArray[np.float32]) -> nn.Module:
-    if features.shape[1] != len(FEATURES):
-        return nn.Identity()
-    return KinematicInputs(column_units(features))
-
-
-def _computed(inputs: nn.Module, features: NDArray[np.float32]) -> Tensor:
-    with torch.no_grad():
-        return torch.cat([inputs(part) for part in torch.from_numpy(features).split(_ROWS_AT_ONCE)])
 
 
 def _dnn2014(columns: int) -> nn.Module:

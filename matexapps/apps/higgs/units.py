@@ -34,6 +34,54 @@ _AZIMUTHS = [i for i, name in enumerate(FEATURES) if name.endswith("_phi")]
 _UCI_LARGEST_AZIMUTH = 1.75
 
 
+_MOMENTA = [i for i, name in enumerate(FEATURES) if name.endswith("_pt")]
+_OTHER_UNITS = 7.0  # of 41 to 109, by which GeV and the UCI file's units of momenta differ
+
+
+def typical_momentum(features: NDArray[np.float32]) -> float:
+    """Return the median transverse momentum of leptons and jets, in the rows' own units.
+
+    Some tens for rows in GeV, about 1 for those of the UCI file.
+
+    Parameters
+    ----------
+    features : ndarray, shape (rows, 28)
+    """
+    return float(np.nanmedian(features[:, _MOMENTA]))
+
+
+def check_units(features: NDArray[np.float32], trained: float, name: str) -> None:
+    """Make sure that rows have the units of those that a model was trained on.
+
+    Parameters
+    ----------
+    features : ndarray, shape (rows, 28)
+    trained : float
+        Typical momentum of the training rows.
+    name : str
+        What messages call the rows.
+
+    Raises
+    ------
+    DataError
+        If the rows are in GeV and the training rows were in the UCI file's units, or vice versa.
+    """
+    known = features[np.isfinite(features[:, _MOMENTA]).any(axis=1)]
+    if len(known) == 0:
+        return
+    typical = typical_momentum(known)
+    if trained / _OTHER_UNITS <= typical <= trained * _OTHER_UNITS:
+        return
+    units = ["the plain numbers of UCI HIGGS", "GeV"]
+    rows, model = units if trained > typical else units[::-1]
+    raise DataError(
+        f"{name}: the median momentum of leptons and jets is {typical:.3g}, that of the model's "
+        f"training rows is {trained:.3g}. The rows seem to be in {rows}, and the model reads "
+        f"{model}: convert them (matexapps.apps.higgs.units.UCI_UNITS has what 1 stands for in "
+        "each column), or use a model that was trained on such rows"
+    )
+
+
 def column_units(features: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return what 1 means in each column of these rows: ones, or :data:`UCI_UNITS`.
 

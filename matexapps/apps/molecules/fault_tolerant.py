@@ -28,7 +28,7 @@ def run_reporting_failures(comm: Communicator, when: str, work: Callable[[], T])
     def attempt(failure: RankFailure | None) -> T:
         if failure is not None:
             event = event_of(failure, comm.world_size, when)
-            progress.report({"kind": "loss", "rank": comm.rank, **event})
+            progress.report({"kind": "rank_failure", "rank": comm.rank, **event})
         return work()
 
     return run_fault_tolerant(comm, attempt)

@@ -38,12 +38,11 @@ SettingsFile = Annotated[
     ),
 ]
 
-
 ModelFolder = Annotated[str, typer.Argument(help="Folder that train --out wrote.")]
 RowsFile = Annotated[str, typer.Argument(help="File with the rows to predict.")]
 PredictionFile = Annotated[
     str | None,
-    typer.Option(metavar="FILE", help="Table to write. [default: ROWS_predicted.csv]"),
+    typer.Option(metavar="FILE", help="Table to write. \\[default: ROWS_predicted.csv]"),
 ]
 
 
@@ -65,7 +64,9 @@ def domain_app(
     example : str
         Options for the example in the help of ``train``.
     """
-    app = typer.Typer(help=title, **SETTINGS)
+    app = typer.Typer(
+        help=title, epilog=f"For example:  {program} train {example}--out model -n 2", **SETTINGS
+    )
     options = options_of(settings)
     common = [
         _parameter("n", Ranks, 2),
@@ -110,6 +111,34 @@ def domain_app(
         on_ranks(ENTRY, {"domain": reference, "verb": "predict", "settings": given}, n)
 
     return app
+
+
+def add_verb(
+    app: typer.Typer, verb: str, text: str, settings: type, module: str, example: str
+) -> None:
+    """Add a command that runs a module on ranks.
+
+    Parameters
+    ----------
+    app : typer.Typer
+        The domain's.
+    verb, text : str
+        The command's name and its help.
+    settings : type
+        A dataclass, from which its options are made.
+    module : str
+        Takes the settings as JSON, as :func:`matexapps.experiment.command.run_command` reads them.
+    example : str
+        As a user types it.
+    """
+    parameters = [*options_of(settings), _parameter("n", Ranks, 2)]
+
+    @app.command(verb, epilog=f"For example:  {example}")
+    @command(verb, text, parameters)
+    def run(n: int, **values: Any) -> None:
+        given = given_settings(settings, values)
+        from_plain(settings, given)
+        on_ranks(module, given, n)
 
 
 _TRAIN = """{title}

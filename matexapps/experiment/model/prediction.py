@@ -44,7 +44,8 @@ def predicted_pieces(model: TrainedModel, source: Any, comm: Communicator) -> It
         when = f"while {domain.unit} from {rows + 1:,} on were predicted"
         yield ranks.run(when, partial(_predict, piece, rows, model, ranks))
         rows += len(piece)
-        progress.report_work(doing, rows, None, domain.unit, comm.rank, comm.world_size)
+        if comm.rank == 0:  # for all ranks, which would otherwise be added up
+            progress.report_work(doing, rows, None, domain.unit)
 
 
 def predict_file(

@@ -159,6 +159,15 @@ def figure(
     return bootstrap(trainings, rows, weights, seed=seed)
 
 
+def figure_value(
+    name: str, value: ArrayLike, predicted: ArrayLike, weight: ArrayLike | None = None
+) -> float:
+    """Return a figure of merit without its interval; parameters are those of :func:`figure`."""
+    trainings, rows, weights = _of_trainings(name, value, predicted, weight)
+    own = np.ones((1, rows)) if weights is None else weights[None]
+    return float(np.mean([training(own)[0] for training in trainings]))
+
+
 def gain(
     name: str,
     value: ArrayLike,

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from matexapps.experiment.statistics.conformal import conformal_quantile
-from matexapps.experiment.statistics.figures_of_merit import figure
+from matexapps.experiment.statistics.figures_of_merit import figure_value
 from matexapps.experiment.tasks.task import Task, Values
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ class BinaryClassification(Task):
     ) -> dict[str, Any]:
         return {
             **self._leading_figures(values, predictions, weight),
-            "average_precision": figure("average_precision", values, predictions, weight).value,
-            "brier": figure("brier", values, predictions, weight).value,
+            "average_precision": figure_value("average_precision", values, predictions, weight),
+            "brier": figure_value("brier", values, predictions, weight),
         }
 
     @property

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from matexapps.experiment.statistics.conformal import conformal_quantile
-from matexapps.experiment.statistics.figures_of_merit import figure
+from matexapps.experiment.statistics.figures_of_merit import figure_value
 from matexapps.experiment.tasks.task import Task, Values
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Regression(Task):
         explained = np.average(squared, weights=weight) / np.average(spread, weights=weight)
         return {
             **self._leading_figures(values, predictions, weight),
-            "mae": figure("mae", values, predictions, weight).value,
+            "mae": figure_value("mae", values, predictions, weight),
             "r2": float(1 - explained),
             "unit": self.unit,
         }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from numpy.typing import NDArray
 
-from matexapps.experiment.statistics.figures_of_merit import figure, gain
+from matexapps.experiment.statistics.figures_of_merit import figure, figure_value, gain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -130,6 +130,6 @@ class Task(ABC):
             self.leading: estimate.value,
             f"{self.leading}_interval": estimate.interval,
             f"{self.leading}_by_seed": [
-                figure(self.leading, values, each, weight).value for each in judged
+                figure_value(self.leading, values, each, weight) for each in judged
             ],
         }

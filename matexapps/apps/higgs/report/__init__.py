@@ -1,12 +1,10 @@
-"""What a classifier's scores are worth: curves, significance, intervals, importance, pictures."""
+"""What a classifier's scores are worth: curves, significance, importance, pictures."""
 
-from matexapps.apps.higgs.report.bootstrap import bootstrap_auc, bootstrap_auc_difference
 from matexapps.apps.higgs.report.curves import background_rejection, roc_table, score_histogram
 from matexapps.apps.higgs.report.figures import (
     plot_column,
     plot_importance,
     plot_rejection,
-    plot_roc,
     plot_scores,
     plot_significance,
 )
@@ -24,13 +22,10 @@ __all__ = [
     "approximate_median_significance",
     "background_rejection",
     "best_threshold",
-    "bootstrap_auc",
-    "bootstrap_auc_difference",
     "permutation_importance",
     "plot_column",
     "plot_importance",
     "plot_rejection",
-    "plot_roc",
     "plot_scores",
     "plot_significance",
     "roc_table",

@@ -8,16 +8,52 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.metrics import roc_auc_score
 
 from matexapps.apps.higgs.report.curves import roc_table
+from matexapps.apps.higgs.report.significance import Yields, scan_thresholds
 from matexapps.apps.higgs.schema import unit
 from matexapps.data.rows import Rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from matexapps.experiment.results import SplitResult
 
 _LEAST_EFFICIENCY = 0.02
+_SIDE = 4.5
+
+
+def draw_study(data: str, yields: Yields, result: SplitResult, threshold: float) -> Figure:
+    """Return ROC curves, background rejection, significance, and the course of the training.
+
+    Parameters
+    ----------
+    data : str
+        Where the events are from, for the title.
+    yields : Yields
+        Events expected in the full sample.
+    result : SplitResult
+        Its first training is drawn.
+    threshold : float
+        The cut that validation rows have chosen for it.
+    """
+    from matplotlib.figure import Figure
+
+    from matexapps.experiment.figures import plot_history, plot_roc
+
+    figure = Figure(figsize=(4 * _SIDE, _SIDE), layout="constrained")
+    axes = figure.subplots(1, 4)
+    training, label, weight = result.trainings[0], result.values, result.weight
+    models = {"network": training.test, **result.baselines}
+    plot_roc(axes[0], label, models, weight)
+    axes[0].set(xlabel="background efficiency", ylabel="signal efficiency")
+    plot_rejection(axes[1], label, models, weight)
+    scan = scan_thresholds(label, training.test, weight, yields=yields)
+    plot_significance(axes[2], scan, threshold, label="network, test rows")
+    plot_history(axes[3], training.history)
+    figure.suptitle(f"higgs: {data}, {result.name} split, {len(label):,} test rows")
+    return figure
 
 
 def plot_column(axes: Axes, rows: Rows, column: str, *, bins: int = 60) -> Axes:
@@ -43,30 +79,6 @@ def plot_column(axes: Axes, rows: Rows, column: str, *, bins: int = 60) -> Axes:
         ylabel=f"rows per {measured_in or 'unit'} (area 1)",
     )
     axes.legend()
-    return axes
-
-
-def plot_roc(
-    axes: Axes, label: ArrayLike, scores: Mapping[str, ArrayLike], weight: ArrayLike | None = None
-) -> Axes:
-    """Draw the ROC curve of each model, with its AUC in the legend."""
-    for name, score in scores.items():
-        table = roc_table(label, score, weight)
-        area = roc_auc_score(label, score, sample_weight=weight)
-        axes.plot(
-            table["background_efficiency"],
-            table["signal_efficiency"],
-            label=f"{name}: AUC {area:.4f}",
-        )
-    axes.plot([0, 1], [0, 1], color="gray", linestyle=":", label="chance")
-    axes.set(
-        xlabel="background efficiency",
-        ylabel="signal efficiency",
-        xlim=(0, 1),
-        ylim=(0, 1),
-        aspect="equal",
-    )
-    axes.legend(loc="lower right")
     return axes
 
 

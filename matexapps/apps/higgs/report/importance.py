@@ -42,13 +42,13 @@ def permutation_importance(
     def auc(scores: NDArray[np.float64]) -> float:
         return float(roc_auc_score(rows.label, scores, sample_weight=rows.weight))
 
-    whole = auc(predict(rows))
+    unshuffled = auc(predict(rows))
     drops = np.empty((len(rows.columns), repeats))
     shuffled = rows.take(np.arange(len(rows)))
     for number in range(len(rows.columns)):
         for repeat in range(repeats):
             shuffled.features[:, number] = rng.permutation(rows.features[:, number])
-            drops[number, repeat] = whole - auc(predict(shuffled))
+            drops[number, repeat] = unshuffled - auc(predict(shuffled))
         shuffled.features[:, number] = rows.features[:, number]
     table = pd.DataFrame(
         {"column": rows.columns, "auc_drop": drops.mean(axis=1), "deviation": drops.std(axis=1)}

@@ -1,8 +1,8 @@
 """``python -m matexapps.apps.higgs.simulation '{"events": 1000, "seed": 0, "out": "higgs.h5"}'``.
 
-Alone or under ``mpiexec -n N``. The settings are ``out``, an .h5 file, and those of
-:class:`matexapps.apps.higgs.simulation.campaign.CampaignSettings`; the last line on standard output
-is one JSON object.
+Alone or under ``mpiexec -n N``. The settings are those of
+:class:`matexapps.apps.higgs.simulation.settings.SimulationSettings`; the last line on standard
+output is one JSON object.
 """
 
 from __future__ import annotations
@@ -10,26 +10,16 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from matexapps.apps.higgs.simulation.campaign import (
-    WHAT,
-    CampaignSettings,
-    join_blocks,
-    simulate_blocks,
-)
+from matexapps.apps.higgs.simulation.campaign import WHAT, join_blocks, simulate_blocks
 from matexapps.apps.higgs.simulation.extra import import_extra
 from matexapps.apps.higgs.simulation.file import check_writable, write_sample
+from matexapps.apps.higgs.simulation.settings import SimulationSettings
 from matexapps.experiment.command import run_command, work_lines
 from matexapps.experiment.ranks import LONGEST_WAIT_S, Ranks
 from matexapps.experiment.settings import from_plain
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Settings(CampaignSettings):
-    out: str
 
 
 def run(settings: dict[str, Any], ranks: Ranks) -> dict[str, Any]:
@@ -38,7 +28,7 @@ def run(settings: dict[str, Any], ranks: Ranks) -> dict[str, Any]:
     Blocks of events are kept in a folder beside the sample until that is written: run again after
     it was cut off, it goes on. What was made, and how fast, is returned on every rank.
     """
-    chosen = from_plain(_Settings, settings)
+    chosen = from_plain(SimulationSettings, settings)
     path = Path(chosen.out)
     folder = path.with_name(f"{path.name}.campaign")
     for module in ("pythia8mc", "fastjet", "awkward"):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from matexapps.apps.higgs.schema import FEATURES
 from matexapps.apps.higgs.simulation.blocks import BLOCK_EVENTS, Block, simulate_block
 from matexapps.apps.higgs.simulation.events import Process
-from matexapps.errors import DataError
+from matexapps.apps.higgs.simulation.settings import SimulationSettings
 from matexapps.experiment.campaign.campaign import Campaign
 from matexapps.experiment.campaign.results import Results
 from matexapps.experiment.ranks import Ranks
@@ -20,33 +20,6 @@ from matexapps.experiment.ranks import Ranks
 WHAT = "simulating events"
 
 _TIME_LIMIT_S = 3600.0  # a block takes seconds
-
-
-@dataclass(frozen=True)
-class CampaignSettings:
-    """What a sample is to hold.
-
-    Attributes
-    ----------
-    events : int
-        Accepted events, of both classes together.
-    seed : int
-        The same seed gives the same sample, on any number of ranks.
-    signal_fraction : float
-        Share of signal events; 0.53 in the UCI data set.
-    """
-
-    events: int
-    seed: int = 0
-    signal_fraction: float = 0.53
-
-    def __post_init__(self) -> None:
-        if self.events < 1:
-            raise DataError(f"events must be at least 1, got {self.events}")
-        if self.seed < 0:
-            raise DataError(f"seed must not be negative, got {self.seed}")
-        if not 0 <= self.signal_fraction <= 1:
-            raise DataError(f"signal_fraction must lie in 0 to 1, got {self.signal_fraction}")
 
 
 @dataclass(frozen=True)
@@ -68,7 +41,7 @@ class Sample:
     generated: dict[str, int]
 
 
-def plan_blocks(settings: CampaignSettings) -> list[Block]:
+def plan_blocks(settings: SimulationSettings) -> list[Block]:
     """Cut a sample into blocks: both classes, half of each with either charge of the lepton."""
     signal = round(settings.events * settings.signal_fraction)
     totals: dict[Process, int] = {"signal": signal, "background": settings.events - signal}
@@ -81,7 +54,7 @@ def plan_blocks(settings: CampaignSettings) -> list[Block]:
     return blocks
 
 
-def simulate_blocks(settings: CampaignSettings, folder: Path, ranks: Ranks) -> Results:
+def simulate_blocks(settings: SimulationSettings, folder: Path, ranks: Ranks) -> Results:
     """Simulate the blocks of a sample that are not in ``folder`` yet. Collective.
 
     Raises
@@ -103,7 +76,7 @@ def simulate_blocks(settings: CampaignSettings, folder: Path, ranks: Ranks) -> R
     return results
 
 
-def join_blocks(settings: CampaignSettings, results: Results) -> Sample:
+def join_blocks(settings: SimulationSettings, results: Results) -> Sample:
     """Join blocks in their own order, then shuffle, so that any part of a sample is like it."""
     blocks = plan_blocks(settings)
     features = np.concatenate([results.arrays(o)["features"] for o in results.outcomes])

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.apps.higgs.schema import COLUMNS, LABEL, unit
-from matexapps.apps.higgs.simulation.campaign import CampaignSettings, Sample
+from matexapps.apps.higgs.simulation.campaign import Sample
 from matexapps.apps.higgs.simulation.events import BEAM_ENERGY_GEV
+from matexapps.apps.higgs.simulation.settings import SimulationSettings
 from matexapps.errors import DataError
 from matexapps.files import atomic_file
 
@@ -32,7 +33,7 @@ def round_mantissa(values: NDArray[np.float32], bits: int = MANTISSA_BITS) -> ND
     return ((pattern + half) & mask).view(np.float32)
 
 
-def provenance(settings: CampaignSettings, sample: Sample) -> dict[str, str | int | float | bool]:
+def provenance(settings: SimulationSettings, sample: Sample) -> dict[str, str | int | float | bool]:
     """Return the attributes of a file: what it holds, what made it, and the terms of use."""
     return {
         "simulated": True,
@@ -40,8 +41,7 @@ def provenance(settings: CampaignSettings, sample: Sample) -> dict[str, str | in
         "generator": f"PYTHIA {version('pythia8mc')}",
         "jet_finder": f"FastJet {version('fastjet')}",
         "matexapps": version("matexapps"),
-        "command": f"matexapps datasets make higgs --events {settings.events} "
-        f"--seed {settings.seed}",
+        "command": f"matexapps higgs simulate --events {settings.events} --seed {settings.seed}",
         "seed": settings.seed,
         "events": settings.events,
         "signal_fraction": settings.signal_fraction,
@@ -53,7 +53,7 @@ def provenance(settings: CampaignSettings, sample: Sample) -> dict[str, str | in
     }
 
 
-def write_sample(path: Path, settings: CampaignSettings, sample: Sample) -> None:
+def write_sample(path: Path, settings: SimulationSettings, sample: Sample) -> None:
     """Write a sample; a file that was there before is replaced only by a whole one.
 
     The data set ``data``, float32, has the columns named in its attribute ``columns``.

@@ -74,27 +74,27 @@ def cluster_jets(measured: Measured, leptons: NDArray[np.int64]) -> Jets:
         np.bincount(row[measured.event[used]], minlength=len(leptons)),
     )
     definition = fastjet.JetDefinition(fastjet.antikt_algorithm, JET_RADIUS)
-    found = fastjet.ClusterSequence(constituents, definition).inclusive_jets(min_pt=JET_PT_GEV)
-    found_momentum = np.stack(
-        [ak.to_numpy(ak.flatten(found[name])) for name in ("px", "py", "pz", "E")], axis=-1
+    clustered = fastjet.ClusterSequence(constituents, definition).inclusive_jets(min_pt=JET_PT_GEV)
+    jet_momentum = np.stack(
+        [ak.to_numpy(ak.flatten(clustered[name])) for name in ("px", "py", "pz", "E")], axis=-1
     )
-    found_row = np.repeat(np.arange(len(leptons)), ak.to_numpy(ak.num(found)))
-    eta = pseudorapidity(found_momentum)
+    event = np.repeat(np.arange(len(leptons)), ak.to_numpy(ak.num(clustered)))
+    eta = pseudorapidity(jet_momentum)
     central = np.abs(eta) < JET_ETA
-    massless = four_vector(transverse_momentum(found_momentum), eta, azimuth(found_momentum))
-    return _leading(massless[central], found_row[central], len(leptons))
+    massless = four_vector(transverse_momentum(jet_momentum), eta, azimuth(jet_momentum))
+    return _leading(massless[central], event[central], len(leptons))
 
 
 def _leading(momentum: NDArray[np.float64], row: NDArray[np.int64], rows: int) -> Jets:
     """Arrange jets by event and falling pT, and keep the first of each event."""
     order = np.lexsort((-transverse_momentum(momentum), row))
     momentum, row = momentum[order], row[order]
-    place = np.arange(len(row)) - np.searchsorted(row, row, side="left")
-    kept = place < MOST_JETS
+    rank_in_event = np.arange(len(row)) - np.searchsorted(row, row, side="left")
+    leading = rank_in_event < MOST_JETS
     arranged = np.zeros((rows, MOST_JETS, 4))
-    arranged[row[kept], place[kept]] = momentum[kept]
+    arranged[row[leading], rank_in_event[leading]] = momentum[leading]
     exists = np.zeros((rows, MOST_JETS), dtype=bool)
-    exists[row[kept], place[kept]] = True
+    exists[row[leading], rank_in_event[leading]] = True
     return Jets(arranged, exists)
 
 

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from matexapps.apps.higgs import baselines
 from matexapps.apps.higgs.baselines import (
-    fit_baselines,
+    baseline_jobs,
     gradient_boosting,
     has_lightgbm,
     logistic_regression,
@@ -38,14 +38,14 @@ def booster(request, monkeypatch) -> Iterator[str]:
 
 def test_each_baseline_scores_the_test_rows_in_order(booster, separable):
     test = separable[2]
-    found = fit_baselines(*separable, seed=0)
-    assert list(found) == ["logistic_regression", booster, f"{booster}_physics_inputs"]
-    for scores in found.values():
+    fitted = {name: job() for name, job in baseline_jobs(*separable, seed=0).items()}
+    assert list(fitted) == ["logistic_regression", booster, f"{booster}_physics_inputs"]
+    for scores in fitted.values():
         assert scores.shape == (len(test),)
         assert scores.dtype == np.float64
         assert ((scores > 0) & (scores < 1)).all()
-    assert roc_auc_score(test.label, found[booster]) > 0.85
-    assert roc_auc_score(test.label, found[f"{booster}_physics_inputs"]) > 0.85
+    assert roc_auc_score(test.label, fitted[booster]) > 0.85
+    assert roc_auc_score(test.label, fitted[f"{booster}_physics_inputs"]) > 0.85
 
 
 def test_the_same_seed_gives_the_same_scores(booster, separable):
@@ -60,9 +60,9 @@ def test_missing_values_and_other_columns_are_taken(booster):
     features[::4, 1] = np.nan
     rows = Rows.from_arrays(features, label, missing=np.nan)
     parts = [rows.take(slice(0, 500)), rows.take(slice(500, 700)), rows.take(slice(700, 900))]
-    found = fit_baselines(*parts, seed=0)
-    assert list(found) == ["logistic_regression", booster]
-    assert min(roc_auc_score(parts[2].label, scores) for scores in found.values()) > 0.9
+    fitted = {name: job() for name, job in baseline_jobs(*parts, seed=0).items()}
+    assert list(fitted) == ["logistic_regression", booster]
+    assert min(roc_auc_score(parts[2].label, scores) for scores in fitted.values()) > 0.9
 
 
 def test_rows_of_weight_zero_do_not_count():
@@ -96,9 +96,9 @@ def test_refitting_learns_from_the_validation_rows_too(booster):
 
 def test_physics_rows_keep_labels_weights_and_numbers(separable):
     rows = replace(separable[2], weight=np.arange(400.0))
-    (found,) = physics_rows(rows)
-    assert found.features.shape == (400, 83)
-    assert len(found.columns) == 83
-    np.testing.assert_array_equal(found.label, rows.label)
-    np.testing.assert_array_equal(found.weight, rows.weight)
-    np.testing.assert_array_equal(found.ids, rows.ids)
+    (computed,) = physics_rows(rows)
+    assert computed.features.shape == (400, 83)
+    assert len(computed.columns) == 83
+    np.testing.assert_array_equal(computed.label, rows.label)
+    np.testing.assert_array_equal(computed.weight, rows.weight)
+    np.testing.assert_array_equal(computed.ids, rows.ids)

@@ -15,7 +15,8 @@ from matexapps.apps.higgs.batch_ensemble import (
     PiecewiseLinearEncoding,
     member_loss,
 )
-from matexapps.apps.higgs.model import NETWORKS, Standardize, build_network, default_training
+from matexapps.apps.higgs.model import Standardize, build_network, default_training
+from matexapps.apps.higgs.settings import NETWORKS
 from matexapps.errors import TrainingError
 
 
@@ -74,7 +75,8 @@ def test_other_columns_and_missing_values_are_taken(name):
 
 def test_standardize_gives_mean_zero_and_deviation_one_and_draws_outliers_in():
     values = torch.from_numpy(np.random.default_rng(0).normal(5, 3, size=(5000, 4))).float()
-    layer = Standardize(values)
+    layer = Standardize(4)
+    layer.fit(values)
     standard = layer(values)
     torch.testing.assert_close(standard.mean(0), torch.zeros(4), atol=1e-5, rtol=0)
     torch.testing.assert_close(standard.std(0), torch.ones(4), atol=1e-3, rtol=0)
@@ -83,14 +85,15 @@ def test_standardize_gives_mean_zero_and_deviation_one_and_draws_outliers_in():
 
 def test_codes_of_an_input_fill_bin_by_bin():
     values = torch.arange(101.0)[:, None]
-    encoding = PiecewiseLinearEncoding(values, bins=4)
-    found = encoding(torch.tensor([[-5.0], [10.0], [25.0], [60.0], [1000.0]]))
-    assert encoding.outputs == found.shape[1] == 5
+    encoding = PiecewiseLinearEncoding(1, bins=4)
+    encoding.fit(values)
+    codes = encoding(torch.tensor([[-5.0], [10.0], [25.0], [60.0], [1000.0]]))
+    assert encoding.outputs == codes.shape[1] == 5
     expected = torch.tensor(
         [[0, 0, 0, 0], [0.4, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0.4, 0], [1, 1, 1, 1]]
     )
-    torch.testing.assert_close(found[:, 1:] + 0.5, expected)
-    torch.testing.assert_close(found[:, 0], torch.tensor([-5.0, 10, 25, 60, 1000]))
+    torch.testing.assert_close(codes[:, 1:] + 0.5, expected)
+    torch.testing.assert_close(codes[:, 0], torch.tensor([-5.0, 10, 25, 60, 1000]))
 
 
 def test_a_layer_of_the_ensemble_equals_its_members_one_by_one():

@@ -21,9 +21,9 @@ def test_an_adapted_network_judges_rows_in_uci_units_as_the_original_does_physic
     adapted = adapt_units(network, in_uci_units)
     with torch.no_grad():
         expected = network(torch.from_numpy(events))
-        found = adapted(torch.from_numpy(in_uci_units))
+        judged = adapted(torch.from_numpy(in_uci_units))
         unadapted = network(torch.from_numpy(in_uci_units))
-    torch.testing.assert_close(found, expected, rtol=0, atol=5e-3)
+    torch.testing.assert_close(judged, expected, rtol=0, atol=5e-3)
     assert float((unadapted - expected).abs().max()) > 0.05
 
 

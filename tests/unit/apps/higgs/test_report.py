@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from scipy.stats import norm
-from sklearn.metrics import roc_auc_score
 
 from matexapps.apps.higgs import report
 from matexapps.data.rows import Rows
 from matexapps.errors import DataError
+from matexapps.experiment.figures import plot_roc
 
 
 @pytest.fixture
@@ -61,11 +61,11 @@ def test_a_scan_finds_the_best_cut_and_rescales_each_class():
 def test_significance_does_not_depend_on_the_size_of_the_part(scored):
     label, score, weight = scored
     full = report.Yields(50.0, 500.0)
-    whole = report.significance_at(1.0, label, score, weight, yields=full)
+    single = report.significance_at(1.0, label, score, weight, yields=full)
     doubled = report.significance_at(
         1.0, np.tile(label, 2), np.tile(score, 2), np.tile(weight, 2), yields=full
     )
-    assert doubled == pytest.approx(whole)
+    assert doubled == pytest.approx(single)
 
 
 def test_roc_and_rejection_of_two_gaussians_follow_theory():
@@ -90,47 +90,6 @@ def test_score_histograms_have_area_one_and_errors_of_their_weights(scored):
     plain = report.score_histogram(label, score, bins=25)
     counts = plain["signal"] * width * label.sum()
     np.testing.assert_allclose(plain["signal_error"] * width * label.sum(), np.sqrt(counts))
-
-
-def test_bootstrap_value_is_scikit_learns_auc_with_weights_and_ties(scored):
-    label, score, weight = scored
-    tied = np.round(score)
-    estimate = report.bootstrap_auc(label, tied, weight, resamples=200)
-    assert estimate.value == pytest.approx(roc_auc_score(label, tied, sample_weight=weight))
-    assert estimate.low < estimate.value < estimate.high
-
-
-def test_bootstrap_interval_has_the_width_that_hanley_and_mcneil_give(scored):
-    label, score, _ = scored
-    estimate = report.bootstrap_auc(label, score, resamples=1000)
-    auc, signal = estimate.value, label.sum()
-    background = len(label) - signal
-    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    variance = (
-        auc * (1 - auc) + (signal - 1) * (q1 - auc**2) + (background - 1) * (q2 - auc**2)
-    ) / (signal * background)
-    assert (estimate.high - estimate.low) / 2 == pytest.approx(1.96 * math.sqrt(variance), rel=0.15)
-
-
-def test_paired_differences_are_sharper_than_the_aucs_themselves(scored):
-    label, score, _ = scored
-    other = score + np.random.default_rng(0).normal(scale=0.1, size=len(score))
-    difference = report.bootstrap_auc_difference(label, score, other)
-    alone = report.bootstrap_auc(label, score)
-    assert difference.value == pytest.approx(
-        roc_auc_score(label, score) - roc_auc_score(label, other)
-    )
-    assert difference.high - difference.low < (alone.high - alone.low) / 2
-    same = report.bootstrap_auc_difference(label, score, score)
-    assert (same.low, same.value, same.high) == (0.0, 0.0, 0.0)
-
-
-def test_several_trainings_count_by_their_mean(scored):
-    label, score, _ = scored
-    other = score + np.random.default_rng(0).normal(size=len(score))
-    both = report.bootstrap_auc(label, np.stack([score, other]), resamples=10)
-    mean = (roc_auc_score(label, score) + roc_auc_score(label, other)) / 2
-    assert both.value == pytest.approx(mean)
 
 
 def test_importance_finds_the_column_that_decides():
@@ -168,16 +127,16 @@ def test_every_picture_names_its_axes(scored):
     rows = Rows.from_arrays(np.stack([score, score], axis=1), label, columns=["a", "b"])
     importance = report.permutation_importance(lambda r: r.features[:, 0], rows, repeats=2)
     drawn = [
-        report.plot_roc(axes[0], label, {"one": score}, weight),
-        report.plot_rejection(axes[1], label, {"one": score}, weight),
+        plot_roc(axes[0], label, {"network": score}, weight),
+        report.plot_rejection(axes[1], label, {"network": score}, weight),
         report.plot_scores(axes[2], report.score_histogram(label, score, weight)),
-        report.plot_significance(axes[3], scan, report.best_threshold(scan), label="one"),
+        report.plot_significance(axes[3], scan, report.best_threshold(scan), label="network"),
         report.plot_importance(axes[4], importance),
         report.plot_column(axes[5], replace(rows, columns=["m_bb", "b"]), "m_bb"),
     ]
-    assert all(one.get_xlabel() and one.get_ylabel() for one in drawn)
+    assert all(each.get_xlabel() and each.get_ylabel() for each in drawn)
     assert drawn[5].get_xlabel() == "m_bb (GeV)"
-    assert "AUC 0.7" in drawn[0].get_legend().get_texts()[0].get_text()
+    assert "network, 0.7" in drawn[0].get_legend().get_texts()[0].get_text()
     best = drawn[3].lines[1].get_xdata()[0]
     efficiency = scan["signal"] / scan["signal"].iloc[-1]
     assert best == pytest.approx(efficiency[scan["ams"].idxmax()])

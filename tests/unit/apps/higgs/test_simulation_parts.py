@@ -10,13 +10,14 @@ from matexapps.apps.higgs.schema import COLUMNS, FEATURES, unit
 from matexapps.apps.higgs.simulation import extra
 from matexapps.apps.higgs.simulation.__main__ import run
 from matexapps.apps.higgs.simulation.blocks import BLOCK_EVENTS
-from matexapps.apps.higgs.simulation.campaign import CampaignSettings, Sample, plan_blocks
+from matexapps.apps.higgs.simulation.campaign import Sample, plan_blocks
 from matexapps.apps.higgs.simulation.detector import Measured, find_single_leptons, measure
 from matexapps.apps.higgs.simulation.events import Particles
 from matexapps.apps.higgs.simulation.file import MANTISSA_BITS, round_mantissa, write_sample
 from matexapps.apps.higgs.simulation.jets import Jets, tag_jets
 from matexapps.apps.higgs.simulation.kinematics import four_vector
 from matexapps.apps.higgs.simulation.reconstruction import build_features
+from matexapps.apps.higgs.simulation.settings import SimulationSettings
 from matexapps.comm.single import SingleProcess
 from matexapps.data.dataset import DataSet
 from matexapps.errors import DataError, MatexError, MissingExtraError
@@ -91,7 +92,7 @@ def test_tags_follow_the_hadron_inside_the_jet_and_end_with_the_tracker():
 
 
 def test_blocks_hold_both_classes_and_both_charges_and_add_up():
-    blocks = plan_blocks(CampaignSettings(events=2003, signal_fraction=0.53))
+    blocks = plan_blocks(SimulationSettings(events=2003, out="a.h5", signal_fraction=0.53))
     assert sum(block.events for block in blocks) == 2003
     assert sum(block.events for block in blocks if block.process == "signal") == 1062
     for process in ("signal", "background"):
@@ -114,7 +115,7 @@ def test_blocks_hold_both_classes_and_both_charges_and_add_up():
 )
 def test_settings_that_make_no_sample_are_refused(settings, word):
     with pytest.raises(DataError, match=word):
-        CampaignSettings(**settings)
+        SimulationSettings(**settings, out="a.h5")
 
 
 def test_rounding_keeps_the_stated_precision_and_zero():
@@ -133,7 +134,7 @@ def test_a_written_sample_is_read_by_name_of_column_and_says_it_is_simulated(tmp
         {"signal": 120, "background": 130},
     )
     path = tmp_path / "sample.h5"
-    write_sample(path, CampaignSettings(events=50, seed=4), sample)
+    write_sample(path, SimulationSettings(events=50, out=str(path), seed=4), sample)
     data = DataSet(path, validation=0.0, test=0.0).load()
     assert data.columns == list(FEATURES)
     np.testing.assert_array_equal(data.train.label, sample.label)
