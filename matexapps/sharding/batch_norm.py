@@ -88,16 +88,22 @@ class _BatchNorm(torch.autograd.Function):
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         axes, shape = _axes(values)
         wide = _wide(values)
-        own_mean = wide.mean(axes)
-        own_variance = (wide - own_mean.view(shape)).square().mean(axes)
+        # Sums in double precision, as torch has them.
+        own_mean = wide.mean(axes, dtype=torch.float64)
+        near = own_mean.to(wide.dtype)
+        own_variance = (wide - near.view(shape)).square().mean(axes, dtype=torch.float64)
+        own_variance -= (own_mean - near).square()
         mine = torch.stack([own_mean, own_variance])
         table = mine.new_zeros(part.comm.world_size, *mine.shape)
         table[part.comm.rank] = mine
         mean, variance = _combine(summed(table, part.comm), part)
         inverse = torch.rsqrt(variance + eps)
-        scale = inverse if weight is None else inverse * weight
-        shift = torch.zeros_like(mean) if bias is None else bias
-        output = torch.addcmul(shift.view(shape), wide - mean.view(shape), scale.view(shape))
+        # In the order of torch's own kernel, so that rounding is the same as on one rank.
+        scale = inverse.to(wide.dtype)
+        scale = scale if weight is None else scale * weight
+        shift = -mean.to(wide.dtype) * scale
+        shift = shift if bias is None else shift + bias
+        output = torch.addcmul(shift.view(shape), wide, scale.view(shape))
         ctx.save_for_backward(values, weight, bias, mean, inverse)
         ctx.given = eps, part
         ctx.mark_non_differentiable(mean, variance)
@@ -110,14 +116,15 @@ class _BatchNorm(torch.autograd.Function):
         if torch.is_grad_enabled():
             return *_gradient_with_graph(values, weight, bias, eps, part, gradients[0]), None, None
         axes, shape = _axes(values)
-        gradient, centered = _wide(gradients[0]), _wide(values) - mean.view(shape)
-        of_bias = gradient.sum(axes)
-        of_weight = (gradient * centered).sum(axes) * inverse
+        gradient, wide = _wide(gradients[0]), _wide(values)
+        centered = wide - mean.to(wide.dtype).view(shape)
+        of_bias = gradient.sum(axes, dtype=torch.float64)
+        of_weight = (gradient * centered).sum(axes, dtype=torch.float64) * inverse
         sums = summed(torch.stack([of_bias, of_weight]), part.comm) / _count(values, part)
         scale = inverse if weight is None else inverse * weight
         shift, slope = -scale * sums[0], -scale * sums[1] * inverse
-        result = torch.addcmul(shift.view(shape), gradient, scale.view(shape))
-        result.addcmul_(centered, slope.view(shape))
+        shift, slope, scale = (t.to(wide.dtype).view(shape) for t in (shift, slope, scale))
+        result = torch.addcmul(shift, gradient, scale).addcmul_(centered, slope)
         return (
             result.to(values.dtype),
             None if weight is None else of_weight.to(weight.dtype),
