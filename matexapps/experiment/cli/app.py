@@ -38,12 +38,11 @@ SettingsFile = Annotated[
     ),
 ]
 
-
 ModelFolder = Annotated[str, typer.Argument(help="Folder that train --out wrote.")]
 RowsFile = Annotated[str, typer.Argument(help="File with the rows to predict.")]
 PredictionFile = Annotated[
     str | None,
-    typer.Option(metavar="FILE", help="Table to write. [default: ROWS_predicted.csv]"),
+    typer.Option(metavar="FILE", help="Table to write. \\[default: ROWS_predicted.csv]"),
 ]
 
 

@@ -67,9 +67,8 @@ def _option(item: Field[Any], hint: Any, kind: str, text: str) -> inspect.Parame
     typed = str if _is_list(hint) else inner
     flag = "--" + item.name.replace("_", "-")
     names = [f"{flag}/--no-{flag[2:]}"] if typed is bool else [flag]
-    default = False if item.default in (None, MISSING, "") else _plain(item.default)
     option = typer.Option(
-        *names, help=_help(text, kind), metavar=_metavar(text, hint), show_default=default
+        *names, help=_help(text, kind, item.default), metavar=_metavar(text, hint)
     )
     return inspect.Parameter(
         item.name,
@@ -79,10 +78,12 @@ def _option(item: Field[Any], hint: Any, kind: str, text: str) -> inspect.Parame
     )
 
 
-def _help(text: str, kind: str) -> str:
+def _help(text: str, kind: str, default: Any) -> str:
     choices = re.match(r"\{(.*?)\}", kind)
     words = f"One of {choices[1].replace(chr(34), '')}. " if choices else ""
-    return words + text
+    # The option itself has no default, so that it is known whether it was given.
+    known = "" if default in (None, MISSING, "") else f" \\[default: {_plain(default)}]"
+    return f"{words}{text}{known}"
 
 
 def _plain(value: Any) -> str:
