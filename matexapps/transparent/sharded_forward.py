@@ -171,7 +171,7 @@ class ShardedForward:
         try:
             outputs = original(module, *args, **kwargs)
         except Exception:
-            # What a faulty call has shown does not hold for others.
+            # A faulty call says nothing about the calls that follow.
             state.plans.forget()
             raise
         if state.plans.reason and not state.warned:
