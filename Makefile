@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MPICH := .venv-mpich
 MPICH_READY := $(MPICH)/.ready
-OF_MPI := tests/unit/comm tests/mpi tests/notebooks tests/transparent
+OF_MPI := tests/unit/comm tests/unit/launch tests/mpi tests/notebooks tests/transparent
 PACKAGES := import sysconfig; print(sysconfig.get_path('purelib'))
 NOTEBOOKS := notebooks/00_start_here.ipynb notebooks/higgs.ipynb notebooks/plain_pytorch.ipynb
 

@@ -25,7 +25,7 @@ from matexapps.cli.quantum import quantum
 from matexapps.cli.restart import restart
 from matexapps.cli.train import train
 from matexapps.errors import MatexError, did_you_mean
-from matexapps.launch.signals import handled, leave
+from matexapps.launch.signals import exit_on_signal, signals_handled_by
 
 DOMAINS = {"higgs": "matexapps.apps.higgs.commands"}
 """Modules whose ``app`` has the verbs of a domain, by the domain's name."""
@@ -88,7 +88,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        with handled(leave):
+        with signals_handled_by(exit_on_signal):
             app(join_parameters(words) if words[:1] == ["run"] else words, prog_name="matexapps")
     except MatexError as error:
         if os.environ.get("MATEXAPPS_DEBUG"):

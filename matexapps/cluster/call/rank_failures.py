@@ -39,7 +39,7 @@ class RankFailures:
         if event["kind"] == "fault_tolerant":
             self._tolerant[rank] += 1 if event["on"] else -1
         else:
-            self._tolerated[rank] += event["lost"]
+            self._tolerated[rank] += event["failed"]
 
     def detect(self, busy: list[int]) -> list[int]:
         """Return those of the busy ranks that have died since the last time."""

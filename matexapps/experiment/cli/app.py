@@ -64,7 +64,9 @@ def domain_app(
     example : str
         Options for the example in the help of ``train``.
     """
-    app = typer.Typer(help=title, **SETTINGS)
+    app = typer.Typer(
+        help=title, epilog=f"For example:  {program} train {example}--out model -n 2", **SETTINGS
+    )
     options = options_of(settings)
     common = [
         _parameter("n", Ranks, 2),
