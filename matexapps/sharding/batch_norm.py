@@ -108,11 +108,7 @@ class _BatchNorm(torch.autograd.Function):
         values, weight, bias, mean, inverse = ctx.saved_tensors
         eps, part = ctx.given
         if torch.is_grad_enabled():
-            inputs = [t for t in (values, weight, bias) if t is not None and t.requires_grad]
-            output = _differentiable(values, weight, bias, eps, part)
-            computed = iter(torch.autograd.grad(output, inputs, gradients[0], create_graph=True))
-            wanted = (t is not None and t.requires_grad for t in (values, weight, bias))
-            return *(next(computed) if want else None for want in wanted), None, None
+            return *_gradient_with_graph(values, weight, bias, eps, part, gradients[0]), None, None
         axes, shape = _axes(values)
         gradient, centered = _wide(gradients[0]), _wide(values) - mean.view(shape)
         of_bias = gradient.sum(axes)
@@ -131,20 +127,29 @@ class _BatchNorm(torch.autograd.Function):
         )
 
 
-def _differentiable(
+def _gradient_with_graph(
     values: torch.Tensor,
     weight: torch.Tensor | None,
     bias: torch.Tensor | None,
     eps: float,
     part: Part,
-) -> torch.Tensor:
-    """Return the output of :class:`_BatchNorm` so that gradients of its gradient exist."""
+    gradient: torch.Tensor,
+) -> list[torch.Tensor | None]:
+    """Return gradients of :class:`_BatchNorm` that have gradients themselves."""
+    # Views: a program in transparent mode has the gradients of its parameters averaged.
+    values = values.view_as(values)
+    weight = weight if weight is None else weight.view_as(weight)
+    bias = bias if bias is None else bias.view_as(bias)
     axes, shape = _axes(values)
     wide = _wide(values)
     mean, variance = moments(wide, axes, part)
     output = (wide - mean.view(shape)) * torch.rsqrt(variance + eps).view(shape)
     output = output if weight is None else output * weight.view(shape)
-    return (output if bias is None else output + bias.view(shape)).to(values.dtype)
+    output = (output if bias is None else output + bias.view(shape)).to(values.dtype)
+    inputs = [t if t is not None and t.requires_grad else None for t in (values, weight, bias)]
+    wanted = [t for t in inputs if t is not None]
+    results = iter(torch.autograd.grad(output, wanted, gradient, create_graph=True))
+    return [None if t is None else next(results) for t in inputs]
 
 
 def _combine(table: torch.Tensor, part: Part) -> tuple[torch.Tensor, torch.Tensor]:
