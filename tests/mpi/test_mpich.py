@@ -90,7 +90,7 @@ def test_in_a_notebook_a_death_is_reported_and_new_ranks_start():
 
 @pytest.mark.parametrize("recovery", ["shrink", "reinit"])
 def test_recovery_with_survivors_is_refused_in_one_sentence_before_anything_starts(recovery):
-    command = [sys.executable, "-m", "matexapps.cli", "train", "higgs", "-n", "2"]
+    command = [sys.executable, "-m", "matexapps.cli", "higgs", "train", "-n", "2"]
     done = subprocess.run([*command, "--recovery", recovery], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stdout == ""

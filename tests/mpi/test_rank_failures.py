@@ -112,27 +112,30 @@ def test_no_rank_waits_forever_if_mpi_does_not_report_an_early_exit(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_a_command_restarts_and_continues_from_its_checkpoint(tmp_path):
-    command = [sys.executable, "-m", "matexapps.cli", "train", "higgs", "-n", "2", "--json"]
+    command = [sys.executable, "-m", "matexapps.cli", "higgs", "train", "-n", "2", "--json"]
     command += ["--epochs", "8", "--seeds", "1", "--recovery", "checkpoint", "--checkpoints"]
     undisturbed = subprocess.run(
         [*command, str(tmp_path / "undisturbed")], capture_output=True, text=True, check=True
     )
     folder = tmp_path / "disturbed"
     with subprocess.Popen([*command, str(folder)], stdout=-1, stderr=-1, text=True) as running:
-        while not list(folder.glob("seed-0/checkpoint-*3-*")):
+        while not list(folder.glob("random-seed-0/checkpoint-*3-*")):
             assert running.poll() is None
             time.sleep(0.02)
         ranks = [
             process
             for process in psutil.Process(running.pid).children(recursive=True)
-            if "matexapps.apps.higgs" in process.cmdline() and "-n" not in process.cmdline()
+            if "matexapps.experiment.command" in process.cmdline() and "-n" not in process.cmdline()
         ]
         ranks[1].kill()
         output, errors = running.communicate(timeout=600)
     assert running.returncode == 0, errors
     assert "a rank died; all ranks restart in 1 s (restart 1 of 3)" in errors
-    ours, theirs = (json.loads(text.splitlines()[-1]) for text in (output, undisturbed.stdout))
-    assert ours["auc"] == pytest.approx(theirs["auc"], rel=1e-6)
+    ours, theirs = (
+        json.loads(text.splitlines()[-1])["splits"]["random"]
+        for text in (output, undisturbed.stdout)
+    )
+    assert ours["roc_auc"] == pytest.approx(theirs["roc_auc"], rel=1e-6)
     assert ours["epochs"] == theirs["epochs"] == [8]
 
 

@@ -15,11 +15,12 @@ from matexapps.apps.molecules.fault_tolerant import run_reporting_failures
 from matexapps.apps.molecules.featurizers.featurize import work_estimate
 from matexapps.apps.molecules.model import Model, load_model
 from matexapps.apps.molecules.prediction.settings import PredictionSettings
-from matexapps.apps.molecules.prediction.table import GrowingFile, header, lines
+from matexapps.apps.molecules.prediction.table import header, lines
 from matexapps.comm.communicator import Communicator
 from matexapps.data.partition import share_by_work
 from matexapps.errors import DataError
 from matexapps.experiment.settings import from_plain
+from matexapps.files import GrowingFile
 
 PIECE = 4096
 """Rows that ranks predict together, and the most that are held in memory."""

@@ -5,14 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
 
 from matexapps.apps.molecules.data.reader import LibraryRow
 from matexapps.apps.molecules.data.standardize import Standard
 from matexapps.apps.molecules.model import Model, Predictions
-from matexapps.errors import DataError
-from matexapps.files import publish
 
 
 def header(model: Model) -> str:
@@ -69,40 +65,3 @@ def _line(cells: Sequence[object]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()
-
-
-class GrowingFile:
-    """A file that grows under a temporary name and is renamed when it is complete.
-
-    A write states its position, so that repeating it after a rank failure does no harm.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._partial = path.with_name(f".{path.name}.partial")
-
-    def write(self, position: int, text: bytes) -> None:
-        """Truncate the file to its first ``position`` bytes, then append ``text``.
-
-        Raises
-        ------
-        DataError
-            If it cannot be written.
-        """
-        try:
-            with open(self._partial, "r+b" if position else "wb") as file:
-                file.truncate(position)
-                file.seek(position)
-                file.write(text)
-        except OSError as error:
-            raise DataError(f"cannot write {self.path}: {error}") from error
-
-    def finish(self) -> None:
-        """Rename the complete file."""
-        if self._partial.exists():
-            publish(self._partial, self.path)
-
-    def discard(self) -> None:
-        """Remove an incomplete file."""
-        with suppress(OSError):
-            self._partial.unlink()
