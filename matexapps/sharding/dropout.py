@@ -18,6 +18,7 @@ Function = Callable[..., Any]
 _OF_CHANNELS = {functional.dropout1d: 3, functional.dropout2d: 4, functional.dropout3d: 5}
 _OF_ELEMENTS = {functional.dropout, torch.dropout}
 _BITS_OF_A_DOUBLE = 53
+_SKIPPED_AT_ONCE = 4096
 
 
 def drops_rows_alone(function: Function, values: torch.Tensor, axis: int) -> bool:
@@ -88,8 +89,22 @@ def _kept(sizes: Sequence[int], p: float, part: Part, axis: int) -> torch.Tensor
     if not _draws_64_bits():
         return part.cut(torch.empty(everywhere).bernoulli_(p), axis)
     # The raw numbers come in half the time of `bernoulli_`, which turns each into a double.
-    raw = torch.empty(everywhere, dtype=torch.int64).random_()
-    return _below(part.cut(raw, axis), p)
+    if axis > 0:
+        return _below(part.cut(torch.empty(everywhere, dtype=torch.int64).random_(), axis), p)
+    mine = torch.empty(tuple(sizes), dtype=torch.int64)
+    of_a_row = mine.numel() // len(part)
+    _skip(part.start * of_a_row)
+    mine.random_()
+    _skip((part.rows - part.start - len(part)) * of_a_row)
+    return _below(mine, p)
+
+
+def _skip(count: int) -> None:
+    """Move torch's generator past the random numbers of other ranks' rows."""
+    # Little at a time: it stays in the processor's first cache, and leaves the others alone.
+    scratch = torch.empty(min(count, _SKIPPED_AT_ONCE), dtype=torch.int64)
+    for left in range(count, 0, -_SKIPPED_AT_ONCE):
+        scratch[:left].random_()
 
 
 def _below(raw: torch.Tensor, p: float) -> torch.Tensor:
