@@ -54,6 +54,33 @@ def run_study(domain: Domain[Any, Any], settings: ExperimentSettings, comm: Comm
     )
 
 
+def train_model(
+    domain: Domain[Any, Any],
+    settings: ExperimentSettings,
+    prepared: Any,
+    name: str,
+    split: Split,
+    seed: int,
+    ranks: Ranks,
+) -> tuple[Training, Model]:
+    """Train a single network, without anything to compare it with. Collective.
+
+    Parameters
+    ----------
+    domain : Domain
+    settings : ExperimentSettings
+    prepared
+        The domain's rows.
+    name : str
+        Of the split, for the folder of checkpoints.
+    split : Split
+    seed : int
+    ranks : Ranks
+    """
+    experiment = _SplitExperiment(domain, settings, prepared, name, split, ranks.comm)
+    return experiment.train(domain.data(settings, prepared, split), seed)
+
+
 class _SplitExperiment:
     """All trainings and baselines of one split."""
 
@@ -83,7 +110,7 @@ class _SplitExperiment:
         trained = []
         for seed in settings.training_seeds:
             with self._named(seed) if several else nullcontext():
-                trained.append(self._train(data, seed))
+                trained.append(self.train(data, seed))
         judge = partial(domain.audit, settings, prepared, split)
         result = SplitResult(
             name=self._name,
@@ -102,7 +129,7 @@ class _SplitExperiment:
     def _named(self, seed: int) -> AbstractContextManager[None]:
         return progress.naming(f"{self._name} split, seed {seed}")
 
-    def _train(self, data: DataSet, seed: int) -> tuple[Training, Model]:
+    def train(self, data: DataSet, seed: int) -> tuple[Training, Model]:
         """Train one network; the weights of the best epoch stay. Collective."""
         domain, settings, prepared, split = (
             self._domain,
@@ -143,8 +170,8 @@ class _SplitExperiment:
             "metrics": list(task.metrics),
             **self._domain.training(settings, self._prepared, network),
         }
-        epochs = settings.epochs or chosen["epochs"]
-        del chosen["epochs"]
+        default = chosen.pop("epochs")
+        epochs = (settings.epochs or default) * self._split.repeats
         if settings.batch_size is not None:
             chosen["batch_size"] = settings.batch_size
         best = KeepBest(task.monitor, task.mode)
