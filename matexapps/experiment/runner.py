@@ -166,10 +166,11 @@ class _SplitExperiment:
     def _trainer(self, network: nn.Module, seed: int) -> tuple[Trainer, int]:
         settings, task = self._settings, self._task
         chosen = {
-            "loss": task.loss,
             "metrics": list(task.metrics),
             **self._domain.training(settings, self._prepared, network),
         }
+        if "loss" not in chosen:
+            chosen["loss"] = task.loss
         default = chosen.pop("epochs")
         epochs = (settings.epochs or default) * self._split.repeats
         if settings.batch_size is not None:

@@ -127,7 +127,13 @@ def domain_app(
 
 
 def add_verb(
-    app: typer.Typer, verb: str, text: str, settings: type, module: str, example: str
+    app: typer.Typer,
+    verb: str,
+    text: str,
+    settings: type,
+    module: str,
+    example: str,
+    positional: str | None = None,
 ) -> None:
     """Add a command that runs a module on ranks.
 
@@ -143,8 +149,10 @@ def add_verb(
         Takes the settings as JSON, as :func:`matexapps.experiment.command.run_command` reads them.
     example : str
         As a user types it.
+    positional : str or None
+        The setting that is given without a name.
     """
-    parameters = [*options_of(settings), _parameter("n", Ranks, 2)]
+    parameters = [*options_of(settings, positional=positional), _parameter("n", Ranks, 2)]
 
     @app.command(verb, epilog=f"For example:  {example}")
     @command(verb, text, parameters)

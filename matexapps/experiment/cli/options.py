@@ -25,15 +25,19 @@ def field_texts(kind: type) -> dict[str, tuple[str, str]]:
     return texts
 
 
-def options_of(kind: type, leave_out: Iterable[str] = ()) -> list[inspect.Parameter]:
+def options_of(
+    kind: type, leave_out: Iterable[str] = (), positional: str | None = None
+) -> list[inspect.Parameter]:
     """Return a typer option for each field of a dataclass, as parameters of a command.
 
     An option that is not given is None, so that what was given can be told from defaults, which
-    stand in the help.
+    stand in the help. The field called ``positional`` is an argument, without a flag.
     """
     texts, hints = field_texts(kind), get_type_hints(kind)
     return [
-        _option(item, hints[item.name], *texts.get(item.name, ("", "")))
+        _argument(item, texts[item.name][1])
+        if item.name == positional
+        else _option(item, hints[item.name], *texts.get(item.name, ("", "")))
         for item in fields(kind)
         if item.name not in leave_out
     ]
@@ -67,9 +71,8 @@ def _option(item: Field[Any], hint: Any, kind: str, text: str) -> inspect.Parame
     typed = str if _is_list(hint) else inner
     flag = "--" + item.name.replace("_", "-")
     names = [f"{flag}/--no-{flag[2:]}"] if typed is bool else [flag]
-    default = False if item.default in (None, MISSING, "") else _plain(item.default)
     option = typer.Option(
-        *names, help=_help(text, kind), metavar=_metavar(text, hint), show_default=default
+        *names, help=_help(text, kind), metavar=_metavar(text, hint), show_default=_default(item)
     )
     return inspect.Parameter(
         item.name,
@@ -77,6 +80,21 @@ def _option(item: Field[Any], hint: Any, kind: str, text: str) -> inspect.Parame
         default=None,
         annotation=Annotated[Union[typed, None], option],  # noqa: UP007  # typed is a value
     )
+
+
+def _argument(item: Field[Any], text: str) -> inspect.Parameter:
+    argument = typer.Argument(help=text, metavar="FILE", show_default=_default(item))
+    return inspect.Parameter(
+        item.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=inspect.Parameter.empty if item.default is MISSING else None,
+        annotation=Annotated[str if item.default is MISSING else str | None, argument],
+    )
+
+
+def _default(item: Field[Any]) -> bool | str:
+    """Return the default as the help shows it."""
+    return False if item.default in (None, MISSING, "") else _plain(item.default)
 
 
 def _help(text: str, kind: str) -> str:

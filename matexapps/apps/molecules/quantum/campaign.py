@@ -14,7 +14,6 @@ from matexapps.apps.molecules.data.molecule_set import standardize_records
 from matexapps.apps.molecules.data.reader import read_records
 from matexapps.apps.molecules.data.records import Records
 from matexapps.apps.molecules.data.standardize import Standard
-from matexapps.apps.molecules.fault_tolerant import run_reporting_failures
 from matexapps.apps.molecules.quantum.geometry import NotComputed
 from matexapps.apps.molecules.quantum.journal import Journal, Outcome, write
 from matexapps.apps.molecules.quantum.process import XtbProcess, check_installed
@@ -22,6 +21,7 @@ from matexapps.apps.molecules.quantum.settings import CampaignSettings
 from matexapps.apps.molecules.quantum.single_point import COLUMNS, METHOD
 from matexapps.apps.molecules.quantum.tables import write_labels, write_rejected
 from matexapps.comm.communicator import Communicator
+from matexapps.experiment.ranks import Ranks
 from matexapps.experiment.settings import from_plain
 
 WHAT = "computing GFN2-xTB"
@@ -57,7 +57,7 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     chosen = from_plain(CampaignSettings, settings)
     began = time.monotonic()
     comm.on_root(check_installed)
-    result = run_reporting_failures(comm, "in the campaign", lambda: _compute_all(chosen, comm))
+    result = Ranks(comm).run("in the campaign", lambda: _compute_all(chosen, comm))
     seconds = time.monotonic() - began
     return {
         **result,
@@ -74,7 +74,7 @@ def _compute_all(settings: CampaignSettings, comm: Communicator) -> dict[str, An
             settings.data, smiles_columns=settings.smiles_columns, target_columns=[]
         )
     )
-    standards = standardize_records(records, comm)
+    standards = standardize_records(records, Ranks(comm))
     different = {item.smiles: item for item in standards if isinstance(item, Standard)}
     journal = Journal(settings.folder, _provenance(settings))
     number, known = comm.on_root(journal.begin)
