@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MPICH := .venv-mpich
 MPICH_READY := $(MPICH)/.ready
-OF_MPI := tests/unit/comm tests/mpi tests/notebooks tests/transparent
+OF_MPI := tests/unit/comm tests/unit/launch tests/mpi tests/notebooks tests/transparent
 PACKAGES := import sysconfig; print(sysconfig.get_path('purelib'))
 NOTEBOOKS := notebooks/00_start_here.ipynb notebooks/higgs.ipynb notebooks/plain_pytorch.ipynb
 
@@ -52,6 +52,7 @@ lint: $(READY)  ## style, types, and who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tests/helpers/import_circles.py matexapps
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks

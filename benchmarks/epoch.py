@@ -6,7 +6,7 @@ One rank, 200,000 rows of 28 float32 features, global batches of 1,024, one thre
 a bare PyTorch loop over `DataLoader(TensorDataset, shuffle=True)`. The two alternate in one run;
 figures are medians of ratios. Three epochs are compared:
 
-- reading: visit every batch, no network. What the loader alone costs.
+- reading: visit every batch, no network. The cost of the loader alone.
 - logistic: train logistic regression (29 parameters), the epoch's smallest real use.
 - network: train the 5x300 network of Baldi et al. 2014 (370,201 parameters), where arithmetic
   dominates whatever the loader does.
@@ -117,7 +117,7 @@ def bare_epoch(model: nn.Module | None, table: TensorDataset) -> Callable[[], No
 
 
 def sgd(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """Return the optimizer of both ways."""
+    """Return the optimizer for both."""
     return torch.optim.SGD(parameters, lr=1e-3, momentum=0.9)
 
 

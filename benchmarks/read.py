@@ -1,4 +1,4 @@
-"""How fast rows that do not fit into memory are read, shuffled, against reading them in order.
+"""How fast rows that do not fit into memory are read in shuffled order, compared with file order.
 
     python benchmarks/read.py --json
 
@@ -7,18 +7,18 @@ read under a bound of a quarter of its size, in the shuffled order of training a
 1,024 rows, by 1 rank and by 2, after a first pass that brings it into the page cache.
 
 - rate_over_raw_h5py: rows/s of one rank over those of a plain h5py loop, dataset[a:b], in order,
-  in a process of its own on the same core: its rate hangs on what else has used the memory of its
-  process.
-- rate_over_read_direct: the same over h5py's read_direct into one array that is used again.
+  in a separate process on the same core, because its rate depends on what else has used the memory
+  of its process.
+- rate_over_read_direct: the same over h5py's read_direct into one array that is reused.
 - two_raw_speedup: rows/s of two such loops, each over half of the file, over those of one.
 - two_rank_speedup: rows/s of 2 ranks over those of one.
 - peak_over_bound: the rise of a rank's resident memory from before the file is opened to its
   highest while reading, over the bound.
 - trained_rows_per_s: an epoch of logistic regression from the same file.
 
-Epochs of the plain loops and of ours alternate, so that a change of the machine's speed meets all
+Epochs of the plain loops and of ours alternate, so that a change of the machine's speed affects all
 of them; single ranks and pairs alternate too. Figures are medians, the first two of ratios between
-epochs that were read one after the other.
+consecutive epochs.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def write(path: Path, gib: float) -> int:
 
 
 def on_ranks(n: int, path: Path) -> dict[str, Any]:
-    """Run this script on ``n`` ranks, each on a core of its own, and return what rank 0 found."""
+    """Run this script on ``n`` ranks, each on its own core, and return the figures of rank 0."""
     from matexapps.launch.mpiexec import mpi_environment, mpiexec_command
 
     environment = {**os.environ, **mpi_environment(), "OMP_NUM_THREADS": "1"}
@@ -116,7 +116,7 @@ def on_ranks(n: int, path: Path) -> dict[str, Any]:
 
 
 def be_a_rank(path: Path) -> None:
-    """Read the file with all other ranks; rank 0 prints what it found."""
+    """Read the file with all other ranks; rank 0 prints the figures."""
     import torch
     from torch import nn
 
@@ -161,7 +161,7 @@ def be_a_rank(path: Path) -> None:
 
 @contextmanager
 def plain_reader(path: Path, part: int, parts: int) -> Iterator[Callable[[str], float]]:
-    """Start a process that reads one part of the file; asked by name, it says how fast."""
+    """Start a process that reads one part of the file on request and answers how fast."""
     command = [sys.executable, __file__, "--raw-of", str(path), "--part", str(part), str(parts)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -179,7 +179,7 @@ def plain_reader(path: Path, part: int, parts: int) -> Iterator[Callable[[str], 
 
 
 def read_raw(path: Path, part: int, parts: int) -> None:
-    """Read one part of the file with h5py alone, as often as asked, and print how fast."""
+    """Read one part of the file with h5py alone on each request, and print how fast."""
     import h5py
 
     loops = {"raw_rows_per_s": raw, "read_direct_rows_per_s": direct}
@@ -203,7 +203,7 @@ def raw(file: Any, rows: range) -> Callable[[], None]:
 
 
 def direct(file: Any, rows: range) -> Callable[[], None]:
-    """Return the same loop into arrays that are used again."""
+    """Return the same loop into arrays that are reused."""
     import numpy as np
 
     def read() -> None:
@@ -232,7 +232,7 @@ def median(runs: list[dict[str, Any]], key: str) -> float:
 
 
 def median_ratio(runs: list[dict[str, Any]], above: str, below: str) -> float:
-    """Return the median over epochs of one rate over another that was measured beside it."""
+    """Return the median over epochs of the ratio of two rates that were measured in turn."""
     return statistics.median(
         a / b for run in runs for a, b in zip(run[above], run[below], strict=True)
     )
@@ -249,7 +249,7 @@ def peak() -> int:
 
 
 def reset_peak() -> None:
-    """Let the highest resident memory begin anew (Linux)."""
+    """Reset the highest resident memory (Linux)."""
     Path("/proc/self/clear_refs").write_text("5")
 
 

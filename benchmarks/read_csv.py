@@ -8,13 +8,12 @@ medians.
 
 Parsing, each time in fresh processes:
 
-- ours: 2 ranks of one thread, each parsing its range of bytes to rows of float32; from the
-  opening of the file until the slower rank has its share in memory, without sending it to the
-  other rank.
+- ours: 2 ranks of one thread, each parsing its range of bytes to rows of float32; from opening the
+  file until the slower rank has its share in memory, without sending it to the other rank.
 - pyarrow: `pyarrow.csv.read_csv` with 2 threads, to a table of columns, in one process.
 
-Beside the time on the clock stands the processor time of all processes, which tells more where
-other work runs on the machine.
+Both wall time and the processor time of all processes are given; the latter says more when other
+work runs on the machine.
 
 Reading, in pieces of 16 MiB from first to last row, in one process:
 
@@ -97,7 +96,7 @@ def make(path: Path, size: int) -> int:
 
 
 def run(way: str, path: Path) -> tuple[float, float]:
-    """Run one way once, in processes of its own.
+    """Run one way once, in fresh processes.
 
     Returns
     -------
@@ -135,7 +134,7 @@ def run_ours(path: Path) -> None:
 
     with open_world() as comm:
         for _ in range(2):
-            # The first time, connections between ranks are made.
+            # The first call opens connections between ranks.
             comm.barrier()
         with timed():
             rows = CsvReader(path, Schema()).read_share(comm)
@@ -168,7 +167,7 @@ def run_copy(path: Path) -> None:
 
 
 def time_copy(path: Path) -> dict[str, float]:
-    """Return median seconds of reading the copy, and the same rows with h5py alone, in turn."""
+    """Return the median seconds of reading the copy, and the same rows with h5py alone."""
     import h5py
 
     from matexapps.comm.single import SingleProcess
@@ -200,7 +199,7 @@ def time_copy(path: Path) -> dict[str, float]:
 def compare(
     runs: dict[str, list[tuple[float, float]]], copy: dict[str, float], rows: int, size: int
 ) -> dict[str, float]:
-    """Return the figures from what all ways took."""
+    """Return the figures from the times of all ways."""
     wall, processor = (
         {way: statistics.median(times[i] for times in runs[way]) for way in WAYS} for i in (0, 1)
     )

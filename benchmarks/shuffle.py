@@ -1,12 +1,12 @@
-"""Whether shuffling within windows of a file is as good as shuffling all of its rows.
+"""Whether shuffling within windows of a file is as good as shuffling all its rows.
 
     python benchmarks/shuffle.py --json
 
 The simulated Higgs sample, sorted by its label, all background first, is the hardest file for a
-shuffle that never sees it whole. The same network is trained from the same weights, five seeds,
-on its rows in three orders: one permutation of all rows (in memory); windows of the file (memory
-bound so small that a window holds 1 row in 35); and as they stand in the file. The
-figure that counts is the AUC on the validation rows.
+shuffle that never sees all of it. The same network is trained from the same weights, five seeds, on
+its rows in three orders: one permutation of all rows (in memory); windows of the file (memory bound
+so small that a window holds 1 row in 35); and the order of the file. The figure that counts is the
+AUC on the validation rows.
 
 - auc_full, auc_windowed, auc_sorted: means over seeds.
 - full_interval: the 95 % interval of the full shuffle's AUC over seeds (Student's t).

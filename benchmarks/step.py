@@ -2,6 +2,7 @@
 
     python benchmarks/step.py --json
     python benchmarks/step.py --transparent --json
+    python benchmarks/step.py --layers --json
 
 Starts 2 ranks, each pinned to a core, and trains the 28-300-300-300-300-300-1 network (370,201
 parameters) on 128 rows a rank. The ways alternate in short blocks, so that a change of the
@@ -14,6 +15,10 @@ machine's speed meets all of them; figures are medians over blocks of ratios wit
 - transparent: the bare loop on the global batch as a program for one process has it, inside
   `mx.distributed()`, its collectives checked as `matexapps exec` has them checked, against
   `Trainer.fit`; and on one rank against the same loop alone. With `--transparent`, these alone.
+- layers: `Trainer.fit` of the same network with dropout, or with batch normalization, after each of
+  its five hidden layers, against the network without. Part of the difference is what the layers
+  compute on one rank as well, so the bare loop is measured with them, too; the rest is the extra
+  cost of the global batch, given as a share of the step. With `--layers`, these alone.
 """
 
 from __future__ import annotations
@@ -34,6 +39,7 @@ STEPS = 40
 WARM_UP_STEPS = 4
 ROUNDS = 25
 RANKS = 2
+LAYERS = ("dropout", "batch norm")
 
 
 def main() -> None:
@@ -46,21 +52,23 @@ def main() -> None:
     parser.add_argument(
         "--transparent", action="store_true", help="mx.distributed against the Trainer"
     )
+    parser.add_argument(
+        "--layers", action="store_true", help="networks with dropout and batch normalization"
+    )
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="blocks of each way")
     options = parser.parse_args()
     if not under_mpiexec():
         environment = {**os.environ, **mpi_environment(), "OMP_NUM_THREADS": "1"}
         command = mpiexec_command(RANKS, sys.argv)
         sys.exit(subprocess.run(command, env=environment, check=False).returncode)
-    measure(options.rounds, options.json, options.transparent)
+    subject = "transparent" if options.transparent else "layers" if options.layers else "core"
+    measure(options.rounds, options.json, subject)
 
 
-def measure(rounds: int, as_json: bool, transparent: bool) -> None:
+def measure(rounds: int, as_json: bool, subject: str) -> None:
     """Run all ways in turn on every rank; rank 0 prints the figures."""
     import torch
-    from torch import nn
 
-    from matexapps.comm.single import SingleProcess
     from matexapps.comm.world import open_world
 
     comm = open_world()
@@ -68,32 +76,8 @@ def measure(rounds: int, as_json: bool, transparent: bool) -> None:
     os.sched_setaffinity(0, {cores[comm.rank % len(cores)]})
     torch.set_num_threads(1)
 
-    def network() -> nn.Module:
-        torch.manual_seed(0)
-        widths = [28, *[300] * 5]
-        layers: list[nn.Module] = []
-        for inputs, outputs in pairwise(widths):
-            layers += [nn.Linear(inputs, outputs), nn.ReLU()]
-        return nn.Sequential(*layers, nn.Linear(300, 1))
-
     with contextlib.ExitStack() as stack:
-        ways: dict[str, Callable[[], list[float]]] = {"ours": our_loop(network(), comm)}
-        if transparent:
-            ways |= {
-                "transparent": transparent_loop(
-                    network(), stack.enter_context(open_world(check=True))
-                ),
-                "transparent on one rank": transparent_loop(network(), SingleProcess()),
-            }
-        else:
-            stack.enter_context(gloo(comm))
-            ddp = nn.parallel.DistributedDataParallel(network())
-            ways |= {
-                "no communication": bare_loop(network()),
-                "ddp": bare_loop(ddp),
-                "ours on one rank": our_loop(network(), SingleProcess()),
-            }
-        ways["bare on one rank"] = bare_loop(network())
+        ways = WAYS[subject](comm, stack)
         times: dict[str, list[list[float]]] = {name: [] for name in ways}
         for round_ in range(-1, rounds):
             for name, run in ways.items():
@@ -107,13 +91,69 @@ def measure(rounds: int, as_json: bool, transparent: bool) -> None:
     comm.close()
 
 
+def network(layer: str = ""):
+    """Return the network, with dropout or batch normalization after each hidden layer if asked."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise([28, *[300] * 5]):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        if layer:
+            layers.append(nn.Dropout(0.2) if layer == "dropout" else nn.BatchNorm1d(outputs))
+    return nn.Sequential(*layers, nn.Linear(300, 1))
+
+
+def core_ways(comm, stack: contextlib.ExitStack) -> dict[str, Callable[[], list[float]]]:
+    """Return our core, DDP, and no communication."""
+    from torch import nn
+
+    from matexapps.comm.single import SingleProcess
+
+    stack.enter_context(gloo(comm))
+    return {
+        "ours": our_loop(network(), comm),
+        "no communication": bare_loop(network()),
+        "ddp": bare_loop(nn.parallel.DistributedDataParallel(network())),
+        "ours on one rank": our_loop(network(), SingleProcess()),
+        "bare on one rank": bare_loop(network()),
+    }
+
+
+def transparent_ways(comm, stack: contextlib.ExitStack) -> dict[str, Callable[[], list[float]]]:
+    """Return our core, and a program that knows nothing of ranks."""
+    from matexapps.comm.single import SingleProcess
+    from matexapps.comm.world import open_world
+
+    return {
+        "ours": our_loop(network(), comm),
+        "transparent": transparent_loop(network(), stack.enter_context(open_world(check=True))),
+        "transparent on one rank": transparent_loop(network(), SingleProcess()),
+        "bare on one rank": bare_loop(network()),
+    }
+
+
+def layer_ways(comm, stack: contextlib.ExitStack) -> dict[str, Callable[[], list[float]]]:
+    """Return our core and the bare loop, with and without layers that need the global batch."""
+    ways = {}
+    for layer in ("", *LAYERS):
+        name = layer or "plain"
+        ways[name] = our_loop(network(layer), comm)
+        ways[f"{name}, no communication"] = bare_loop(network(layer))
+    return ways
+
+
 def show(times: dict[str, list[list[float]]], as_json: bool) -> None:
     """Print each way's time and the ratios."""
     slowest = {name: [max(ranks) for ranks in blocks] for name, blocks in times.items()}
     for name, blocks in slowest.items():
         low, mid, high = min(blocks), statistics.median(blocks), max(blocks)
-        print(f"{name:18s} {mid * 1e3:7.2f} ms a step (min {low * 1e3:.2f}, max {high * 1e3:.2f})")
-    figures = transparent_figures(times) if "transparent" in times else core_figures(times)
+        print(f"{name:30s} {mid * 1e3:7.2f} ms a step (min {low * 1e3:.2f}, max {high * 1e3:.2f})")
+    if "transparent" in times:
+        figures = transparent_figures(times)
+    else:
+        figures = layer_figures(times) if "plain" in times else core_figures(times)
     figures |= {"ranks": RANKS, "rows_per_rank": ROWS_PER_RANK}
     figures = {k: round(v, 4) for k, v in figures.items()}
     print(json.dumps(figures) if as_json else figures)
@@ -141,6 +181,28 @@ def transparent_figures(times: dict[str, list[list[float]]]) -> dict[str, float]
         "transparent_ms": statistics.median(slowest["transparent"]) * 1e3,
         "ours_ms": statistics.median(slowest["ours"]) * 1e3,
     }
+
+
+def layer_figures(times: dict[str, list[list[float]]]) -> dict[str, float]:
+    """Return what dropout and batch normalization cost, in all and beyond one rank's cost."""
+    slowest = {name: [max(ranks) for ranks in blocks] for name, blocks in times.items()}
+    figures = {"plain_ms": statistics.median(slowest["plain"]) * 1e3}
+    for layer in LAYERS:
+        key = layer.replace(" ", "_")
+        extra = [
+            (ours - bare - (plain - plain_bare)) / ours
+            for ours, bare, plain, plain_bare in zip(
+                slowest[layer],
+                slowest[f"{layer}, no communication"],
+                slowest["plain"],
+                slowest["plain, no communication"],
+                strict=True,
+            )
+        ]
+        figures[f"{key}_time_over_plain"] = ratio(slowest[layer], slowest["plain"])
+        figures[f"{key}_extra_share_of_step"] = statistics.median(extra)
+        figures[f"{key}_ms"] = statistics.median(slowest[layer]) * 1e3
+    return figures
 
 
 def each_by_itself(times: dict[str, list[list[float]]], name: str) -> float:
@@ -270,6 +332,8 @@ def gloo(comm) -> Iterator[None]:
     finally:
         dist.destroy_process_group()
 
+
+WAYS = {"core": core_ways, "transparent": transparent_ways, "layers": layer_ways}
 
 if __name__ == "__main__":
     main()

@@ -12,6 +12,7 @@ _PUBLIC = {
     "Cluster": "matexapps.cluster.cluster",
     "DataSet": "matexapps.data.dataset",
     "EarlyStopping": "matexapps.train.callbacks",
+    "History": "matexapps.history",
     "KeepBest": "matexapps.train.callbacks",
     "MatexError": "matexapps.errors",
     "RocAuc": "matexapps.train.metrics",
@@ -22,11 +23,15 @@ _PUBLIC = {
     "reinit": "matexapps.train.state.reinit_state",
 }
 
-__all__ = sorted(_PUBLIC)
+_DOMAINS = {"higgs": "matexapps.apps.higgs", "molecules": "matexapps.apps.molecules"}
+
+__all__ = sorted([*_PUBLIC, *_DOMAINS])
 
 
 def __getattr__(name: str) -> Any:
     # Loaded on first use: `import matexapps` stays quick where torch is not needed.
+    if name in _DOMAINS:
+        return import_module(_DOMAINS[name])
     if name not in _PUBLIC:
         raise AttributeError(f"module 'matexapps' has no attribute {name!r}")
     return getattr(import_module(_PUBLIC[name]), name)

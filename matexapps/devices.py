@@ -1,4 +1,4 @@
-"""Which processor a rank computes on, and with how many threads."""
+"""The device that a rank computes on, and its number of threads."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _GIB = 2**30
 
 @dataclass(frozen=True)
 class RankDevice:
-    """The processor of one rank.
+    """The device of one rank.
 
     Attributes
     ----------
     device : torch.device
-        Where the model and its batches live.
+        Holds the model and its batches.
     name : str
-        The processor's own name.
+        The name of the processor.
     threads : int
-        CPU threads of this rank, for torch's CPU operations.
+        Number of threads for torch's CPU operations on this rank.
     memory_gb : float
-        Memory of the GPU, or this rank's share of the host's, in GiB.
+        Memory of the GPU, or this rank's share of the host's memory, in GiB.
     own_gpu : bool
-        Whether every rank of the job has a GPU that no other rank uses.
+        Whether every rank of the job has a GPU to itself.
     """
 
     device: torch.device
@@ -51,22 +51,23 @@ class RankDevice:
 
 
 def choose_device(comm: Communicator, device: str = "auto") -> RankDevice:
-    """Choose this rank's device from its place on the host. Collective.
+    """Choose this rank's device. Collective.
 
-    A GPU is taken by ``local_rank``, in turn where there are more ranks than GPUs. CPU threads
-    are the cores that this rank may use, shared evenly among the ranks that may use the same.
+    ``local_rank`` selects the GPU; if there are more ranks than GPUs, they share them in turn. The
+    threads are the cores that this rank may use, divided by the number of ranks that may use the
+    same cores.
 
     Parameters
     ----------
     comm : Communicator
         All ranks of the job.
     device : {"auto", "cpu", "cuda"}
-        ``"auto"`` takes GPUs where every rank's host has one, else the CPU.
+        ``"auto"`` selects GPUs if every rank's host has one, otherwise the CPU.
 
     Raises
     ------
     DeviceError
-        If the device is unknown, or is not there on some rank's host; the same on every rank.
+        If the device is unknown, or some rank's host does not have it; the same on every rank.
     """
     if device not in _CHOICES:
         raise DeviceError(
@@ -75,21 +76,21 @@ def choose_device(comm: Communicator, device: str = "auto") -> RankDevice:
         )
     gpus = torch.cuda.device_count() if device != "cpu" and torch.cuda.is_available() else 0
     cores = _usable_cores()
-    everybody = comm.all_gather_object((comm.rank, comm.hostname, gpus, cores))
-    threads = _threads(comm.hostname, cores, [(host, mask) for _, host, _, mask in everybody])
-    without = [(rank, host) for rank, host, count, _ in everybody if count == 0]
-    if device == "cuda" and without:
-        rank, host = without[0]
+    all_ranks = comm.all_gather_object((comm.rank, comm.hostname, gpus, cores))
+    threads = _threads(comm.hostname, cores, [(host, mask) for _, host, _, mask in all_ranks])
+    without_gpu = [(rank, host) for rank, host, count, _ in all_ranks if count == 0]
+    if device == "cuda" and without_gpu:
+        rank, host = without_gpu[0]
         raise DeviceError(
             f"device='cuda' was asked for, but rank {rank} on {host} sees no GPU "
-            f"({_why_no_gpu()}); use device='auto' or 'cpu', or start the ranks where GPUs are"
+            f"({_why_no_gpu()}); use device='auto' or 'cpu', or start the ranks on hosts with GPUs"
         )
-    if device == "cpu" or without:
+    if device == "cpu" or without_gpu:
         memory = psutil.virtual_memory().total / comm.local_size / _GIB
         return RankDevice(torch.device("cpu"), _cpu_name(), threads, memory, own_gpu=False)
     index = comm.local_rank % gpus
-    ranks_on = Counter(host for _, host, _, _ in everybody)
-    own = all(ranks_on[host] <= count for _, host, count, _ in everybody)
+    ranks_on = Counter(host for _, host, _, _ in all_ranks)
+    own = all(ranks_on[host] <= count for _, host, count, _ in all_ranks)
     properties = torch.cuda.get_device_properties(index)
     return RankDevice(
         torch.device("cuda", index), properties.name, threads, properties.total_memory / _GIB, own
@@ -97,7 +98,7 @@ def choose_device(comm: Communicator, device: str = "auto") -> RankDevice:
 
 
 def describe(comm: Communicator, device: str = "auto") -> list[dict[str, Any]]:
-    """Return a row for each rank: where it runs and on what. Collective."""
+    """Return a row for each rank: its host, process, device and threads. Collective."""
     chosen = choose_device(comm, device)
     row = {
         "rank": comm.rank,
@@ -114,25 +115,25 @@ def describe(comm: Communicator, device: str = "auto") -> list[dict[str, Any]]:
 
 
 def summary(rows: list[dict[str, Any]]) -> str:
-    """Return what :func:`describe` found as text, a line for all ranks that are placed alike."""
-    alike: dict[tuple[str, ...], list[int]] = {}
+    """Return the rows of :func:`describe` as text; ranks with equal rows share a line."""
+    groups: dict[tuple[str, ...], list[int]] = {}
     for row in rows:
         gpu = f"{row['device']} " if row["device"] != "cpu" else ""
         threads = f"{row['threads']} thread{'s' if row['threads'] > 1 else ''}"
-        place = (row["host"], f"{gpu}{row['processor']}", threads, row["gradient_path"])
-        alike.setdefault(place, []).append(row["rank"])
+        key = (row["host"], f"{gpu}{row['processor']}", threads, row["gradient_path"])
+        groups.setdefault(key, []).append(row["rank"])
     lines = []
-    for (host, processor, threads, path), ranks in alike.items():
+    for (host, processor, threads, path), ranks in groups.items():
         several = len(ranks) > 1
-        who = f"ranks {', '.join(map(str, ranks))}" if several else f"rank {ranks[0]}"
+        names = f"ranks {', '.join(map(str, ranks))}" if several else f"rank {ranks[0]}"
         each = " each" if several else ""
-        way = "" if len(rows) == 1 else f"; gradients through {path}"
-        lines.append(f"{who} on {host}: {processor}, {threads}{each}{way}")
+        gradients = "" if len(rows) == 1 else f"; gradients through {path}"
+        lines.append(f"{names} on {host}: {processor}, {threads}{each}{gradients}")
     return "\n".join(lines)
 
 
 def _usable_cores() -> tuple[int, ...]:
-    # Not every system has affinity masks; there, all cores are usable.
+    # On a system without affinity masks all cores are usable.
     if hasattr(os, "sched_getaffinity"):
         return tuple(sorted(os.sched_getaffinity(0)))
     return tuple(range(os.cpu_count() or 1))
@@ -157,4 +158,4 @@ def _cpu_name() -> str:
 def _why_no_gpu() -> str:
     if torch.version.cuda is None:
         return f"torch {torch.__version__} is a build without CUDA"
-    return "CUDA is built in, but no device is visible; see nvidia-smi and CUDA_VISIBLE_DEVICES"
+    return "torch has CUDA, but no device is visible; see nvidia-smi and CUDA_VISIBLE_DEVICES"

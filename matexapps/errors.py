@@ -1,6 +1,6 @@
 """Every error that matexapps raises on purpose.
 
-A message says what went wrong, the value that was met, and what to do about it.
+A message says what is wrong, which value was found, and what to do about it.
 """
 
 from __future__ import annotations
@@ -22,19 +22,23 @@ class PeerAborted(CommunicationError):
 
 
 class RankFailureError(CommunicationError):
-    """Another rank's process is gone; the others can go on without it."""
+    """Another rank's process has died; the others can continue without it."""
 
 
 class DeadlineExceeded(CommunicationError):
     """Other ranks did not arrive in time."""
 
 
+class MismatchedCollectives(CommunicationError):
+    """Ranks were about to run different collectives; the message names the line of each."""
+
+
 class PreflightError(MatexError):
-    """MPI cannot start as it is set up here."""
+    """MPI cannot start in this environment."""
 
 
 class DeviceError(MatexError):
-    """The requested device is not there or cannot be used."""
+    """The requested device does not exist or cannot be used."""
 
 
 class DataError(MatexError):
@@ -42,7 +46,7 @@ class DataError(MatexError):
 
 
 class TrainingError(MatexError):
-    """Training was asked for something it cannot do, or has diverged."""
+    """Training cannot do what was requested, or has diverged."""
 
 
 class CampaignError(MatexError):
@@ -64,7 +68,7 @@ class RanksDied(ClusterError):
     ----------
     message : str
     ranks : sequence of int, optional
-        Which, where others are left.
+        The ranks that died, if others are left.
     """
 
     def __init__(self, message: str, ranks: Sequence[int] = ()) -> None:
@@ -80,11 +84,7 @@ class MissingExtraError(MatexError):
     """An optional dependency is not installed."""
 
 
-class MismatchedCollectives(CommunicationError):
-    """Ranks were about to run different collectives; the message names each one's place."""
-
-
 def did_you_mean(name: str, options: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the option nearest to ``name``, or an empty text."""
-    near = difflib.get_close_matches(name, list(options), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    """Return ``"; did you mean 'x'?"`` for the option closest to ``name``, "" if none is close."""
+    close = difflib.get_close_matches(name, list(options), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""

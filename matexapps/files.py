@@ -107,6 +107,59 @@ def atomic_folder(path: str | Path, error: type[MatexError] = DataError) -> Iter
             shutil.rmtree(partial, ignore_errors=True)
 
 
+class GrowingFile:
+    """A file that grows in steps and appears under its name when it is complete.
+
+    A write states its position, so that repeating it does no harm. The hidden name depends on the
+    path alone, so that the rank that takes over from a failed one continues the same file.
+
+    Parameters
+    ----------
+    path : Path
+    error : type
+        What an ``OSError`` becomes.
+    """
+
+    def __init__(self, path: Path, error: type[MatexError] = DataError) -> None:
+        self.path, self._error = path, error
+        self._target = Path(os.path.realpath(path))
+        self._partial = self._target.with_name(f".{self._target.name}.partial")
+
+    def write(self, position: int, content: bytes) -> None:
+        """Cut the file off after ``position`` bytes, and append ``content``.
+
+        Raises
+        ------
+        MatexError
+            If it cannot be written.
+        """
+        with _errors_of_writing(self.path, self._error):
+            if not position:
+                self._partial.unlink(missing_ok=True)
+                _create(self._partial, self._target)
+            with open(self._partial, "r+b") as file:
+                file.truncate(position)
+                file.seek(position)
+                file.write(content)
+
+    def finish(self) -> None:
+        """Give the file its name, if anything was written.
+
+        Raises
+        ------
+        MatexError
+            If it cannot be done.
+        """
+        with _errors_of_writing(self.path, self._error):
+            if self._partial.exists():
+                publish(self._partial, self._target)
+
+    def discard(self) -> None:
+        """Remove what was written, unless the file is complete."""
+        with suppress(OSError):
+            self._partial.unlink()
+
+
 def partial_path(path: Path) -> Path:
     """Return a new hidden name in the folder of ``path``, for content that is not complete."""
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")

@@ -1,7 +1,7 @@
-"""How work under way tells the world how far it is.
+"""Progress of running work.
 
-Work calls :func:`report`; whoever shows it (a notebook's engine, a terminal) wraps the work in
-:func:`reporting_to`. Neither knows the other.
+The work calls :func:`report`. Whatever displays it (a notebook's engine, a terminal) wraps the work
+in :func:`reporting_to`. Neither knows the other.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def report_work(
     Parameters
     ----------
     what : str
-        In a person's words, as in "reading events.csv".
+        The work, as a user reads it: "reading events.csv".
     done : int
     total : int or None
-        None where it is not known.
+        None if it is not known.
     unit : str
-        Of both, such as "bytes" or "rows".
+        Unit of both, such as "bytes" or "rows".
     rank, world_size : int
-        Whose share of the work this is.
+        The rank whose share of the work this is.
     """
     report(
         {
@@ -55,12 +55,12 @@ def report_work(
 
 @contextmanager
 def naming(what: str) -> Iterator[None]:
-    """Name, in the events of a training inside the block, which of several it is.
+    """Add a name to the training events inside the block, to tell several trainings apart.
 
     Parameters
     ----------
     what : str
-        In a person's words, as in "scaffold split, seed 0".
+        The name, as a user reads it: "scaffold split, seed 0".
     """
     sink = _sink.get()
     if sink is None:

@@ -17,7 +17,7 @@ from jupyter_core.utils import ensure_async, ensure_event_loop, run_sync
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 
-from matexapps.launch.signals import handled, leave
+from matexapps.launch.signals import exit_on_signal, signals_handled_by
 
 _NAME = "matexapps"
 _PATIENCE_S = 3.0
@@ -37,13 +37,13 @@ class _Client(PapermillNotebookClient):
             self._signals.append(number)
             loop.call_soon_threadsafe(self._signaled.set)
 
-        with handled(note), super().setup_kernel(**kwargs):
+        with signals_handled_by(note), super().setup_kernel(**kwargs):
             yield
         self._exit_on_signal()
 
     def _exit_on_signal(self) -> None:
         if self._signals:
-            leave(self._signals[0])
+            exit_on_signal(self._signals[0])
 
     async def async_execute_cell(self, *args: Any, **settings: Any) -> Any:
         self._exit_on_signal()

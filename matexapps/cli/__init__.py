@@ -1,4 +1,4 @@
-"""The command line: ``matexapps check``, ``run``, ``exec``, ``train``, ``data`` and others.
+"""The command line: ``matexapps DOMAIN VERB``, and what belongs to no domain.
 
 Commands import what they need when they run, so that ``--help`` answers at once.
 """
@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from matexapps.cli.convert import convert
 from matexapps.cli.data import data
@@ -16,17 +19,41 @@ from matexapps.cli.datasets import datasets
 from matexapps.cli.execute import execute
 from matexapps.cli.notebooks import check, join_parameters, run
 from matexapps.cli.options import SETTINGS, console
-from matexapps.cli.predict import predict
-from matexapps.cli.pretrain import pretrain
-from matexapps.cli.quantum import quantum
 from matexapps.cli.restart import restart
-from matexapps.cli.train import train
-from matexapps.errors import MatexError
-from matexapps.launch.signals import handled, leave
+from matexapps.errors import MatexError, did_you_mean
+from matexapps.launch.signals import exit_on_signal, signals_handled_by
+
+DOMAINS = {
+    "higgs": "matexapps.apps.higgs.commands",
+    "molecules": "matexapps.apps.molecules.commands",
+}
+"""Modules whose ``app`` has the verbs of a domain, by the domain's name."""
+
+
+class Commands(TyperGroup):
+    """All commands; those of a domain are imported when they are asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names, domains first."""
+        return [*DOMAINS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command by its name; a name that there is not is answered with a near one."""
+        if cmd_name in DOMAINS:
+            domain = typer.main.get_command(import_module(DOMAINS[cmd_name]).app)
+            domain.name = cmd_name
+            return domain
+        command = super().get_command(ctx, cmd_name)
+        if command is None:
+            names = self.list_commands(ctx)
+            ctx.fail(f"there is no command {cmd_name!r}{did_you_mean(cmd_name, names)}")
+        return command
+
 
 app = typer.Typer(
+    cls=Commands,
     help="Distributed deep learning for domain scientists, from Jupyter notebooks, on MPI.",
-    epilog="For example:  matexapps run notebooks/higgs.ipynb -n 2",
+    epilog="For example:  matexapps higgs train -n 2 --out model",
     **SETTINGS,  # type: ignore[arg-type]
 )
 app.command(epilog="For example:  matexapps check -n 4")(check)
@@ -42,12 +69,6 @@ app.command(
     epilog="For example:  matexapps restart mpiexec -n 4 python train.py",
     context_settings={"allow_interspersed_args": False},
 )(restart)
-app.add_typer(train, name="train", epilog="For example:  matexapps train higgs -n 2 --epochs 5")
-app.add_typer(
-    pretrain, name="pretrain", epilog="For example:  matexapps pretrain molecules --out pretrained"
-)
-app.command(epilog="For example:  matexapps predict model library.smi -n 4")(predict)
-app.command(epilog="For example:  matexapps quantum library.smi --out labels.csv -n 4")(quantum)
 app.command(epilog="For example:  matexapps data runs.csv --label label -n 4")(data)
 app.command(epilog="For example:  matexapps convert runs.csv runs.h5 --dtype float32")(convert)
 app.add_typer(datasets, name="datasets", epilog="For example:  matexapps datasets list")
@@ -60,7 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        with handled(leave):
+        with signals_handled_by(exit_on_signal):
             app(join_parameters(words) if words[:1] == ["run"] else words, prog_name="matexapps")
     except MatexError as error:
         if os.environ.get("MATEXAPPS_DEBUG"):

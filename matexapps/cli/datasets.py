@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from matexapps.cli.options import Ranks, console, group, on_ranks
+from matexapps.cli.options import console, group
 
-datasets = group("Find, show, make and fetch data sets.")
-make = group("Make a data set by simulation.")
-datasets.add_typer(
-    make,
-    name="make",
-    epilog="For example:  matexapps datasets make higgs --events 1000 -n 2 --out higgs.h5",
-)
+datasets = group("Find, show and fetch data sets.")
 
 
 @datasets.command("list", epilog="For example:  matexapps datasets list")
@@ -54,23 +47,3 @@ def get_dataset(name: Annotated[str, typer.Argument(help="As in the list.")]) ->
     from matexapps.data.catalog import catalog
 
     typer.echo(catalog.get(name))
-
-
-@make.callback()
-def make_a_dataset() -> None:
-    """Make a data set by simulation."""
-
-
-@make.command(
-    "higgs",
-    epilog="For example:  matexapps datasets make higgs --events 100000 -n 8 --out higgs.h5",
-)
-def make_higgs(
-    events: Annotated[int, typer.Option(min=1, help="Accepted events, of both classes together.")],
-    out: Annotated[Path, typer.Option(help="The HDF5 file to write.")],
-    n: Ranks = 2,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed, the same events.")] = 0,
-) -> None:
-    """Simulate collisions with PYTHIA 8 and FastJet: the same events for any number of ranks."""
-    settings = {"events": events, "out": str(out), "seed": seed}
-    on_ranks("matexapps.apps.higgs.simulation", settings, n)

@@ -46,7 +46,7 @@ def execute(
         return
     words = [*(["--weak"] if weak else []), str(script), *context.args]
     environment = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0")}
-    status = run_on_ranks("matexapps", words, n, environment, asks=True)
+    status = run_on_ranks("matexapps", words, n, environment, reads_stdin=True)
     if status:
         raise typer.Exit(status)
 

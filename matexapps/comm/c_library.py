@@ -16,9 +16,9 @@ _Handle = (
 
 @dataclass(frozen=True)
 class CLibrary:
-    """A loaded library, and what it wants to be given of MPI.
+    """A loaded library, and handles of MPI for its functions.
 
-    Its collective functions block until every rank has called them; nothing can interrupt them.
+    Its collective functions block until every rank has called them, and cannot be interrupted.
 
     Attributes
     ----------
@@ -46,12 +46,12 @@ def load_c_library(names: Sequence[str]) -> ctypes.CDLL | None:
 
 
 def with_handles(functions: ctypes.CDLL, communicator: MPI.Comm) -> CLibrary:
-    """Return the library with the handles of a communicator."""
+    """Return the library with handles for a communicator."""
     return CLibrary(functions, _Handle(communicator.handle), _Handle(MPI.INFO_NULL.handle))
 
 
 def _version(functions: ctypes.CDLL) -> str:
-    """Return what the MPI that a library is linked to says about itself."""
+    """Return the version text of the MPI that a library is linked to."""
     text = ctypes.create_string_buffer(MPI.MAX_LIBRARY_VERSION_STRING)
     functions.MPI_Get_library_version(text, ctypes.byref(ctypes.c_int()))
     return text.value.decode(errors="replace")

@@ -1,4 +1,4 @@
-"""What travels in messages: objects as bytes, arrays in pieces."""
+"""The contents of messages: objects as bytes, arrays in pieces."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PIECE_BYTES = 4 * 1024 * 1024
 
 
 def pack(value: Any) -> bytes:
-    """Return an object as bytes.
+    """Return an object, pickled.
 
     Raises
     ------
@@ -33,7 +33,14 @@ def pack(value: Any) -> bytes:
 def pack_each(
     values: Sequence[Any] | None, size: int
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Return the lengths of ``size`` objects as bytes, and these bytes in a row.
+    """Pickle ``size`` objects.
+
+    Returns
+    -------
+    ndarray of int64, shape (size,)
+        Each one's number of bytes.
+    ndarray of uint8
+        All bytes, one object after the other.
 
     Raises
     ------
@@ -48,24 +55,24 @@ def pack_each(
 
 
 def unpack_each(joined: NDArray[np.uint8], lengths: NDArray[np.int64]) -> list[Any]:
-    """Return the objects whose bytes stand in a row."""
-    # Bytes that ranks of this very job made a moment ago; nothing from a file.
-    places = zip(starts_of(lengths), lengths, strict=True)
-    return [pickle.loads(joined[start : start + n].tobytes()) for start, n in places]
+    """Return the objects that :func:`pack_each` has pickled."""
+    # The bytes come from ranks of this job, never from a file.
+    ranges = zip(starts_of(lengths), lengths, strict=True)
+    return [pickle.loads(joined[start : start + n].tobytes()) for start, n in ranges]
 
 
 def starts_of(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return where each of several parts begins that stand in a row."""
+    """Return where each of several joined parts begins."""
     return np.cumsum(lengths) - lengths
 
 
 def as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return the bytes of an array: its own memory, where it is contiguous."""
+    """Return the bytes of an array: a view if it is contiguous, otherwise a copy."""
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
 def in_pieces(array: NDArray[Any]) -> list[NDArray[Any]]:
-    """Return an array cut into pieces of a size that messages are quick with.
+    """Return views of an array in pieces of a size that makes for fast messages.
 
     Raises
     ------

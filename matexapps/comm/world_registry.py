@@ -86,11 +86,11 @@ class WorldRegistry:
                 if not world.closed
             }
             # Interrupted work may have opened one more on some ranks than on others.
-            everybody = comm.all_gather_object((wanted, self._next_number))
-        self._next_number = max(next_number for _, next_number in everybody)
-        on_all_ranks = set.intersection(*(set(wanted) for wanted, _ in everybody))
+            all_ranks = comm.all_gather_object((wanted, self._next_number))
+        self._next_number = max(next_number for _, next_number in all_ranks)
+        on_all_ranks = set.intersection(*(set(wanted) for wanted, _ in all_ranks))
         for number in sorted(on_all_ranks):
-            if any(wanted[number] for wanted, _ in everybody):
+            if any(wanted[number] for wanted, _ in all_ranks):
                 self._worlds[number].renew()
 
     def shrink_world(self, timeout_s: float) -> list[Member]:
@@ -120,7 +120,7 @@ class WorldRegistry:
                 Waiting(timeout_s, membership).agree(membership.comm, "the end of the recovery")
             except RankFailureError:
                 continue
-            report({"kind": "survived", "lost": len(failed)})
+            report({"kind": "shrunk", "failed": len(failed)})
             return failed
 
     def replace_failed_ranks(self, timeout_s: float) -> list[Member]:

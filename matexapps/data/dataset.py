@@ -12,12 +12,11 @@ from numpy.typing import ArrayLike
 
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.single import SingleProcess
-from matexapps.data.loading.memory import parse_size
 from matexapps.data.matex_names import MatexNames
 from matexapps.data.part import Part
 from matexapps.data.rows import Rows
 from matexapps.data.schema.schema import KINDS, Column, Schema
-from matexapps.data.sources.source import ArraySource, FileSource
+from matexapps.data.sources.source import ArraySource, FileSource, parse_size
 from matexapps.data.splitting.parts import Parts, enough_rows, read_parts, same_columns
 from matexapps.data.splitting.split_settings import TEST_SHARE, VALIDATION_SHARE, Split
 from matexapps.data.statistics import Statistics
@@ -191,7 +190,7 @@ class DataSet(MatexNames):
         for name, part in (("validation", validation), ("test", test)):
             same_columns(train, part, "training rows", f"{name} rows")
         data = cls("rows")
-        data.source = Parts(train, validation, test)
+        data.source = data._parts = Parts(train, validation, test)
         return data
 
     @property

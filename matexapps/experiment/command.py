@@ -157,7 +157,7 @@ def epoch_lines(unit: str) -> progress.Sink:
 
 def report_failure_line(event: dict[str, Any]) -> None:
     """Write on standard error, from rank 0, that ranks were lost, if the event says so."""
-    if event["kind"] == "loss" and event["rank"] == 0:
+    if event["kind"] == "rank_failure" and event["rank"] == 0:
         print(event["event"], file=sys.stderr, flush=True)
 
 

@@ -15,6 +15,7 @@ from torch import nn
 from matexapps.data.dataset import DataSet
 from matexapps.errors import TrainingError
 from matexapps.experiment.ranks import Ranks
+from matexapps.experiment.reference import load_domain, reference_of
 from matexapps.experiment.settings import ExperimentSettings
 from matexapps.experiment.splitting import Split
 from matexapps.experiment.tasks import Task, task_from
@@ -107,6 +108,10 @@ class Domain(ABC, Generic[Settings, Prepared]):
     title: ClassVar[str]
     settings: ClassVar[type[ExperimentSettings]]
     unit: ClassVar[str] = "rows"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By name, so that a study travels to a notebook also from a domain in a file.
+        return load_domain, (reference_of(self),)
 
     @abstractmethod
     def prepare(self, settings: Settings, ranks: Ranks) -> Prepared:

@@ -145,7 +145,7 @@ class Ranks:
         def attempt(failure: RankFailure | None) -> T:
             if failure is not None:
                 event = event_of(failure, self.world_size, doing)
-                progress.report({"kind": "loss", "rank": self.rank, **event})
+                progress.report({"kind": "rank_failure", "rank": self.rank, **event})
             return work()
 
         return run_fault_tolerant(self.comm, attempt)

@@ -6,15 +6,14 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from matexapps.errors import TrainingError
 
-if TYPE_CHECKING:
-    from matexapps.experiment.domain import Domain
+_OF_A_FILE = "matexapps_domain_"
 
 
-def load_domain(reference: str) -> Domain[Any, Any]:
+def load_domain(reference: str) -> Any:
     """Return the domain that ``"package.module:NAME"`` or ``"folder/file.py:NAME"`` names.
 
     Raises
@@ -28,10 +27,10 @@ def load_domain(reference: str) -> Domain[Any, Any]:
     domain = getattr(module, name, None)
     if domain is None:
         raise TrainingError(f"{module_name} defines no {name}, so {reference!r} is no domain")
-    return cast("Domain[Any, Any]", domain)
+    return domain
 
 
-def reference_of(domain: Domain[Any, Any]) -> str:
+def reference_of(domain: Any) -> str:
     """Return by what name ranks can import a domain.
 
     Raises
@@ -43,17 +42,18 @@ def reference_of(domain: Domain[Any, Any]) -> str:
     for name, value in vars(module).items():
         if value is domain:
             own = module.__name__
-            if own == "__main__" or module.__spec__ is None:
-                return f"{Path(str(module.__file__)).resolve()}:{name}"
-            return f"{own}:{name}"
+            if own != "__main__" and not own.startswith(_OF_A_FILE):
+                return f"{own}:{name}"
+            if file := getattr(module, "__file__", None):
+                return f"{Path(file).resolve()}:{name}"
     raise TrainingError(
-        f"ranks cannot import this {type(domain).__name__}: give it a name at the top of its "
-        f"module, as in DOMAIN = {type(domain).__name__}()"
+        f"ranks cannot import this {type(domain).__name__}: define it in a file, with a name at "
+        f"its top, as in DOMAIN = {type(domain).__name__}()"
     )
 
 
 def _from_file(path: Path) -> Any:
-    name = f"matexapps_domain_{path.stem}"
+    name = f"{_OF_A_FILE}{path.stem}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None or not path.is_file():

@@ -6,21 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 from matexapps.comm.world import open_world
 from matexapps.experiment.ranks import LONGEST_WAIT_S
-from matexapps.experiment.reference import load_domain
+from matexapps.experiment.reference import load_domain, reference_of
 from matexapps.experiment.runner import run_study
 from matexapps.experiment.settings import from_plain
 
 if TYPE_CHECKING:
+    from matexapps.experiment.domain import Domain
     from matexapps.experiment.results import Study
 
 
-def train(reference: str, cluster: Any = None, **settings: Any) -> Study:
+def train(domain: Domain[Any, Any] | str, cluster: Any = None, **settings: Any) -> Study:
     """Run an experiment, in this process or on the ranks of a cluster.
 
     Parameters
     ----------
-    reference : str
-        Of the domain: see :func:`~matexapps.experiment.reference.load_domain`.
+    domain : Domain or str
+        In a module or a file that ranks can import, or its name there: see
+        :func:`~matexapps.experiment.reference.load_domain`.
     cluster : Cluster, optional
     **settings
         Of the domain's settings.
@@ -30,6 +32,7 @@ def train(reference: str, cluster: Any = None, **settings: Any) -> Study:
     TrainingError
         If a setting is unknown or cannot be used.
     """
+    reference = domain if isinstance(domain, str) else reference_of(domain)
     if cluster is None:
         study = train_on_ranks(reference, settings, everywhere=True)
     else:

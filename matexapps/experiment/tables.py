@@ -108,7 +108,7 @@ def column_facts(
     return {
         "columns": list(columns),
         "missing": [float(value) for value in missing],
-        "reads_missing": bool(np.isnan(features).any()),
+        "reads_missing": bool(np.isnan(np.min(features))),
     }
 
 

@@ -1,1 +1,1 @@
-"""Processes: starting, watching and ending them. It needs neither mpi4py nor torch."""
+"""Starting, supervising and ending processes, without mpi4py and torch."""

@@ -16,29 +16,29 @@ from types import TracebackType
 from typing import IO, Self
 
 _PR_SET_PDEATHSIG = 1
-# A child is no rank: with these, MPI would take it for its parent.
-_OF_LAUNCHERS = ("OMPI_", "PMIX_", "PMI_", "PRTE_", "MPI_LOCAL")
+# A child is not a rank: with these variables MPI would mistake it for its parent.
+_LAUNCHER = ("OMPI_", "PMIX_", "PMI_", "PRTE_", "MPI_LOCAL")
 
 
 class Child:
-    """A module of this package in a process of its own, asked through its standard input.
+    """A module of this package in a process of its own, which reads requests from standard input.
 
-    It starts when it is first asked, and again after it has ended. Used in a ``with`` statement,
-    it ends with that, and so do the processes that it has started.
+    It starts with the first request, and again after it has ended. In a ``with`` statement, it
+    ends with the block, and so do the processes that it has started.
 
     Parameters
     ----------
     module : str
         Answers each request with one line.
     environment : mapping
-        What is added to this process's.
+        Variables added to those of this process.
     errors : file, optional
-        Where its standard error goes; nowhere without.
+        Receives its standard error. Default: it is discarded.
 
     Attributes
     ----------
     runs : bool
-        Whether it was started and not ended since.
+        Whether it has been started, and not been ended since.
     """
 
     def __init__(
@@ -66,11 +66,11 @@ class Child:
 
     @property
     def crashed(self) -> bool:
-        """Whether it was started and has ended by itself."""
+        """Whether it has been started and has ended by itself."""
         return self._process is not None and self._process.poll() is not None
 
     def ask(self, request: bytes, seconds: float) -> bytes | None:
-        """Return the answer to a request, None if it ended or took longer than ``seconds``."""
+        """Return the answer to a request, or None if it ended or took more than ``seconds``."""
         self.send(request)
         return self.line(seconds)
 
@@ -83,16 +83,16 @@ class Child:
             process.stdin.flush()
 
     def line(self, seconds: float) -> bytes | None:
-        """Return the next line it writes, None if it ended or took longer than ``seconds``.
+        """Return its next line of output, or None if it ended or took more than ``seconds``.
 
-        A line that has come in part when the time is over is returned by a later call.
+        If part of a line has arrived when the time is up, a later call returns the whole line.
         """
         process = self._started()
         assert process.stdout is not None
         deadline = time.monotonic() + seconds
         while b"\n" not in self._received:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([process.stdout], [], [], left)[0]:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0 or not select.select([process.stdout], [], [], remaining)[0]:
                 return None
             received = os.read(process.stdout.fileno(), 65536)
             if not received:
@@ -103,9 +103,9 @@ class Child:
         return line + end
 
     def end(self) -> str | None:
-        """End it, and return how it had ended by itself, None if it still ran.
+        """End it, and return how it had already ended by itself, or None if it was still running.
 
-        One that the system ended because it went on computing counts as running.
+        If the system has ended it at its limit of processor time, it counts as still running.
         """
         process, self._process, self._received = self._process, None, b""
         if process is None:
@@ -126,7 +126,7 @@ class Child:
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             folders = os.pathsep.join(folder for folder in sys.path if folder)
-            inherited = {k: v for k, v in os.environ.items() if not k.startswith(_OF_LAUNCHERS)}
+            inherited = {k: v for k, v in os.environ.items() if not k.startswith(_LAUNCHER)}
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", self._module],
                 stdin=subprocess.PIPE,
@@ -140,18 +140,18 @@ class Child:
 
 
 def die_with_parent() -> None:
-    """Have the system end this process when the one that started it is gone (Linux only)."""
+    """Make the system end this process when its parent has ended. Linux only."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def limit_processor_time(seconds: float) -> None:
-    """Have the system end this process if it goes on computing after nobody waits for it.
+    """Make the system end this process if it computes on after its parent has stopped waiting.
 
     Parameters
     ----------
     seconds : float
-        How long the other side waits.
+        How long the parent waits.
     """
     used = time.process_time()
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]

@@ -1,10 +1,10 @@
 """Processes that carry a job's mark in their environment, and a guard that ends them.
 
-A command that is killed cannot end its ranks. So a small process stands beside it, with a pipe from
-it: when the command is gone, whatever ended it, the pipe closes, and the guard ends the job. A
-command that ends its job itself ends the guard first.
+A command that is killed cannot end its ranks. So a small guard process runs beside it and holds one
+end of a pipe: when the command is gone, for whatever reason, the pipe closes, and the guard ends
+the job. A command that ends its job itself ends the guard first.
 
-The guard runs as a script, ``python job_guard.py MARK``, and imports nothing of matexapps.
+The guard runs as a script, ``python job_guard.py MARK``, and imports nothing from matexapps.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ import psutil
 
 MARK = "MATEXAPPS_JOB"
 GRACE_S = 5.0
-_LOOK_EVERY_S = 0.1
+_POLL_S = 0.1
 
 
 @contextmanager
 def guarded(mark: str) -> Iterator[None]:
-    """Have the processes with ``mark`` ended if this one dies before the block's end."""
+    """End the processes with ``mark`` if this process dies inside the block."""
     guard = subprocess.Popen(
         [sys.executable, "-P", __file__, mark],
         env={name: value for name, value in os.environ.items() if name != MARK},
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        # So that what kills this process with its group leaves the guard.
+        # A signal that kills this process group must not reach the guard.
         start_new_session=True,
     )
     try:
@@ -43,49 +43,50 @@ def guarded(mark: str) -> Iterator[None]:
         guard.communicate()
 
 
-def marked(mark: str) -> list[psutil.Process]:
-    """Return the processes of this host that carry a mark and still run."""
-    found = []
+def find_marked(mark: str) -> list[psutil.Process]:
+    """Return the running processes of this host that carry a mark."""
+    processes = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
+                processes.append(process)
+    return processes
 
 
 def kill(processes: list[psutil.Process]) -> None:
-    """Kill processes; those that are gone already do not matter."""
+    """Kill processes, of which some may be gone already."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()
 
 
 def main() -> None:
-    """Wait until the pipe closes, and end what has the mark that the argument names."""
+    """Wait until the pipe closes, then end the processes with the mark in the argument."""
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.buffer.read()
     (mark,) = sys.argv[1:]
-    # The launcher ends ranks on other hosts too, and removes its files.
-    launchers = _outermost(marked(mark))
+    # A launcher also ends ranks on other hosts, and removes its files.
+    launchers = _without_parents(find_marked(mark))
     for launcher in launchers:
         with suppress(psutil.NoSuchProcess):
             launcher.terminate()
     psutil.wait_procs(launchers, GRACE_S)
-    last_look = time.monotonic() + GRACE_S
-    while (left := marked(mark)) and time.monotonic() < last_look:
-        kill(left)
-        time.sleep(_LOOK_EVERY_S)
+    give_up_at = time.monotonic() + GRACE_S
+    while (remaining := find_marked(mark)) and time.monotonic() < give_up_at:
+        kill(remaining)
+        time.sleep(_POLL_S)
 
 
-def _outermost(processes: list[psutil.Process]) -> list[psutil.Process]:
+def _without_parents(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Return the processes whose parents are not among them."""
     pids = {process.pid for process in processes}
-    outermost = []
+    top = []
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             if process.ppid() not in pids:
-                outermost.append(process)
-    return outermost
+                top.append(process)
+    return top
 
 
 if __name__ == "__main__":

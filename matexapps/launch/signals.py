@@ -1,4 +1,4 @@
-"""Signals that end a process, as exceptions: what was begun is then ended on the way out."""
+"""Signals that end a process, as exceptions, so that ``finally`` blocks run on the way out."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-OF_GROUPS = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
-"""Those that a terminal sends to a process group."""
+TERMINAL_SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+"""Those that a terminal sends to a whole process group."""
 
-_ENDING = (*OF_GROUPS, signal.SIGTERM)
+_ENDING = (*TERMINAL_SIGNALS, signal.SIGTERM)
 
 
-def leave(number: int, _frame: object = None) -> None:
-    """Handle a signal by leaving.
+def exit_on_signal(number: int, _frame: object = None) -> None:
+    """Handle a signal by leaving the program.
 
     Raises
     ------
     KeyboardInterrupt
         On SIGINT.
     SystemExit
-        On any other one, with 128 + its number.
+        On any other signal, with 128 + its number.
     """
     if number == signal.SIGINT:
         raise KeyboardInterrupt
@@ -29,17 +29,17 @@ def leave(number: int, _frame: object = None) -> None:
 
 
 @contextmanager
-def handled(handler: Callable[[int, object], None]) -> Iterator[None]:
-    """Have ``handler`` called on signals that end a process, but for those that are ignored.
+def signals_handled_by(handler: Callable[[int, object], None]) -> Iterator[None]:
+    """Call ``handler`` on signals that end a process, except for those that are ignored.
 
-    Nothing changes outside the main thread, which Python lets alone handle signals.
+    Outside the main thread this does nothing, since Python handles signals only there.
     """
     before = {}
     try:
         if threading.current_thread() is threading.main_thread():
             for number in _ENDING:
-                # nohup has SIGHUP ignored, and shells without job control SIGINT. None stands for
-                # a handler that is not Python's, and cannot be put back.
+                # nohup ignores SIGHUP, and shells without job control ignore SIGINT. None stands
+                # for a handler that Python did not install and cannot restore.
                 if signal.getsignal(number) not in (signal.SIG_IGN, None):
                     before[number] = signal.signal(number, handler)
         yield
@@ -49,7 +49,7 @@ def handled(handler: Callable[[int, object], None]) -> Iterator[None]:
 
 
 @contextmanager
-def blocked(numbers: Sequence[int]) -> Iterator[None]:
+def signals_blocked(numbers: Sequence[int]) -> Iterator[None]:
     """Block signals in this thread, and in the processes that it starts."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:

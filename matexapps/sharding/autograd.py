@@ -24,7 +24,6 @@ from matexapps.comm.communicator import Communicator
 from matexapps.sharding.shard import Part
 
 OnBackward = Callable[[], None]
-Told = OnBackward
 
 
 class Cut(torch.autograd.Function):
@@ -112,7 +111,7 @@ def joined(leaf: torch.Tensor, part: Part, axis: int, on_backward: OnBackward) -
     return join(leaf, part, axis)
 
 
-def tell_of(leaf: Any, on_backward: OnBackward) -> Any:
+def notify_backward(leaf: Any, on_backward: OnBackward) -> Any:
     """Have ``on_backward`` called in each backward pass through a tensor that every rank has."""
     if isinstance(leaf, torch.Tensor) and leaf.requires_grad and not leaf.is_leaf:
         leaf.register_hook(lambda _: on_backward())
@@ -137,9 +136,9 @@ def join(mine: torch.Tensor, part: Part, axis: int) -> torch.Tensor:
 
 def summed(mine: torch.Tensor, comm: Communicator) -> torch.Tensor:
     """Return the sum over ranks of a real or complex tensor. Collective."""
-    total = mine.detach().cpu().contiguous().clone()
-    plain = torch.view_as_real(total) if total.is_complex() else total
-    wide = plain.to(torch.promote_types(plain.dtype, torch.float32))
-    comm.all_reduce(wide.numpy())
-    plain.copy_(wide)
-    return total.to(mine.device)
+    plain = torch.view_as_real(mine.detach()) if mine.is_complex() else mine.detach()
+    # A copy, in a type that numpy and MPI have.
+    wide = torch.empty(plain.shape, dtype=torch.promote_types(plain.dtype, torch.float32))
+    comm.all_reduce(wide.copy_(plain).numpy())
+    total = wide.to(device=mine.device, dtype=plain.dtype)
+    return torch.view_as_complex(total) if mine.is_complex() else total

@@ -68,6 +68,8 @@ def _arguments(
 
 
 def _noise_of_elements(values: torch.Tensor, p: float, part: Part, axis: int) -> torch.Tensor:
+    if values.is_contiguous():
+        return _kept(values.shape, p, part, axis).to(values.dtype)
     # Numbers are drawn in the order of memory.
     order = memory_order(values)
     sizes = [values.shape[k] for k in order]
@@ -86,9 +88,13 @@ def _kept(sizes: Sequence[int], p: float, part: Part, axis: int) -> torch.Tensor
     if not _draws_64_bits():
         return part.cut(torch.empty(everywhere).bernoulli_(p), axis)
     # The raw numbers come in half the time of `bernoulli_`, which turns each into a double.
-    raw = part.cut(torch.empty(everywhere, dtype=torch.int64).random_(), axis)
-    bits = raw.bitwise_and(2**_BITS_OF_A_DOUBLE - 1)
-    return bits < math.ceil(p * 2**_BITS_OF_A_DOUBLE)
+    raw = torch.empty(everywhere, dtype=torch.int64).random_()
+    return _below(part.cut(raw, axis), p)
+
+
+def _below(raw: torch.Tensor, p: float) -> torch.Tensor:
+    """Return which of some 64-bit random numbers ``bernoulli_`` turns into 1."""
+    return raw.bitwise_and(2**_BITS_OF_A_DOUBLE - 1).lt_(math.ceil(p * 2**_BITS_OF_A_DOUBLE))
 
 
 @lru_cache
@@ -102,6 +108,7 @@ def _draws_64_bits() -> bool:
         expected = torch.empty(999).bernoulli_(0.3)
         after = torch.get_rng_state()
         torch.set_rng_state(start)
-        raw = torch.empty(999, dtype=torch.int64).random_()
-        ours = raw.bitwise_and(2**_BITS_OF_A_DOUBLE - 1) < math.ceil(0.3 * 2**_BITS_OF_A_DOUBLE)
-        return torch.equal(expected.bool(), ours) and torch.equal(after, torch.get_rng_state())
+        ours = _below(torch.empty(999, dtype=torch.int64).random_(), 0.3)
+        return torch.equal(expected, ours.to(expected.dtype)) and torch.equal(
+            after, torch.get_rng_state()
+        )

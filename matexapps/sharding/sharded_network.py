@@ -105,7 +105,8 @@ def shard_network(
     Parameters
     ----------
     network : nn.Module
-        In training mode. A copy of it is tried, and no generator of random numbers moves on.
+        In training mode. Copies of it are tried, and no generator of random numbers moves on; what
+        its calls leave outside of it stays.
     forward : callable
         Takes a network and rows, and returns its outputs.
     features : Tensor, shape (rows, ...)

@@ -1,4 +1,4 @@
-"""Every row once, in order: losses, metrics and predictions over all ranks."""
+"""Losses, metrics and predictions over all ranks: every row once, in order."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def evaluate(
 ) -> dict[str, float]:
     """Return the weighted mean loss and all metrics over ``rows``. Collective.
 
-    ``doing`` says in an error's note what this was for.
+    ``doing`` says in the note of an error what was computed.
     """
     if len(rows) == 0:
         raise TrainingError("cannot evaluate on no rows; give this part of the data a share")
@@ -81,12 +81,12 @@ def _own_batches(
     part = share(len(rows), comm.rank, comm.world_size)
     number = math.ceil((part.stop - part.start) / _EVALUATION_BATCH)
     batches = rows.open_loader(_EVALUATION_BATCH, comm, device).in_order()
-    with ErrorContext(doing, number) as place, torch.no_grad():
-        yield place.follow(batches)
+    with ErrorContext(doing, number) as context, torch.no_grad():
+        yield context.follow(batches)
 
 
 class _evaluating:
-    """Put a module into evaluation mode for the time of a block."""
+    """Keeps a module in evaluation mode inside."""
 
     def __init__(self, model: torch.nn.Module) -> None:
         self.model = model

@@ -1,4 +1,4 @@
-"""How ranks agree on a gradient: the weighted mean over all rows of the global batch."""
+"""The gradient of the global batch: the weighted mean over the rows of all ranks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class GradientAverage(ABC):
     """Replaces each parameter's gradient by the weighted mean of all ranks' gradients.
 
     All gradients, the loss, and a mark for each parameter that has a gradient travel as one
-    vector. A parameter that has a gradient on no rank keeps none, so that the optimizer skips it
+    vector. A parameter that has no gradient on any rank keeps none, so that the optimizer skips it
     as it would on one rank.
 
     Parameters
@@ -53,7 +53,7 @@ class GradientAverage(ABC):
         return views
 
     def _gradients(self) -> tuple[list[torch.Tensor], list[bool]]:
-        """Return the gradients that are there, as real numbers, and which parameters have one."""
+        """Return the gradients that exist, as real numbers, and which parameters have one."""
         gradients = [p.grad for p in self.parameters]
         if any(g is not None and g.is_sparse for g in gradients):
             raise TrainingError(
@@ -111,7 +111,7 @@ class GradientAverage(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Give the buffers back."""
+        """Release the buffers."""
 
 
 class HostGradients(GradientAverage):
@@ -217,7 +217,7 @@ def _nccl_group(comm: Communicator, device: torch.device) -> Any:
 def gradient_average(
     comm: Communicator, parameters: Sequence[torch.nn.Parameter], device: RankDevice
 ) -> GradientAverage | None:
-    """Return the way of averaging that fits the device; None for one rank."""
+    """Return how gradients are averaged on this device; None on one rank."""
     if comm.world_size == 1:
         return None
     if device.device.type == "cpu":
@@ -238,11 +238,11 @@ def global_gradient(
     batch : Batch
         This rank's part, which may have no rows.
     loss : function
-        From a part to its mean loss and the weight behind it.
+        From a part to its mean loss and its weight.
     backward : function
         Puts the gradients of a value into the parameters.
     average : GradientAverage or None
-        None where this rank's part is the whole batch.
+        None where this rank's part is the global batch.
     """
     if average is None:
         mean, total = loss(batch)

@@ -1,4 +1,4 @@
-"""Losses as weighted means over rows, so that ranks' parts add up to the whole batch."""
+"""Losses as weighted means over rows, so that ranks' parts add up to the global batch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ROW_WEIGHING = (nn.CrossEntropyLoss, nn.NLLLoss)
 
 
 class RowLoss:
-    """A loss that knows how much weight stands behind its mean.
+    """A loss that returns its mean over rows and the weight of these rows.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class RowLoss:
     Raises
     ------
     TrainingError
-        If the name is unknown or the module does not average over rows.
+        If the name is unknown, or the module does not average over rows.
     """
 
     def __init__(self, loss: str | nn.Module | RowLossFunction) -> None:
@@ -79,7 +79,7 @@ class RowLoss:
         weight: torch.Tensor | None,
         total_weight: float,
     ) -> tuple[torch.Tensor, float]:
-        """Return the weighted mean loss of the rows, and the weight behind it.
+        """Return the weighted mean loss of the rows, and their weight.
 
         Parameters
         ----------
@@ -125,10 +125,10 @@ class RowLoss:
                 "class weights with class probabilities as labels are not supported; give class "
                 "numbers as labels, or weights in the DataSet"
             )
-        kept = label != loss.ignore_index
-        row_weight = kept.to(prediction.dtype)
+        counted = label != loss.ignore_index
+        row_weight = counted.to(prediction.dtype)
         if loss.weight is not None:
-            row_weight = row_weight * loss.weight[label.where(kept, 0)]
+            row_weight = row_weight * loss.weight[label.where(counted, 0)]
         losses = self._per_row(prediction, label)
         if weight is not None:
             losses, row_weight = losses * weight, row_weight * weight

@@ -28,7 +28,7 @@ class Metric(ABC):
     sums: NDArray[np.float64]
 
     def reset(self) -> None:
-        """Forget all rows."""
+        """Start again without rows."""
         self.sums[:] = 0.0
 
     @abstractmethod
@@ -43,7 +43,7 @@ class Metric(ABC):
 
 
 class Accuracy(Metric):
-    """Weighted share of rows whose class is predicted right.
+    """Weighted share of rows whose class is predicted correctly.
 
     The prediction is one logit a row (class 1 above zero) or one score per class.
     """
@@ -57,14 +57,14 @@ class Accuracy(Metric):
     ) -> None:
         prediction = aligned(prediction, label)
         if prediction.dim() > label.dim():
-            right = prediction.argmax(dim=1) == label
+            correct = prediction.argmax(dim=1) == label
         else:
-            right = (prediction > 0) == (label > 0.5)
+            correct = (prediction > 0) == (label > 0.5)
         if weight is None:
-            self.sums += (float(right.sum()), right.numel())
+            self.sums += (float(correct.sum()), correct.numel())
         else:
             w = weight.double()
-            self.sums += (float((w * right).sum()), float(w.sum()))
+            self.sums += (float((w * correct).sum()), float(w.sum()))
 
     def compute(self) -> dict[str, float]:
         return {self.name: float(self.sums[0] / self.sums[1]) if self.sums[1] else float("nan")}
@@ -73,11 +73,10 @@ class Accuracy(Metric):
 class RocAuc(Metric):
     """Weighted area under the ROC curve, from a histogram of scores, with a bound on its error.
 
-    Scores fall into equal bins of the sigmoid of the logit. Pairs of a signal and a background row
-    in different bins are ordered exactly; a pair within one bin counts one half, as a tie does.
-    The true value therefore lies within ``roc_auc_error`` of the given one, which is half the
-    share of pairs that meet in a bin. For the exact value give all predictions to
-    ``sklearn.metrics.roc_auc_score``.
+    Scores fall into equal bins of the sigmoid of the logit. A signal and a background row in
+    different bins are ordered exactly; in the same bin they count one half, as a tie does. The
+    true value lies within ``roc_auc_error`` of the result, which is half the share of pairs in the
+    same bin. For the exact value pass all predictions to ``sklearn.metrics.roc_auc_score``.
 
     Parameters
     ----------
@@ -99,10 +98,10 @@ class RocAuc(Metric):
                 f"RocAuc needs one logit per row, got predictions of shape "
                 f"{tuple(prediction.shape)} for labels of shape {tuple(label.shape)}"
             )
-        place = (torch.sigmoid(score.double()) * self.bins).long().clamp_(0, self.bins - 1)
-        place += (label > 0.5).long() * self.bins
+        bins = (torch.sigmoid(score.double()) * self.bins).long().clamp_(0, self.bins - 1)
+        bins += (label > 0.5).long() * self.bins
         counts = torch.bincount(
-            place, None if weight is None else weight.double(), minlength=2 * self.bins
+            bins, None if weight is None else weight.double(), minlength=2 * self.bins
         )
         self.sums += counts.cpu().numpy()
 
@@ -123,7 +122,7 @@ _NAMES: dict[str, type[Metric]] = {"accuracy": Accuracy, "roc_auc": RocAuc}
 
 
 def as_metric(metric: str | Metric | Any) -> Metric:
-    """Return a metric from its name or as it is."""
+    """Return the metric of a name; a metric is returned as it is."""
     if isinstance(metric, Metric):
         return metric
     if isinstance(metric, str) and metric in _NAMES:

@@ -1,6 +1,6 @@
-"""That a Trainer is at work, which gives each rank its rows itself.
+"""Whether a Trainer is at work, which gives each rank its rows itself.
 
-Inside :class:`matexapps.distributed` networks are shared out by their calls; not so the Trainer's.
+Inside :class:`matexapps.distributed` calls of networks are sharded; calls by a Trainer are not.
 """
 
 from __future__ import annotations

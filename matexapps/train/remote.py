@@ -13,7 +13,7 @@ from torch import nn
 from matexapps.comm.failures.policy import announce_fault_tolerance, enable_reinit
 from matexapps.comm.world import open_world
 from matexapps.data.dataset import DataSet
-from matexapps.data.matex_names import Part
+from matexapps.data.part import Part
 from matexapps.data.rows import Rows
 from matexapps.data.splitting.split_settings import PARTS
 from matexapps.devices import describe, summary

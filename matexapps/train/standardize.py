@@ -15,17 +15,17 @@ from matexapps.errors import TrainingError
 class Standardize(nn.Module):
     """Subtracts each column's mean and divides by its standard deviation.
 
-    Put it first in a network. The trainer sets it before the first epoch, from the training rows
-    of all ranks; the numbers are buffers, so they lie in the checkpoint beside the weights and the
-    network needs nothing else to predict. Columns that do not vary become 0.
+    Put it first in a network. The trainer sets it before the first epoch from all training rows.
+    The numbers are buffers, so checkpoints keep them with the weights, and the network needs
+    nothing else to predict. Columns that do not vary become 0.
 
     Parameters
     ----------
     columns : int or tuple of int
         How many columns there are, or the shape of a sample.
     missing : {None, "mean"}
-        ``"mean"`` puts the column's mean, so 0, where a value is missing. None leaves NaN, which
-        is an error if any training value is missing.
+        ``"mean"`` replaces a missing value by the column's mean, which becomes 0. None leaves NaN,
+        and is an error if a training value is missing.
     """
 
     mean: torch.Tensor
@@ -48,12 +48,12 @@ class Standardize(nn.Module):
         return torch.nan_to_num(standard, nan=0.0) if self.missing == "mean" else standard
 
     def adapt(self, statistics: Statistics) -> None:
-        """Take means and scales from the statistics of the training rows.
+        """Set means and scales from the statistics of the training rows.
 
         Raises
         ------
         TrainingError
-            If the number of columns differs, or values are missing and no rule is declared.
+            If the shape differs, or values are missing and ``missing`` is None.
         """
         if statistics.mean.shape != tuple(self.mean.shape):
             raise TrainingError(
@@ -61,10 +61,10 @@ class Standardize(nn.Module):
                 f"{statistics.mean.shape}: give the shape that the data have"
             )
         if self.missing is None and statistics.missing.any():
-            place = int(np.argmax(statistics.missing.ravel() > 0))
-            name = statistics.columns[place] if statistics.mean.ndim == 1 else f"value {place}"
+            column = int(np.argmax(statistics.missing.ravel() > 0))
+            name = statistics.columns[column] if statistics.mean.ndim == 1 else f"value {column}"
             raise TrainingError(
-                f"{name!r} has {statistics.missing.ravel()[place]:,} missing training values: say "
+                f"{name!r} has {statistics.missing.ravel()[column]:,} missing training values: say "
                 'what stands for them, as with Standardize(..., missing="mean")'
             )
         spread = statistics.std
@@ -75,16 +75,16 @@ class Standardize(nn.Module):
         self.known.fill_(True)
 
     def extra_repr(self) -> str:
-        """Say how many columns there are, for ``print(model)``."""
+        """Return the settings for ``print(model)``."""
         return f"{tuple(self.mean.shape)}, missing={self.missing!r}"
 
 
 def fit_standardize(model: nn.Module, data: DataSet, comm: Communicator) -> None:
     """Set every Standardize layer of ``model`` that has no numbers yet. Collective."""
     layers = [layer for layer in model.modules() if isinstance(layer, Standardize)]
-    waiting = comm.broadcast_object([not bool(layer.known) for layer in layers])
-    if any(waiting):
+    unset = comm.broadcast_object([not bool(layer.known) for layer in layers])
+    if any(unset):
         statistics = data.statistics(comm)
-        for layer, wanted in zip(layers, waiting, strict=True):
+        for layer, wanted in zip(layers, unset, strict=True):
             if wanted:
                 layer.adapt(statistics)

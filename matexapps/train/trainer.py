@@ -251,7 +251,7 @@ class Trainer:
     def _report(self, event: dict[str, Any]) -> None:
         self._renewals = self.comm.renewals
         self.history.events.append(event)
-        report({"kind": "loss", "rank": self.comm.rank, **event})
+        report({"kind": "rank_failure", "rank": self.comm.rank, **event})
 
     @shares_rows
     def evaluate(self, rows: Part) -> dict[str, float]:

@@ -18,7 +18,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from matexapps.comm.communicator import Communicator
 from matexapps.devices import choose_device
-from matexapps.sharding.autograd import Averaged
+from matexapps.sharding.autograd import Averaged, OnBackward
 from matexapps.train.gradients import GradientAverage, gradient_average
 from matexapps.train.own_sharing import trainer_at_work
 
@@ -41,7 +41,7 @@ class GradientAverager:
         self._pending: dict[int, set[int]] = {}
         self._paused = False
 
-    def register(self, parameters: Sequence[nn.Parameter]) -> Callable[[], None]:
+    def register(self, parameters: Sequence[nn.Parameter]) -> OnBackward:
         """Average the gradients of a network's parameters from now on. Collective.
 
         Returns

@@ -22,7 +22,7 @@ def patched(owner: Any, name: str, value: Any) -> Iterator[None]:
     value : object
     """
     inherited = isinstance(owner, type) and name not in vars(owner)
-    # From the class's dictionary a static method comes as it was defined.
+    # getattr would unwrap static and class methods.
     own = vars(owner)[name] if isinstance(owner, type) and not inherited else getattr(owner, name)
     setattr(owner, name, value)
     try:

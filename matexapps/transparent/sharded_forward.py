@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from matexapps.comm.communicator import Communicator
-from matexapps.sharding.autograd import cut, joined, tell_of
+from matexapps.sharding.autograd import OnBackward, cut, joined, notify_backward
 from matexapps.sharding.global_batch import ShardedBatch
 from matexapps.sharding.shard import Part
 from matexapps.train.own_sharing import trainer_at_work
@@ -45,7 +45,7 @@ class _NetworkState:
     plans: CallPlans
     structure: Structure | None = None
     trained: list[bool] = field(default_factory=list)
-    on_backward: Callable[[], None] = lambda: None
+    on_backward: OnBackward = lambda: None
     calls: int = 0
     next_check: int = 1
     warned: bool = False
@@ -171,7 +171,7 @@ class ShardedForward:
         try:
             outputs = original(module, *args, **kwargs)
         except Exception:
-            # What a faulty call has shown does not hold for others.
+            # A faulty call says nothing about the calls that follow.
             state.plans.forget()
             raise
         if state.plans.reason and not state.warned:
@@ -182,7 +182,7 @@ class ShardedForward:
                 "exact, but these calls are no faster than on one rank"
             )
         for leaf in flatten(outputs)[0]:
-            tell_of(leaf, state.on_backward)
+            notify_backward(leaf, state.on_backward)
         return outputs
 
     def _register(self, network: nn.Module, state: _NetworkState) -> bool:
@@ -226,13 +226,15 @@ def _flatten_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[l
     return flatten((args, kwargs))
 
 
-def _gather(outputs: Any, plan: Plan, part: Part, on_backward: Callable[[], None]) -> Any:
+def _gather(outputs: Any, plan: Plan, part: Part, on_backward: OnBackward) -> Any:
     """Return the outputs for all rows, from each rank's for its own."""
     if type(outputs) is torch.Tensor and plan.outputs[0] is not None:
         return joined(outputs, part, plan.outputs[0], on_backward)
     leaves, nesting = flatten(outputs)
     gathered = [
-        tell_of(leaf, on_backward) if axis is None else joined(leaf, part, axis, on_backward)
+        notify_backward(leaf, on_backward)
+        if axis is None
+        else joined(leaf, part, axis, on_backward)
         for leaf, axis in zip(leaves, plan.outputs, strict=True)
     ]
     return unflatten(gathered, nesting)

@@ -56,5 +56,24 @@ def main() -> None:
             print(json.dumps([results.summary(), as_plain(results)]), flush=True)
 
 
-if __name__ == "__main__":
-    main()
+def die_in_a_wait() -> None:
+    """Run a small one on ranks; one of them is killed when it has waited so often for others."""
+    from matexapps.comm import waiting
+
+    folder, rank, moment = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    waits, complete = 0, waiting.Waiting.complete
+    with open_world() as comm:
+        dies = comm.rank == rank
+
+        def counted(self: Any, *arguments: Any) -> Any:
+            nonlocal waits
+            waits += 1
+            if dies and waits == moment:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return complete(self, *arguments)
+
+        waiting.Waiting.complete = counted  # type: ignore[method-assign]
+        results = toy_campaign(folder).run(toy_tasks(40), Ranks(comm))
+        waits = min(comm.all_gather_object(waits))
+        if comm.rank == 0:
+            print(json.dumps([waits, comm.world_size, as_plain(results)]), flush=True)

@@ -14,8 +14,8 @@ from toy_tasks import toy_tasks
 SCRIPT = f"""
     import sys
     sys.path.insert(0, {str(Path(toy_campaign.__file__).parent)!r})
-    from toy_campaign import main
-    main()
+    import toy_campaign
+    toy_campaign.main()
 """
 
 
@@ -69,3 +69,26 @@ def test_a_rank_is_killed_and_the_others_take_over(run_ranks, tmp_path, undistur
     assert outcomes == undisturbed
     assert (summary["known_before"], summary["computed"]) == (0, 200)
     assert sorted(keys_written(tmp_path)) == sorted(outcome["key"] for outcome in undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.open_mpi
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("rank", [0, 2])
+def test_a_rank_may_be_killed_at_any_moment(run_ranks, tmp_path, undisturbed, rank):
+    script = SCRIPT.replace("main()", "die_in_a_wait()")
+
+    def run(moment: int):
+        folder = tmp_path / str(moment)
+        return outcomes_of(run_ranks(3, script, folder, rank, moment, fault_tolerant=True))
+
+    waits, world_size, outcomes = run(0)
+    assert (world_size, outcomes) == (3, undisturbed[:40])
+    for moment in range(1, 22, 4):
+        _, world_size, outcomes = run(moment)
+        assert (world_size, outcomes) == (2, undisturbed[:40])
+    # How many rounds there are is a matter of time, so a late moment may not come.
+    for moment in range(waits - 8, waits, 2):
+        _, world_size, outcomes = run(moment)
+        assert world_size in (2, 3)
+        assert outcomes == undisturbed[:40]

@@ -1,47 +1,15 @@
-"""The communicator on real ranks, against results known beforehand."""
+"""The communicator on real ranks, compared with known results."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
+from mpi_programs import program
 
 SEVERAL = [pytest.param(2, marks=pytest.mark.slow), 3]
 
-COLLECTIVES = """
-    import json
-    import numpy as np
-    from matexapps.comm.world import open_world
-
-    with open_world() as comm:
-        rank, n = comm.rank, comm.world_size
-        large = np.arange(1_500_000, dtype=np.float64) + rank
-        comm.all_reduce(large)
-        sums = bool((large == n * np.arange(1_500_000) + n * (n - 1) / 2).all())
-        top = np.array([rank, -rank], np.int64)
-        comm.all_reduce(top, "max")
-        image = np.full((3, 700_000), rank, np.float32)
-        comm.broadcast(image, root=n - 1)
-        rows = comm.all_gather_rows(np.full((rank, 2), rank, np.float32))
-        several = all(
-            (comm.all_gather_rows(np.full((count, 5), rank + 10.0 * count))[:, 0].reshape(n, count)
-             == np.arange(n)[:, None] + 10.0 * count).all()
-            for count in (3, 1, 0, 2000, 7, 60_000, 2, 60_000, 5)
-        )
-        objects = comm.all_gather_object({"rank": rank, "text": "x" * 1000 * rank})
-        everybody = comm.all_gather_object({
-            "sums": sums,
-            "top": top.tolist(),
-            "image": [float(image.min()), float(image.max())],
-            "rows": rows[:, 0].tolist(),
-            "several": several,
-            "objects": [len(o["text"]) for o in objects],
-            "root": comm.on_root(lambda: f"from {rank}"),
-            "place": [comm.local_rank, comm.local_size],
-        })
-        if rank == 0:
-            print(json.dumps(everybody))
-"""
+COLLECTIVES = program("collectives.py")
 
 
 @pytest.mark.mpich
@@ -49,9 +17,9 @@ COLLECTIVES = """
 def test_collectives_give_known_results_on_every_rank(run_ranks, n):
     result = run_ranks(n, COLLECTIVES)
     assert result.returncode == 0, result.stderr
-    everybody = json.loads(result.stdout)
-    assert len(everybody) == n
-    for rank, seen in enumerate(everybody):
+    all_ranks = json.loads(result.stdout)
+    assert len(all_ranks) == n
+    for rank, seen in enumerate(all_ranks):
         assert seen["sums"] is True
         assert seen["top"] == [n - 1, 0]
         assert seen["image"] == [n - 1, n - 1]
@@ -59,36 +27,10 @@ def test_collectives_give_known_results_on_every_rank(run_ranks, n):
         assert seen["several"] is True
         assert seen["objects"] == [1000 * r for r in range(n)]
         assert seen["root"] == "from 0"
-        assert seen["place"] == [rank, n]
+        assert seen["local"] == [rank, n]
 
 
-MEANS = """
-    import json, sys
-    import numpy as np
-    from matexapps.comm.world import open_world
-
-    def means(comm, path, kind):
-        if path == "messages" and comm.world_size > 1:
-            from matexapps.comm.shared.mean_buffers import MessageMean
-            buffer = MessageMean(comm._data, comm._waiting, comm.barrier, 600_001, kind)
-        else:
-            buffer = comm.mean_buffer(600_001, kind)
-        results = []
-        for step in range(4):
-            weight = (comm.rank + 1.0) * (step + 1)
-            buffer.local[:] = weight * (np.arange(600_001) % 1000 + comm.rank)
-            total = buffer.average(weight)
-            results.append([total, float(buffer.mean[0]), float(buffer.mean[-1])])
-        same = comm.all_gather_object(buffer.mean.tobytes())
-        buffer.close()
-        return {"means": results, "same": len(set(same)) == 1}
-
-    with open_world() as comm:
-        seen = {f"{path} {kind}": means(comm, path, np.dtype(kind).type)
-                for path in ("own", "messages") for kind in ("float32", "float64")}
-        if comm.rank == 0:
-            print(json.dumps(seen))
-"""
+MEANS = program("weighted_means.py")
 
 
 @pytest.fixture(scope="module", params=[1, 2, 3])
@@ -139,7 +81,7 @@ def test_an_exception_on_one_rank_frees_the_others(run_ranks, n):
 
 @pytest.mark.mpich
 @pytest.mark.parametrize("n", SEVERAL)
-def test_a_rank_that_stays_away_is_an_error_not_a_hang(run_ranks, n):
+def test_a_rank_that_does_not_arrive_is_an_error_not_a_hang(run_ranks, n):
     result = run_ranks(
         n,
         """

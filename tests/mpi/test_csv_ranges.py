@@ -51,7 +51,8 @@ def table(rows, seed=0):
         {
             "label": random.integers(0, 2, rows),
             "x": random.normal(size=rows).astype(np.float32),
-            # Whole quoted "files" with commas and line ends: most line ends end no row.
+            # Quoted cells that look like files, with commas and line ends: most line ends do not
+            # end a row.
             "note": ["0,1.5,\n" * lines for lines in random.integers(0, 40, rows)],
             "y": random.normal(size=rows).astype(np.float32),
             "run": [f"r{number}" for number in random.integers(0, 9, rows)],

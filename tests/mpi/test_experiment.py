@@ -170,7 +170,7 @@ def test_a_mistake_on_the_command_line_is_answered_before_any_rank_starts():
 
 def test_the_help_shows_types_and_real_defaults_of_the_settings():
     words = " ".join(wine("train", "--help").stdout.replace("│", " ").split())
-    assert "--width <int> Units of the hidden layer. [default: (16)]" in words
+    assert "--width <int> Units of the hidden layer. [default: 16]" in words
     assert "--seeds <int> How many trainings" in words
-    assert "[default: (3)]" in words
+    assert "[default: 3]" in words
     assert "One of shrink, reinit, checkpoint, abort." in words

@@ -31,12 +31,9 @@ def files(tmp_path_factory):
     return folder
 
 
-COMMAND = "from matexapps.apps.higgs.commands import app; app()"
-
-
 def higgs(*words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", COMMAND, *map(str, words)],
+        [sys.executable, "-m", "matexapps.cli", "higgs", *map(str, words)],
         capture_output=True,
         text=True,
         timeout=280,

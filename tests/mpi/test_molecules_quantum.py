@@ -12,20 +12,25 @@ import pytest
 pytest.importorskip("tblite", reason="needs the extra quantum")
 
 from matexapps.apps.molecules.prepare import load_records
+
 from matexapps.apps.molecules.settings import ExperimentSettings
 
 SCRIPT = """
     import json, os, signal, sys
-    from matexapps import progress
     from matexapps.apps.molecules.quantum.campaign import run
     from matexapps.comm.world import open_world
+    from matexapps.experiment.campaign.journal import Journal
 
-    def die_after_three(event):
-        if event["kind"] == "work" and event["unit"] == "molecules" and event["done"] == 3:
-            if event["what"].startswith("computing GFN2-xTB"):
-                os.kill(os.getpid(), signal.SIGKILL)
+    write, written = Journal.write, []
 
-    with progress.reporting_to(die_after_three), open_world() as comm:
+    def die_after_three(journal, outcome):
+        write(journal, outcome)
+        written.append(outcome)
+        if len(written) == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Journal.write = die_after_three
+    with open_world() as comm:
         run(json.loads(sys.argv[1]), comm)
 """
 ROWS = ["bad(", "C", "CC", "CCC", "CCO", "OCC", "CN", "[He]", "C=O", "CC(=O)[O-].[Na+]", "CF", ""]
@@ -50,7 +55,7 @@ def rows_of(path):
 
 def computed(folder):
     return [
-        json.loads(line)["smiles"]
+        json.loads(line)["key"]
         for path in folder.glob("*.jsonl")
         for line in path.read_text().splitlines()
     ]

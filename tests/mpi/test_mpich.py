@@ -1,4 +1,4 @@
-"""What is other with MPICH: one death ends all ranks, so they start again from a checkpoint."""
+"""With MPICH one death ends all ranks, so they restart from a checkpoint."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 
 import pytest
 import rank_functions
+from mpi_programs import program
 
 from matexapps.cluster.cluster import Cluster
 from matexapps.errors import ClusterError
@@ -22,40 +23,7 @@ pytestmark = [
     ),
 ]
 
-# The first time, a rank dies in the middle of training.
-TRAINING = """
-import json, os, signal, sys
-import numpy as np
-import torch
-from torch import nn
-import matexapps as mx
-
-folder, mortal = sys.argv[1:]
-
-class Death(mx.Callback):
-    def on_step_end(self, trainer):
-        begun = os.path.join(folder, "begun")
-        if trainer.position.epoch == 2 and mortal == str(comm.rank) and not os.path.exists(begun):
-            open(begun, "w").close()
-            os.kill(os.getpid(), signal.SIGKILL)
-
-comm = mx.open_world()
-torch.manual_seed(0)
-net = nn.Sequential(mx.Standardize(8), nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
-features = np.random.default_rng(0).normal(size=(301, 8)).astype(np.float32)
-label = (features[:, 0] + features[:, 1] > 0).astype(np.float32)
-trainer = mx.Trainer(
-    net,
-    batch_size=64,
-    callbacks=[mx.Checkpointing(folder), Death()],
-    recovery="checkpoint",
-    comm=comm,
-    device="cpu",
-)
-history = trainer.fit(mx.DataSet.from_arrays(features, label), 4)
-if comm.rank == 0:
-    print(json.dumps([row["loss"] for row in history.rows]), flush=True)
-"""
+TRAINING = program("train_with_death.py")
 
 EARLY = """
 import os, signal
@@ -65,8 +33,8 @@ from mpi4py import MPI
 """
 
 
-def started(script, *args, n=2, restarts=0):
-    """Start a script on ranks as commands do, and return exit status, output and errors."""
+def start(script, *args, n=2, restarts=0):
+    """Start a script on ranks as a command does; return exit status, output and errors."""
     done = subprocess.run(
         [
             *(sys.executable, "-c"),
@@ -88,31 +56,31 @@ def script(tmp_path):
 
 
 @pytest.mark.slow
-def test_after_a_death_ranks_start_again_from_the_last_checkpoint(script, tmp_path):
+def test_after_a_death_ranks_restart_from_the_last_checkpoint(script, tmp_path):
     script.write_text(TRAINING)
-    status, whole, said = started(script, tmp_path / "whole", "nobody", n=1)
-    assert status == 0, said
+    status, undisturbed, errors = start(script, tmp_path / "undisturbed", "nobody", n=1)
+    assert status == 0, errors
     (tmp_path / "disturbed").mkdir()
-    status, disturbed, said = started(script, tmp_path / "disturbed", 1, restarts=1)
-    assert status == 0, said
-    who, again = [line for line in said.splitlines() if "rank" in line]
-    assert who.startswith("rank 1 on ")
-    assert who.endswith("was ended by signal 9 (Killed)")
-    assert again == "a rank died; all start again in 1 s (restart 1 of 1)"
-    expected = json.loads(whole.splitlines()[-1])
+    status, disturbed, errors = start(script, tmp_path / "disturbed", 1, restarts=1)
+    assert status == 0, errors
+    death, restart = [line for line in errors.splitlines() if "rank" in line]
+    assert death.startswith("rank 1 on ")
+    assert death.endswith("was ended by signal 9 (Killed)")
+    assert restart == "a rank died; all ranks restart in 1 s (restart 1 of 1)"
+    expected = json.loads(undisturbed.splitlines()[-1])
     assert json.loads(disturbed.splitlines()[-1]) == pytest.approx(expected, rel=1e-5)
     assert len(expected) == 4
 
 
 def test_a_death_before_mpi_starts_frees_the_others(script):
     script.write_text(EARLY)
-    status, _, said = started(script)
+    status, _, errors = start(script)
     assert status == 128 + 9
-    assert said.startswith("rank 1 on ")
-    assert said.count("\n") == 1
+    assert errors.startswith("rank 1 on ")
+    assert errors.count("\n") == 1
 
 
-def test_behind_a_notebook_a_death_is_named_and_new_ranks_come():
+def test_in_a_notebook_a_death_is_reported_and_new_ranks_start():
     with Cluster(2) as cluster:
         before = cluster.run(os.getpid)
         with pytest.raises(ClusterError, match=r"rank 1 on .*was ended by signal 9 \(SIGKILL: "):
@@ -121,11 +89,11 @@ def test_behind_a_notebook_a_death_is_named_and_new_ranks_come():
 
 
 @pytest.mark.parametrize("recovery", ["shrink", "reinit"])
-def test_what_needs_survivors_is_refused_in_one_sentence_before_anything_starts(recovery):
-    command = [sys.executable, "-m", "matexapps.cli", "train", "higgs", "-n", "2"]
+def test_recovery_with_survivors_is_refused_in_one_sentence_before_anything_starts(recovery):
+    command = [sys.executable, "-m", "matexapps.cli", "higgs", "train", "-n", "2"]
     done = subprocess.run([*command, "--recovery", recovery], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
-    assert f"recovery='{recovery}' needs ranks that outlive" in done.stderr
+    assert f"recovery='{recovery}' needs ranks that continue when another fails" in done.stderr
     assert f"but {mpiexec.find_mpiexec()} is of MPICH; choose recovery='checkpoint'" in done.stderr

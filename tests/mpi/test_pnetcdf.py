@@ -1,4 +1,4 @@
-"""Classic NetCDF files read by all ranks together, and by each rank alone where PnetCDF is not.
+"""Classic NetCDF files read by all ranks together, and by each rank alone without PnetCDF.
 
 PnetCDF must be linked to the ranks' own MPI. Debian's is linked to Debian's Open MPI, so these
 tests start Debian's ``mpirun`` and have mpi4py load Debian's ``libmpi``.

@@ -1,4 +1,4 @@
-"""Ranks that die during training: those that are left go on, exactly."""
+"""Ranks that die during training: the others continue, with the same results."""
 
 from __future__ import annotations
 
@@ -10,74 +10,12 @@ import time
 
 import psutil
 import pytest
+from mpi_programs import program
 
 from matexapps.launch.mpiexec import find_mpiexec, mpi_environment
 from matexapps.train.monitor.ledger import read_ledger
 
-# Trains the same network several times. A rank dies when it has waited so often for the others:
-# at the start, in a step, in evaluation, while a checkpoint is written, as the number goes.
-PROGRAM = """
-import json, os, signal, sys, warnings
-import numpy as np
-import torch
-from torch import nn
-import matexapps as mx
-from matexapps.comm import waiting
-from matexapps.train.monitor.ledger import Ledger
-
-warnings.simplefilter("ignore")
-plan, folder, how, timeout = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3], float(sys.argv[4])
-comm = mx.open_world(timeout_s=timeout)
-me, waits = comm.rank, 0
-complete = waiting.Waiting.complete
-
-def counted(self, *args):
-    global waits
-    waits += 1
-    if waits == dies_at:
-        os.kill(os.getpid(), getattr(signal, how))
-    return complete(self, *args)
-
-waiting.Waiting.complete = counted
-rng = np.random.default_rng(0)
-features = rng.normal(size=(301, 8)).astype(np.float32)
-label = (features[:, 0] + features[:, 1] > 0).astype(np.float32)
-
-def one_cycle(optimizer, total):
-    return torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.05, total_steps=total)
-
-for number, deaths in enumerate(plan):
-    dies_at, waits = deaths.get(str(me), 0), 0
-    torch.manual_seed(0)
-    net = nn.Sequential(mx.Standardize(8), nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
-    here = f"{folder}/{number}"
-    trainer = mx.Trainer(
-        net,
-        batch_size=64,
-        metrics=["accuracy"],
-        callbacks=[
-            Ledger(here + "/ledger"),
-            mx.Checkpointing(here + "/checkpoints", every_steps=2),
-            mx.EarlyStopping(patience=50),
-        ],
-        scheduler=one_cycle,
-        schedule_every="batch",
-        comm=comm,
-        device="cpu",
-    )
-    data = mx.DataSet.from_arrays(features, label)
-    history = trainer.fit(data, 3)
-    results = trainer.evaluate(data.test)
-    predicted = trainer.predict(data.test)
-    rows = [[row["loss"], row["validation_loss"], row["learning_rate"]] for row in history.rows]
-    weights = [float(p.detach().double().norm()) for p in net.parameters()]
-    waits = min(comm.all_gather_object(waits))
-    if comm.rank == 0:
-        said = [event["event"] for event in history.events]
-        values = [*rows, list(results.values()), [float(predicted.sum())], weights]
-        shown = {"ranks": comm.world_size, "waits": waits, "said": said, "values": values}
-        print(json.dumps(shown), flush=True)
-"""
+PROGRAM = program("train_with_failures.py")
 
 
 def trained(run_ranks, n, plan, folder, how="SIGKILL", timeout_s=60.0):
@@ -110,14 +48,14 @@ def require_each_row_once(folder):
 
 @pytest.mark.open_mpi
 def test_ranks_die_one_after_another_down_to_one(run_ranks, tmp_path, undisturbed):
-    plan = [{"0": 5}, {"2": 60}, {"3": 101}]
+    plan = [{"0": 5}, {"2": 60}, {"3": 80}]
     seen = trained(run_ranks, 4, plan, tmp_path)
     assert [result["ranks"] for result in seen] == [3, 2, 1]
     lost = ["rank 0 on", "rank 1 on", "rank 1 on"]
     for number, (result, who) in enumerate(zip(seen, lost, strict=True)):
-        (said,) = result["said"]
-        assert said.startswith(who)
-        assert " lost " in said
+        (message,) = result["events"]
+        assert message.startswith(who)
+        assert " lost " in message
         require_consistency(result["values"], undisturbed)
         require_each_row_once(tmp_path / str(number))
 
@@ -127,53 +65,37 @@ def test_ranks_die_one_after_another_down_to_one(run_ranks, tmp_path, undisturbe
 def test_two_ranks_die_at_once(run_ranks, tmp_path, undisturbed):
     (result,) = trained(run_ranks, 3, [{"0": 40, "2": 40}], tmp_path)
     assert result["ranks"] == 1
-    assert {word for said in result["said"] for word in said.split() if word == "lost"}
+    assert {word for text in result["events"] for word in text.split() if word == "lost"}
     require_consistency(result["values"], undisturbed)
     require_each_row_once(tmp_path / "0")
 
 
 @pytest.mark.slow
 @pytest.mark.open_mpi
-def test_a_rank_that_hangs_is_ended_at_the_deadline(run_ranks, tmp_path, undisturbed):
+def test_a_rank_that_hangs_is_killed_at_the_deadline(run_ranks, tmp_path, undisturbed):
     (result,) = trained(run_ranks, 3, [{"1": 45}], tmp_path, how="SIGSTOP", timeout_s=2.0)
     assert result["ranks"] == 2
-    assert result["said"][0].startswith("rank 1 on")
+    assert result["events"][0].startswith("rank 1 on")
     require_consistency(result["values"], undisturbed)
     require_each_row_once(tmp_path / "0")
 
 
-LEAVES = """
-import os, sys
-from matexapps.comm.failures.fault_tolerant import run_fault_tolerant
-from matexapps.comm.world import open_world
-
-comm = open_world()
-
-def work(loss):
-    comm.barrier()
-    if loss is None and comm.rank == 1:
-        os._exit(int(sys.argv[1]))
-    comm.barrier()
-    return loss
-
-loss = run_fault_tolerant(comm, work)
-print(comm.world_size, loss.ranks[0][0], flush=True)
-"""
+EXITS = program("exit_early.py")
 
 
 @pytest.mark.open_mpi
 @pytest.mark.parametrize("status", [0, 3])
-def test_a_rank_that_leaves_by_itself_counts_as_lost(run_ranks, status):
-    done = run_ranks(3, LEAVES, status, fault_tolerant=True)
+def test_a_rank_that_exits_early_counts_as_failed(run_ranks, status):
+    done = run_ranks(3, EXITS, status, fault_tolerant=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["2 1", "2 1"]
 
 
 @pytest.mark.slow
 @pytest.mark.open_mpi
-def test_nobody_waits_for_ever_where_mpi_does_not_tell_that_a_rank_has_left(tmp_path):
-    (tmp_path / "leaves.py").write_text(LEAVES)
-    words = [find_mpiexec(), "--with-ft", "ulfm", "-n", 3, sys.executable, "leaves.py", 3]
+def test_no_rank_waits_forever_if_mpi_does_not_report_an_early_exit(tmp_path):
+    (tmp_path / "exits.py").write_text(EXITS)
+    words = [find_mpiexec(), "--with-ft", "ulfm", "-n", 3, sys.executable, "exits.py", 3]
     done = subprocess.run(
         [str(word) for word in words],
         env={**os.environ, **mpi_environment()},
@@ -189,33 +111,36 @@ def test_nobody_waits_for_ever_where_mpi_does_not_tell_that_a_rank_has_left(tmp_
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_a_command_starts_again_and_goes_on_from_its_checkpoint(tmp_path):
-    command = [sys.executable, "-m", "matexapps.cli", "train", "higgs", "-n", "2", "--json"]
+def test_a_command_restarts_and_continues_from_its_checkpoint(tmp_path):
+    command = [sys.executable, "-m", "matexapps.cli", "higgs", "train", "-n", "2", "--json"]
     command += ["--epochs", "8", "--seeds", "1", "--recovery", "checkpoint", "--checkpoints"]
-    whole = subprocess.run(
-        [*command, str(tmp_path / "whole")], capture_output=True, text=True, check=True
+    undisturbed = subprocess.run(
+        [*command, str(tmp_path / "undisturbed")], capture_output=True, text=True, check=True
     )
     folder = tmp_path / "disturbed"
     with subprocess.Popen([*command, str(folder)], stdout=-1, stderr=-1, text=True) as running:
-        while not list(folder.glob("seed-0/checkpoint-*3-*")):
+        while not list(folder.glob("random-seed-0/checkpoint-*3-*")):
             assert running.poll() is None
             time.sleep(0.02)
         ranks = [
             process
             for process in psutil.Process(running.pid).children(recursive=True)
-            if "matexapps.apps.higgs" in process.cmdline() and "-n" not in process.cmdline()
+            if "matexapps.experiment.command" in process.cmdline() and "-n" not in process.cmdline()
         ]
         ranks[1].kill()
-        printed, said = running.communicate(timeout=600)
-    assert running.returncode == 0, said
-    assert "a rank died; all start again in 1 s (restart 1 of 3)" in said
-    ours, theirs = (json.loads(text.splitlines()[-1]) for text in (printed, whole.stdout))
-    assert ours["auc"] == pytest.approx(theirs["auc"], rel=1e-6)
+        output, errors = running.communicate(timeout=600)
+    assert running.returncode == 0, errors
+    assert "a rank died; all ranks restart in 1 s (restart 1 of 3)" in errors
+    ours, theirs = (
+        json.loads(text.splitlines()[-1])["splits"]["random"]
+        for text in (output, undisturbed.stdout)
+    )
+    assert ours["roc_auc"] == pytest.approx(theirs["roc_auc"], rel=1e-6)
     assert ours["epochs"] == theirs["epochs"] == [8]
 
 
 @pytest.mark.mpich
-def test_what_cannot_be_done_here_is_said(run_ranks):
+def test_a_recovery_that_is_not_possible_is_refused(run_ranks):
     program = """
     import torch
     import matexapps as mx
@@ -238,9 +163,9 @@ def test_what_cannot_be_done_here_is_said(run_ranks):
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("rank", [0, 2])
 def test_a_rank_may_die_at_any_moment(run_ranks, tmp_path, undisturbed, rank):
-    (whole,) = trained(run_ranks, 3, [{}], tmp_path / "whole")
-    # In the last wait a rank may have done its part already: the others end without it.
-    for moment in range(1, whole["waits"], 2):
+    (complete,) = trained(run_ranks, 3, [{}], tmp_path / "complete")
+    # In the last wait a rank may have done its part already: the others finish without it.
+    for moment in range(1, complete["waits"], 2):
         folder = tmp_path / str(moment)
         (result,) = trained(run_ranks, 3, [{str(rank): moment}], folder)
         assert result["ranks"] == 2

@@ -1,4 +1,4 @@
-"""Ranks that die, and others that take their place: all begin again and go on, exactly."""
+"""Ranks that die and are replaced: all ranks restart and continue, with the same results."""
 
 from __future__ import annotations
 
@@ -6,71 +6,18 @@ import json
 import random
 
 import pytest
+from mpi_programs import program
 
 from matexapps.train.monitor.ledger import read_ledger
 
 pytestmark = pytest.mark.open_mpi
 
-# Trains two networks. A rank dies when it has waited so often for the others since it started; the
-# plan is for ranks of the first and of later generations.
-PROGRAM = """
-import json, os, signal, sys, warnings
-import numpy as np
-import torch
-from torch import nn
-import matexapps as mx
-from matexapps.comm import waiting
-from matexapps.train.monitor.ledger import Ledger
-
-warnings.simplefilter("ignore")
-plan, folder = json.loads(sys.argv[1]), sys.argv[2]
-me, waits = None, 0
-complete = waiting.Waiting.complete
-
-def counted(self, *args):
-    global me, waits
-    waits += 1
-    if me is not None and plan.get(me) == waits:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return complete(self, *args)
-
-waiting.Waiting.complete = counted
-
-def main():
-    global me
-    comm = mx.open_world()
-    me = me or f"{comm.renewals}:{comm.rank}"
-    rng = np.random.default_rng(0)
-    features = rng.normal(size=(301, 8)).astype(np.float32)
-    label = (features[:, 0] + features[:, 1] > 0).astype(np.float32)
-    values, said = [], []
-    for seed in (0, 1):
-        torch.manual_seed(seed)
-        net = nn.Sequential(mx.Standardize(8), nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
-        trainer = mx.Trainer(
-            net,
-            batch_size=64,
-            metrics=["accuracy"],
-            callbacks=[Ledger(f"{folder}/{seed}"), mx.EarlyStopping(patience=50)],
-            comm=comm,
-            device="cpu",
-        )
-        data = mx.DataSet.from_arrays(features, label)
-        history = trainer.fit(data, 3)
-        values += [[row["loss"], row["validation_loss"]] for row in history.rows]
-        values.append(list(trainer.evaluate(data.test).values()))
-        said += [event["event"] for event in history.events]
-    return comm.rank, {"ranks": comm.world_size, "waits": waits, "said": said, "values": values}
-
-rank, result = mx.reinit(main)
-if rank == 0:
-    print(json.dumps(result), flush=True)
-"""
+PROGRAM = program("train_with_reinit.py")
 
 
 def trained(run_ranks, n, plan, folder):
     done = run_ranks(n, PROGRAM, json.dumps(plan), folder, fault_tolerant=True)
-    # Where one of those that were started anew is lost, Open MPI's launcher says so at its end.
+    # If a rank that replaced another one dies, Open MPI's launcher returns that status.
     assert done.returncode in (0, 137), done.stderr[-5000:]
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("{")]
     return json.loads(line)
@@ -97,33 +44,33 @@ def undisturbed(run_ranks_once, tmp_path_factory):
     return trained(run_ranks_once, 1, {}, tmp_path_factory.mktemp("alone"))
 
 
-def test_a_new_rank_takes_the_place_of_the_lost(run_ranks, tmp_path, undisturbed):
+def test_a_failed_rank_is_replaced_by_a_new_one(run_ranks, tmp_path, undisturbed):
     result = trained(run_ranks, 3, {"0:0": 40}, tmp_path)
     assert result["ranks"] == 3
-    assert result["said"][0].startswith("rank 0 on ")
-    assert " lost; 3 ranks start again from epoch " in result["said"][0]
+    assert result["events"][0].startswith("rank 0 on ")
+    assert " lost; 3 ranks start again from epoch " in result["events"][0]
     require_consistency(result, undisturbed)
     require_each_row_once(tmp_path)
 
 
-def test_what_a_fit_had_half_prepared_is_prepared_again(run_ranks, tmp_path, undisturbed):
+def test_a_fit_that_was_being_prepared_is_prepared_again(run_ranks, tmp_path, undisturbed):
     # While the second network's mean and spread are computed.
     result = trained(run_ranks, 3, {"0:1": 92}, tmp_path)
-    assert result["said"][0].startswith("rank 1 on ")
+    assert result["events"][0].startswith("rank 1 on ")
     require_consistency(result, undisturbed)
     require_each_row_once(tmp_path)
 
 
 @pytest.mark.slow
-def test_a_rank_that_was_started_anew_is_replaced_too(run_ranks, tmp_path, undisturbed):
+def test_a_replacement_is_replaced_too(run_ranks, tmp_path, undisturbed):
     result = trained(run_ranks, 3, {"0:0": 40, "1:2": 45}, tmp_path)
     assert result["ranks"] == 3
-    assert result["said"][1].startswith("rank 2 on ")
+    assert result["events"][1].startswith("rank 2 on ")
     require_consistency(result, undisturbed)
     require_each_row_once(tmp_path)
 
 
-def test_it_needs_ranks_that_outlive_others(run_ranks):
+def test_it_needs_fault_tolerant_ranks(run_ranks):
     program = """
     import matexapps as mx
     try:
@@ -139,11 +86,11 @@ def test_it_needs_ranks_that_outlive_others(run_ranks):
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_ranks_may_die_at_any_moment(run_ranks, tmp_path, undisturbed):
-    whole = trained(run_ranks, 3, {}, tmp_path / "whole")
+    complete = trained(run_ranks, 3, {}, tmp_path / "complete")
     rng = random.Random(0)
     for number in range(20):
-        moments = {f"0:{rng.randrange(3)}": rng.randrange(1, whole["waits"])}
-        moments[f"1:{rng.randrange(3)}"] = rng.randrange(1, whole["waits"])
+        moments = {f"0:{rng.randrange(3)}": rng.randrange(1, complete["waits"])}
+        moments[f"1:{rng.randrange(3)}"] = rng.randrange(1, complete["waits"])
         folder = tmp_path / str(number)
         result = trained(run_ranks, 3, moments, folder)
         assert result["ranks"] == 3

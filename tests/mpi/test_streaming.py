@@ -1,4 +1,4 @@
-"""Training on rows that stay in their file: on any number of ranks as on one."""
+"""Training on rows that stay in their file: the same on any number of ranks as on one."""
 
 from __future__ import annotations
 
@@ -38,36 +38,31 @@ def fit(path, memory):
         }
 
 class Seen(mx.Callback):
-    ids = []
+    def __init__(self):
+        self.ids = []
+
+    def on_batch_start(self, trainer, batch):
+        self.ids += batch.features[:, 0].int().tolist()
 
 class Stop(mx.Callback):
     def on_step_end(self, trainer):
         if trainer.position.epoch == 1 and trainer.position.step == 5:
             raise KeyboardInterrupt
 
-class Keeper(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layer = torch.nn.Linear(1, 1)
-
-    def forward(self, features):
-        if self.training:
-            Seen.ids += features[:, 0].int().tolist()
-        return self.layer(features / 1000)
-
 def read(path, folder, stop):
-    Seen.ids = []
+    seen = Seen()
     with open_world(timeout_s=120) as comm:
         data = mx.DataSet(path, memory="8 KiB", validation=0, test=0)
         torch.manual_seed(0)
-        callbacks = [mx.Checkpointing(folder, every_steps=1), *([Stop()] if stop else [])]
-        trainer = mx.Trainer(Keeper(), batch_size=64, comm=comm, callbacks=callbacks)
+        model = torch.nn.Sequential(mx.Standardize(1), torch.nn.Linear(1, 1))
+        callbacks = [mx.Checkpointing(folder, every_steps=1), seen, *([Stop()] if stop else [])]
+        trainer = mx.Trainer(model, batch_size=64, comm=comm, callbacks=callbacks)
         try:
             trainer.fit(data, epochs=2, resume=None if stop else folder)
         except KeyboardInterrupt:
             pass
     with open_world() as again:
-        return again.all_gather_object(Seen.ids)
+        return again.all_gather_object(seen.ids)
 
 sorted_rows, numbers, folder = sys.argv[1:]
 seen = {
@@ -95,7 +90,7 @@ def path(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def on_ranks(run_ranks_once, path):
-    """What the program has seen on a number of ranks, which go on from what one has left."""
+    """The program's results on a number of ranks, which resume from the checkpoint of one."""
     numbers = path.with_name("numbers.h5")
     with h5py.File(numbers, "w") as file:
         rows = np.arange(ROWS, dtype=np.float32)[:, None]
@@ -108,7 +103,7 @@ def on_ranks(run_ranks_once, path):
             folder = path.with_name(f"checkpoints of {ranks}")
             if ranks > 1:
                 seen(1)
-                # What goes on replaces what it goes on from.
+                # A resumed training replaces the checkpoints that it resumes from.
                 shutil.copytree(path.with_name("checkpoints of 1"), folder)
             result = run_ranks_once(ranks, PROGRAM, path, numbers, folder)
             assert result.returncode == 0, result.stderr

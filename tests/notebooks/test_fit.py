@@ -68,6 +68,23 @@ def test_two_ranks_give_what_this_process_gives_alone(pair, data, model):
     np.testing.assert_allclose(together.history.frame["loss"], alone.frame["loss"], rtol=1e-5)
 
 
+def test_dropout_and_batch_norm_act_as_in_this_process_alone(pair, data):
+    torch.manual_seed(1)
+    # The gradient of a bias before batch norm is zero but for rounding, which Adam would enlarge.
+    model = nn.Sequential(
+        nn.Linear(3, 8, bias=False), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 1)
+    )
+    together = pair.fit(model, data, epochs=2, batch_size=64)
+    alone = Trainer(model, batch_size=64, device="cpu").fit(data, 2)
+    for column in ("loss", "validation_loss"):
+        np.testing.assert_allclose(
+            together.history.frame[column], alone.frame[column], rtol=1e-5, atol=1e-5
+        )
+    expected = model.state_dict()
+    for name, value in together.model.state_dict().items():
+        np.testing.assert_allclose(value, expected[name], rtol=1e-5, atol=1e-5, err_msg=name)
+
+
 def test_an_optimizer_made_outside_follows_its_model(pair, data, model):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     still = pair.fit(model, data, epochs=1, optimizer=optimizer)

@@ -12,12 +12,12 @@ import pytest
 
 from matexapps import files
 from matexapps.errors import CheckpointError, DataError
-from matexapps.files import atomic_file, atomic_folder
+from matexapps.files import GrowingFile, atomic_file, atomic_folder
 
 KILLED_IN_THE_MIDDLE = """
 import sys
 from pathlib import Path
-from matexapps.files import atomic_file, atomic_folder
+from matexapps.files import GrowingFile, atomic_file, atomic_folder
 
 kind, path = sys.argv[1], sys.argv[2]
 with {"file": atomic_file, "folder": atomic_folder}[kind](path) as partial:
@@ -176,3 +176,25 @@ def test_folders_are_replaced_where_names_cannot_be_exchanged(tmp_path, monkeypa
             (partial / content).touch()
     assert os.listdir(tmp_path) == ["model"]
     assert os.listdir(tmp_path / "model") == ["new"]
+
+
+def test_a_growing_file_appears_at_its_end_and_takes_repeated_writes(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("old")
+    path.chmod(0o600)
+    table = GrowingFile(path)
+    table.write(0, b"header,")
+    table.write(7, b"lost")
+    successor = GrowingFile(path)
+    successor.write(7, b"row")
+    assert path.read_text() == "old"
+    successor.finish()
+    assert path.read_text() == "header,row"
+    assert path.stat().st_mode & 0o777 == 0o600
+    table.write(0, b"another")
+    table.discard()
+    table.finish()
+    assert path.read_text() == "header,row"
+    assert os.listdir(tmp_path) == ["table.csv"]
+    with pytest.raises(CheckpointError, match=r"cannot write .*/none/a: No such file"):
+        GrowingFile(tmp_path / "none" / "a", CheckpointError).write(0, b"x")

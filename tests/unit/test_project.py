@@ -64,6 +64,6 @@ def test_every_public_name_can_be_imported():
     import matexapps
 
     for name in matexapps.__all__:
-        assert getattr(matexapps, name).__name__.startswith(name)
+        assert getattr(matexapps, name).__name__.rpartition(".")[2].startswith(name)
     with pytest.raises(AttributeError, match="no attribute 'Trainr'"):
         _ = matexapps.Trainr

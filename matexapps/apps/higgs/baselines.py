@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from matexapps.apps.higgs.kinematics import KinematicInputs
 from matexapps.apps.higgs.schema import FEATURES
 from matexapps.apps.higgs.units import column_units
-from matexapps.data.rows import Rows
+from matexapps.data.rows import Rows, concatenate
 
 Scores = NDArray[np.float64]
 
@@ -116,8 +116,8 @@ def gradient_boosting(
     train, validation, test : Rows
     seed : int
     refit : bool
-        Fit the settings found once more to training and validation rows together, which helps
-        where rows are few. Both parts must have weights, or neither.
+        Fit the chosen settings again, to training and validation rows together, which helps where
+        rows are few. Both parts must have weights, or neither.
     """
     fit = _fit_lightgbm if has_lightgbm() else _fit_histogram
     grid = _LIGHTGBM_GRID if has_lightgbm() else _HISTOGRAM_GRID
@@ -125,7 +125,7 @@ def gradient_boosting(
     best = max(range(len(grid)), key=lambda i: fits[i].validation_auc)
     chosen = fits[best]
     if refit:
-        chosen = fit(_joined(train, validation), None, grid[best], seed, chosen.trees)
+        chosen = fit(concatenate([train, validation]), None, grid[best], seed, chosen.trees)
     return chosen.scores(test)
 
 
@@ -137,7 +137,7 @@ def _on_physics_inputs(train: Rows, validation: Rows, test: Rows, seed: int) -> 
 def physics_rows(*parts: Rows) -> tuple[Rows, ...]:
     """Return the rows with the inputs of :class:`KinematicInputs` for features.
 
-    The units are found from the first rows given.
+    The units are those of the first rows given.
     """
     inputs = KinematicInputs(column_units(parts[0].features))
     computed = (inputs(torch.from_numpy(rows.features)).numpy() for rows in parts)
@@ -209,16 +209,3 @@ def _fit_histogram(
     ]
     best = int(np.argmax(areas))
     return _Fit(model, best + 1, float(areas[best]))
-
-
-def _joined(rows: Rows, more: Rows) -> Rows:
-    weight = None
-    if rows.weight is not None and more.weight is not None:
-        weight = np.concatenate([rows.weight, more.weight])
-    return Rows(
-        features=np.concatenate([rows.features, more.features]),
-        label=np.concatenate([rows.label, more.label]),
-        weight=weight,
-        ids=np.concatenate([rows.ids, more.ids]),
-        columns=rows.columns,
-    )

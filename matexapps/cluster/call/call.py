@@ -172,9 +172,9 @@ class Call:
             self._hang.update(rank, event)
             return
         self._hang.note_activity()
-        if kind in ("prepared", "survived"):
+        if kind in ("fault_tolerant", "shrunk"):
             self._rank_failures.update(rank, event)
-        elif kind == "loss":
+        elif kind == "rank_failure":
             self._display.progress.remove_ranks(event)
         else:
             self._display.progress.update(event)

@@ -31,15 +31,15 @@ class RankFailures:
         self._engines, self._ranks = engines, ranks
         self.dead: list[int] = []
         self._noticed_at = 0.0
-        self._prepared: Counter[int] = Counter()
+        self._tolerant: Counter[int] = Counter()
         self._tolerated: Counter[int] = Counter()
 
     def update(self, rank: int, event: dict[str, Any]) -> None:
         """Note that a rank tolerates failures from now on, or no more, or went on after some."""
-        if event["kind"] == "prepared":
-            self._prepared[rank] += 1 if event["on"] else -1
+        if event["kind"] == "fault_tolerant":
+            self._tolerant[rank] += 1 if event["on"] else -1
         else:
-            self._tolerated[rank] += event["lost"]
+            self._tolerated[rank] += event["failed"]
 
     def detect(self, busy: list[int]) -> list[int]:
         """Return those of the busy ranks that have died since the last time."""
@@ -51,10 +51,10 @@ class RankFailures:
 
     @property
     def fatal(self) -> bool:
-        """Whether a rank died, and the others neither went on nor are prepared to."""
+        """Whether a rank died, and the others neither went on nor tolerate it."""
         if self.tolerated or time.monotonic() - self._noticed_at < _GRACE_S:
             return False
-        return not any(self._prepared[rank] for rank in self._ranks if rank not in self.dead)
+        return not any(self._tolerant[rank] for rank in self._ranks if rank not in self.dead)
 
     @property
     def tolerated(self) -> bool:

@@ -55,14 +55,14 @@ class Ending:
     status: int | None
 
     @classmethod
-    def of(cls, end: rank_supervisor.End) -> Ending:
+    def of(cls, end: rank_supervisor.RankExit) -> Ending:
         """Return what a rank's supervisor reported."""
         return cls(-end.status, None) if end.status < 0 else cls(None, end.status)
 
 
 def find_ending(pid: int, launcher_log: Path) -> Ending | None:
     """Return how the rank with a process number ended; None until it is reported."""
-    for end in rank_supervisor.ends(launcher_log.read_text(errors="replace")):
+    for end in rank_supervisor.parse_exits(launcher_log.read_text(errors="replace")):
         if end.pid == pid:
             return Ending.of(end)
     return None
@@ -95,7 +95,7 @@ def explain(name: str, status: int, folder: Path, before: Circumstances) -> str:
         text = log.read_text(errors="replace")
     except OSError:
         text = ""
-    if ends := rank_supervisor.ends(text):
+    if ends := rank_supervisor.parse_exits(text):
         rank, host, ending = ends[0].rank, ends[0].host, Ending.of(ends[0])
         return explain_rank(rank, rank, host, ending, folder, before)
     if match := _KILLED.search(text):

@@ -113,7 +113,7 @@ class Engines:
             for engine_id, (rank, _, pid) in zip(ids, identities, strict=True)
         }
         if sorted((rank, size) for rank, size, _ in identities) != [(rank, n) for rank in range(n)]:
-            finding = preflight.trial(n)
+            finding = preflight.check_start(n)
             claims = ", ".join(f"rank {rank} of {size}" for rank, size, _ in identities)
             reason = f": {finding}" if not finding.ok else "; run `matexapps check`"
             raise ClusterError(

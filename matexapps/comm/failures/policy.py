@@ -41,11 +41,11 @@ def starting_mpi() -> Iterator[None]:
 @contextmanager
 def announce_fault_tolerance() -> Iterator[None]:
     """Report that, inside the block, this rank continues when others fail."""
-    report({"kind": "prepared", "on": True})
+    report({"kind": "fault_tolerant", "on": True})
     try:
         yield
     finally:
-        report({"kind": "prepared", "on": False})
+        report({"kind": "fault_tolerant", "on": False})
 
 
 def reinit_enabled() -> bool:

@@ -15,7 +15,7 @@ from matexapps.comm.failures.fault_tolerant import RankFailure
 from matexapps.comm.failures.policy import enable_reinit, fault_tolerance_enabled
 from matexapps.comm.world import open_world, several_ranks, world_registry
 from matexapps.errors import PreflightError, RankFailureError
-from matexapps.launch.mpiexec import FINISHED
+from matexapps.launch.mpiexec import FINISHED_FILE
 
 T = TypeVar("T")
 
@@ -58,6 +58,6 @@ def rerun_after_failures(
                 failed = registry.replace_failed_ranks(timeout_s)
                 before_restart(RankFailure.of_members(failed, registry.initial_size))
                 continue
-            if path := os.environ.get(FINISHED):
+            if path := os.environ.get(FINISHED_FILE):
                 Path(path).touch()
             return result

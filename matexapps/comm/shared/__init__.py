@@ -1,1 +1,1 @@
-"""Memory that the ranks of one host share."""
+"""Exchanges through memory that the ranks of one host share."""

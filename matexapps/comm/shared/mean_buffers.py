@@ -18,12 +18,22 @@ _MESSAGE_BYTES = 1024 * 1024
 
 
 class SharedMemoryMean(MeanBuffer):
-    """All ranks on one host: each sums one slice of everybody's vectors, in place.
+    """The mean if all ranks share memory: each rank sums one slice of all vectors, in place.
 
-    No message carries the vectors. Between a first barrier (everybody has written) and a second
-    (every slice is summed) each rank reads its slice of all the contributions in rank order, so
-    that the result has the same bits everywhere. The second barrier of one call and the first of
-    the next keep writers away from readers.
+    No message carries the vectors. Between a first barrier (all vectors are written) and a second
+    one (all slices are summed) each rank adds its slice of all contributions in rank order, so
+    the result has the same bits everywhere. The second barrier of one call and the first of the
+    next separate reads from writes.
+
+    Parameters
+    ----------
+    allocate : callable
+        Takes a number of bytes and returns memory that all ranks share. Collective.
+    synchronize, barrier : callable
+        Return when every rank has called them. The first may check the call as well.
+    rank, size : int
+    length, dtype
+        As for :meth:`matexapps.comm.communicator.Communicator.mean_buffer`.
     """
 
     def __init__(
@@ -39,7 +49,7 @@ class SharedMemoryMean(MeanBuffer):
         self._synchronize, self._barrier = synchronize, barrier
         itemsize = np.dtype(dtype).itemsize
         vector = -(-length * itemsize // _LINE_BYTES) * _LINE_BYTES
-        # The mean, then for each rank a line for its weight and its vector.
+        # The mean, then for each rank a cache line for its weight, and its vector.
         memory = allocate(vector + size * (_LINE_BYTES + vector))
         segments = memory[vector:].reshape(size, _LINE_BYTES + vector)
         self._weights = [segment[:8].view(np.float64) for segment in segments]
@@ -66,13 +76,23 @@ class SharedMemoryMean(MeanBuffer):
         return total
 
     def close(self) -> None:
-        # The memory goes with the last view of it.
+        # The memory is freed with its last view.
         self.local = self.mean = self._my_weight = np.empty(0, self.mean.dtype)
         self._weights, self._parts = [], []
 
 
 class MessageMean(MeanBuffer):
-    """Ranks on several hosts: allreduce in messages of about a MiB over one reused buffer."""
+    """The mean if ranks do not share memory: by allreduce, in messages of about a MiB.
+
+    Parameters
+    ----------
+    comm : MPI.Comm
+    waiting : Waiting
+    begin : callable
+        Refuses to continue on a broken communicator, and may check the call.
+    length, dtype
+        As for :meth:`matexapps.comm.communicator.Communicator.mean_buffer`.
+    """
 
     def __init__(
         self,

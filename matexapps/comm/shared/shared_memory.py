@@ -1,8 +1,8 @@
-"""Memory that all ranks of one host see, without MPI's windows.
+"""Memory that all ranks of one host share, without MPI's windows.
 
-A window is made and freed by calls that block, and one whose ranks have died cannot be freed at
-all. Here it is a file, in memory where the system has such a place, whose name is gone as soon as
-every rank has opened it: nothing is left behind, however the ranks end.
+A window is created and freed by calls that block, and a window whose ranks have failed cannot be
+freed at all. Here the memory is a file, on a file system in memory if there is one. Its name is
+removed as soon as every rank has opened it, so nothing is left behind, however the ranks end.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.filesize import decimal
 
 from matexapps.errors import CommunicationError
 
@@ -22,7 +23,7 @@ _IN_MEMORY = Path("/dev/shm")
 
 
 def shared_memory(
-    size: int, is_root: bool, tell: Callable[[str], str], barrier: Callable[[], None]
+    size: int, is_root: bool, broadcast: Callable[[str], str], barrier: Callable[[], None]
 ) -> NDArray[np.uint8]:
     """Return ``size`` bytes that all ranks share. Collective.
 
@@ -31,21 +32,21 @@ def shared_memory(
     size : int
         The same on every rank.
     is_root : bool
-        Whether this rank makes it.
-    tell : callable
+        Whether this rank creates the memory.
+    broadcast : callable
         Returns the root's text on every rank.
     barrier : callable
-        Returns once every rank has called it.
+        Returns when every rank has called it.
 
     Raises
     ------
     CommunicationError
-        On every rank, if there is no room for it.
+        On every rank, if there is no room.
     """
-    name = tell(_made(size) if is_root else "")
+    name = broadcast(_create(size) if is_root else "")
     if not name:
         raise CommunicationError(
-            f"no room for the {size / 1e6:.0f} MB that ranks share in {_IN_MEMORY} or "
+            f"no room for the {decimal(size)} that ranks share in {_IN_MEMORY} or "
             f"{tempfile.gettempdir()}: free some, or set TMPDIR to a folder with room"
         )
     try:
@@ -58,14 +59,15 @@ def shared_memory(
     return np.frombuffer(memory, np.uint8)
 
 
-def _made(size: int) -> str:
+def _create(size: int) -> str:
+    """Return the path of a new file of ``size`` bytes, "" if there is no room for one."""
     for folder in (_IN_MEMORY, Path(tempfile.gettempdir())):
         try:
             descriptor, name = tempfile.mkstemp(prefix="matexapps-", dir=folder)
         except OSError:
             continue
         try:
-            # Room is taken now: without it, the first write would end the process.
+            # Reserve the room now: a first write without room would end the process.
             os.posix_fallocate(descriptor, 0, size)
             return name
         except OSError:

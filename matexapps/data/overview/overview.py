@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from matexapps.data.loading.memory import parse_size
 from matexapps.data.overview.column_facts import ColumnFacts, Gathering
 from matexapps.data.overview.label_balance import Balance, LabelBalance
 from matexapps.data.overview.storage import storage
 from matexapps.data.overview.training_needs import Training, training_of
 from matexapps.data.schema.schema import Column, Schema, label_column, position
 from matexapps.data.sources.raw_files import RawFiles, listed
+from matexapps.data.sources.source import parse_size
 from matexapps.data.sources.table import named_columns
 from matexapps.errors import DataError
 from matexapps.progress import report_work

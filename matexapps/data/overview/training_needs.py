@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matexapps.data.loading.memory import fits
 from matexapps.data.overview.column_facts import ColumnFacts
 from matexapps.data.overview.label_balance import LabelBalance
 from matexapps.data.partition import share
 from matexapps.data.sources.formats import open_reader
 from matexapps.data.sources.raw_files import RawFiles, listed
+from matexapps.data.sources.source import fits
 from matexapps.data.splitting.split import part_size
 from matexapps.data.splitting.split_settings import TEST_SHARE, VALIDATION_SHARE
 from matexapps.errors import DataError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +17,9 @@ from matexapps.data.sources.several_files import is_pattern
 from matexapps.errors import DataError
 
 T = TypeVar("T")
+
+_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 
 
 @dataclass(frozen=True)
@@ -118,3 +122,27 @@ def absolute(source: T) -> T:
     if isinstance(source, str | Path) and (Path(source).exists() or is_pattern(Path(source))):
         return type(source)(Path(source).absolute())
     return source
+
+
+def parse_size(size: str | float) -> int:
+    """Return the bytes of a size such as ``"2GB"``, ``"512 MiB"`` or a number of bytes.
+
+    Raises
+    ------
+    DataError
+        If it is not a size above zero.
+    """
+    match = re.fullmatch(r"\s*([0-9.]+(?:e[0-9]+)?)\s*([a-zA-Z]*)\s*", str(size))
+    unit = _UNITS.get((match.group(2) or "B").upper()) if match else None
+    try:
+        value = 0 if match is None or unit is None else int(float(match.group(1)) * unit)
+    except ValueError:
+        value = 0
+    if value <= 0:
+        raise DataError(f'memory={size!r} is not a size: write for example "2GB" or "512 MiB"')
+    return value
+
+
+def fits(rows: int, row_bytes: int, memory: int) -> bool:
+    """Whether rows fit into ``memory`` bytes: twice, because splitting copies them."""
+    return 2 * rows * row_bytes <= memory

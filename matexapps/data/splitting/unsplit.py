@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
 from matexapps.data.loading.blocks import FilePart, layout
-from matexapps.data.loading.memory import fits
 from matexapps.data.loading.streamed import StreamedRows
 from matexapps.data.part import Part
 from matexapps.data.rows import Rows
@@ -21,7 +20,7 @@ from matexapps.data.schema.schema import Schema
 from matexapps.data.sources.formats import files_of, open_reader
 from matexapps.data.sources.probe import Probe
 from matexapps.data.sources.reader import Reader
-from matexapps.data.sources.source import ArraySource, FileSource, resolve
+from matexapps.data.sources.source import ArraySource, FileSource, fits, resolve
 from matexapps.data.splitting.scan import Scan, scan
 
 _WORTH_A_COPY = 50 * 10**6

@@ -38,12 +38,11 @@ SettingsFile = Annotated[
     ),
 ]
 
-
 ModelFolder = Annotated[str, typer.Argument(help="Folder that train --out wrote.")]
 RowsFile = Annotated[str, typer.Argument(help="File with the rows to predict.")]
 PredictionFile = Annotated[
     str | None,
-    typer.Option(metavar="FILE", help="Table to write. [default: ROWS_predicted.csv]"),
+    typer.Option(metavar="FILE", help="Table to write. \\[default: ROWS_predicted.csv]"),
 ]
 
 
@@ -72,7 +71,9 @@ def domain_app(
     prediction : type or None
         A dataclass of further options of ``predict``, which the domain's ``source`` takes.
     """
-    app = typer.Typer(help=title, **SETTINGS)
+    app = typer.Typer(
+        help=title, epilog=f"For example:  {program} train {example}--out model -n 2", **SETTINGS
+    )
     options = options_of(settings)
     common = [
         _parameter("n", Ranks, 2),

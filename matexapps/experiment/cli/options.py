@@ -72,7 +72,7 @@ def _option(item: Field[Any], hint: Any, kind: str, text: str) -> inspect.Parame
     flag = "--" + item.name.replace("_", "-")
     names = [f"{flag}/--no-{flag[2:]}"] if typed is bool else [flag]
     option = typer.Option(
-        *names, help=_help(text, kind), metavar=_metavar(text, hint), show_default=_default(item)
+        *names, help=_help(text, kind, item.default), metavar=_metavar(text, hint)
     )
     return inspect.Parameter(
         item.name,
@@ -83,7 +83,7 @@ def _option(item: Field[Any], hint: Any, kind: str, text: str) -> inspect.Parame
 
 
 def _argument(item: Field[Any], text: str) -> inspect.Parameter:
-    argument = typer.Argument(help=text, metavar="FILE", show_default=_default(item))
+    argument = typer.Argument(help=_help(text, "", item.default), metavar="FILE")
     return inspect.Parameter(
         item.name,
         inspect.Parameter.KEYWORD_ONLY,
@@ -92,15 +92,12 @@ def _argument(item: Field[Any], text: str) -> inspect.Parameter:
     )
 
 
-def _default(item: Field[Any]) -> bool | str:
-    """Return the default as the help shows it."""
-    return False if item.default in (None, MISSING, "") else _plain(item.default)
-
-
-def _help(text: str, kind: str) -> str:
+def _help(text: str, kind: str, default: Any) -> str:
     choices = re.match(r"\{(.*?)\}", kind)
     words = f"One of {choices[1].replace(chr(34), '')}. " if choices else ""
-    return words + text
+    # The option itself has no default, so that it is known whether it was given.
+    known = "" if default in (None, MISSING, "") else f" \\[default: {_plain(default)}]"
+    return f"{words}{text}{known}"
 
 
 def _plain(value: Any) -> str:

@@ -6,7 +6,6 @@ import csv
 import io
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,9 @@ from matexapps import progress
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.world import open_world
 from matexapps.data.partition import share_by_work
-from matexapps.errors import DataError
 from matexapps.experiment.domain import TrainedModel
 from matexapps.experiment.ranks import LONGEST_WAIT_S, Ranks
-from matexapps.files import publish
+from matexapps.files import GrowingFile
 
 PIECE = 4096
 """Rows that ranks share out at a time, and the most that are held in memory."""
@@ -67,7 +65,7 @@ def predict_file(
         If the file cannot be read or does not fit the model, or the table cannot be written.
     """
     began = time.monotonic()
-    ranks, table = Ranks(comm), _GrowingTable(Path(out))
+    ranks, table = Ranks(comm), GrowingFile(Path(out))
     position = rows = bad = 0
 
     def append(cells: Cells) -> int:
@@ -152,33 +150,3 @@ def _lines(cells: Cells) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(cells)
     return text.getvalue().encode()
-
-
-class _GrowingTable:
-    """A file that grows under another name and gets its own when it is complete.
-
-    Each write says where it belongs, so that a rank that takes rank 0's place can repeat the last.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._partial = path, path.with_name(f".{path.name}.partial")
-
-    def write(self, position: int, content: bytes) -> None:
-        """Write behind the first ``position`` bytes, which stay."""
-        try:
-            with open(self._partial, "r+b" if position else "wb") as file:
-                file.truncate(position)
-                file.seek(position)
-                file.write(content)
-        except OSError as error:
-            raise DataError(f"cannot write {self._path}: {error}") from error
-
-    def finish(self) -> None:
-        """Give the file its name."""
-        if self._partial.exists():
-            publish(self._partial, self._path)
-
-    def discard(self) -> None:
-        """Remove what has been written and is not complete, if there is anything."""
-        with suppress(OSError):
-            self._partial.unlink()

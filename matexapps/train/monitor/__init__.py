@@ -1,1 +1,1 @@
-"""What is recorded of a training: its history, its speed, its errors, its rows."""
+"""What is recorded of a training: its speed, its errors, its rows."""

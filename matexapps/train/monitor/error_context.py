@@ -1,4 +1,4 @@
-"""Where the work stood when an exception came up: a note on it, with the batch and its rows."""
+"""Where an exception was raised: a note on it, with the batch and its rows."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _NOBODYS_FAULT = (KeyboardInterrupt, SystemExit, GeneratorExit, PeerAborted)
 
 
 class ErrorContext:
-    """A block of work; an exception that leaves it gets a note that says where it came up.
+    """A block of work; an exception that leaves it gets a note that says where it was raised.
 
-    Where blocks lie within each other, the note of the inner one stays alone.
+    Where blocks are nested, only the inner one adds a note.
 
     Parameters
     ----------
     doing : str
-        What is done, as ``"in training, epoch 3"``.
+        What is done, such as ``"in training, epoch 3"``.
     batches : int
-        How many batches there are in all, of which :meth:`follow` tells the number.
+        How many batches there are in all.
     done : int
-        How many of them lie before the first one followed.
+        How many of them come before the first that :meth:`follow` yields.
     """
 
     def __init__(self, doing: str, batches: int = 0, done: int = 0) -> None:
@@ -44,17 +44,17 @@ class ErrorContext:
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         if error is not None and not isinstance(error, _NOBODYS_FAULT):
-            add_place(error, self._place())
+            _add_note(error, self._describe())
 
     def follow(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Yield ``batches``, keeping in mind which one is under way."""
+        """Yield ``batches``, and remember which one is under way."""
         for batch in batches:
             self._batch = batch
             self._number += 1
             yield batch
             self._batch = None
 
-    def _place(self) -> str:
+    def _describe(self) -> str:
         if not self._batches:
             return self._doing
         if self._batch is None:
@@ -63,17 +63,16 @@ class ErrorContext:
         return f"{self._doing}, batch {self._number} of {self._batches}, {rows}"
 
 
-def add_place(error: BaseException, place: str) -> None:
-    """Note on ``error`` where it came up, unless it says so already."""
-    if not any(note.startswith(_MARK) for note in getattr(error, "__notes__", ())):
-        error.add_note(_MARK + place)
+def _add_note(error: BaseException, note: str) -> None:
+    """Note on ``error`` where it was raised, unless a note says so already."""
+    if not any(text.startswith(_MARK) for text in getattr(error, "__notes__", ())):
+        error.add_note(_MARK + note)
 
 
 def shown(whose: str, ids: NDArray[np.int64]) -> str:
-    """Return row numbers in words, the first few of them.
+    """Return the first few row numbers in words.
 
-    They count the rows of the source from 0, through all files where it has several; a header is
-    not counted.
+    Rows are numbered from 0 through all files of the source; headers are not counted.
     """
     if not len(ids):
         return f"none of {whose} rows"
@@ -84,27 +83,27 @@ def shown(whose: str, ids: NDArray[np.int64]) -> str:
 
 
 def flush_losses(position: Position, rows: Part | None, batch_size: int, seed: int) -> None:
-    """Settle a position's losses.
+    """Add the losses of a position's latest steps to its sums.
 
     Raises
     ------
     TrainingError
-        If one is not finite, with a note of the rows of its global batch where ``rows``, all that
-        are trained on, are given.
+        If a loss is not finite, with a note of the rows of its global batch if ``rows``, all
+        training rows, are given.
     """
     try:
         position.flush_losses()
     except TrainingError as error:
         if rows is not None and position.not_finite is not None:
             ids = ids_of_step(rows, batch_size, seed, position.epoch, position.not_finite)
-            add_place(error, "in training, " + shown("all ranks'", ids))
+            _add_note(error, "in training, " + shown("all ranks'", ids))
         raise
 
 
 def ids_of_step(rows: Part, batch_size: int, seed: int, epoch: int, step: int) -> NDArray[np.int64]:
-    """Return the row numbers of a whole global batch: that of step ``step``, from 1, of ``epoch``.
+    """Return the row numbers of a global batch: that of step ``step``, from 1, of ``epoch``.
 
-    Not collective: every rank can tell alone, because the order of rows is that of one rank.
+    Not collective, because the order of rows does not depend on the number of ranks.
     """
     loader = rows.open_loader(batch_size, SingleProcess(), torch.device("cpu"), seed)
     return next(loader.shuffled(epoch, step - 1)).ids

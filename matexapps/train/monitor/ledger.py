@@ -1,8 +1,8 @@
-"""A ledger of rows: which rank computed which row for which step, through losses and restarts.
+"""A ledger of rows: which rank computed which row for which step, through failures and restarts.
 
-Each rank writes what it is about to contribute before it does so, into a file of its own, so that
-a rank's entries outlive it. A step that was broken off is entered again by those that take it
-again; its last entries are the ones that the network has learned from.
+Each rank writes its rows to a file of its own before it computes them, so that the entries of a
+failed rank remain. The ranks that repeat a step enter its rows again; the network has learned from
+the last entries of a step.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _COLUMNS = ("epoch", "step", "attempt", "rank", "row")
 
 
 class Ledger(Callback):
-    """Writes down each row that is learned from, for :func:`read_ledger`.
+    """Writes down each training row, for :func:`read_ledger`.
 
     Parameters
     ----------
     folder : path
-        Of one training; made if it is not there.
+        Of one training; made if it does not exist.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -38,14 +38,16 @@ class Ledger(Callback):
             self.folder.mkdir(parents=True, exist_ok=True)
             name = f"{trainer.comm.hostname}-{os.getpid()}.csv"
             self._file = open(self.folder / name, "a", buffering=1)  # noqa: SIM115
-        at = trainer.position
+        position = trainer.position
         rows = " ".join(map(str, batch.ids.tolist()))
         attempt = trainer.comm.renewals
-        self._file.write(f"{at.epoch + 1},{at.step + 1},{attempt},{trainer.comm.rank},{rows}\n")
+        self._file.write(
+            f"{position.epoch + 1},{position.step + 1},{attempt},{trainer.comm.rank},{rows}\n"
+        )
 
 
 def read_ledger(folder: str | Path) -> pd.DataFrame:
-    """Return what the ranks of a training have written.
+    """Return the rows that the ranks of a training have entered.
 
     Parameters
     ----------
@@ -54,9 +56,9 @@ def read_ledger(folder: str | Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A line for each row and time that it was computed: ``epoch`` and ``step`` from 1,
+        A line for each row and each time it was computed: ``epoch`` and ``step`` from 1,
         ``attempt`` at the step, ``rank``, the number of the ``row`` in its source, and whether it
-        ``counts``: False where the step was broken off and taken again.
+        ``counts``: False where the step was broken off and repeated.
 
     Raises
     ------
@@ -68,9 +70,9 @@ def read_ledger(folder: str | Path) -> pd.DataFrame:
     if not files:
         raise TrainingError(f"no ledger in {folder}; give the folder that Ledger(folder) wrote to")
     for file in files:
-        # What follows the last line end was being written when its rank died.
-        whole, _, _ = file.read_text().rpartition("\n")
-        for line in whole.splitlines():
+        # A rank may have died while it wrote its last line.
+        complete, _, _ = file.read_text().rpartition("\n")
+        for line in complete.splitlines():
             *numbers, rows = line.split(",")
             lines += [(*map(int, numbers), int(row)) for row in rows.split()]
     table = pd.DataFrame(lines, columns=_COLUMNS)

@@ -1,4 +1,4 @@
-"""How fast training goes, and telling so a few times a second."""
+"""How fast training goes, reported a few times a second."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ class Throughput:
 
     @property
     def epoch_seconds(self) -> float:
-        """Seconds spent in the current epoch, those before a resume included."""
+        """Seconds spent in the current epoch, including those before a resume."""
         return self._seconds_before + time.perf_counter() - self._epoch_began
 
     def start_epoch(self, epoch: int, rows_done: int, seconds_before: float) -> None:
-        """Begin, or take up again, an epoch (from 0) of which ``rows_done`` rows are done."""
+        """Begin or continue an epoch (from 0) of which ``rows_done`` rows are done."""
         self._epoch, self._rows, self._rows_before = epoch, rows_done, rows_done
         self._epoch_began, self._seconds_before = time.perf_counter(), seconds_before
 
     def due(self, rows: int) -> bool:
-        """Count the rows of one more step; say whether it is time to report."""
+        """Count the rows of another step; return whether it is time to report."""
         self._rows += rows
         return time.perf_counter() >= self._next
 
     def report(self, step: int, loss: float) -> None:
-        """Report where this epoch stands."""
+        """Report the progress of this epoch."""
         self._next = time.perf_counter() + _EVERY_S
         self._send(self._epoch + 1, step, loss, {})
 

@@ -1,1 +1,1 @@
-"""The state of a training: where it stands, how it is kept, and how it comes back."""
+"""The state of a training: epoch and step, checkpoints, recovery."""

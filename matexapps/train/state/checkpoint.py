@@ -1,10 +1,10 @@
-"""Checkpoints: a folder with two safetensors files and one JSON file, complete or not there.
+"""Checkpoints: folders with two safetensors files and a JSON file, which appear complete.
 
 ``model.safetensors`` holds the network's weights under their own names, ``training.safetensors``
 every other tensor (optimizer, random state), ``state.json`` all plain values and the digests of
 the two files. Nothing in a checkpoint is ever unpickled.
 
-Training waits for the copy of its state in memory, not for the disk: one thread writes.
+Training waits for a copy of its state in memory, not for the disk: a thread writes.
 """
 
 from __future__ import annotations
@@ -41,29 +41,45 @@ class _Copy:
     tree: Any
 
 
-_writer = ThreadPoolExecutor(1, "matexapps checkpoints")
-_under_way: dict[Path, Future[None]] = {}
+class _Writer:
+    """One thread of this process that writes checkpoints, and what is under way in each folder."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "matexapps checkpoints")
+        self._under_way: dict[Path, Future[None]] = {}
+
+    def start(self, folder: Path, copy: _Copy, keep: int) -> None:
+        self._under_way[folder.resolve()] = self._thread.submit(_write, folder, copy, keep)
+
+    def finish(self, folder: Path) -> None:
+        writing = self._under_way.pop(folder.resolve(), None)
+        if writing is not None:
+            writing.result()
+
+
+_writer = _Writer()
 
 
 def save_checkpoint(folder: Path, snapshot: dict[str, Any], keep: int) -> None:
-    """Copy ``snapshot`` and have it written as the newest checkpoint in ``folder``.
+    """Copy ``snapshot``, and start writing it as the newest checkpoint in ``folder``.
 
-    Waits for the one before it, if that is still being written. The oldest beyond ``keep`` go.
+    Waits for the previous checkpoint if it is still being written. The oldest ones beyond ``keep``
+    are deleted.
 
     Parameters
     ----------
     folder : Path
-        Holds all checkpoints of one training; made if it is not there.
+        Has all checkpoints of one training; made if it does not exist.
     snapshot : dict
         ``"model"``: the state dictionary; ``"epoch"``, ``"step"``: the position; anything else
-        that consists of dictionaries, lists, plain values and tensors.
+        made of dictionaries, lists, plain values and tensors.
     keep : int
         How many checkpoints stay.
 
     Raises
     ------
     CheckpointError
-        If a value has no place in a checkpoint, or the one before it could not be written.
+        If a value cannot be kept in a checkpoint, or the previous one could not be written.
     """
     finish_checkpoints(folder)
     name = f"{_PREFIX}{snapshot['epoch']:05d}-{snapshot['step']:08d}"
@@ -72,20 +88,18 @@ def save_checkpoint(folder: Path, snapshot: dict[str, Any], keep: int) -> None:
     tree = _take_tensors(rest, "training", tensors)
     weights = {k: v.detach().cpu().clone() for k, v in snapshot["model"].items()}
     copy = _Copy(name, weights, tensors, tree)
-    _under_way[folder.resolve()] = _writer.submit(_write, folder, copy, keep)
+    _writer.start(folder, copy, keep)
 
 
 def finish_checkpoints(folder: Path) -> None:
-    """Return once what this process writes into ``folder`` is there.
+    """Wait until everything that this process writes into ``folder`` is complete.
 
     Raises
     ------
     CheckpointError
         If it could not be written.
     """
-    writing = _under_way.pop(folder.resolve(), None)
-    if writing is not None:
-        writing.result()
+    _writer.finish(folder)
 
 
 def _write(folder: Path, copy: _Copy, keep: int) -> None:
@@ -108,30 +122,30 @@ def list_checkpoints(folder: Path) -> list[Path]:
 def load_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read one checkpoint, or the newest good one in a folder of them.
 
-    A broken checkpoint in a folder is passed over with a warning for the one before it.
+    A broken checkpoint in a folder is skipped with a warning.
 
     Raises
     ------
     CheckpointError
-        If there is none, or none is whole.
+        If there is none, or all are broken.
     """
     path = Path(path)
     for folder in (path, path.parent):
         finish_checkpoints(folder)
     if (path / _STATE).is_file():
         return _read(path)
-    found = list_checkpoints(path)
-    if not found:
+    checkpoints = list_checkpoints(path)
+    if not checkpoints:
         raise CheckpointError(
             f"no checkpoint in {path}; give the folder that Checkpointing(folder) wrote to, or, "
             "to begin there, put that Checkpointing among this training's callbacks"
         )
-    for candidate in reversed(found):
+    for checkpoint in reversed(checkpoints):
         try:
-            return _read(candidate)
+            return _read(checkpoint)
         except CheckpointError as error:
             warnings.warn(f"{error}; trying the one before it", stacklevel=2)
-    raise CheckpointError(f"all {len(found)} checkpoints in {path} are broken; start anew")
+    raise CheckpointError(f"all {len(checkpoints)} checkpoints in {path} are broken; start anew")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -153,7 +167,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _take_tensors(value: Any, name: str, tensors: dict[str, torch.Tensor]) -> Any:
-    """Return ``value`` as plain JSON, its tensors moved to ``tensors`` and named in their place."""
+    """Return ``value`` as plain JSON with names of tensors, which are added to ``tensors``."""
     if isinstance(value, torch.Tensor):
         tensors[name] = value.detach().cpu().clone()
         return {"tensor": name}

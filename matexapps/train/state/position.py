@@ -1,4 +1,4 @@
-"""Where training stands, and the losses of the epoch so far."""
+"""Epoch and step of a training, and the losses of the epoch so far."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOOKS = ("on_epoch_end", "on_fit_end", "on_fit_start", "on_epoch_start", "on_ste
 
 @dataclass
 class Position:
-    """Where training stands.
+    """Epoch and step of a training, and the losses of the epoch so far.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Every rank holds the same network: made so at the start, verified at each epoch's end."""
+"""Every rank has the same network: made equal at the start, verified at the end of each epoch."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def check_replicas(
     epoch: int,
     random: RandomState | None = None,
 ) -> None:
-    """Make sure that every rank still holds the same weights, bit for bit. Collective.
+    """Verify that every rank still has the same weights, bit for bit. Collective.
 
     Parameters
     ----------

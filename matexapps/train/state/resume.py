@@ -1,4 +1,4 @@
-"""What of a trainer goes into a checkpoint, and how it comes back."""
+"""The state of a training: in a checkpoint, on another rank, and back in a trainer."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def take_snapshot(trainer: Training) -> dict[str, Any]:
 def restore(trainer: Training, path: str | Path) -> None:
     """Bring a trainer to the state of a checkpoint. Collective.
 
-    A trainer that writes its own checkpoints to ``path`` begins at the start where none is there
-    yet, so that the same lines begin a training and go on with it. Elsewhere none is an error, as
-    a name mistyped would be.
+    A trainer that writes its own checkpoints to ``path`` begins at the start if there is none yet,
+    so that the same lines begin a training and continue it. Elsewhere a missing checkpoint is an
+    error, since the path may be mistyped.
 
     Raises
     ------
@@ -67,8 +67,8 @@ def _newest(trainer: Training, path: Path) -> dict[str, Any] | None:
 def synchronize(trainer: Training, fit: Fit) -> None:
     """Bring all ranks to the state of the one that came furthest. Collective.
 
-    After a stop or a loss, some ranks may have finished a step, or told a callback, that others
-    have not.
+    After a stop or a failure some ranks may have finished a step, or called a callback, that
+    others have not.
     """
     mine = (fit.stage, *trainer.position.order)
     everybody = trainer.comm.all_gather_object(mine)
@@ -162,11 +162,11 @@ def _settings(trainer: Training) -> dict[str, Any]:
 
 
 def _restore_callbacks(trainer: Training, saved: list[list[Any]]) -> None:
-    waiting = list(saved)
+    left = list(saved)
     for callback in trainer.callbacks:
-        match = next((entry for entry in waiting if entry[0] == type(callback).__name__), None)
+        match = next((entry for entry in left if entry[0] == type(callback).__name__), None)
         if match is not None:
-            waiting.remove(match)
+            left.remove(match)
             callback.load_state_dict(match[1])
 
 

@@ -64,7 +64,7 @@ class Snapshot:
 
     def differences(self, changes: dict[str, Any], expected: dict[str, Any]) -> list[str]:
         """Return the positions at which two :meth:`changes` differ by more than rounding."""
-        # Running statistics that have converged may change by rounding in one case alone.
+        # Converged running statistics may change by rounding in only one of the two.
         before = {name: content for name, _, content in self._tensors}
         changes, expected = before | changes, before | expected
         return sorted(
@@ -89,7 +89,7 @@ class Snapshot:
                 _refill(container, items)
         with torch.no_grad():
             for _, tensor, content in self._tensors:
-                # Only where needed: a graph that has saved a tensor refuses one written since.
+                # Only where needed: autograd refuses a saved tensor that was written to since.
                 if not _equal(tensor, content):
                     tensor.copy_(content)
         set_generator_states(self._generators)

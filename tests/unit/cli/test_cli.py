@@ -31,7 +31,6 @@ COMMANDS = [
     ["exec"],
     ["restart"],
     ["train"],
-    ["train", "higgs"],
     ["train", "molecules"],
     ["pretrain"],
     ["pretrain", "molecules"],
@@ -43,8 +42,10 @@ COMMANDS = [
     ["datasets", "list"],
     ["datasets", "show"],
     ["datasets", "get"],
-    ["datasets", "make"],
-    ["datasets", "make", "higgs"],
+    ["higgs"],
+    ["higgs", "train"],
+    ["higgs", "predict"],
+    ["higgs", "simulate"],
 ]
 
 
@@ -72,8 +73,9 @@ def test_help_imports_nothing_heavy():
 @pytest.mark.parametrize(
     ("words", "guess"),
     [
-        (["chek"], "Did you mean 'check'?"),
-        (["train", "higs"], "Did you mean 'higgs'?"),
+        (["chek"], "did you mean 'check'?"),
+        (["higs"], "did you mean 'higgs'?"),
+        (["higgs", "tran"], "Did you mean 'train'?"),
         (["datasets", "lst"], "Did you mean 'list'?"),
     ],
 )
@@ -159,7 +161,7 @@ def test_events_are_simulated_on_ranks(tmp_path):
     pytest.importorskip("pythia8mc")
     out = tmp_path / "higgs.h5"
     result = matexapps(
-        *("datasets", "make", "higgs", "--events", "20", "-n", "2", "--seed", "3"),
+        *("higgs", "simulate", "--events", "20", "-n", "2", "--seed", "3"),
         *("--out", str(out)),
     )
     assert result.returncode == 0, result.stderr
@@ -169,12 +171,12 @@ def test_events_are_simulated_on_ranks(tmp_path):
 
 
 def test_settings_reach_the_training_and_its_error_is_one_line():
-    result = matexapps("train", "higgs", "-n", "2", "--network", "presnt")
+    result = matexapps("higgs", "train", "-n", "2", "--network", "presnt")
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()
-    assert "unknown network 'presnt'; did you mean 'present'?" in line
+    assert line == "unknown network 'presnt': use one of present, dnn2014; did you mean 'present'?"
 
 
 def test_the_status_of_the_ranks_comes_back(tmp_path):
-    result = matexapps("datasets", "make", "higgs", "--events", "20", "--out", str(tmp_path))
+    result = matexapps("higgs", "simulate", "--events", "20", "--out", str(tmp_path))
     assert result.returncode != 0

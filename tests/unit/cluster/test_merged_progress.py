@@ -112,9 +112,9 @@ def test_after_a_rank_failure_the_remaining_ranks_are_shown_and_the_epoch_is_mar
     progress = MergedProgress()
     for rank in range(3):
         progress.update(training(rank, epoch=2, rows=500))
-    event = {"kind": "loss", "event": "rank 1 on node lost at epoch 2, step 6; 2 ranks go on"}
+    event = {"event": "rank 1 on node lost at epoch 2, step 6; 2 ranks go on", "lost": [1]}
     for rank in range(2):
-        progress.remove_ranks({**event, "rank": rank, "lost": [1], "ranks": 2})
+        progress.remove_ranks({"kind": "rank_failure", **event, "rank": rank, "ranks": 2})
     progress.update(training(2, epoch=2, rows=500))  # sent before the failure
     progress.update(training(0, epoch=2, rows=600, world_size=2))
     assert [state.rank for state in progress.ranks] == [0, 1]
@@ -128,8 +128,8 @@ def test_after_a_rank_failure_the_remaining_ranks_are_shown_and_the_epoch_is_mar
 def test_a_rank_failure_in_a_step_is_marked_at_that_step():
     progress = MergedProgress()
     progress.update(training(0, epoch=2, rows=1000))
-    event = {"kind": "loss", "event": "rank 1 on node lost", "rank": 0, "lost": [1], "ranks": 2}
-    progress.remove_ranks({**event, "epoch": 3, "step": 5})
+    event = {"kind": "rank_failure", "event": "rank 1 on node lost", "lost": [1], "ranks": 2}
+    progress.remove_ranks({**event, "rank": 0, "epoch": 3, "step": 5})
     (chart, *_) = progress.curves.charts()
     assert [mark.epoch for mark in chart.marks] == [pytest.approx(2.4)]
     assert progress.curves.text().endswith("\nrank 1 lost at epoch 3, step 5")

@@ -1,4 +1,4 @@
-"""The place of a call: the user's line, and what lies between it and the call."""
+"""The line of a call: the user's line, and the line of a library in between."""
 
 import contextlib
 from pathlib import Path
@@ -9,15 +9,15 @@ from matexapps.comm.checks.call_site import call_site
 PACKAGE = Path(matexapps.__file__).parent
 
 
-def test_a_call_by_the_user_is_told_with_its_line():
-    place, line = call_site().split(": ", 1)
-    assert line == 'place, line = call_site().split(": ", 1)'
+def test_a_call_by_the_user_is_described_by_its_line():
+    position, line = call_site().split(": ", 1)
+    assert line == 'position, line = call_site().split(": ", 1)'
     source = Path(__file__).read_text().splitlines()
-    assert place.startswith("test_call_site.py:")
-    assert source[int(place.partition(":")[2]) - 1].strip() == line
+    assert position.startswith("test_call_site.py:")
+    assert source[int(position.partition(":")[2]) - 1].strip() == line
 
 
-def test_a_call_from_within_the_package_also_tells_the_users_line():
+def test_a_call_from_within_the_package_has_the_users_line_too():
     space = {"call_site": call_site}
     code = "def inner():\n    return call_site()\n"
     exec(compile(code, str(PACKAGE / "train" / "made_up.py"), "exec"), space)
@@ -27,7 +27,7 @@ def test_a_call_from_within_the_package_also_tells_the_users_line():
     assert own.endswith('inside, own = space["inner"]().split("\\n")')
 
 
-def test_a_call_from_a_library_also_tells_the_users_line():
+def test_a_call_from_a_library_has_the_users_line_too():
     seen = []
     with contextlib.ExitStack() as stack:
         stack.callback(lambda: seen.append(call_site()))
@@ -45,6 +45,6 @@ def test_a_long_line_is_cut(tmp_path):
     file.write_text(f"site = call_site()  # {'x' * 200}")
     space = {"call_site": call_site}
     exec(compile(file.read_text(), str(file), "exec"), space)
-    place, line = space["site"].split(": ")
-    assert place == "long.py:1"
+    position, line = space["site"].split(": ")
+    assert position == "long.py:1"
     assert line == f"site = call_site()  # {'x' * 200}"[:97] + "..."

@@ -154,7 +154,7 @@ def test_label_that_is_text_says_how_to_name_classes(tmp_path):
 
 
 def test_every_mutation_is_read_or_refused(tmp_path):
-    """Cut or overwrite a good file anywhere: rows come back, or a MatexError does."""
+    """Cut or overwrite a good file anywhere: the result is rows or a MatexError."""
     random.seed(0)
     path = tmp_path / "events.csv"
     data = GOOD[:200].encode()
@@ -173,7 +173,7 @@ def test_every_mutation_is_read_or_refused(tmp_path):
 
 
 def test_fault_deep_in_a_file_is_found(tmp_path):
-    """Far behind the first blocks of the fast reader, whose rows are passed over."""
+    """Far behind the first blocks of the fast reader, whose rows are skipped."""
     path = tmp_path / "events.csv"
     path.write_text(GOOD + GOOD[13:] * 8000 + "1,oops,3\n" + GOOD[13:])
     with pytest.raises(DataError, match="row 320042, column 'pt': 'oops' is not a number"):

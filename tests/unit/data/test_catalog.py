@@ -1,4 +1,4 @@
-"""The catalog: cards, where files are looked for, downloads from a server of our own."""
+"""The catalog: cards, where it looks for files, downloads from a local server."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def card(tmp_path):
 
 @pytest.fixture
 def own_folder(tmp_path, monkeypatch):
-    """A MATEXAPPS_DATA folder, and a cache that is empty."""
+    """A MATEXAPPS_DATA folder, and an empty cache."""
     folder = tmp_path / "mine"
     folder.mkdir()
     monkeypatch.setenv("MATEXAPPS_DATA", str(folder))
@@ -165,7 +165,7 @@ def test_not_here_says_how_to_get_it(own_folder):
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves one file, from any byte on, and may break off early."""
+    """Serves one file, from any byte on, and can break off early."""
 
     def __init__(self, content: bytes, ranges: bool = True) -> None:
         self.content, self.ranges, self.break_after = content, ranges, len(content)

@@ -1,4 +1,4 @@
-"""Files go from format to format and back, and hold the same."""
+"""Files converted from format to format and back hold the same values."""
 
 import gzip
 
@@ -20,7 +20,8 @@ from matexapps.data.sources.table import named_columns
 from matexapps.errors import DataError
 
 NUMBERS = ["float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint64", "bool"]
-# What CSV cannot tell from numbers or from nothing is kept out: a text here begins with a letter.
+# CSV cannot distinguish some texts from numbers or empty cells: here every text begins with a
+# letter.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12).map(
     lambda text: f"t{text}" if text else text
 )
@@ -28,7 +29,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 
 def columns_of(path):
     """Return all columns of a file by name, rows in order."""
-    # What has just been written needs no probe.
+    # A file just written needs no probe.
     binary = path.suffix in (".h5", ".nc")
     files = open_table(path, Schema()) if binary else RawFiles(path, Schema())
     blocks = list(files.blocks())
@@ -74,7 +75,7 @@ def tables(draw, with_arrays):
         if with_arrays:
             shape += draw(st.sampled_from([(), (1,), (3,), (2, 4), (2, 1, 3)]))
         if dtype.startswith("float"):
-            # A subnormal number is a number too.
+            # Subnormal numbers are numbers too.
             values = draw(hnp.arrays(dtype, shape, elements={"allow_subnormal": True}))
         else:
             values = draw(hnp.arrays(dtype, shape))
@@ -83,7 +84,7 @@ def tables(draw, with_arrays):
 
 
 def no_reserved_numbers(arrays):
-    """Whether NetCDF can tell all integers from those never written."""
+    """Whether NetCDF can distinguish all integers from those never written."""
     return not any(
         values.dtype.kind in "iu"
         and values.dtype.itemsize >= 4

@@ -1,4 +1,4 @@
-"""The columnar copy of a CSV file: the same rows from any place, never a stale or broken one."""
+"""The columnar copy of a CSV file: the same rows at any position, never stale or broken ones."""
 
 import gzip
 import json
@@ -238,7 +238,7 @@ def test_copies_used_longest_ago_make_room(tmp_path, cache):
         copy_of(write(tmp_path / name, rows=10), schema)
         folders += [copy for copy in cache.iterdir() if copy not in folders]
     for age, folder in enumerate(folders):
-        # Sparse files of 9 GB stand for large copies; the first was used last.
+        # Sparse files of 9 GB stand in for large copies; the first was used last.
         os.truncate(folder / "part-00000.h5", 9 * 10**9)
         os.utime(folder, (1e9 - age, 1e9 - age))
     abandoned = cache / ".old.0.partial"

@@ -1,4 +1,4 @@
-"""Parts that columns of a CSV file play: labels, categories, keys."""
+"""Roles of columns of a CSV file: labels, categories, keys."""
 
 import math
 

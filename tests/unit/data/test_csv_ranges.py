@@ -1,4 +1,4 @@
-"""Byte ranges of a CSV file: every row whole, in one range, whatever stands in quotes."""
+"""Byte ranges of a CSV file: every row complete in one range, whatever is in quotes."""
 
 import csv
 import io
@@ -42,7 +42,7 @@ def test_ranges_are_all_rows_once(
     text = io.StringIO()
     writer = csv.writer(text, quoting=quoting, lineterminator=line_end)
     if quoting == csv.QUOTE_MINIMAL:
-        # Older versions of the csv module do not quote a carriage return that stands alone.
+        # Older versions of the csv module do not quote a lone carriage return.
         texts = [(first.replace("\r", ""), second.replace("\r", "")) for first, second in texts]
     rows = [[str(i), *pair] for i, pair in enumerate(texts)]
     writer.writerows(rows)
@@ -81,7 +81,7 @@ def test_quotes_inside_cells_are_read_all_the_same(tmp_path):
 
 
 def test_a_long_file_is_read_in_order_and_a_fault_in_its_last_range_names_its_line(tmp_path):
-    """Ten and more MB, so that several ranges are parsed by several threads."""
+    """More than 10 MB, so that several threads parse several ranges."""
     path = tmp_path / "a.csv"
     filler = 'said ""no""\n' * 20
     lines = [f'{i % 2},{i},"{filler}"\n' for i in range(45_000)]

@@ -1,7 +1,8 @@
-"""DataSet on one rank: settings, parts, files of their own, pickling."""
+"""DataSet on one rank: settings, parts, parts with their own files, pickling."""
 
 import pickle
 import tracemalloc
+from dataclasses import FrozenInstanceError, replace
 
 import h5py
 import numpy as np
@@ -14,6 +15,9 @@ from matexapps.comm.single import SingleProcess
 from matexapps.data.dataset import DataSet
 from matexapps.data.loading.streamed import StreamedRows
 from matexapps.data.rows import Rows
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.source import FileSource
+from matexapps.data.splitting.split_settings import Split
 from matexapps.errors import DataError
 
 PARTS = ("train", "validation", "test")
@@ -311,3 +315,24 @@ def test_a_folder_is_one_data_set(tmp_path):
     joined = pd.concat([getattr(data, name).to_pandas() for name in PARTS]).sort_index()
     np.testing.assert_allclose(joined[["a", "b", "c"]], table[["a", "b", "c"]], rtol=1e-6)
     assert len(DataSet(f"{tmp_path}/part-[01].csv", validation=0, test=0).train) == 40
+
+
+def test_the_call_becomes_a_source_a_schema_and_a_split():
+    data = DataSet("a.csv", label="y", split="group", group="run", test="b.csv", binary=True)
+    assert data.source == FileSource("a.csv", 2 * 10**9)
+    assert data.schema == Schema(label="y", key="run", binary=True)
+    assert data.split == Split("group", test="b.csv", group="run")
+    assert data.split.files == {"test": "b.csv"}
+    for settings in (data.source, data.schema, data.split):
+        with pytest.raises(FrozenInstanceError):
+            settings.seed = 4
+    with pytest.raises(DataError, match="group='run' is for split='group'"):
+        replace(data.split, kind="random")
+
+
+def test_splits_name_the_column_that_they_go_by():
+    assert Split("random").column is None
+    assert Split("stratified").column is None
+    assert Split("group").column == "group"
+    assert Split("time", time=0).column == 0
+    assert Split("fold").column == "fold"

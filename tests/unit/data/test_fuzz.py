@@ -1,4 +1,4 @@
-"""Damaged files of every format end in rows or in a DataError: no crash, no hang, no flood."""
+"""Damaged files of every format give rows or a DataError: no crash, no hang, no memory overflow."""
 
 import resource
 import warnings
@@ -117,7 +117,7 @@ def netcdf(kind: str) -> Callable[[Path], None]:
 
 
 def netcdf_texts(kind: str) -> Callable[[Path], None]:
-    """Names of columns, fill values, packed numbers, characters or strings."""
+    """Column names, fill values, packed numbers, characters or strings."""
 
     def write(path: Path) -> None:
         with netCDF4.Dataset(path, "w", format=kind) as file:
@@ -236,7 +236,7 @@ def fuzz(name: str, count: int, folder: Path, seed: int) -> Counter[str]:
         warnings.simplefilter("ignore")
         assert outcome(path, schema, probe) == "read"
         for number in range(count):
-            # After a failed open the NetCDF library goes on holding what it read of that file.
+            # After a failed open the NetCDF library keeps what it read of that file.
             path = folder / f"{number}{ending}"
             path.write_bytes(damaged(content, np.random.default_rng([seed, number])))
             seen[outcome(path, schema, probe)] += 1

@@ -352,7 +352,7 @@ def test_a_pickle_in_a_name_is_not_run(tmp_path):
 
 
 def write_matlab(path, arrays):
-    """Write arrays as MATLAB's save -v7.3 does: a user block, axes reversed, the class beside."""
+    """Write arrays as MATLAB's save -v7.3 does: a user block, axes reversed, a class attribute."""
     with h5py.File(path, "w", userblock_size=512) as file:
         for name, (array, kind) in arrays.items():
             file.create_dataset(name, data=np.asarray(array).T)

@@ -1,4 +1,4 @@
-"""HDF5 files as h5py writes them, whole and broken."""
+"""HDF5 files as h5py writes them, intact and broken."""
 
 import h5py
 import numpy as np

@@ -1,4 +1,4 @@
-"""NetCDF files as scipy, netCDF4 and xarray write them, whole and broken."""
+"""NetCDF files as scipy, netCDF4 and xarray write them, intact and broken."""
 
 import math
 import warnings
@@ -398,12 +398,12 @@ def test_a_file_that_was_cut_off(path, format, length, capfd):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "no NetCDF file"),
-        (b"label,x\n1,2\n", "no NetCDF file: it starts with the bytes b'label,x"),
+        (b"", "not a NetCDF file"),
+        (b"label,x\n1,2\n", "not a NetCDF file: it starts with the bytes b'label,x"),
         (b"CDF\x01" + b"\0" * 28, "no variable of numbers"),
         (b"CDF\x02" + b"\0" * 7, "broken NetCDF header"),
         (b"CDF\x01\0\0\0\0\0\0\0\x0a\x7f\xff\xff\xff" + b"\0" * 40, "claims 2147483647 elements"),
-        (b"\x89HDF\r\n\x1a\n" + b"\0" * 100, "no whole NetCDF file"),
+        (b"\x89HDF\r\n\x1a\n" + b"\0" * 100, "not a complete NetCDF file"),
     ],
 )
 def test_a_file_that_is_no_netcdf(path, content, message):

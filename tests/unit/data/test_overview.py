@@ -1,4 +1,4 @@
-"""What is said of a file is what numpy and pandas find in it."""
+"""The overview of a file agrees with numpy and pandas."""
 
 import h5py
 import netCDF4

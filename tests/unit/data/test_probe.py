@@ -1,4 +1,4 @@
-"""The probe in a process of its own: good files, bad ones, and children that die."""
+"""The probe in a child process: good files, bad ones, and children that die."""
 
 import os
 import signal
@@ -68,7 +68,7 @@ def test_a_child_that_was_killed_is_replaced(good):
 
 
 def test_reading_that_does_not_end_is_ended(tmp_path):
-    # A pipe into which nobody writes keeps whoever opens it waiting.
+    # Opening a pipe that nobody writes to blocks.
     path = tmp_path / "endless.h5"
     os.mkfifo(path)
     before = children()

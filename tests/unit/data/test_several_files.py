@@ -17,7 +17,7 @@ NUMBERS = (1, 2, 10, 11, 100)
 
 
 def part(number):
-    """Three to seven rows whose first feature says which part they are of."""
+    """Three to seven rows whose first feature is the number of their file."""
     rows = 3 + number % 5
     return pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""Splits: every row in exactly one part, sizes by the written rule, decided by the seed alone."""
+"""Splits: every row in exactly one part, sizes by the documented rule, from the seed alone."""
 
 import numpy as np
 import pytest
@@ -62,7 +62,7 @@ def test_rounding_rule(rows, share, size):
 
 
 def test_known_split():
-    """These row numbers must never change: results of earlier runs stand on them."""
+    """These row numbers must never change: results of earlier runs depend on them."""
     split = split_rows(12, validation=0.25, test=0.25, seed=3)
     assert np.flatnonzero(split == TEST).tolist() == [1, 6, 9]
     assert np.flatnonzero(split == VALIDATION).tolist() == [2, 3, 11]
@@ -160,7 +160,7 @@ def test_a_column_names_the_parts():
 
 
 def test_large_files_are_split_as_small_ones():
-    """Rows are drawn in pieces of a million; the rule stays that of one sorted list of draws."""
+    """Rows are drawn in pieces of a million; the result is that of one sorted list of draws."""
     rows = 2_200_001
     draws = np.random.PCG64(np.random.SeedSequence([7, 0x5EED])).random_raw(rows)
     order = np.argsort(draws, kind="stable")

@@ -17,20 +17,20 @@ from hypothesis import strategies as st
 from matexapps.comm.single import SingleProcess
 from matexapps.data.dataset import DataSet
 from matexapps.data.loading.blocks import FilePart
-from matexapps.data.loading.memory import parse_size
 from matexapps.data.loading.prefetch import ahead
 from matexapps.data.loading.sampler import WindowedOrder
 from matexapps.data.loading.stream import StreamLoader
 from matexapps.data.loading.streamed import StreamedRows
 from matexapps.data.rows import Rows
 from matexapps.data.sources.reader import Reader
+from matexapps.data.sources.source import parse_size
 from matexapps.errors import DataError
 
 CPU = torch.device("cpu")
 
 
 class Numbers(Reader):
-    """Rows whose only feature is their own number, and that count how often they are read."""
+    """Rows whose only feature is their own number; counts how often each is read."""
 
     def __init__(self, rows, weighted=False, copied=False, waits=False):
         self.columns, self.sample_shape = ["number"], (1,)
@@ -84,7 +84,7 @@ def joined(everybody):
 
 
 def own_numbers(batch):
-    """Return the row numbers that are a batch's features, and make sure that its ids are they."""
+    """Return the row numbers that are a batch's features, after checking its ids against them."""
     numbers = batch.features[:, 0].numpy().astype(int)
     assert np.array_equal(batch.ids, numbers)
     return numbers
@@ -145,7 +145,7 @@ def test_each_rank_reads_its_part_of_the_file():
     part = part_of(reader, np.zeros(10_000, np.uint8), block_rows=50, window_rows=2_000)
     for rank in range(4):
         list(StreamLoader(part, 100, rank, 4, CPU, seed=0).shuffled(0))
-    # 5 windows on 4 ranks: each seam has a block that both neighbors read.
+    # 5 windows on 4 ranks: at each boundary, both neighbors read one block.
     assert reader.times.min() == 1
     assert reader.times.sum() <= 10_000 + 5 * 4 * 50
 

@@ -1,8 +1,8 @@
-"""The launcher's block about exit statuses is left out, and nothing else is."""
+"""The launcher's block about exit statuses is removed, and nothing else."""
 
 import pytest
 
-from matexapps.launch.banner import without_banner
+from matexapps.launch.banner import strip_banner
 
 RULE = "-" * 74 + "\n"
 BANNER = (
@@ -23,7 +23,7 @@ KILLED = RULE + "prterun noticed that process rank 1 exited on\nsignal 9 (Killed
 def passed_on(text, size):
     data = text.encode()
     chunks = (data[start : start + size] for start in range(0, len(data), size))
-    return b"".join(without_banner(chunks)).decode()
+    return b"".join(strip_banner(chunks)).decode()
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 10_000])
@@ -43,10 +43,10 @@ def passed_on(text, size):
         ("50 %\r100 %\r\n--", "50 %\r100 %\r\n--"),
     ],
 )
-def test_only_the_redundant_block_is_left_out(text, expected, size):
+def test_only_the_redundant_block_is_removed(text, expected, size):
     assert passed_on(text, size) == expected
 
 
-def test_progress_without_a_line_end_is_passed_on_at_once():
-    seen = without_banner(iter([b"\r10 %", b"\r20 %"]))
+def test_an_unfinished_line_of_progress_is_passed_on_at_once():
+    seen = strip_banner(iter([b"\r10 %", b"\r20 %"]))
     assert next(seen) == b"\r10 %"

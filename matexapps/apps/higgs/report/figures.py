@@ -57,7 +57,7 @@ def draw_study(data: str, yields: Yields, result: SplitResult, threshold: float)
 
 
 def plot_column(axes: Axes, rows: Rows, column: str, *, bins: int = 60) -> Axes:
-    """Draw one column of physical rows, signal and background each with an area of 1.
+    """Draw a column of physical rows, signal and background each with an area of 1.
 
     The rarest one percent at either end is left out of the picture.
     """

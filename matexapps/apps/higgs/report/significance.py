@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from matexapps.apps.higgs.report.curves import checked, roc_table
 
-REGULARISATION = 10.0
+REGULARIZATION = 10.0
 """Background events added to keep the significance steady where hardly any are left."""
 
 
@@ -23,7 +23,7 @@ class Yields:
 
 
 def approximate_median_significance(
-    signal: ArrayLike, background: ArrayLike, regularization: float = REGULARISATION
+    signal: ArrayLike, background: ArrayLike, regularization: float = REGULARIZATION
 ) -> NDArray[np.float64]:
     """Return AMS = sqrt(2 ((s + b + r) ln(1 + s / (b + r)) - s)), in standard deviations.
 
@@ -51,7 +51,7 @@ def scan_thresholds(
     weight: ArrayLike | None = None,
     *,
     yields: Yields | None = None,
-    regularization: float = REGULARISATION,
+    regularization: float = REGULARIZATION,
 ) -> pd.DataFrame:
     """Return the significance of every cut "score at or above the threshold".
 
@@ -99,7 +99,7 @@ def significance_at(
     weight: ArrayLike | None = None,
     *,
     yields: Yields | None = None,
-    regularization: float = REGULARISATION,
+    regularization: float = REGULARIZATION,
 ) -> float:
     """Return the significance of one cut; parameters as for :func:`scan_thresholds`.
 

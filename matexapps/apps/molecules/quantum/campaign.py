@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from importlib.metadata import version
 from typing import Any
 
 import rdkit
 
-from matexapps import progress
 from matexapps.apps.molecules.data import standardize
 from matexapps.apps.molecules.data.molecule_set import standardize_records
 from matexapps.apps.molecules.data.reader import read_records
 from matexapps.apps.molecules.data.records import Records
 from matexapps.apps.molecules.data.standardize import Standard
 from matexapps.apps.molecules.quantum.geometry import NotComputed
-from matexapps.apps.molecules.quantum.journal import Journal, Outcome, write
-from matexapps.apps.molecules.quantum.process import XtbProcess, check_installed
 from matexapps.apps.molecules.quantum.settings import CampaignSettings
-from matexapps.apps.molecules.quantum.single_point import COLUMNS, METHOD
+from matexapps.apps.molecules.quantum.single_point import COLUMNS, METHOD, Labeler
 from matexapps.apps.molecules.quantum.tables import write_labels, write_rejected
-from matexapps.comm.communicator import Communicator
+from matexapps.errors import MissingExtraError
+from matexapps.experiment.campaign.campaign import Campaign
+from matexapps.experiment.campaign.outcome import Outcome
 from matexapps.experiment.ranks import Ranks
 from matexapps.experiment.settings import from_plain
 
 WHAT = "computing GFN2-xTB"
 
 
-def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
+def run(settings: dict[str, Any], ranks: Ranks) -> dict[str, Any]:
     """Compute the labels of all molecules of a file that have none yet. Collective.
 
     Each different molecule is computed once, in its standard form, from which networks learn. Every
@@ -38,7 +38,7 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     ----------
     settings : dict
         Of :class:`~matexapps.apps.molecules.quantum.settings.CampaignSettings`.
-    comm : Communicator
+    ranks : Ranks
 
     Returns
     -------
@@ -56,93 +56,73 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     """
     chosen = from_plain(CampaignSettings, settings)
     began = time.monotonic()
-    comm.on_root(check_installed)
-    result = Ranks(comm).run("in the campaign", lambda: _compute_all(chosen, comm))
-    seconds = time.monotonic() - began
-    return {
-        **result,
-        "ranks": comm.world_size,
-        "seconds": round(seconds, 2),
-        "molecules_per_s": round(result["computed"] / seconds, 2),
-    }
+    ranks.on_root(_check_installed)
 
-
-def _compute_all(settings: CampaignSettings, comm: Communicator) -> dict[str, Any]:
-    """Compute what is missing and write the tables; return the numbers of rows. Collective."""
-    records = comm.on_root(
-        lambda: read_records(
-            settings.data, smiles_columns=settings.smiles_columns, target_columns=[]
+    def read() -> tuple[Records, list[Standard | str]]:
+        records = ranks.on_root(
+            lambda: read_records(
+                chosen.data, smiles_columns=chosen.smiles_columns, target_columns=[]
+            )
         )
+        return records, standardize_records(records, ranks)
+
+    records, standards = ranks.run("while molecules were read", read)
+    different = dict.fromkeys(s.smiles for s in standards if isinstance(s, Standard))
+    results = _campaign(chosen).run([(smiles, chosen.seed) for smiles in different], ranks)
+    outcomes = {outcome.key: outcome for outcome in results.outcomes}
+    rejected = ranks.run(
+        "while tables were written",
+        lambda: ranks.on_root(lambda: _write_tables(chosen, outcomes, records, standards)),
     )
-    standards = standardize_records(records, Ranks(comm))
-    different = {item.smiles: item for item in standards if isinstance(item, Standard)}
-    journal = Journal(settings.folder, _provenance(settings))
-    number, known = comm.on_root(journal.begin)
-    missing = [smiles for smiles in different if not _is_done(known.get(smiles), settings)]
-    own = missing[comm.rank :: comm.world_size]
-
-    def compute_share() -> None:
-        with XtbProcess() as process, journal.writing(number, comm.rank) as file:
-            monitor = _Monitor(comm, len(own))
-            for smiles in own:
-                write(file, _compute(smiles, process, settings))
-                monitor.add()
-
-    comm.on_all(compute_share)
-    rejected = comm.on_root(lambda: _write_tables(settings, journal, records, standards))
+    computed, seconds = len(different) - results.known_before, time.monotonic() - began
     return {
-        "out": str(settings.table),
-        "rejected_out": str(settings.rejected),
+        "out": str(chosen.table),
+        "rejected_out": str(chosen.rejected),
         "rows": len(records),
         "molecules": len(different),
-        "computed": len(missing),
-        "known_before": len(different) - len(missing),
+        "computed": computed,
+        "known_before": results.known_before,
         "rejected_rows": rejected,
+        "ranks": ranks.world_size,
+        "seconds": round(seconds, 2),
+        "molecules_per_s": round(computed / seconds, 2),
     }
 
 
-def _provenance(settings: CampaignSettings) -> dict[str, Any]:
-    """Return everything that the values depend on."""
-    return {
-        "method": METHOD,
-        "columns": list(COLUMNS),
-        "seed": settings.seed,
-        "standardize": standardize.VERSION,
-        "tblite": version("tblite"),
-        "rdkit": rdkit.__version__,
-    }
+def _check_installed() -> None:
+    if importlib.util.find_spec("tblite") is None:
+        raise MissingExtraError(
+            "GFN2-xTB is computed by the package 'tblite', which is not installed; install it "
+            "with: pip install 'matexapps[quantum]'"
+        )
 
 
-def _is_done(outcome: Outcome | None, settings: CampaignSettings) -> bool:
-    """Whether there is nothing left to try."""
-    if outcome is None or outcome.values is not None:
-        return outcome is not None
-    return outcome.tries >= settings.tries and outcome.time_limit_s >= settings.time_limit_s
-
-
-def _compute(smiles: str, process: XtbProcess, settings: CampaignSettings) -> Outcome:
-    """Try conformers until there are values, or the time is up."""
-    began, reason = time.monotonic(), ""
-    for attempt in range(settings.tries):
-        remaining = settings.time_limit_s - (time.monotonic() - began)
-        if remaining <= 0:
-            break
-        try:
-            values = process.compute(smiles, settings.seed + attempt, attempt > 0, remaining)
-            return Outcome(smiles, values, "", attempt + 1, settings.time_limit_s)
-        except NotComputed as caught:
-            reason = str(caught)
-    return Outcome(smiles, None, reason, settings.tries, settings.time_limit_s)
+def _campaign(settings: CampaignSettings) -> Campaign:
+    return Campaign(
+        WHAT,
+        Labeler,
+        settings.folder,
+        time_limit_s=settings.time_limit_s,
+        unit="molecules",
+        tries=settings.tries,
+        seed=settings.seed,
+        depends_on={
+            "method": METHOD,
+            "columns": COLUMNS,
+            "standardize": standardize.VERSION,
+            "tblite": version("tblite"),
+            "rdkit": rdkit.__version__,
+        },
+    )
 
 
 def _write_tables(
     settings: CampaignSettings,
-    journal: Journal,
+    outcomes: dict[str, Outcome],
     records: Records,
     standards: list[Standard | str],
 ) -> int:
     """Write labels and rejected rows; return how many rows were rejected."""
-    outcomes = journal.read()
     labels = {}
     rejected = []
     for row, given, standard in zip(records.rows, records.smiles, standards, strict=True):
@@ -150,23 +130,15 @@ def _write_tables(
             rejected.append((int(row), given, standard))
             continue
         outcome = outcomes[standard.smiles]
-        if outcome.values is None:
-            rejected.append((int(row), given, outcome.reason))
+        if outcome.status == "done":
+            labels[standard.smiles] = (standard.smiles, standard.inchikey, outcome.value)
         else:
-            labels[standard.smiles] = (standard.smiles, standard.inchikey, outcome.values)
+            rejected.append((int(row), given, _reason(outcome)))
     write_labels(settings.table, list(labels.values()))
     write_rejected(settings.rejected, rejected)
     return len(rejected)
 
 
-class _Monitor:
-    """Reports the progress of this rank."""
-
-    def __init__(self, comm: Communicator, total: int) -> None:
-        self._comm, self._total, self._done = comm, total, 0
-
-    def add(self) -> None:
-        self._done += 1
-        progress.report_work(
-            WHAT, self._done, self._total, "molecules", self._comm.rank, self._comm.world_size
-        )
+def _reason(outcome: Outcome) -> str:
+    is_known = outcome.error == NotComputed.__name__
+    return outcome.message if is_known else outcome.reason

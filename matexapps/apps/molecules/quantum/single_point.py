@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit.Chem import GetFormalCharge, GetPeriodicTable, Mol
 
-from matexapps.apps.molecules.quantum.geometry import NotComputed, positions
+from matexapps.apps.molecules.quantum.geometry import NotComputed, conformer, positions
+from matexapps.experiment.campaign.task import Task
 
 METHOD = "GFN2-xTB"
 HARTREE_EV = 27.211386245988
@@ -38,6 +39,34 @@ COLUMNS = (
 
 _SOLVENTS = ("water", "octanol")
 _UNPAIRED = {1: 1, 2: 0, 3: 1, 4: 2, 5: 3, 6: 2, 7: 1, 8: 0}
+
+
+class Labeler:
+    """Computes the labels of a campaign, in a child process.
+
+    Neither an embedding nor tblite can be interrupted: a computation that takes too long, or
+    crashes, ends this process and not the rank.
+    """
+
+    def __init__(self) -> None:
+        solve(np.array([2]), np.zeros((1, 3)))  # loads tblite before any time limit applies
+
+    def __call__(self, task: Task) -> list[float | None]:
+        """Return the values of a molecule, None for those that do not exist.
+
+        Parameters
+        ----------
+        task : Task
+            The key is a SMILES, the spec the seed of the first conformer; another attempt takes
+            another conformer.
+
+        Raises
+        ------
+        NotComputed
+            If there are none.
+        """
+        molecule = conformer(task.key, task.spec + task.attempt, again=task.attempt > 0)
+        return [value if math.isfinite(value) else None for value in single_point(molecule)]
 
 
 def single_point(molecule: Mol) -> list[float]:

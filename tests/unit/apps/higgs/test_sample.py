@@ -38,7 +38,8 @@ def test_size_checksum_and_rows_are_those_of_the_card(sample):
     assert entry.simulated
     with h5py.File(path) as file:
         assert bool(file.attrs["simulated"])
-        assert file.attrs["command"].split("--out")[0].strip() in " ".join(entry.made_by.split())
+        options = file.attrs["command"].partition("--events")[2]
+        assert f"matexapps higgs simulate --events{options}" in " ".join(entry.made_by.split())
 
 
 def test_every_row_passes_the_selection_that_the_card_states(sample):

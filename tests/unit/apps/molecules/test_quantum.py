@@ -11,14 +11,16 @@ from threadpoolctl import threadpool_limits
 
 from matexapps.apps.molecules.data.targets import Target
 from matexapps.apps.molecules.quantum.geometry import NotComputed, conformer
-from matexapps.apps.molecules.quantum.process import XtbProcess
 from matexapps.apps.molecules.quantum.single_point import (
     COLUMNS,
     HARTREE_EV,
     METHOD,
+    Labeler,
     frontier,
     solve,
 )
+from matexapps.experiment.campaign.campaign import Campaign
+from matexapps.experiment.campaign.task import Task
 
 # Structures in bohr, and the energies in hartree and gaps in eV that xtb, an implementation of its
 # own, has for them in its tests (grimme-lab/xtb, test/unit/test_gfn2.f90).
@@ -51,9 +53,10 @@ def _one_thread():
 
 
 @pytest.fixture(scope="module")
-def process():
-    with XtbProcess() as running:
-        yield running
+def labels():
+    """What computes the labels of a SMILES."""
+    labeler = Labeler()
+    return lambda smiles: labeler(Task(smiles, spec=0, seed=0, attempt=0))
 
 
 def arrays(molecule):
@@ -88,7 +91,7 @@ def test_the_dipole_is_the_answer_of_the_energy_to_a_field():
     assert -slope == pytest.approx(solve(*arrays(WATER))["dipole"][2], rel=1e-3)
 
 
-def test_labels_of_a_smiles_agree_with_symmetry_and_measurement(process):
+def test_labels_of_a_smiles_agree_with_symmetry_and_measurement(labels):
     # Hydration free energies in kcal/mol as measured: FreeSolv, Mobley and Guthrie, J. Comput.
     # Aided Mol. Des. 28 (2014) 711. Dipoles in debye: CRC Handbook of Chemistry and Physics.
     measured = {
@@ -99,7 +102,7 @@ def test_labels_of_a_smiles_agree_with_symmetry_and_measurement(process):
         "CC#N": (3.92, -3.9),
         "CC(N)=O": (3.68, -9.7),
     }
-    found = np.array([process.compute(one, 0, False, 60) for one in measured])
+    found = np.array([labels(one) for one in measured])
     dipole, hydration = np.array(list(measured.values())).T
     place = [Target.from_header(column).name for column in COLUMNS].index
     np.testing.assert_allclose(found[:, place("dipole moment")], dipole, atol=0.8)
@@ -127,9 +130,13 @@ def test_the_seed_decides_the_conformer():
     assert np.abs(one - other).max() > 0.1
 
 
-def test_what_takes_too_long_or_is_unknown_has_a_reason_and_the_next_is_computed(process):
-    with pytest.raises(NotComputed, match=r"not done within 0\.3 s"):
-        process.compute("C" * 150, 0, False, 0.3)
+def test_what_takes_too_long_or_is_unknown_has_a_reason_and_the_next_is_computed(labels, tmp_path):
     with pytest.raises(NotComputed, match="neither MMFF94 nor UFF"):
-        process.compute("[He]", 0, False, 60)
-    assert process.compute("O", 0, False, 60)[0] == pytest.approx(-5.07, abs=0.01)
+        labels("[He]")
+    campaign = Campaign("computing", Labeler, tmp_path, time_limit_s=1.0)
+    tasks = [(smiles, 0) for smiles in ("C" * 150, "[He]", "O")]
+    long, unknown, water = campaign.run(tasks).outcomes
+    assert long.reason == "not done within 1 s"
+    assert unknown.message == "neither MMFF94 nor UFF has parameters for its atoms"
+    assert water.value == labels("O")
+    assert water.value[0] == pytest.approx(-5.07, abs=0.01)

@@ -1,0 +1,12 @@
+"""The programs of ``tests/mpi/programs``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[1] / "mpi" / "programs"
+
+
+def program(name: str) -> str:
+    """Return the text of a program."""
+    return (FOLDER / name).read_text()
