@@ -123,7 +123,7 @@ def test_a_rank_s_death_loses_and_doubles_no_row(model, tmp_path, run_ranks, vic
         settings = {"model": str(model), "library": str(library), "out": str(tmp_path / name)}
         done = run_ranks(ranks, SCRIPT, dies, json.dumps(settings), fault_tolerant=ranks > 1)
         assert '"rows": 57' in done.stdout, done.stderr
-        assert done.stderr.count("lost while rows from 21 on were predicted") == (ranks > 1)
+        assert done.stderr.count("lost while molecules from 21 on were predicted") == (ranks > 1)
     one, out = rows_of(tmp_path / "one.csv"), rows_of(tmp_path / "out.csv")
     assert [row["smiles"] for row in out] == [row["smiles"] for row in one]
     np.testing.assert_allclose(

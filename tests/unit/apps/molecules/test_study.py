@@ -10,6 +10,7 @@ from itertools import pairwise
 import matplotlib.image
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -288,3 +289,18 @@ def test_rows_without_a_value_are_left_out_and_a_draw_keeps_its_row_numbers(tmp_
     assert records.rows.tolist() == sorted(records.rows.tolist())
     np.testing.assert_array_equal(records.values[:, 0] + 1, records.rows)
     assert records.smiles == ["C" * row for row in records.rows]
+
+
+def test_a_table_and_a_list_in_memory_are_predicted_alike(study):
+    smiles = ["CCc1ccccc1", "bad(", "OCC1CCOCC1"]
+    listed = study.model.predict(smiles)
+    pd.testing.assert_frame_equal(study.model.predict(pd.DataFrame({"SMILES": smiles})), listed)
+    assert listed.index.tolist() == [1, 2, 3]
+    assert listed["error"].fillna("").tolist() == ["", "not a SMILES", ""]
+    assert listed["logP"].isna().tolist() == [False, True, False]
+    with pytest.raises(DataError, match="has no column 'smiles'"):
+        study.model.predict(pd.DataFrame({"structure of it": smiles}))
+    with pytest.raises(DataError, match="has 2 structures, and the model reads 1"):
+        study.model.predict(["C + O"])
+    with pytest.raises(TrainingError, match="molecules models predict without smiles_column"):
+        study.model.predict(smiles, smiles_column="smiles")
