@@ -1,9 +1,9 @@
 """A network that is trained on parts of a batch, with the result of the global batch.
 
-Most networks compute each row by itself, and nothing is to be done. Those that draw random numbers,
-normalize over the batch, or sum over it are run inside a
-:class:`~matexapps.sharding.global_batch.ShardedBatch`. Which kind a network is, is found out before
-training by trying it on a few rows: :func:`shard_network`.
+Most networks compute each row by itself, and need nothing of this. Those that draw random numbers,
+normalize over the batch, or sum over it run inside a
+:class:`~matexapps.sharding.global_batch.ShardedBatch`. :func:`shard_network` tries a network on a
+few rows before training, to find out which kind it is.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from matexapps.sharding.row_axes import PartAxes, RowAxes
 from matexapps.sharding.shard import Part
 from matexapps.sharding.trial import Forward, Trial, is_compiled, not_compiled, try_network
 
-# With one row it is not certain how a tensor lies in memory, thus for what its numbers are drawn.
+# The strides of a single row do not tell how a tensor lies in memory, so in which order numbers are
+# drawn for it. Layers such as batch normalization refuse a single row.
 _FEWEST_ROWS_OF_A_RANK = 2
 
 
@@ -123,7 +124,7 @@ def shard_network(
     if comm.world_size == 1:
         return ShardedNetwork(comm)
     compiled, count = is_compiled(network), len(features)
-    if count < _FEWEST_ROWS_OF_A_RANK:
+    if count < 2 * _FEWEST_ROWS_OF_A_RANK:
         return ShardedNetwork(comm, acts=True, compiled=compiled)
     larger = count - count // 2
     with not_compiled(compiled):

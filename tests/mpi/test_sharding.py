@@ -39,6 +39,8 @@ PROGRAM = """
     results = {name: train(trainer_of(name)) for name in NETWORKS}
     for name, size in FEW_ROWS.items():
         results["few rows, " + name] = train(trainer_of(name, batch_size=size), rows=45)
+    NETWORKS["compiled"] = lambda: torch.compile(NETWORKS["both"](), backend="eager")
+    results["compiled"] = train(trainer_of("compiled"))
     results["bf16"] = train(trainer_of("both", precision="bf16"))
     for name in ("both", "lstm"):
         if mx.open_world().world_size > 1:
@@ -73,6 +75,11 @@ def require_equal(results: dict, expected: dict, tolerance: float = 1e-5) -> Non
         np.testing.assert_allclose(
             values, expected[what], rtol=tolerance, atol=tolerance, err_msg=what
         )
+
+
+def test_compiled_networks_give_the_same(on_ranks):
+    for results in on_ranks:
+        require_equal(results["compiled"], on_ranks[0]["both"])
 
 
 def test_half_size_numbers_differ_by_their_rounding_alone(on_ranks):

@@ -173,7 +173,7 @@ def test_settings_reach_the_training_and_its_error_is_one_line():
     result = matexapps("higgs", "train", "-n", "2", "--network", "presnt")
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()
-    assert line == "unknown network 'presnt': use one of present, dnn2014; did you mean 'present'?"
+    assert line == "unknown network 'presnt': use one of dnn2014, present; did you mean 'present'?"
 
 
 def test_the_status_of_the_ranks_comes_back(tmp_path):
