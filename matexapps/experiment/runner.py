@@ -36,19 +36,19 @@ def run_study(domain: Domain[Any, Any], settings: ExperimentSettings, comm: Comm
         "while the rows were split", lambda: domain.splits(settings, prepared, ranks)
     )
     results: list[SplitResult] = []
-    kept: Model | None = None
+    first: Model | None = None
     for name, split in splits.items():
         experiment = _SplitExperiment(domain, settings, prepared, name, split, comm)
         result, model = experiment.run(several=len(splits) * settings.seeds > 1)
         results.append(result)
-        kept = kept or model
-    assert kept is not None
+        first = first or model
+    assert first is not None
     return Study(
         domain=domain,
         settings=settings,
         prepared=prepared,
         results=results,
-        model=kept,
+        model=first,
         ranks=comm.world_size,
         seconds=time.monotonic() - began,
     )

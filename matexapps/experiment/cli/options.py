@@ -129,16 +129,16 @@ def _of_docstring(text: str) -> dict[str, tuple[str, str]]:
     for line in lines:
         if line == "Attributes":
             break
-    found: dict[str, tuple[str, str]] = {}
+    texts: dict[str, tuple[str, str]] = {}
     names: list[str] = []
     for line in lines:
         if not line.startswith(" ") and line and (match := _PARAMETER.match(line)):
             names = match[1].split(", ")
-            found |= dict.fromkeys(names, (match[2], ""))
+            texts |= dict.fromkeys(names, (match[2], ""))
         elif line.startswith("    "):
             for name in names:
-                kind, words = found[name]
-                found[name] = kind, f"{words} {line.strip()}".strip()
+                kind, words = texts[name]
+                texts[name] = kind, f"{words} {line.strip()}".strip()
         elif line and not set(line) <= {"-"}:
             names = []
-    return found
+    return texts

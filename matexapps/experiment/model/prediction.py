@@ -138,11 +138,11 @@ def _predict(piece: Sequence[Any], before: int, model: TrainedModel, ranks: Rank
     domain = model.domain
     effort = [domain.effort(row) for row in piece]
     shares = [share_by_work(effort, rank, ranks.world_size) for rank in range(ranks.world_size)]
-    found = ranks.map(
+    predicted = ranks.map(
         lambda share: domain.predict(piece[share], model) if share.stop > share.start else [],
         shares,
     )
-    cells = [row for share in found for row in share]
+    cells = [row for share in predicted for row in share]
     return [[number, *row] for number, row in enumerate(cells, start=before + 1)]
 
 
