@@ -18,9 +18,10 @@ from matexapps.cli.data import data
 from matexapps.cli.datasets import datasets
 from matexapps.cli.execute import execute
 from matexapps.cli.notebooks import check, join_parameters, run
-from matexapps.cli.options import SETTINGS, console
+from matexapps.cli.options import console
 from matexapps.cli.restart import restart
 from matexapps.errors import MatexError, did_you_mean
+from matexapps.experiment.cli.app import SETTINGS
 from matexapps.launch.signals import exit_on_signal, signals_handled_by
 
 DOMAINS = {
@@ -54,7 +55,7 @@ app = typer.Typer(
     cls=Commands,
     help="Distributed deep learning for domain scientists, from Jupyter notebooks, on MPI.",
     epilog="For example:  matexapps higgs train -n 2 --out model",
-    **SETTINGS,  # type: ignore[arg-type]
+    **SETTINGS,
 )
 app.command(epilog="For example:  matexapps check -n 4")(check)
 app.command(epilog="For example:  matexapps run notebooks/00_start_here.ipynb -n 3 -p epochs 5")(

@@ -1,23 +1,20 @@
-"""What several commands share: options, settings, the console."""
+"""What several commands share: the console, groups of commands."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
+
+from matexapps.experiment.cli.app import SETTINGS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-RESTARTS = 3
-SETTINGS = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
-
-Ranks = Annotated[int, typer.Option("-n", "--ranks", min=1, help="Number of MPI ranks.")]
-
 
 def group(help_text: str) -> typer.Typer:
     """Return an empty group of commands."""
-    return typer.Typer(help=help_text, **SETTINGS)  # type: ignore[arg-type]
+    return typer.Typer(help=help_text, **SETTINGS)
 
 
 def console(stderr: bool = False) -> Console:
