@@ -106,7 +106,7 @@ def test_any_number_of_ranks_gives_the_same_table_and_other_settings_are_refused
     assert (tmp_path / "on-3.csv").read_text() == tables[0]
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "matexapps.cli", "quantum", str(library)),
+            *(sys.executable, "-m", "matexapps.cli", "molecules", "quantum", str(library)),
             *("--out", str(tmp_path / "on-3.csv"), "--seed", "1", "-n", "1"),
         ],
         capture_output=True,

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import typer
 
+_SECONDS = "_s"
 _PARAMETER = re.compile(r"^(\w+(?:, \w+)*) : ?(.*)$")
 
 
@@ -31,7 +32,8 @@ def options_of(
     """Return a typer option for each field of a dataclass, as parameters of a command.
 
     An option that is not given is None, so that what was given can be told from defaults, which
-    stand in the help. The field called ``positional`` is an argument, without a flag.
+    stand in the help. The field called ``positional`` is an argument, without a flag; the flag of
+    one in seconds, as ``time_limit_s``, is without its unit.
     """
     texts, hints = field_texts(kind), get_type_hints(kind)
     return [
@@ -69,10 +71,10 @@ def command(name: str, help_text: str, parameters: list[inspect.Parameter]) -> C
 def _option(item: Field[Any], hint: Any, kind: str, text: str) -> inspect.Parameter:
     inner = _without_none(hint)
     typed = str if _is_list(hint) else inner
-    flag = "--" + item.name.replace("_", "-")
+    flag = "--" + item.name.removesuffix(_SECONDS).replace("_", "-")
     names = [f"{flag}/--no-{flag[2:]}"] if typed is bool else [flag]
     option = typer.Option(
-        *names, help=_help(text, kind, item.default), metavar=_metavar(text, hint)
+        *names, help=_help(text, kind, item.default), metavar=_metavar(item.name, text, hint)
     )
     return inspect.Parameter(
         item.name,
@@ -106,7 +108,9 @@ def _plain(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _metavar(text: str, hint: Any) -> str | None:
+def _metavar(name: str, text: str, hint: Any) -> str | None:
+    if name.endswith(_SECONDS):
+        return "SECONDS"
     if _is_list(hint):
         return "A,B"
     return next((word.upper() for word in ("Folder", "File") if text.startswith(word)), None)

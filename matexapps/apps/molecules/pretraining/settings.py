@@ -27,8 +27,8 @@ class PretrainingSettings:
     smiles_columns : str or None
         The column of structures; the one called "smiles", if not given.
     labels : list of str or None
-        Columns of numbers to learn besides the descriptors, such as those of
-        ``matexapps molecules quantum``.
+        Columns of numbers to learn besides the descriptors, such as those that
+        matexapps molecules quantum makes.
     task : str or None
         What will be learned afterwards, a file or a name of the catalog: its validation and test
         molecules are held out. The data, if not given; "none" holds out nothing.

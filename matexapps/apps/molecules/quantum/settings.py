@@ -18,17 +18,17 @@ class CampaignSettings:
     Attributes
     ----------
     data : str
-        A file of molecules, or a name of the catalog.
+        File of molecules (CSV, TSV, SMILES, SDF, Parquet), or a name of the catalog.
     out : str
-        The table to write, .csv or .parquet. Beside it are the journal, a folder with ``.campaign``
-        after the name, and molecules without labels, a table with ``_rejected`` before the
-        ending.
+        File to write, .csv or .parquet; run again, the command goes on. Beside it are a folder of
+        what is done, with .campaign after the name, and the molecules without labels, a table with
+        _rejected before the ending.
     smiles_columns : str or None
-        The column of structures; None takes the one called "smiles".
+        The column of structures; the one called "smiles", if not given.
     seed : int
         Of the conformers.
     tries : int
-        Conformers to try for each molecule.
+        Conformers of a molecule before giving up.
     time_limit_s : float
         For all tries of a molecule together.
 

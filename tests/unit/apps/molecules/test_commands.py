@@ -23,7 +23,7 @@ finally:
         ("train", ["--smiles-columns", "scaffold, cluster", "--no-compare-random", "--settings"]),
         ("predict", ["Folder that train --out wrote", "--smiles-columns"]),
         ("pretrain", ["[FILE]", "chemicals", "--labels"]),
-        ("quantum", ["FILE", "--time-limit-s", "120.0"]),
+        ("quantum", ["FILE", "--time-limit", "SECONDS", "120.0"]),
     ],
 )
 def test_help_answers_without_torch_and_rdkit(verb, words):
