@@ -32,22 +32,22 @@ from typing import Any
 import numpy as np
 from rdkit import Chem
 
-from matexapps.apps.molecules.baselines import FEATURES, fit_baselines
+from matexapps.apps.molecules.baselines import FEATURES
 from matexapps.apps.molecules.data.molecule_set import MoleculeSet
 from matexapps.apps.molecules.data.standardize import Standard, standardize_all
 from matexapps.apps.molecules.data.targets import Target
-from matexapps.apps.molecules.experiment import train_ensemble
+from matexapps.apps.molecules.domain import MOLECULES
 from matexapps.apps.molecules.featurizers.featurize import featurize
-from matexapps.apps.molecules.model import Model
 from matexapps.apps.molecules.networks.architecture import Architecture
-from matexapps.apps.molecules.prepare import Prepared
-from matexapps.apps.molecules.results import TrainingResult
-from matexapps.apps.molecules.settings import ExperimentSettings
-from matexapps.apps.molecules.splits.split import Split, random_split
-from matexapps.apps.molecules.tasks.errors import rmse
+from matexapps.apps.molecules.prepared import Prepared
+from matexapps.apps.molecules.settings import MoleculeSettings
 from matexapps.apps.molecules.tasks.estimates import coverage
-from matexapps.apps.molecules.tasks.registry import TASKS
-from matexapps.comm.single import SingleProcess
+from matexapps.experiment.model.model import Model
+from matexapps.experiment.ranks import Ranks
+from matexapps.experiment.results import Training
+from matexapps.experiment.runner import train_model
+from matexapps.experiment.splitting import Split, make_split
+from matexapps.experiment.statistics.figures_of_merit import figure, figure_value
 from matexapps.launch.mpiexec import mpi_environment, mpiexec_command
 
 SETS = {
@@ -64,13 +64,14 @@ from matexapps.apps.molecules.data.reader import read_records
 from matexapps.apps.molecules.data.molecule_set import standardize_records
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.comm.world import open_world
+from matexapps.experiment.ranks import Ranks
 with open_world(3600) as comm:
     records = comm.on_root(lambda: read_records(sys.argv[1]))
     comm.barrier()
     began = time.monotonic()
-    standards = standardize_records(records, comm)
+    standards = standardize_records(records, Ranks(comm))
     smiles = [one.smiles for one in standards]
-    featurize(smiles, smiles, Architecture().features, comm)
+    featurize(smiles, smiles, Architecture().features, Ranks(comm))
     comm.barrier()
     if comm.rank == 0:
         print(time.monotonic() - began)
@@ -78,10 +79,14 @@ with open_world(3600) as comm:
 
 PREDICT = """
 import json, resource, sys
-from matexapps.apps.molecules.prediction.run import run
+from matexapps.apps.molecules.domain import MOLECULES
 from matexapps.comm.world import open_world
+from matexapps.experiment.model.model import Model
+from matexapps.experiment.model.prediction import predict_file
+folder, library, out = sys.argv[1:]
 with open_world(3600) as comm:
-    done = run(json.loads(sys.argv[1]), comm)
+    model = Model.load(folder, MOLECULES)
+    done = predict_file(model, MOLECULES.source(library), out, comm)
     mine = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     done["peak_mb"] = max(comm.all_gather_object(mine))
     if comm.rank == 0:
@@ -130,13 +135,13 @@ def judge(name: str, folder: Path, seeds: int, chemprop: str | None) -> dict[str
     rows = rows_of(folder)
     values = np.array([row["value"] for row in rows])
     split = Split(*(numbers(rows, part) for part in PARTS))
-    settings = ExperimentSettings(split="column", split_column="part")
-    trainings: list[TrainingResult] = []
+    settings = MoleculeSettings(split="column", split_column="part")
+    trainings: list[Training] = []
     seconds = []
     for seed in range(seeds):
         start = time.monotonic()
         prepared = prepare(rows, SETS[name])
-        _, training = train_ensemble(settings, prepared, split, name, seed, SingleProcess())
+        training, _ = train_model(MOLECULES, settings, prepared, name, split, seed, Ranks.single())
         seconds.append(time.monotonic() - start)
         trainings.append(training)
         show(name, f"combined, seed {seed}", values[split.test], training.test.mean[:, 0])
@@ -145,19 +150,8 @@ def judge(name: str, folder: Path, seeds: int, chemprop: str | None) -> dict[str
     figures[f"{name}_seconds"] = round(float(np.mean(seconds)), 1)
     figures[f"{name}_scaffold_coverage"] = mean_coverage(trainings, values[split.test])
     figures |= random_figures(name, prepared, settings, seeds)
-    features = featurize(
-        prepared.molecules.smiles, prepared.molecules.inchikeys, FEATURES, SingleProcess()
-    )
-    baselines = fit_baselines(
-        TASKS["regression"],
-        features,
-        values[:, None],
-        split.train,
-        split.test,
-        seed=0,
-        comm=SingleProcess(),
-    )
-    for baseline, found in baselines.items():
+    for baseline, fit in MOLECULES.baselines(settings, prepared, split).items():
+        found = fit.combine([job() for job in fit.jobs])
         show(name, baseline, values[split.test], found[:, 0])
         figures |= error_figures(f"{name}_rmse_{baseline}", values[split.test], found.T)
     if chemprop:
@@ -173,24 +167,26 @@ def fingerprint_model(name: str, folder: Path) -> Model:
     """Return a model that reads fingerprints and descriptors, trained briefly."""
     rows = rows_of(folder)
     split = Split(*(numbers(rows, part) for part in PARTS))
-    settings = ExperimentSettings(
+    settings = MoleculeSettings(
         split="column", split_column="part", network="fingerprint", epochs=5
     )
     prepared = prepare(rows, SETS[name], settings.network)
-    return train_ensemble(settings, prepared, split, name, 0, SingleProcess())[0]
+    return train_model(MOLECULES, settings, prepared, name, split, 0, Ranks.single())[1]
 
 
 def random_figures(
-    name: str, prepared: Prepared, settings: ExperimentSettings, seeds: int
+    name: str, prepared: Prepared, settings: MoleculeSettings, seeds: int
 ) -> dict[str, Any]:
     """Train on random splits, one a seed: errors and coverage."""
     molecules = prepared.molecules
     errors, shares = [], []
     for seed in range(seeds):
-        split = random_split(len(molecules), 0.1, 0.1, seed)
-        _, training = train_ensemble(settings, prepared, split, "random", seed, SingleProcess())
+        split = make_split("random", len(molecules), 0.1, 0.1, seed)
+        training, _ = train_model(
+            MOLECULES, settings, prepared, "random", split, seed, Ranks.single()
+        )
         values = molecules.values[split.test, 0]
-        errors.append(rmse(values, training.test.mean[:, 0]).value)
+        errors.append(figure_value("rmse", values, training.test.mean[:, 0]))
         shares.append(mean_coverage([training], values))
     print(f"{name:9s} random splits: RMSE {np.mean(errors):.3f}, coverage {shares}", flush=True)
     return {
@@ -232,8 +228,8 @@ def prepare(
         rejected=[],
         conflicts=[],
     )
-    names = dict.fromkeys((*Architecture(network=network).features, "fingerprint"))
-    features = featurize(molecules.smiles, molecules.inchikeys, list(names), SingleProcess())
+    names = dict.fromkeys((*Architecture(network=network).features, *FEATURES))
+    features = featurize(molecules.smiles, molecules.inchikeys, list(names), Ranks.single())
     return Prepared(molecules, features, [None])
 
 
@@ -283,8 +279,8 @@ def library_figures(smiles: list[str], model: Model, molecules: int) -> dict[str
         figures["featurize_speedup_2_ranks"] = round(taken[1] / taken[2], 3)
         figures["featurize_molecules"] = molecules // 2
         figures["featurize_molecules_per_s"] = round(molecules // 2 / taken[2], 1)
-        settings = {"model": str(folder / "model"), "library": str(library)}
-        done = json.loads(on_ranks(2, [predict, json.dumps(settings)]))
+        words = [predict, folder / "model", library, folder / "predicted.csv"]
+        done = json.loads(on_ranks(2, words))
         figures["predict_rows"] = done["rows"]
         figures["predict_rows_per_s"] = done["rows_per_s"]
         figures["predict_peak_mb_a_rank"] = round(done["peak_mb"], 1)
@@ -314,7 +310,7 @@ def on_ranks(n: int, words: list[Any]) -> str:
     return done.stdout.strip()
 
 
-def mean_coverage(trainings: list[TrainingResult], values: np.ndarray) -> float:
+def mean_coverage(trainings: list[Training], values: np.ndarray) -> float:
     """Return the share of values inside the intervals, over trainings."""
     shares = [coverage(one.test, one.calibration, values[:, None])[0] for one in trainings]
     return round(float(np.mean(shares)), 4)
@@ -322,17 +318,19 @@ def mean_coverage(trainings: list[TrainingResult], values: np.ndarray) -> float:
 
 def error_figures(key: str, values: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
     """Return the mean error over seeds, each seed's, and the interval over molecules."""
-    error = rmse(values, predicted)
+    error = figure("rmse", values, predicted)
     return {
         key: round(error.value, 4),
-        f"{key}_by_seed": [round(rmse(values, one).value, 4) for one in np.atleast_2d(predicted)],
+        f"{key}_by_seed": [
+            round(figure_value("rmse", values, one), 4) for one in np.atleast_2d(predicted)
+        ],
         f"{key}_95": [round(error.low, 4), round(error.high, 4)],
     }
 
 
 def show(name: str, model: str, values: np.ndarray, predicted: np.ndarray) -> None:
     """Print a model's error."""
-    print(f"{name:9s} {model:24s} RMSE {rmse(values, predicted)}", flush=True)
+    print(f"{name:9s} {model:24s} RMSE {figure('rmse', values, predicted)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -18,16 +18,16 @@ from matexapps.cli.data import data
 from matexapps.cli.datasets import datasets
 from matexapps.cli.execute import execute
 from matexapps.cli.notebooks import check, join_parameters, run
-from matexapps.cli.options import SETTINGS, console
-from matexapps.cli.predict import predict
-from matexapps.cli.pretrain import pretrain
-from matexapps.cli.quantum import quantum
+from matexapps.cli.options import console
 from matexapps.cli.restart import restart
-from matexapps.cli.train import train
 from matexapps.errors import MatexError, did_you_mean
+from matexapps.experiment.cli.app import SETTINGS
 from matexapps.launch.signals import exit_on_signal, signals_handled_by
 
-DOMAINS = {"higgs": "matexapps.apps.higgs.commands"}
+DOMAINS = {
+    "higgs": "matexapps.apps.higgs.commands",
+    "molecules": "matexapps.apps.molecules.commands",
+}
 """Modules whose ``app`` has the verbs of a domain, by the domain's name."""
 
 
@@ -55,7 +55,7 @@ app = typer.Typer(
     cls=Commands,
     help="Distributed deep learning for domain scientists, from Jupyter notebooks, on MPI.",
     epilog="For example:  matexapps higgs train -n 2 --out model",
-    **SETTINGS,  # type: ignore[arg-type]
+    **SETTINGS,
 )
 app.command(epilog="For example:  matexapps check -n 4")(check)
 app.command(epilog="For example:  matexapps run notebooks/00_start_here.ipynb -n 3 -p epochs 5")(
@@ -70,12 +70,6 @@ app.command(
     epilog="For example:  matexapps restart mpiexec -n 4 python train.py",
     context_settings={"allow_interspersed_args": False},
 )(restart)
-app.add_typer(train, name="train", epilog="For example:  matexapps train molecules -n 2 --epochs 5")
-app.add_typer(
-    pretrain, name="pretrain", epilog="For example:  matexapps pretrain molecules --out pretrained"
-)
-app.command(epilog="For example:  matexapps predict model library.smi -n 4")(predict)
-app.command(epilog="For example:  matexapps quantum library.smi --out labels.csv -n 4")(quantum)
 app.command(epilog="For example:  matexapps data runs.csv --label label -n 4")(data)
 app.command(epilog="For example:  matexapps convert runs.csv runs.h5 --dtype float32")(convert)
 app.add_typer(datasets, name="datasets", epilog="For example:  matexapps datasets list")

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from matexapps.cli.options import Ranks, console
+from matexapps.cli.options import console
 from matexapps.cli.progress_bar import progress_bar
+from matexapps.experiment.cli.app import Ranks
 
 
 def data(

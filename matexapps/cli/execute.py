@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from matexapps.cli.options import Ranks, console
+from matexapps.cli.options import console
 from matexapps.errors import TrainingError, did_you_mean
+from matexapps.experiment.cli.app import Ranks
 
 
 def execute(

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from matexapps.cli.options import Ranks, console
+from matexapps.cli.options import console
 from matexapps.errors import BatchError
+from matexapps.experiment.cli.app import Ranks
 
 
 def check(n: Ranks = 2) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from matexapps.cli.options import RESTARTS
+from matexapps.experiment.cli.app import RESTARTS
 
 
 def restart(

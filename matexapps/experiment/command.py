@@ -25,7 +25,6 @@ from matexapps.experiment.model.model import Model
 from matexapps.experiment.model.prediction import predict_file
 from matexapps.experiment.ranks import LONGEST_WAIT_S, Ranks
 from matexapps.experiment.reference import load_domain
-from matexapps.experiment.report import as_table
 from matexapps.experiment.runner import run_study
 from matexapps.experiment.settings import from_plain
 from matexapps.train.state.reinit_state import reinit
@@ -207,7 +206,7 @@ def main(arguments: list[str]) -> int:
             work,
             domain.unit,
             LONGEST_WAIT_S,
-            as_table,
+            domain.as_table,
         )
     return run_command(
         [json.dumps(settings)],
@@ -216,8 +215,8 @@ def main(arguments: list[str]) -> int:
         work_lines(f"predicting {domain.unit}"),
         LONGEST_WAIT_S,
         as_table=lambda result: (
-            f"{result['rows']:,} {domain.unit} predicted in {result['seconds']:.1f} s: "
-            f"{result['out']}"
+            f"{result['rows'] - result['bad']:,} of {result['rows']:,} {domain.unit} predicted in "
+            f"{result['seconds']:.1f} s: {result['out']}"
         ),
     )
 
@@ -237,8 +236,10 @@ def _train(domain: Domain[Any, Any], given: dict[str, Any], comm: Communicator) 
 
 
 def _predict(domain: Domain[Any, Any], given: dict[str, Any], comm: Communicator) -> Result:
-    model = comm.on_all(lambda: Model.load(given["model"], domain))
-    return predict_file(model, given["rows"], given["out"], comm)
+    folder, rows, out = (given.pop(name) for name in ("model", "rows", "out"))
+    source = domain.source(rows, **given)
+    model = comm.on_all(lambda: Model.load(folder, domain))
+    return predict_file(model, source, out, comm)
 
 
 if __name__ == "__main__":

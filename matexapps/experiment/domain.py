@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from matexapps.data.dataset import DataSet
+from matexapps.errors import TrainingError
 from matexapps.experiment.ranks import Ranks
 from matexapps.experiment.reference import load_domain, reference_of
 from matexapps.experiment.settings import ExperimentSettings
@@ -176,6 +177,18 @@ class Domain(ABC, Generic[Settings, Prepared]):
         """Make a kept model's task of its plain values."""
         return task_from(plain)
 
+    def source(self, rows: Any, **options: Any) -> Any:
+        """Return what :meth:`pieces` reads, of a file or a table and what a user says of it.
+
+        Raises
+        ------
+        TrainingError
+            If there is no such option.
+        """
+        if options:
+            raise TrainingError(f"{self.name} models predict without {', '.join(options)}")
+        return rows
+
     @abstractmethod
     def pieces(self, source: Any, model: TrainedModel, size: int) -> Iterator[Any]:
         """Yield what stands in a file, or in a table in memory, piece by piece, in order.
@@ -185,6 +198,7 @@ class Domain(ABC, Generic[Settings, Prepared]):
         Parameters
         ----------
         source : path or table
+            As :meth:`source` gives it.
         model : TrainedModel
         size : int
             Rows of a piece.
@@ -197,7 +211,10 @@ class Domain(ABC, Generic[Settings, Prepared]):
 
     @abstractmethod
     def predict(self, piece: Any, model: TrainedModel) -> list[list[Any]]:
-        """Return the cells of a prediction for each row of a piece, in this process."""
+        """Return the cells of a prediction for each row of a piece, in this process.
+
+        The last says why a row is not predicted, and is empty where it is.
+        """
 
     @abstractmethod
     def prediction_columns(self, model: TrainedModel) -> list[str]:
@@ -220,6 +237,12 @@ class Domain(ABC, Generic[Settings, Prepared]):
     def summary(self, study: Any) -> dict[str, Any]:
         """Return further figures of a study, plain values."""
         return {}
+
+    def as_table(self, summary: dict[str, Any]) -> str:
+        """Return the summary of a study as text."""
+        from matexapps.experiment.report import as_table
+
+        return as_table(summary)
 
     def draw(self, study: Any) -> Figure:
         """Return the picture of a study that is kept beside the model."""

@@ -50,6 +50,21 @@ def plot_roc(
     return axes
 
 
+def plot_precision(axes: Axes, values: ArrayLike, models: Mapping[str, ArrayLike]) -> Axes:
+    """Draw precision against recall of each model, with average precision in the legend."""
+    from sklearn.metrics import average_precision_score, precision_recall_curve
+
+    for name, score in models.items():
+        precision, recall, _ = precision_recall_curve(values, score)
+        mean = average_precision_score(values, score)
+        label = f"{name.replace('_', ' ')}, {mean:.3f}"
+        axes.step(recall, precision, where="post", label=label)
+    axes.axhline(float(np.asarray(values, float).mean()), ls=":", color="gray")
+    axes.set(xlabel="recall", ylabel="precision", ylim=(0, 1.02))
+    axes.legend(title="average precision", loc="lower left", fontsize="small")
+    return axes
+
+
 def plot_reliability(axes: Axes, values: ArrayLike, probability: ArrayLike) -> Axes:
     """Draw how often what has a probability comes true, bin by bin."""
     predicted, observed, _ = reliability(values, probability)
@@ -97,12 +112,31 @@ def plot_confusion(
     return axes
 
 
-def plot_parity(axes: Axes, values: ArrayLike, predicted: ArrayLike, label: str) -> Axes:
-    """Draw predictions against what was measured."""
+def plot_parity(
+    axes: Axes,
+    values: ArrayLike,
+    predicted: ArrayLike,
+    label: str,
+    reach: ArrayLike | None = None,
+) -> Axes:
+    """Draw predictions against what was measured.
+
+    Parameters
+    ----------
+    axes : matplotlib axes
+    values, predicted : array-like, shape (rows,)
+    label : str
+        Name and unit of the value.
+    reach : array-like, shape (rows,), or None
+        Half the width of the interval about each prediction, drawn as a bar.
+    """
     value, prediction = np.asarray(values, float), np.asarray(predicted, float)
     ends = [min(value.min(), prediction.min()), max(value.max(), prediction.max())]
     axes.plot(ends, ends, ":", color="gray")
-    axes.scatter(value, prediction, s=8, alpha=0.5)
+    if reach is None:
+        axes.scatter(value, prediction, s=8, alpha=0.5)
+    else:
+        axes.errorbar(value, prediction, np.asarray(reach), fmt="o", ms=3, lw=0.6, alpha=0.6)
     axes.set(xlabel=f"measured {label}", ylabel=f"predicted {label}")
     return axes
 

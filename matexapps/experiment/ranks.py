@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from matexapps import devices, progress
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.failures.fault_tolerant import RankFailure, run_fault_tolerant
+from matexapps.comm.single import SingleProcess
 from matexapps.data.dataset import DataSet
 from matexapps.data.partition import share_by_work
 from matexapps.train.state.recovery import event_of
@@ -33,30 +37,41 @@ class Ranks:
     ----------
     rank, world_size : int
         This rank's number, from 0, and how many ranks there are.
+    comm : Communicator
+        For the modules of an experiment; a domain needs none.
     """
 
     def __init__(self, comm: Communicator) -> None:
-        self._comm = comm
+        self.comm = comm
+
+    @classmethod
+    def single(cls) -> Ranks:
+        """Return this process as the only rank."""
+        return cls(SingleProcess())
 
     @property
     def rank(self) -> int:
-        return self._comm.rank
+        return self.comm.rank
 
     @property
     def world_size(self) -> int:
-        return self._comm.world_size
+        return self.comm.world_size
 
     def on_root(self, work: Callable[[], T]) -> T:
         """Do ``work`` on rank 0 alone; its result, or its exception, reaches every rank."""
-        return self._comm.on_root(work)
+        return self.comm.on_root(work)
 
     def on_all(self, work: Callable[[], T]) -> T:
         """Do ``work`` on every rank; if it raises on some, all raise what the lowest raised."""
-        return self._comm.on_all(work)
+        return self.comm.on_all(work)
 
     def gather(self, value: T) -> list[T]:
         """Return every rank's ``value``, in rank order, on every rank."""
-        return self._comm.all_gather_object(value)
+        return self.comm.all_gather_object(value)
+
+    def gather_rows(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Return the rows of every rank's array, first axis rows, in rank order, on every rank."""
+        return self.comm.all_gather_rows(np.ascontiguousarray(rows))
 
     def load(self, data: DataSet) -> DataSet:
         """Read a data set, unless that is done already; the ranks share the reading.
@@ -66,7 +81,7 @@ class Ranks:
         DataError
             If it cannot be used.
         """
-        return data.load(self._comm)
+        return data.load(self.comm)
 
     def map(
         self,
@@ -96,8 +111,8 @@ class Ranks:
             On every rank, the first one that ``work`` raised on any.
         """
         share = share_by_work(effort or [1] * len(items), self.rank, self.world_size)
-        shares = self._comm.all_gather_object(
-            self._comm.on_all(lambda: self._done(work, items[share], doing, unit))
+        shares = self.comm.all_gather_object(
+            self.comm.on_all(lambda: self._done(work, items[share], doing, unit))
         )
         return [result for part in shares for result in part]
 
@@ -133,8 +148,8 @@ class Ranks:
                 progress.report({"kind": "rank_failure", "rank": self.rank, **event})
             return work()
 
-        return run_fault_tolerant(self._comm, attempt)
+        return run_fault_tolerant(self.comm, attempt)
 
     def summary(self) -> str:
         """Return a line about hosts, devices and threads."""
-        return devices.summary(self.run("before the start", lambda: devices.describe(self._comm)))
+        return devices.summary(self.run("before the start", lambda: devices.describe(self.comm)))

@@ -11,7 +11,6 @@ import numpy as np
 from matexapps.experiment.domain import Domain, Values
 from matexapps.experiment.model.folder import PICTURE, REPORT, write_json
 from matexapps.experiment.model.model import Model
-from matexapps.experiment.report import as_table
 from matexapps.experiment.settings import ExperimentSettings
 from matexapps.experiment.splitting import Split
 from matexapps.experiment.tasks import Task
@@ -70,11 +69,16 @@ class SplitResult:
     def summary(self) -> dict[str, Any]:
         """Return the figures as plain values, fit for JSON."""
         rate = [row["rows_per_s"] for each in self.trainings for row in each.history]
-        tested = [each.test for each in self.trainings]
         return {
             "rows": self.split.sizes,
             "leakage": asdict(self.leakage),
-            **self.task.report(self.values, tested, self.baselines, self.weight),
+            **self.task.report(
+                self.values,
+                [each.test for each in self.trainings],
+                [each.calibration for each in self.trainings],
+                self.baselines,
+                self.weight,
+            ),
             "epochs": [len(each.history) for each in self.trainings],
             "rows_per_s": round(float(np.mean(rate)), 1) if rate else None,
         }
@@ -134,7 +138,7 @@ class Study:
 
     def report(self) -> str:
         """Return the figures as text: every model on the same test rows, split by split."""
-        return as_table(self.summary())
+        return self.domain.as_table(self.summary())
 
     def plot(self) -> Any:
         """Draw the results; returns the matplotlib figure."""

@@ -36,22 +36,49 @@ def run_study(domain: Domain[Any, Any], settings: ExperimentSettings, comm: Comm
         "while the rows were split", lambda: domain.splits(settings, prepared, ranks)
     )
     results: list[SplitResult] = []
-    kept: Model | None = None
+    first: Model | None = None
     for name, split in splits.items():
         experiment = _SplitExperiment(domain, settings, prepared, name, split, comm)
         result, model = experiment.run(several=len(splits) * settings.seeds > 1)
         results.append(result)
-        kept = kept or model
-    assert kept is not None
+        first = first or model
+    assert first is not None
     return Study(
         domain=domain,
         settings=settings,
         prepared=prepared,
         results=results,
-        model=kept,
+        model=first,
         ranks=comm.world_size,
         seconds=time.monotonic() - began,
     )
+
+
+def train_model(
+    domain: Domain[Any, Any],
+    settings: ExperimentSettings,
+    prepared: Any,
+    name: str,
+    split: Split,
+    seed: int,
+    ranks: Ranks,
+) -> tuple[Training, Model]:
+    """Train a single network, without anything to compare it with. Collective.
+
+    Parameters
+    ----------
+    domain : Domain
+    settings : ExperimentSettings
+    prepared
+        The domain's rows.
+    name : str
+        Of the split, for the folder of checkpoints.
+    split : Split
+    seed : int
+    ranks : Ranks
+    """
+    experiment = _SplitExperiment(domain, settings, prepared, name, split, ranks.comm)
+    return experiment.train(domain.data(settings, prepared, split), seed)
 
 
 class _SplitExperiment:
@@ -83,7 +110,7 @@ class _SplitExperiment:
         trained = []
         for seed in settings.training_seeds:
             with self._named(seed) if several else nullcontext():
-                trained.append(self._train(data, seed))
+                trained.append(self.train(data, seed))
         judge = partial(domain.audit, settings, prepared, split)
         result = SplitResult(
             name=self._name,
@@ -102,7 +129,7 @@ class _SplitExperiment:
     def _named(self, seed: int) -> AbstractContextManager[None]:
         return progress.naming(f"{self._name} split, seed {seed}")
 
-    def _train(self, data: DataSet, seed: int) -> tuple[Training, Model]:
+    def train(self, data: DataSet, seed: int) -> tuple[Training, Model]:
         """Train one network; the weights of the best epoch stay. Collective."""
         domain, settings, prepared, split = (
             self._domain,
@@ -139,12 +166,13 @@ class _SplitExperiment:
     def _trainer(self, network: nn.Module, seed: int) -> tuple[Trainer, int]:
         settings, task = self._settings, self._task
         chosen = {
-            "loss": task.loss,
             "metrics": list(task.metrics),
             **self._domain.training(settings, self._prepared, network),
         }
-        epochs = settings.epochs or chosen["epochs"]
-        del chosen["epochs"]
+        if "loss" not in chosen:
+            chosen["loss"] = task.loss
+        default = chosen.pop("epochs")
+        epochs = (settings.epochs or default) * self._split.repeats
         if settings.batch_size is not None:
             chosen["batch_size"] = settings.batch_size
         best = KeepBest(task.monitor, task.mode)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,9 @@ class Split:
     Attributes
     ----------
     train, validation, test : ndarray of int64
+    repeats : int
+        How often each epoch is repeated: a training on a part of the rows takes as many steps as
+        that on all of them.
 
     Raises
     ------
@@ -34,6 +37,7 @@ class Split:
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
+    repeats: int = field(default=1, kw_only=True)
 
     def __post_init__(self) -> None:
         for name, size in self.sizes.items():
@@ -76,6 +80,30 @@ def make_split(
     """
     part = split_rows(rows, validation=validation, test=test, kind=kind, seed=seed, key=key)
     return Split(*(np.flatnonzero(part == code) for code in (TRAIN, VALIDATION, TEST)))
+
+
+def learning_curve(name: str, split: Split, halvings: int, seed: int) -> dict[str, Split]:
+    """Return splits with fewer training rows by name, the fewest first.
+
+    The largest has half of the training rows, and each other one half of the rows of the next. All
+    have the same validation and test rows.
+
+    Parameters
+    ----------
+    name : str
+        Of the split.
+    split : Split
+    halvings : int
+        How many.
+    seed : int
+        Of the draw.
+    """
+    order = np.random.default_rng(seed).permutation(split.train)
+    parts = {}
+    for share in (2**halving for halving in range(halvings, 0, -1)):
+        train = np.sort(order[: max(1, len(order) // share)])
+        parts[f"{name}-{len(train)}"] = replace(split, train=train, repeats=share)
+    return parts
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""``matexapps predict``: each row of a library once, in its order, bad ones marked."""
+"""``matexapps molecules predict``: each row of a library once, in its order, bad ones marked."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ import sys
 import numpy as np
 import pytest
 
-from matexapps.apps.molecules.experiment import run_study
-from matexapps.apps.molecules.prediction.run import PIECE
-from matexapps.apps.molecules.settings import ExperimentSettings
-from matexapps.comm.single import SingleProcess
+import matexapps as mx
+from matexapps.experiment.model.prediction import PIECE
 
 GOOD = ["CCO", "C", "c1ccccc1", "C" * 200, "CC(=O)[O-].[Na+]", "[2H]C", "C[C@H](N)O", "OCC"]
 
@@ -26,17 +24,16 @@ def model(tmp_path_factory):
     table = folder / "table.csv"
     rows = [f"{'C' * i}{end},{i},{300 + i}" for i in range(1, 9) for end in ("O", "N", "Cl")]
     table.write_text("smiles,size,boiling point (K)\n" + "\n".join(rows) + "\n")
-    settings = ExperimentSettings(
+    study = mx.molecules.train(
         data=str(table), split="random", network="graph", members=2, epochs=2
     )
-    _, found = run_study(settings, SingleProcess())
-    found.save(folder / "kept")
+    study.model.save(folder / "kept")
     return folder / "kept"
 
 
 def predict(*words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "matexapps.cli", "predict", *map(str, words)],
+        [sys.executable, "-m", "matexapps.cli", "molecules", "predict", *map(str, words)],
         capture_output=True,
         text=True,
         timeout=280,
@@ -55,7 +52,7 @@ def test_rows_keep_their_order_and_bad_ones_are_marked(model, tmp_path, ranks):
     lines = [text for one in GOOD for text in ("bad(", f"{one} name of it")] + ["", "C1CC"]
     with gzip.open(library, "wt") as file:
         file.write("\n".join(lines) + "\n")
-    done = predict(model, library, "-n", ranks, "--out", tmp_path / "out.csv")
+    done = predict(model, library, "-n", ranks, "--out", tmp_path / "out.csv", "--json")
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout.splitlines()[-1])
     assert (summary["rows"], summary["bad"], summary["ranks"]) == (18, 10, ranks)
@@ -91,11 +88,14 @@ def test_what_cannot_be_predicted_is_said_once_and_leaves_the_table_as_it_was(mo
 SCRIPT = """
     import json, os, signal, sys
     from matexapps import progress
-    from matexapps.experiment.command import report_failure_line
-    from matexapps.apps.molecules.prediction import run as prediction
+    from matexapps.apps.molecules import prediction as library
+    from matexapps.apps.molecules.domain import MOLECULES
     from matexapps.comm.world import open_world
+    from matexapps.experiment.command import report_failure_line
+    from matexapps.experiment.model import prediction
+    from matexapps.experiment.model.model import Model
     victim, settings = int(sys.argv[1]), json.loads(sys.argv[2])
-    read_library = prediction.read_library
+    read_library = library.read_library
 
     def with_a_death(*arguments):
         for number, piece in enumerate(read_library(*arguments)):
@@ -103,10 +103,12 @@ SCRIPT = """
                 os.kill(os.getpid(), signal.SIGKILL)
             yield piece
 
-    prediction.read_library = with_a_death
+    library.read_library = with_a_death
     prediction.PIECE = 10
     with progress.reporting_to(report_failure_line), open_world() as comm:
-        summary = prediction.run(settings, comm)
+        model = Model.load(settings["model"], MOLECULES)
+        source = MOLECULES.source(settings["library"])
+        summary = prediction.predict_file(model, source, settings["out"], comm)
         if comm.rank == 0:
             print(json.dumps(summary))
 """
@@ -121,7 +123,7 @@ def test_a_rank_s_death_loses_and_doubles_no_row(model, tmp_path, run_ranks, vic
         settings = {"model": str(model), "library": str(library), "out": str(tmp_path / name)}
         done = run_ranks(ranks, SCRIPT, dies, json.dumps(settings), fault_tolerant=ranks > 1)
         assert '"rows": 57' in done.stdout, done.stderr
-        assert done.stderr.count("lost while rows from 21 on were predicted") == (ranks > 1)
+        assert done.stderr.count("lost while molecules from 21 on were predicted") == (ranks > 1)
     one, out = rows_of(tmp_path / "one.csv"), rows_of(tmp_path / "out.csv")
     assert [row["smiles"] for row in out] == [row["smiles"] for row in one]
     np.testing.assert_allclose(

@@ -10,22 +10,24 @@ import pytest
 
 SCRIPT = """
     import json, sys
-    from matexapps.apps.molecules import experiment
-    from matexapps.apps.molecules.model import load_model
+    from matexapps.apps.molecules.domain import MOLECULES
     from matexapps.apps.molecules.pretraining.run import pretrain, run
     from matexapps.apps.molecules.pretraining.settings import PretrainingSettings
-    from matexapps.experiment.settings import from_plain
-    from matexapps.comm.single import SingleProcess
+    from matexapps.apps.molecules.settings import MoleculeSettings
     from matexapps.comm.world import open_world
+    from matexapps.experiment.model.model import Model
+    from matexapps.experiment.ranks import Ranks
+    from matexapps.experiment.runner import run_study
+    from matexapps.experiment.settings import from_plain
 
     settings, task = map(json.loads, sys.argv[1:])
     with open_world() as comm:
-        summary = run(settings, comm)
-        found = experiment.run(task, comm)
+        summary = run(settings, Ranks(comm))
+        found = run_study(MOLECULES, from_plain(MoleculeSettings, task), comm).summary()
         if comm.rank == 0:
             chosen = from_plain(PretrainingSettings, settings)
-            model, _, _ = pretrain(chosen, SingleProcess())
-            other = load_model(settings["out"]).network.state_dict()
+            model, _, _ = pretrain(chosen, Ranks.single())
+            other = Model.load(settings["out"], MOLECULES).network.state_dict()
             furthest = max(
                 float((value - other[name]).abs().max())
                 for name, value in model.network.state_dict().items()
@@ -77,7 +79,7 @@ def test_every_network_that_reads_structure_is_pre_trained_by_the_command(
 
     def matexapps(*words):
         return subprocess.run(
-            [sys.executable, "-m", "matexapps.cli", *map(str, words)],
+            [sys.executable, "-m", "matexapps.cli", "molecules", *map(str, words)],
             capture_output=True,
             text=True,
             timeout=280,
@@ -85,16 +87,16 @@ def test_every_network_that_reads_structure_is_pre_trained_by_the_command(
         )
 
     words = ("--network", network, "--epochs", 2, "--members", 1, "-n", 2)
-    done = matexapps("pretrain", "molecules", library, "--out", out, "--task", "none", *words)
+    done = matexapps("pretrain", library, "--out", out, "--task", "none", *words)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["left_out_rows"] == 0
     words = ("--epochs", 2, "--members", 1, "--pretrained", out)
-    done = matexapps("train", "molecules", "--data", task, "--network", later, *words, "--json")
+    done = matexapps("train", "--data", task, "--network", later, *words, "--json")
     assert done.returncode == 0, done.stderr
     leakage = json.loads(done.stdout.splitlines()[-1])["splits"]["scaffold"]["leakage"]
     assert leakage["pretrained"] > 0
     words = ("--epochs", 2, "--pretrained", out)
-    done = matexapps("train", "molecules", "--data", task, *words)
+    done = matexapps("train", "--data", task, *words)
     assert done.returncode == 1
     assert f"cannot start from a pre-trained '{network}' network" in done.stderr
     assert done.stderr.count("TrainingError") == 1

@@ -1,4 +1,4 @@
-"""``matexapps quantum``: a campaign that is cut off computes no molecule twice."""
+"""``matexapps molecules quantum``: a campaign that is cut off computes no molecule twice."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import pytest
 
 pytest.importorskip("tblite", reason="needs the extra quantum")
 
-from matexapps.apps.molecules.prepare import load_records
-from matexapps.apps.molecules.settings import ExperimentSettings
+from matexapps.apps.molecules.prepared import load_records
+from matexapps.apps.molecules.settings import MoleculeSettings
 
 SCRIPT = """
     import json, os, signal, sys
     from matexapps.apps.molecules.quantum.campaign import run
     from matexapps.comm.world import open_world
+    from matexapps.experiment.ranks import Ranks
     from matexapps.experiment.campaign.journal import Journal
 
     write, written = Journal.write, []
@@ -30,14 +31,14 @@ SCRIPT = """
 
     Journal.write = die_after_three
     with open_world() as comm:
-        run(json.loads(sys.argv[1]), comm)
+        run(json.loads(sys.argv[1]), Ranks(comm))
 """
 ROWS = ["bad(", "C", "CC", "CCC", "CCO", "OCC", "CN", "[He]", "C=O", "CC(=O)[O-].[Na+]", "CF", ""]
 
 
 def campaign(*words: object) -> dict[str, object]:
     done = subprocess.run(
-        [sys.executable, "-m", "matexapps.cli", "quantum", *map(str, words)],
+        [sys.executable, "-m", "matexapps.cli", "molecules", "quantum", *map(str, words)],
         capture_output=True,
         text=True,
         timeout=200,
@@ -84,7 +85,7 @@ def test_a_campaign_that_was_cut_off_computes_no_molecule_twice(tmp_path, run_ra
         ("8", "neither MMFF94 nor UFF has parameters for its atoms"),
         ("12", "blank"),
     ]
-    records = load_records(ExperimentSettings(data=str(out)))
+    records = load_records(MoleculeSettings(data=str(out)))
     assert len(records) == 8
     assert str(records.targets[4]) == "HOMO-LUMO gap (eV)"
     assert records.values[0, 5] == pytest.approx(0, abs=0.01)  # methane has no dipole moment

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,9 +12,8 @@ from numpy.typing import NDArray
 from matexapps.apps.molecules.featurizers import Arrays
 from matexapps.apps.molecules.featurizers.rows import row_features
 from matexapps.apps.molecules.tasks.estimates import Values
-from matexapps.apps.molecules.tasks.task import Task
-from matexapps.comm.communicator import Communicator
-from matexapps.data.partition import share
+from matexapps.apps.molecules.tasks.task import MoleculeTask
+from matexapps.experiment.domain import Baseline
 
 FEATURES = ("fingerprint", "descriptors")
 """Inputs of the forest."""
@@ -21,20 +21,22 @@ FEATURES = ("fingerprint", "descriptors")
 _FORESTS, _TREES = 12, 25
 
 
-def fit_baselines(
-    task: Task[Any],
+def make_baselines(
+    task: MoleculeTask,
     features: Arrays,
     values: Values,
     train: NDArray[np.int64],
     test: NDArray[np.int64],
     seed: int,
-    comm: Communicator,
-) -> dict[str, Values]:
-    """Fit the baselines to the training molecules and predict the test molecules. Collective.
+) -> dict[str, Baseline]:
+    """Return the baselines by name, to be fitted to the training molecules.
+
+    ``"random_forest"`` has 300 trees on Morgan counts with descriptors; the task's constant is the
+    mean of the training values. Predictions have shape (test molecules, targets).
 
     Parameters
     ----------
-    task : Task
+    task : MoleculeTask
     features : dict of str to ndarray
         :data:`FEATURES` of all molecules.
     values : ndarray of float64, shape (molecules, targets)
@@ -42,18 +44,10 @@ def fit_baselines(
     train, test : ndarray of int64
         Indices of molecules.
     seed : int
-    comm : Communicator
-        Its ranks share the trees, whose seeds do not depend on the number of ranks.
-
-    Returns
-    -------
-    dict of str to ndarray of float64, shape (test molecules, targets)
-        By name, on every rank: ``"random_forest"``, 300 trees on Morgan counts with descriptors,
-        and the task's constant, the mean of the training values.
+        Of the trees, which are made in twelve parts whatever the number of ranks.
     """
+    targets = values.shape[1]
     table = _table(features, train)
-    work = [(target, part) for target in range(values.shape[1]) for part in range(_FORESTS)]
-    own = work[share(len(work), comm.rank, comm.world_size)]
 
     def predict_with_forest(target: int, part: int) -> Values:
         column = values[:, target]
@@ -66,13 +60,17 @@ def fit_baselines(
         forest.fit(table[known], column[known])
         return task.predict_forest(forest, table[test])
 
-    predictions = comm.on_all(lambda: [predict_with_forest(*forest) for forest in own])
-    predicted = [column for rank in comm.all_gather_object(predictions) for column in rank]
-    forests = np.array(predicted).reshape(values.shape[1], _FORESTS, len(test))
-    mean = np.nanmean(values[train], 0)
+    def mean_of_parts(predicted: Sequence[Values]) -> Values:
+        return np.array(predicted).reshape(targets, _FORESTS, len(test)).mean(1).T.copy()
+
+    jobs = [
+        partial(predict_with_forest, target, part)
+        for target in range(targets)
+        for part in range(_FORESTS)
+    ]
     return {
-        "random_forest": forests.mean(1).T.copy(),
-        task.constant: np.tile(mean, (len(test), 1)),
+        "random_forest": Baseline(jobs, mean_of_parts),
+        task.constant: Baseline([lambda: np.tile(np.nanmean(values[train], 0), (len(test), 1))]),
     }
 
 

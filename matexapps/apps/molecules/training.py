@@ -14,11 +14,10 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from matexapps.apps.molecules.data.molecule_set import MoleculeSet
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
-from matexapps.apps.molecules.splits.split import Split
-from matexapps.apps.molecules.tasks.registry import task_of
+from matexapps.apps.molecules.tasks.registry import TASKS
 from matexapps.data.dataset import DataSet
 from matexapps.data.rows import Rows
-from matexapps.train.callbacks import EarlyStopping
+from matexapps.experiment.splitting import Split
 
 EPOCHS = 22
 BATCH_SIZE = 32
@@ -44,23 +43,17 @@ def molecule_rows(molecules: MoleculeSet, indices: NDArray[np.int64]) -> Rows:
 
 
 def training_data(molecules: MoleculeSet, split: Split) -> DataSet:
-    """Return the rows of each part; molecules without any known value are left out."""
-
-    def rows(indices: NDArray[np.int64]) -> Rows:
-        known = np.isfinite(molecules.values[indices]).any(1)
-        return molecule_rows(molecules, indices[known])
-
-    return DataSet.from_rows(rows(split.train), rows(split.validation), rows(split.test))
+    """Return the rows of each part."""
+    parts = split.train, split.validation, split.test
+    return DataSet.from_rows(*(molecule_rows(molecules, part) for part in parts))
 
 
 def training_settings(network: MoleculeNetwork, molecules: MoleculeSet) -> dict[str, Any]:
-    """Return the Trainer's arguments for a network that has been adapted to its molecules.
-
-    The weights of the epoch with the smallest error on the validation molecules are kept.
-    """
-    task = task_of(molecules.targets)
+    """Return epochs and Trainer settings for a network that has been adapted to its molecules."""
+    task = TASKS[network.architecture.task]
     loss, metric = task.objective(molecules.values, network.target_mean, network.target_scale)
     return {
+        "epochs": EPOCHS,
         "loss": loss,
         "metrics": [metric],
         "optimizer": partial(adamw, learning_rate=LEARNING_RATE),
@@ -68,7 +61,6 @@ def training_settings(network: MoleculeNetwork, molecules: MoleculeSet) -> dict[
         "schedule_every": "batch",
         "batch_size": BATCH_SIZE,
         "clip_norm": 1.0,
-        "callbacks": [EarlyStopping(task.monitor, patience=10**6)],
     }
 
 

@@ -47,7 +47,12 @@ PredictionFile = Annotated[
 
 
 def domain_app(
-    reference: str, title: str, settings: type[ExperimentSettings], program: str, example: str = ""
+    reference: str,
+    title: str,
+    settings: type[ExperimentSettings],
+    program: str,
+    example: str = "",
+    prediction: type | None = None,
 ) -> typer.Typer:
     """Return the commands of a domain.
 
@@ -63,6 +68,8 @@ def domain_app(
         What a user types before the verb, as in "matexapps higgs".
     example : str
         Options for the example in the help of ``train``.
+    prediction : type or None
+        A dataclass of further options of ``predict``, which the domain's ``source`` takes.
     """
     app = typer.Typer(
         help=title, epilog=f"For example:  {program} train {example}--out model -n 2", **SETTINGS
@@ -100,21 +107,34 @@ def domain_app(
         _parameter("rows", RowsFile, inspect.Parameter.empty),
         _parameter("n", Ranks, 2),
         _parameter("out", PredictionFile, None),
+        *([] if prediction is None else options_of(prediction)),
+        _parameter("as_json", AsJson, False),
     ]
 
     @app.command("predict", epilog=f"For example:  {program} predict model rows.csv -n 4")
     @command("predict", "Predict each row of a file, in its order, with a kept model.", arguments)
-    def predict(model: str, rows: str, n: int, out: str | None) -> None:
+    def predict(
+        model: str, rows: str, n: int, out: str | None, as_json: bool, **values: Any
+    ) -> None:
         source = Path(rows)
         table = out or str(source.with_name(f"{source.name.split('.')[0]}_predicted.csv"))
         given = {"model": model, "rows": rows, "out": table}
-        on_ranks(ENTRY, {"domain": reference, "verb": "predict", "settings": given}, n)
+        if prediction is not None:
+            given |= given_settings(prediction, values)
+        words = {"domain": reference, "verb": "predict", "settings": given, "json": as_json}
+        on_ranks(ENTRY, words, n)
 
     return app
 
 
 def add_verb(
-    app: typer.Typer, verb: str, text: str, settings: type, module: str, example: str
+    app: typer.Typer,
+    verb: str,
+    text: str,
+    settings: type,
+    module: str,
+    example: str,
+    positional: str | None = None,
 ) -> None:
     """Add a command that runs a module on ranks.
 
@@ -130,8 +150,10 @@ def add_verb(
         Takes the settings as JSON, as :func:`matexapps.experiment.command.run_command` reads them.
     example : str
         As a user types it.
+    positional : str or None
+        The setting that is given without a name.
     """
-    parameters = [*options_of(settings), _parameter("n", Ranks, 2)]
+    parameters = [*options_of(settings, positional=positional), _parameter("n", Ranks, 2)]
 
     @app.command(verb, epilog=f"For example:  {example}")
     @command(verb, text, parameters)

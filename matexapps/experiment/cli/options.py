@@ -25,15 +25,19 @@ def field_texts(kind: type) -> dict[str, tuple[str, str]]:
     return texts
 
 
-def options_of(kind: type, leave_out: Iterable[str] = ()) -> list[inspect.Parameter]:
+def options_of(
+    kind: type, leave_out: Iterable[str] = (), positional: str | None = None
+) -> list[inspect.Parameter]:
     """Return a typer option for each field of a dataclass, as parameters of a command.
 
     An option that is not given is None, so that what was given can be told from defaults, which
-    stand in the help.
+    stand in the help. The field called ``positional`` is an argument, without a flag.
     """
     texts, hints = field_texts(kind), get_type_hints(kind)
     return [
-        _option(item, hints[item.name], *texts.get(item.name, ("", "")))
+        _argument(item, texts[item.name][1])
+        if item.name == positional
+        else _option(item, hints[item.name], *texts.get(item.name, ("", "")))
         for item in fields(kind)
         if item.name not in leave_out
     ]
@@ -78,6 +82,16 @@ def _option(item: Field[Any], hint: Any, kind: str, text: str) -> inspect.Parame
     )
 
 
+def _argument(item: Field[Any], text: str) -> inspect.Parameter:
+    argument = typer.Argument(help=_help(text, "", item.default), metavar="FILE")
+    return inspect.Parameter(
+        item.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=inspect.Parameter.empty if item.default is MISSING else None,
+        annotation=Annotated[str if item.default is MISSING else str | None, argument],
+    )
+
+
 def _help(text: str, kind: str, default: Any) -> str:
     choices = re.match(r"\{(.*?)\}", kind)
     words = f"One of {choices[1].replace(chr(34), '')}. " if choices else ""
@@ -115,16 +129,16 @@ def _of_docstring(text: str) -> dict[str, tuple[str, str]]:
     for line in lines:
         if line == "Attributes":
             break
-    found: dict[str, tuple[str, str]] = {}
+    texts: dict[str, tuple[str, str]] = {}
     names: list[str] = []
     for line in lines:
         if not line.startswith(" ") and line and (match := _PARAMETER.match(line)):
             names = match[1].split(", ")
-            found |= dict.fromkeys(names, (match[2], ""))
+            texts |= dict.fromkeys(names, (match[2], ""))
         elif line.startswith("    "):
             for name in names:
-                kind, words = found[name]
-                found[name] = kind, f"{words} {line.strip()}".strip()
+                kind, words = texts[name]
+                texts[name] = kind, f"{words} {line.strip()}".strip()
         elif line and not set(line) <= {"-"}:
             names = []
-    return found
+    return texts

@@ -131,13 +131,13 @@ def check_folder(folder: str | Path) -> None:
 
 def environment() -> dict[str, str]:
     """Return the versions of what computes: Python, platform, packages."""
-    found = {"python": platform.python_version(), "platform": platform.platform()}
+    versions = {"python": platform.python_version(), "platform": platform.platform()}
     for package in _PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

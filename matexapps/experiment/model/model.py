@@ -64,7 +64,7 @@ class Model:
             ]
         return torch.cat(parts).numpy()
 
-    def predict(self, rows: Any, *, cluster: Any = None) -> pd.DataFrame:
+    def predict(self, rows: Any, *, cluster: Any = None, **options: Any) -> pd.DataFrame:
         """Predict rows, in their order.
 
         Parameters
@@ -73,6 +73,8 @@ class Model:
             A file, or rows in memory, as the domain reads them.
         cluster : Cluster, optional
             Its ranks share out the rows; without it they are predicted in this process.
+        **options
+            What else a domain lets a user say of rows.
 
         Returns
         -------
@@ -84,7 +86,7 @@ class Model:
         DataError
             If the rows do not fit the model; the message says why.
         """
-        return predict(self, rows, cluster)
+        return predict(self, self.domain.source(rows, **options), cluster)
 
     def save(self, folder: str | Path, add: Callable[[Path], None] | None = None) -> None:
         """Keep the model in a folder; one that is there is replaced when all is written.

@@ -34,6 +34,7 @@ def predicted_pieces(model: TrainedModel, source: Any, comm: Communicator) -> It
     model : TrainedModel
         The same on all ranks.
     source : path or table
+        As the domain's ``source`` gives it.
     comm : Communicator
     """
     ranks, domain, rows = Ranks(comm), model.domain, 0
@@ -47,7 +48,7 @@ def predicted_pieces(model: TrainedModel, source: Any, comm: Communicator) -> It
 
 
 def predict_file(
-    model: TrainedModel, source: str | Path, out: str | Path, comm: Communicator
+    model: TrainedModel, source: Any, out: str | Path, comm: Communicator
 ) -> dict[str, Any]:
     """Predict each row of a file and write a CSV table, in the file's order. Collective.
 
@@ -65,7 +66,7 @@ def predict_file(
     """
     began = time.monotonic()
     ranks, table = Ranks(comm), GrowingFile(Path(out))
-    position = rows = 0
+    position = rows = bad = 0
 
     def append(cells: Cells) -> int:
         content = _lines(cells)
@@ -80,6 +81,7 @@ def predict_file(
         for cells in predicted_pieces(model, source, comm):
             position = append(cells)
             rows += len(cells)
+            bad += sum(bool(row[-1]) for row in cells)
         ranks.run("at the end", lambda: ranks.on_root(table.finish))
     finally:
         if comm.rank == 0:
@@ -88,6 +90,7 @@ def predict_file(
     return {
         "out": str(out),
         "rows": rows,
+        "bad": bad,
         "ranks": comm.world_size,
         "seconds": round(seconds, 2),
         "rows_per_s": round(rows / seconds, 1),
@@ -97,7 +100,8 @@ def predict_file(
 def predict(model: TrainedModel, rows: Any, cluster: Any = None) -> pd.DataFrame:
     """Return a table with a row for each row of ``rows``, predicted here or on a cluster's ranks.
 
-    Parameters are those of :meth:`matexapps.experiment.model.model.Model.predict`.
+    Parameters are those of :meth:`matexapps.experiment.model.model.Model.predict`, the rows as the
+    domain's ``source`` gives them.
     """
     if cluster is None:
         table = predict_on_ranks(model, rows, everywhere=True)
@@ -134,11 +138,11 @@ def _predict(piece: Sequence[Any], before: int, model: TrainedModel, ranks: Rank
     domain = model.domain
     effort = [domain.effort(row) for row in piece]
     shares = [share_by_work(effort, rank, ranks.world_size) for rank in range(ranks.world_size)]
-    found = ranks.map(
+    predicted = ranks.map(
         lambda share: domain.predict(piece[share], model) if share.stop > share.start else [],
         shares,
     )
-    cells = [row for share in found for row in share]
+    cells = [row for share in predicted for row in share]
     return [[number, *row] for number, row in enumerate(cells, start=before + 1)]
 
 

@@ -168,6 +168,22 @@ def figure_value(
     return float(np.mean([training(own)[0] for training in trainings]))
 
 
+def r_squared(value: ArrayLike, predicted: ArrayLike, weight: ArrayLike | None = None) -> float:
+    """Return the share of the values' variance that is explained, averaged over trainings.
+
+    Parameters are those of :func:`figure`. NaN where the values do not vary.
+    """
+    values, predictions = known_pairs(value, predicted)
+    weights = None
+    if weight is not None:
+        weights = np.asarray(weight, float)[np.isfinite(np.asarray(value, float))]
+    if len(np.unique(values)) == 1:
+        return float("nan")
+    spread = (values - np.average(values, weights=weights)) ** 2
+    squared = ((predictions - values) ** 2).mean(0)
+    return float(1 - np.average(squared, weights=weights) / np.average(spread, weights=weights))
+
+
 def gain(
     name: str,
     value: ArrayLike,

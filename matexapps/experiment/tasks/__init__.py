@@ -7,9 +7,17 @@ from typing import Any
 from matexapps.errors import DataError
 from matexapps.experiment.tasks.classification import BinaryClassification, Classification
 from matexapps.experiment.tasks.regression import Regression
-from matexapps.experiment.tasks.task import Task
+from matexapps.experiment.tasks.task import SingleTask, Task
 
-__all__ = ["TASKS", "BinaryClassification", "Classification", "Regression", "Task", "task_from"]
+__all__ = [
+    "TASKS",
+    "BinaryClassification",
+    "Classification",
+    "Regression",
+    "SingleTask",
+    "Task",
+    "task_from",
+]
 
 TASKS: dict[str, type[Task]] = {
     kind.__name__: kind for kind in (BinaryClassification, Classification, Regression)

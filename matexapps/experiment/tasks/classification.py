@@ -11,14 +11,14 @@ from scipy.special import expit, softmax
 
 from matexapps.experiment.statistics.conformal import conformal_quantile
 from matexapps.experiment.statistics.figures_of_merit import figure_value
-from matexapps.experiment.tasks.task import Task, Values
+from matexapps.experiment.tasks.task import SingleTask, Values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
-class BinaryClassification(Task):
+class BinaryClassification(SingleTask):
     """Which of two classes; outputs are logits of class 1, predictions its probability.
 
     Attributes
@@ -62,7 +62,7 @@ class BinaryClassification(Task):
 
 
 @dataclass(frozen=True)
-class Classification(Task):
+class Classification(SingleTask):
     """Which of several classes; outputs are logits, predictions probabilities.
 
     Labels are the classes' numbers, from 0. ``calibrate`` and ``cells`` give conformal sets: the

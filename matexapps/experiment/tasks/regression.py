@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from matexapps.experiment.statistics.conformal import conformal_quantile
-from matexapps.experiment.statistics.figures_of_merit import figure_value
-from matexapps.experiment.tasks.task import Task, Values
+from matexapps.experiment.statistics.figures_of_merit import figure_value, r_squared
+from matexapps.experiment.tasks.task import SingleTask, Values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
-class Regression(Task):
+class Regression(SingleTask):
     """How much; outputs are standardized, predictions in the label's unit, with 90 % intervals.
 
     Attributes
@@ -43,13 +43,10 @@ class Regression(Task):
     def figures(
         self, values: Values, predictions: Sequence[Values], weight: Values | None
     ) -> dict[str, Any]:
-        squared = np.mean([(each - values) ** 2 for each in predictions], axis=0)
-        spread = (values - np.average(values, weights=weight)) ** 2
-        explained = np.average(squared, weights=weight) / np.average(spread, weights=weight)
         return {
             **self._leading_figures(values, predictions, weight),
             "mae": figure_value("mae", values, predictions, weight),
-            "r2": float(1 - explained),
+            "r2": r_squared(values, predictions, weight),
             "unit": self.unit,
         }
 

@@ -29,20 +29,67 @@ class Task(ABC):
     monitor, mode : str
         Column of the history by which the epoch is chosen that stays, and whether its "min" or
         "max" is best.
-    leading : str
-        The figure of merit that is reported first, one of
-        :data:`~matexapps.experiment.statistics.figures_of_merit.FIGURES`.
     """
 
     loss: ClassVar[str]
     metrics: tuple[Any, ...] = ()
     monitor: str = "validation_loss"
     mode: Literal["min", "max"] = "min"
-    leading: str
 
     @abstractmethod
-    def predictions(self, outputs: Values) -> Values:
+    def predictions(self, outputs: Values) -> Any:
         """Return what outputs of a network, first axis rows, say of the rows."""
+
+    @abstractmethod
+    def report(
+        self,
+        values: Values,
+        predictions: Sequence[Any],
+        calibrations: Sequence[Any],
+        baselines: Mapping[str, Values],
+        weight: Values | None,
+    ) -> dict[str, Any]:
+        """Return figures of test rows, plain values, with those of each baseline.
+
+        Parameters
+        ----------
+        values : ndarray, first axis rows
+        predictions, calibrations : sequence
+            Of each training.
+        baselines : mapping of str to ndarray
+            Predictions of simpler methods.
+        weight : ndarray, shape (rows,), or None
+        """
+
+    def calibrate(self, predictions: Any, values: Values) -> Any:
+        """Return, from validation rows, what makes regions hold their share of new rows."""
+        return []
+
+    @property
+    @abstractmethod
+    def columns(self) -> list[str]:
+        """Columns that a table of predictions has."""
+
+    @abstractmethod
+    def cells(self, predictions: Any, calibration: Any) -> list[list[Any]]:
+        """Return the cells of these columns for each row."""
+
+    def plain(self) -> dict[str, Any]:
+        """Return plain values from which :func:`task_from` makes the task again."""
+        return {"task": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]
+
+
+class SingleTask(Task):
+    """A task with one value a row.
+
+    Attributes
+    ----------
+    leading : str
+        The figure of merit that is reported first, one of
+        :data:`~matexapps.experiment.statistics.figures_of_merit.FIGURES`.
+    """
+
+    leading: str
 
     def judged(self, predictions: Values) -> Values:
         """Return the part of predictions that the leading figure is computed of, last axis rows."""
@@ -66,6 +113,7 @@ class Task(ABC):
         self,
         values: Values,
         predictions: Sequence[Values],
+        calibrations: Sequence[Any],
         baselines: Mapping[str, Values],
         weight: Values | None,
     ) -> dict[str, Any]:
@@ -100,26 +148,9 @@ class Task(ABC):
             "network_gain_interval": better.interval,
         }
 
-    def calibrate(self, predictions: Values, values: Values) -> list[float]:
-        """Return, from validation rows, what makes regions hold their share of new rows."""
-        return []
-
-    @property
-    @abstractmethod
-    def columns(self) -> list[str]:
-        """Columns that a table of predictions has."""
-
-    @abstractmethod
-    def cells(self, predictions: Values, calibration: Sequence[float]) -> list[list[Any]]:
-        """Return the cells of these columns for each row."""
-
     @abstractmethod
     def draw(self, axes: Sequence[Axes], values: Values, models: dict[str, Values]) -> None:
         """Draw predictions of test rows, the network's first, into two axes."""
-
-    def plain(self) -> dict[str, Any]:
-        """Return plain values from which :func:`task_from` makes the task again."""
-        return {"task": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]
 
     def _leading_figures(
         self, values: Values, predictions: Sequence[Values], weight: Values | None

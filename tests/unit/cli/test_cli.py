@@ -30,12 +30,6 @@ COMMANDS = [
     ["run"],
     ["exec"],
     ["restart"],
-    ["train"],
-    ["train", "molecules"],
-    ["pretrain"],
-    ["pretrain", "molecules"],
-    ["predict"],
-    ["quantum"],
     ["data"],
     ["convert"],
     ["datasets"],
@@ -46,6 +40,11 @@ COMMANDS = [
     ["higgs", "train"],
     ["higgs", "predict"],
     ["higgs", "simulate"],
+    ["molecules"],
+    ["molecules", "train"],
+    ["molecules", "predict"],
+    ["molecules", "pretrain"],
+    ["molecules", "quantum"],
 ]
 
 

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import r2_score, roc_auc_score
 
-from matexapps.experiment.statistics.figures_of_merit import figure, figure_value, gain
+from matexapps.experiment.statistics.figures_of_merit import figure, figure_value, gain, r_squared
 
 
 @pytest.fixture
@@ -59,3 +59,15 @@ def test_several_trainings_count_by_their_mean(scored):
     both = figure("roc_auc", label, np.stack([score, other]))
     mean = (roc_auc_score(label, score) + roc_auc_score(label, other)) / 2
     assert both.value == pytest.approx(mean)
+
+
+def test_explained_variance_is_scikit_learns_over_known_rows_and_trainings(scored):
+    _, value, weight = scored
+    rng = np.random.default_rng(1)
+    predicted = value + rng.normal(size=(2, len(value)))
+    expected = np.mean([r2_score(value, row, sample_weight=weight) for row in predicted])
+    assert r_squared(value, predicted, weight) == pytest.approx(expected)
+    gaps = np.append(value, np.nan)
+    filled = np.append(predicted, [[0.0], [0.0]], axis=1)
+    assert r_squared(gaps, filled) == pytest.approx(r_squared(value, predicted))
+    assert np.isnan(r_squared([5.0, np.nan], [4.0, 1.0]))

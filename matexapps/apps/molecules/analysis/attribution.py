@@ -9,10 +9,12 @@ from rdkit.Chem import Mol, RWMol
 
 from matexapps.apps.molecules.data.components import join_structures, split_structures
 from matexapps.apps.molecules.data.standardize import parse
-from matexapps.apps.molecules.model import Model
+from matexapps.apps.molecules.prediction import predict_molecules
+from matexapps.apps.molecules.tasks.task import MoleculeTask
+from matexapps.experiment.domain import TrainedModel
 
 
-def atom_contributions(model: Model, smiles: str) -> NDArray[np.float64]:
+def atom_contributions(model: TrainedModel, smiles: str) -> NDArray[np.float64]:
     """Return how much the prediction of each target falls when an atom is removed.
 
     The atom is removed, hydrogens fill the free valences, and what remains, in one piece or
@@ -31,16 +33,19 @@ def atom_contributions(model: Model, smiles: str) -> NDArray[np.float64]:
         In the targets' units, in the order of the atoms in ``smiles``; 0 where no valid molecule
         remains, as after removing the only atom.
     """
-    structures = split_structures(smiles)
+    task, structures = model.task, split_structures(smiles)
+    assert isinstance(task, MoleculeTask)
     remaining = [
         rest and join_structures([*structures[:position], rest, *structures[position + 1 :]])
         for position, molecule in enumerate(map(parse, structures))
         for rest in (_without(molecule, atom) for atom in range(molecule.GetNumAtoms()))
     ]
     valid = [i for i, text in enumerate(remaining) if text]
-    contributions = np.zeros((len(remaining), len(model.targets)))
+    contributions = np.zeros((len(remaining), len(task.targets)))
     if valid:
-        predicted = model.predict([smiles, *(remaining[i] for i in valid)]).estimates.mean
+        predicted = predict_molecules(
+            model, [smiles, *(remaining[i] for i in valid)]
+        ).estimates.mean
         contributions[valid] = predicted[0] - predicted[1:]
     return contributions
 

@@ -13,8 +13,8 @@ from matexapps.apps.molecules.data.components import join_structures, standardiz
 from matexapps.apps.molecules.data.records import Records
 from matexapps.apps.molecules.data.standardize import Standard, standardize_all
 from matexapps.apps.molecules.data.targets import Target
-from matexapps.comm.communicator import Communicator
 from matexapps.errors import DataError
+from matexapps.experiment.ranks import Ranks
 
 _CONFLICT = 0.1
 _TIE = 0.5
@@ -97,7 +97,7 @@ class MoleculeSet:
         return state.hexdigest()
 
 
-def standardize_records(records: Records, comm: Communicator) -> list[Standard | str]:
+def standardize_records(records: Records, ranks: Ranks) -> list[Standard | str]:
     """Return the standard form of each row, or why it has none. Collective.
 
     All ranks hold the same records and share the work. Each different structure is standardized
@@ -106,10 +106,10 @@ def standardize_records(records: Records, comm: Communicator) -> list[Standard |
 
     def standardize_shares(texts: list[str]) -> list[Standard | str]:
         # Round-robin, because large molecules take long and are often neighbors in a file.
-        own = standardize_all(texts[comm.rank :: comm.world_size], comm.rank, comm.world_size)
+        own = standardize_all(texts[ranks.rank :: ranks.world_size], ranks.rank, ranks.world_size)
         standards: list[Standard | str] = [""] * len(texts)
-        for rank, share in enumerate(comm.all_gather_object(own)):
-            standards[rank :: comm.world_size] = share
+        for rank, share in enumerate(ranks.gather(own)):
+            standards[rank :: ranks.world_size] = share
         return standards
 
     return standardize_rows(records.structures, records.smiles_columns, standardize_shares)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
 from rdkit import Chem, rdBase
 
 from matexapps import progress
 from matexapps.apps.molecules.featurizers import FEATURIZERS, Arrays, Featurizer
 from matexapps.apps.molecules.featurizers.cache import FeatureCache
 from matexapps.apps.molecules.featurizers.featurizer import concatenate
-from matexapps.comm.communicator import Communicator
 from matexapps.data.partition import share_by_work
+from matexapps.experiment.ranks import Ranks
 
 _REPORT_EVERY = 200
 _FIXED_COST = 8  # of any molecule, in characters
@@ -23,7 +22,7 @@ def featurize(
     smiles: Sequence[str],
     inchikeys: Sequence[str],
     names: Sequence[str],
-    comm: Communicator,
+    ranks: Ranks,
     cache: FeatureCache | None = None,
 ) -> Arrays:
     """Return the features of all molecules on every rank. Collective.
@@ -34,28 +33,24 @@ def featurize(
         Of standard forms, at least one; the same on all ranks.
     names : sequence of str
         Of :data:`~matexapps.apps.molecules.featurizers.FEATURIZERS`.
-    comm : Communicator
+    ranks : Ranks
     cache : FeatureCache or None
         Where earlier features are read from and new ones are stored.
     """
-    share = share_by_work(list(map(work_estimate, smiles)), comm.rank, comm.world_size)
+    share = share_by_work(list(map(work_estimate, smiles)), ranks.rank, ranks.world_size)
     featurizers = [FEATURIZERS[name]() for name in names]
 
     def compute_share() -> tuple[list[Arrays], list[dict[str, Arrays]]]:
         with rdBase.BlockLogs():
-            return _compute(featurizers, smiles[share], inchikeys[share], comm, cache)
+            return _compute(featurizers, smiles[share], inchikeys[share], ranks, cache)
 
-    own, new = comm.on_all(compute_share)
+    own, new = ranks.on_all(compute_share)
     if cache is not None:
         for featurizer, computed in zip(featurizers, new, strict=True):
-            gathered = comm.all_gather_object(computed)
-            comm.on_root(partial(_store, cache, featurizer, gathered))
+            gathered = ranks.gather(computed)
+            ranks.on_root(partial(_store, cache, featurizer, gathered))
     # Arrays from the cache come in an order that differs between ranks.
-    return {
-        key: comm.all_gather_rows(np.ascontiguousarray(arrays[key]))
-        for arrays in own
-        for key in sorted(arrays)
-    }
+    return {key: ranks.gather_rows(arrays[key]) for arrays in own for key in sorted(arrays)}
 
 
 def work_estimate(smiles: str) -> int:
@@ -67,7 +62,7 @@ def _compute(
     featurizers: Sequence[Featurizer],
     smiles: Sequence[str],
     inchikeys: Sequence[str],
-    comm: Communicator,
+    ranks: Ranks,
     cache: FeatureCache | None,
 ) -> tuple[list[Arrays], list[dict[str, Arrays]]]:
     """Return each featurizer's features of this rank's molecules, and those the cache lacks.
@@ -81,7 +76,7 @@ def _compute(
     work = "computing features: " + ", ".join(item.name for item in featurizers)
     for done, (key, text) in enumerate(zip(keys, smiles, strict=True)):
         if done % _REPORT_EVERY == 0:
-            progress.report_work(work, done, len(smiles), "molecules", comm.rank, comm.world_size)
+            progress.report_work(work, done, len(smiles), "molecules", ranks.rank, ranks.world_size)
         molecule = None
         for i, featurizer in enumerate(featurizers):
             arrays = known[i].get(key)

@@ -12,7 +12,7 @@ from matexapps.apps.molecules.data.components import split_structures
 from matexapps.apps.molecules.featurizers.cache import FeatureCache
 from matexapps.apps.molecules.featurizers.featurize import featurize
 from matexapps.apps.molecules.featurizers.featurizer import Arrays
-from matexapps.comm.communicator import Communicator
+from matexapps.experiment.ranks import Ranks
 
 STRUCTURE_INDEX = "structure_index"
 """Key, among features of different structures, of the indices of each row's structures.
@@ -26,7 +26,7 @@ def featurize_rows(
     inchikeys: Sequence[str],
     components: int,
     names: Sequence[str],
-    comm: Communicator,
+    ranks: Ranks,
     cache: FeatureCache | None = None,
 ) -> Arrays:
     """Return the features of rows, on every rank. Collective.
@@ -37,7 +37,7 @@ def featurize_rows(
         Of rows, their structures joined; the same on all ranks.
     components : int
         Structures of a row.
-    names, comm, cache
+    names, ranks, cache
         As for :func:`~matexapps.apps.molecules.featurizers.featurize.featurize`.
 
     Returns
@@ -47,14 +47,16 @@ def featurize_rows(
         structures, and :data:`STRUCTURE_INDEX`.
     """
     if components == 1:
-        return featurize(smiles, inchikeys, names, comm, cache)
+        return featurize(smiles, inchikeys, names, ranks, cache)
     rows = [
         list(zip(split_structures(text), split_structures(key), strict=True))
         for text, key in zip(smiles, inchikeys, strict=True)
     ]
     pairs = dict.fromkeys(pair for row in rows for pair in row)
     indices = {pair: index for index, pair in enumerate(pairs)}
-    features = featurize([text for text, _ in pairs], [key for _, key in pairs], names, comm, cache)
+    features = featurize(
+        [text for text, _ in pairs], [key for _, key in pairs], names, ranks, cache
+    )
     return {
         **features,
         STRUCTURE_INDEX: np.array([[indices[pair] for pair in row] for row in rows]),

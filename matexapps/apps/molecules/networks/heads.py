@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from matexapps.apps.molecules.networks.architecture import Architecture
+from matexapps.errors import TrainingError
 
 Values = NDArray[np.float64]
 
@@ -81,3 +82,28 @@ HEADS: dict[str, type[Head]] = {
     "classification": LogitHead,
 }
 """Heads by task."""
+
+
+def reference(task: str, values: Values) -> tuple[Values, Values]:
+    """Return the reference of the outputs of a task: a value and a scale for each target.
+
+    Parameters
+    ----------
+    task : str
+        A key of :data:`HEADS`.
+    values : ndarray of float64, shape (molecules, targets)
+        Of the training molecules; NaN is missing.
+
+    Raises
+    ------
+    TrainingError
+        If a target has no value.
+    """
+    known = np.isfinite(values)
+    if not known.any(0).all():
+        index = int(np.argmin(known.any(0)))
+        raise TrainingError(
+            f"target {index + 1} of {values.shape[1]} has no value among the "
+            f"{len(values):,} training molecules: leave it out, or split in another way"
+        )
+    return HEADS[task].reference(values)

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from matexapps.apps.molecules.featurizers import Arrays
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.encoders import ENCODERS
-from matexapps.apps.molecules.networks.heads import HEADS
+from matexapps.apps.molecules.networks.heads import HEADS, reference
 from matexapps.apps.molecules.networks.inputs import Inputs, MoleculeInputs
-from matexapps.errors import TrainingError
 
 _EVALUATION_ROWS = 512
 
@@ -86,15 +85,8 @@ class MoleculeNetwork(nn.Module):
         TrainingError
             If a target has no training value.
         """
-        known = np.isfinite(values[train])
-        if not known.any(0).all():
-            index = int(np.argmin(known.any(0)))
-            raise TrainingError(
-                f"target {index + 1} of {values.shape[1]} has no value among the "
-                f"{len(train):,} training molecules: leave it out, or split in another way"
-            )
+        mean, scale = reference(self.architecture.task, values[train])
         self.inputs.adapt(train)
-        mean, scale = HEADS[self.architecture.task].reference(values[train])
         self.target_mean.copy_(torch.from_numpy(mean))
         self.target_scale.copy_(torch.from_numpy(scale))
 

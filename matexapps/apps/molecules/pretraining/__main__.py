@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import sys
 
-from matexapps.apps.molecules.experiment import LONGEST_WAIT_S
 from matexapps.apps.molecules.pretraining.run import run
 from matexapps.experiment.command import epoch_lines, run_command
+from matexapps.experiment.ranks import LONGEST_WAIT_S, Ranks
 
 
 def main(arguments: list[str]) -> int:
     """Run from the command line and return the exit status."""
     return run_command(
-        arguments, __doc__, run, epoch_lines("molecules"), LONGEST_WAIT_S, restarts=True
+        arguments,
+        __doc__,
+        lambda settings, comm: run(settings, Ranks(comm)),
+        epoch_lines("molecules"),
+        LONGEST_WAIT_S,
+        restarts=True,
     )
 
 

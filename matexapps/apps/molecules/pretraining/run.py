@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,23 +14,24 @@ from matexapps.apps.molecules.data.components import split_structures
 from matexapps.apps.molecules.data.molecule_set import merge, standardize_records
 from matexapps.apps.molecules.data.reader import read_records
 from matexapps.apps.molecules.data.records import Records
-from matexapps.apps.molecules.experiment import train_ensemble
+from matexapps.apps.molecules.domain import MOLECULES
 from matexapps.apps.molecules.featurizers.cache import FeatureCache
 from matexapps.apps.molecules.featurizers.featurize import featurize
 from matexapps.apps.molecules.featurizers.rows import featurize_rows
-from matexapps.apps.molecules.model import Model, check_folder
 from matexapps.apps.molecules.networks.architecture import Architecture
-from matexapps.apps.molecules.prepare import Prepared, load_records
+from matexapps.apps.molecules.prepared import Prepared, load_records
 from matexapps.apps.molecules.pretraining.settings import NO_TASK, PretrainingSettings
 from matexapps.apps.molecules.pretraining.targets import descriptor_targets
-from matexapps.apps.molecules.report.files import write_report
-from matexapps.apps.molecules.results import TrainingResult
-from matexapps.apps.molecules.splits.make import make_split
-from matexapps.apps.molecules.splits.split import Split, random_split
-from matexapps.comm.communicator import Communicator
-from matexapps.comm.failures.fault_tolerant import run_fault_tolerant
+from matexapps.apps.molecules.report.files import write_lists
+from matexapps.apps.molecules.splits.make import split_by
 from matexapps.errors import DataError
+from matexapps.experiment.model.folder import REPORT, check_folder, write_json
+from matexapps.experiment.model.model import Model
+from matexapps.experiment.ranks import Ranks
+from matexapps.experiment.results import Training
+from matexapps.experiment.runner import train_model
 from matexapps.experiment.settings import from_plain
+from matexapps.experiment.splitting import Split, make_split
 
 _HELD_OUT = 0.05
 
@@ -43,14 +45,14 @@ class _Molecules:
     left_out: int
 
 
-def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
+def run(settings: dict[str, Any], ranks: Ranks) -> dict[str, Any]:
     """Pre-train a network and save it. Collective.
 
     Parameters
     ----------
     settings : dict
         Of :class:`~matexapps.apps.molecules.pretraining.settings.PretrainingSettings`.
-    comm : Communicator
+    ranks : Ranks
 
     Returns
     -------
@@ -61,8 +63,8 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     """
     began = time.monotonic()
     chosen = from_plain(PretrainingSettings, settings)
-    run_fault_tolerant(comm, lambda _: comm.on_root(lambda: check_folder(chosen.out)))
-    model, training, molecules = pretrain(chosen, comm)
+    ranks.run("before the start", lambda: ranks.on_root(lambda: check_folder(chosen.out)))
+    model, training, molecules = pretrain(chosen, ranks)
     prepared = molecules.prepared
     explained = _explained(prepared, molecules.split, training)
     result = {
@@ -81,46 +83,46 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
         },
         "epochs": len(training.history),
         "rows_per_s": round(float(np.mean([row["rows_per_s"] for row in training.history])), 1),
-        "ranks": comm.world_size,
+        "ranks": ranks.world_size,
         "seconds": round(time.monotonic() - began, 2),
     }
 
-    def save() -> None:
-        model.save(chosen.out)
-        write_report(chosen.out, result, prepared.molecules)
+    def add(folder: Path) -> None:
+        write_json(folder / REPORT, result)
+        write_lists(folder, prepared.molecules)
 
-    run_fault_tolerant(comm, lambda _: comm.on_root(save))
+    ranks.run("at the end", lambda: ranks.on_root(lambda: model.save(chosen.out, add)))
     return result
 
 
-def pretrain(
-    settings: PretrainingSettings, comm: Communicator
-) -> tuple[Model, TrainingResult, _Molecules]:
+def pretrain(settings: PretrainingSettings, ranks: Ranks) -> tuple[Model, Training, _Molecules]:
     """Pre-train a network. Collective."""
-    molecules = run_fault_tolerant(comm, lambda _: _prepare(settings, comm))
-    model, training = train_ensemble(
+    molecules = ranks.run("while the rows were prepared", lambda: _prepare(settings, ranks))
+    training, model = train_model(
+        MOLECULES,
         settings.of_training(),
         molecules.prepared,
-        molecules.split,
         "pretraining",
+        molecules.split,
         settings.seed,
-        comm,
+        ranks,
     )
-    facts = {**model.facts, "task": settings.of_task().data, "left_out_rows": molecules.left_out}
+    task = settings.of_task().data
+    facts = {**model.facts, "task": task, "left_out_rows": molecules.left_out}
     return replace(model, facts=facts), training, molecules
 
 
-def _prepare(settings: PretrainingSettings, comm: Communicator) -> _Molecules:
+def _prepare(settings: PretrainingSettings, ranks: Ranks) -> _Molecules:
     """Read the molecules, leave out those of the later task, and compute the targets."""
-    records = comm.on_root(
+    records = ranks.on_root(
         lambda: read_records(
             settings.data,
             smiles_columns=settings.smiles_columns,
             target_columns=settings.labels or [],
         )
     )
-    standards = standardize_records(records, comm)
-    held_out = _held_out(settings, comm)
+    standards = standardize_records(records, ranks)
+    held_out = _held_out(settings, ranks)
     used = np.array(
         [
             i
@@ -134,10 +136,10 @@ def _prepare(settings: PretrainingSettings, comm: Communicator) -> _Molecules:
         molecules.smiles,
         molecules.inchikeys,
         ("fingerprint", "descriptors", *Architecture(network=settings.network).features),
-        comm,
+        ranks,
         None if settings.cache is None else FeatureCache(settings.cache),
     )
-    split = random_split(len(molecules), _HELD_OUT, _HELD_OUT, settings.seed)
+    split = make_split("random", len(molecules), _HELD_OUT, _HELD_OUT, settings.seed)
     targets, values = descriptor_targets(features.pop("descriptors"), split.train)
     molecules = replace(
         molecules,
@@ -148,21 +150,22 @@ def _prepare(settings: PretrainingSettings, comm: Communicator) -> _Molecules:
     return _Molecules(prepared, split, len(records) - len(used))
 
 
-def _held_out(settings: PretrainingSettings, comm: Communicator) -> set[str]:
+def _held_out(settings: PretrainingSettings, ranks: Ranks) -> set[str]:
     """Return the InChIKeys of the later task's validation and test molecules. Collective."""
     if settings.task == NO_TASK:
         return set()
     task = settings.of_task()
-    records = comm.on_root(lambda: _records_of(settings))
-    molecules = merge(records, standardize_records(records, comm))
+    records = ranks.on_root(lambda: _records_of(settings))
+    molecules = merge(records, standardize_records(records, ranks))
     features = featurize_rows(
         molecules.smiles,
         molecules.inchikeys,
         len(molecules.smiles_columns),
         ("fingerprint",),
-        comm,
+        ranks,
     )
-    split = make_split(task.split, task, Prepared(molecules, features, []), comm)
+    prepared = Prepared(molecules, features, [])
+    split = ranks.on_root(lambda: split_by(task.split, task, prepared))
     held_out = np.concatenate([split.validation, split.test])
     return {key for i in held_out for key in split_structures(molecules.inchikeys[i])}
 
@@ -180,7 +183,7 @@ def _records_of(settings: PretrainingSettings) -> Records:
         ) from None
 
 
-def _explained(prepared: Prepared, split: Split, training: TrainingResult) -> NDArray[np.float64]:
+def _explained(prepared: Prepared, split: Split, training: Training) -> NDArray[np.float64]:
     """Return R squared of each target among the test molecules, NaN where they do not vary."""
     values = prepared.molecules.values[split.test]
     error = training.test.mean - values

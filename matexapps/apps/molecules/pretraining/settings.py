@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from matexapps.apps.molecules.settings import DEFAULT_DATA, ExperimentSettings
+from matexapps.apps.molecules.settings import DEFAULT_DATA, MoleculeSettings
 from matexapps.errors import TrainingError, did_you_mean
 from matexapps.experiment.settings import check_least, check_recovery
 
@@ -23,23 +23,39 @@ class PretrainingSettings:
     out : str
         Folder for the model.
     data : str
-        A file of molecules, or a name of the catalog.
+        File of molecules (CSV, TSV, SMILES, SDF, Parquet), or a name of the catalog.
     smiles_columns : str or None
-        Its column of structures; None takes the one called "smiles".
-    labels : list of str
-        Columns of numbers to learn besides the descriptors, such as those of a campaign.
+        The column of structures; the one called "smiles", if not given.
+    labels : list of str or None
+        Columns of numbers to learn besides the descriptors, such as those of
+        ``matexapps molecules quantum``.
     task : str or None
-        The file or name that will be learned afterwards: its validation and test molecules are held
-        out. None is ``data``; "none" holds out nothing.
-    target_columns, split, split_column, validation, test, seed
-        Of the task, as for :class:`~matexapps.apps.molecules.settings.ExperimentSettings`; they
-        determine these molecules. The seed is that of the training, too.
+        What will be learned afterwards, a file or a name of the catalog: its validation and test
+        molecules are held out. The data, if not given; "none" holds out nothing.
+    target_columns : list of str or None
+        Of the task, as for train.
+    split : {"scaffold", "cluster", "random", "time", "column"}
+        Of the task, as for train.
+    split_column : str or None
+        Of the task, as for train.
+    validation, test : float
+        Of the task, as for train.
+    seed : int
+        Seed of the task's split and of the training.
     network : {"graph", "smiles", "image"}
-        A combined network can start from "graph", too.
+        A combined network can start from graph, too.
     members : int
         Networks of the ensemble.
-    epochs, batch_size, cache, recovery, checkpoints
-        As for an experiment.
+    epochs : int or None
+        Passes over the molecules.
+    batch_size : int or None
+        Molecules of a step, of all ranks together.
+    cache : str or None
+        Folder in which features are kept for the next time.
+    recovery : {"shrink", "reinit", "checkpoint", "abort"} or None
+        What is done when ranks die, as for train.
+    checkpoints : str or None
+        Folder for checkpoints; run again, the command goes on from the newest.
 
     Raises
     ------
@@ -53,10 +69,10 @@ class PretrainingSettings:
     labels: list[str] | None = None
     task: str | None = None
     target_columns: list[str] | None = None
-    split: str = ExperimentSettings.split
+    split: str = MoleculeSettings.split
     split_column: str | None = None
-    validation: float = ExperimentSettings.validation
-    test: float = ExperimentSettings.test
+    validation: float = MoleculeSettings.validation
+    test: float = MoleculeSettings.test
     seed: int = 0
     network: str = "graph"
     members: int = 1
@@ -77,10 +93,10 @@ class PretrainingSettings:
         check_recovery(self, "runs/pretraining")
         self.of_task()
 
-    def of_task(self) -> ExperimentSettings:
+    def of_task(self) -> MoleculeSettings:
         """Return the experiment whose validation and test molecules are held out."""
         own = self.task is None
-        return ExperimentSettings(
+        return MoleculeSettings(
             data=self.data if self.task is None else self.task,
             smiles_columns=self.smiles_columns if own else None,
             target_columns=self.target_columns,
@@ -91,9 +107,9 @@ class PretrainingSettings:
             seed=self.seed,
         )
 
-    def of_training(self) -> ExperimentSettings:
+    def of_training(self) -> MoleculeSettings:
         """Return the settings of the pre-training itself."""
-        return ExperimentSettings(
+        return MoleculeSettings(
             data=self.data,
             network=self.network,
             members=self.members,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import cycle
 
 import torch
@@ -9,14 +10,12 @@ from rdkit import Chem, rdBase
 from torch import nn
 
 from matexapps.apps.molecules.data.components import split_structures
-from matexapps.apps.molecules.model import load_model
 from matexapps.apps.molecules.networks.architecture import NETWORKS, Architecture
 from matexapps.apps.molecules.networks.encoders import Encoder
 from matexapps.apps.molecules.networks.network import Member, MoleculeNetwork
 from matexapps.apps.molecules.networks.scaling import SCALED
-from matexapps.comm.communicator import Communicator
-from matexapps.data.partition import share
 from matexapps.errors import TrainingError
+from matexapps.experiment.ranks import Ranks
 
 _SIZES = ("width", "depth", "head")
 
@@ -65,16 +64,13 @@ def initialize_from(network: MoleculeNetwork, pretrained: MoleculeNetwork) -> No
         _copy(member, trained, encoders)
 
 
-def pretraining_inchikeys(folder: str | None, comm: Communicator) -> set[str]:
-    """Return the InChIKeys of a model's training molecules; none without a folder. Collective."""
-    if folder is None:
-        return set()
-    rows = comm.on_root(lambda: load_model(folder).training.smiles)
+def inchikeys_of(rows: Sequence[str], ranks: Ranks) -> frozenset[str]:
+    """Return the InChIKeys of all structures in rows. Collective."""
     smiles = list(dict.fromkeys(text for row in rows for text in split_structures(row)))
-    own = smiles[share(len(smiles), comm.rank, comm.world_size)]
     with rdBase.BlockLogs():
-        keys = {Chem.MolToInchiKey(Chem.MolFromSmiles(text)) for text in own}
-    return set().union(*comm.all_gather_object(keys))
+        return frozenset(
+            ranks.map(lambda text: Chem.MolToInchiKey(Chem.MolFromSmiles(text)), smiles)
+        )
 
 
 def _members_of_kind(network: MoleculeNetwork, kind: tuple[str, ...]) -> list[Member]:

@@ -11,12 +11,18 @@ import sys
 
 from matexapps.apps.molecules.quantum.campaign import WHAT, run
 from matexapps.experiment.command import run_command, work_lines
-from matexapps.experiment.ranks import LONGEST_WAIT_S
+from matexapps.experiment.ranks import LONGEST_WAIT_S, Ranks
 
 
 def main(arguments: list[str]) -> int:
     """Run from the command line and return the exit status."""
-    return run_command(arguments, __doc__, run, work_lines(WHAT), LONGEST_WAIT_S)
+    return run_command(
+        arguments,
+        __doc__,
+        lambda settings, comm: run(settings, Ranks(comm)),
+        work_lines(WHAT),
+        LONGEST_WAIT_S,
+    )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ from matexapps.apps.molecules.quantum.geometry import NotComputed
 from matexapps.apps.molecules.quantum.settings import CampaignSettings
 from matexapps.apps.molecules.quantum.single_point import COLUMNS, METHOD, Labeler
 from matexapps.apps.molecules.quantum.tables import write_labels, write_rejected
-from matexapps.comm.communicator import Communicator
 from matexapps.errors import MissingExtraError
 from matexapps.experiment.campaign.campaign import Campaign
 from matexapps.experiment.campaign.outcome import Outcome
@@ -28,7 +27,7 @@ from matexapps.experiment.settings import from_plain
 WHAT = "computing GFN2-xTB"
 
 
-def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
+def run(settings: dict[str, Any], ranks: Ranks) -> dict[str, Any]:
     """Compute the labels of all molecules of a file that have none yet. Collective.
 
     Each different molecule is computed once, in its standard form, from which networks learn. Every
@@ -39,7 +38,7 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     ----------
     settings : dict
         Of :class:`~matexapps.apps.molecules.quantum.settings.CampaignSettings`.
-    comm : Communicator
+    ranks : Ranks
 
     Returns
     -------
@@ -57,7 +56,6 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
     """
     chosen = from_plain(CampaignSettings, settings)
     began = time.monotonic()
-    ranks = Ranks(comm)
     ranks.on_root(_check_installed)
 
     def read() -> tuple[Records, list[Standard | str]]:
@@ -66,7 +64,7 @@ def run(settings: dict[str, Any], comm: Communicator) -> dict[str, Any]:
                 chosen.data, smiles_columns=chosen.smiles_columns, target_columns=[]
             )
         )
-        return records, standardize_records(records, comm)
+        return records, standardize_records(records, ranks)
 
     records, standards = ranks.run("while molecules were read", read)
     different = dict.fromkeys(s.smiles for s in standards if isinstance(s, Standard))

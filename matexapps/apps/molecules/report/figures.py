@@ -1,32 +1,27 @@
-"""Figures of predictions; each takes matplotlib axes and returns them."""
+"""Pictures of predictions; each takes matplotlib axes and returns them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from matexapps.apps.molecules.data.targets import Target
-from matexapps.apps.molecules.tasks.errors import rmse
 from matexapps.apps.molecules.tasks.estimates import Estimates, Values, conformal_factor, coverage
+from matexapps.experiment import figures
+from matexapps.experiment.statistics.figures_of_merit import figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MONITORS = {
-    "relative_rmse": "validation RMSE (spread of the training values)",
-    "log_loss": "validation log loss (nats a molecule)",
-}
 _GROUP = 4
 
 
 def plot_parity(
     axes: Axes, values: Values, estimates: Estimates, factor: Values, target: Target, index: int = 0
 ) -> Axes:
-    """Draw predictions against measured values, with their intervals as error bars.
+    """Draw predictions against measured values, with their intervals as bars.
 
     Parameters
     ----------
@@ -43,36 +38,9 @@ def plot_parity(
     known = np.isfinite(values[:, index])
     measured, predicted = values[known, index], estimates.mean[known, index]
     reach = factor[index] * estimates.deviation[known, index]
-    axes.errorbar(
-        measured, predicted, reach, fmt="o", ms=3, lw=0.6, alpha=0.6, label="90 % interval"
-    )
-    ends = [min(measured.min(), predicted.min()), max(measured.max(), predicted.max())]
-    axes.plot(ends, ends, color="gray", linestyle=":", label="ideal")
-    axes.set(
-        xlabel=f"measured {target}",
-        ylabel=f"predicted {target}",
-        title=f"RMSE {rmse(measured, predicted)} {target.unit}".rstrip(),
-        aspect="equal",
-    )
-    axes.legend(loc="upper left")
-    return axes
-
-
-def plot_learning(axes: Axes, history: Sequence[Mapping[str, Any]]) -> Axes:
-    """Draw the validation error of each epoch, and mark the best epoch."""
-    monitor = next(name for name in _MONITORS if name in history[0])
-    epochs = [row["epoch"] for row in history]
-    errors = [row[monitor] for row in history]
-    best = int(np.argmin(errors))
-    axes.plot(epochs, errors, marker="o", ms=3)
-    axes.axvline(epochs[best], color="gray", linestyle=":", label="best epoch")
-    axes.set(
-        xlabel="epoch",
-        ylabel=_MONITORS[monitor],
-        ylim=(0, 1.1 * max(errors)),
-    )
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend()
+    figures.plot_parity(axes, measured, predicted, str(target), reach)
+    error = figure("rmse", measured, predicted)
+    axes.set(title=f"RMSE {error} {target.unit}".rstrip(), aspect="equal")
     return axes
 
 

@@ -1,16 +1,50 @@
-"""The learning curve: scores against the number of training molecules."""
+"""The learning curve: figures against the number of training molecules."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator, ScalarFormatter
 
+from matexapps.apps.molecules.tasks.registry import TASKS
+from matexapps.apps.molecules.tasks.task import MoleculeTask
+from matexapps.experiment.results import SplitResult, Study
+from matexapps.experiment.statistics.figures_of_merit import FIGURES
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from matexapps.apps.molecules.study import Study
+
+def curve_results(results: Sequence[SplitResult]) -> list[SplitResult]:
+    """Return the points of the learning curve, the fewest molecules first; none without one.
+
+    The last is that of the chosen split.
+    """
+    smaller = [result for result in results if result.split.repeats > 1]
+    return [*smaller, results[0]] if smaller else []
+
+
+def curve_summary(results: Sequence[SplitResult]) -> dict[str, list[dict[str, Any]]]:
+    """Return, for each target with test values, the main figures of each point."""
+    curves: dict[str, list[dict[str, Any]]] = {}
+    for result in curve_results(results):
+        assert isinstance(result.task, MoleculeTask)
+        leading = result.task.leading
+        for name, figures in result.summary()["targets"].items():
+            curves.setdefault(name, []).append(
+                {
+                    "molecules": len(result.split.train),
+                    leading: figures[leading],
+                    f"{leading}_interval": figures[f"{leading}_interval"],
+                    "baselines": {
+                        model: {key: other[key] for key in (leading, f"{leading}_interval")}
+                        for model, other in figures["baselines"].items()
+                    },
+                }
+            )
+    return curves
 
 
 def plot_learning_curve(axes: Axes, study: Study, index: int = 0) -> Axes:
@@ -27,13 +61,13 @@ def plot_learning_curve(axes: Axes, study: Study, index: int = 0) -> Axes:
     index : int
         Of the target.
     """
-    task, target = study.task, study.molecules.targets[index]
-    points = study.curve_figures(index)
-    sizes = [size for size, _ in points]
-    for name in ("network", *points[0][1]["baselines"]):
-        figures = [item if name == "network" else item["baselines"][name] for _, item in points]
-        score = np.array([item[task.score] for item in figures], float)
-        low, high = np.array([item[f"{task.score}_interval"] for item in figures], float).T
+    target, task = study.prepared.molecules.targets[index], TASKS[study.summary()["task"]]
+    points = study.summary()["learning_curve"][target.name]
+    sizes = [point["molecules"] for point in points]
+    for name in ("network", *points[0]["baselines"]):
+        figures = [point if name == "network" else point["baselines"][name] for point in points]
+        score = np.array([item[task.leading] for item in figures], float)
+        low, high = np.array([item[f"{task.leading}_interval"] for item in figures], float).T
         axes.errorbar(
             sizes,
             score,
@@ -44,7 +78,7 @@ def plot_learning_curve(axes: Axes, study: Study, index: int = 0) -> Axes:
             label=name.replace("_", " "),
         )
     axes.set_xscale("log")
-    if task.score_is_error:
+    if FIGURES[task.leading].lower_is_better:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(MaxNLocator(6))
         axes.yaxis.set_minor_locator(NullLocator())
@@ -55,8 +89,8 @@ def plot_learning_curve(axes: Axes, study: Study, index: int = 0) -> Axes:
     unit = f" ({target.unit})" if target.unit else ""
     axes.set(
         xlabel="training molecules",
-        ylabel=f"test {task.score_name} of {target.name}{unit}",
-        title=f"{study.splits[0].kind} split",
+        ylabel=f"test {task.leading_name} of {target.name}{unit}",
+        title=f"{study.results[0].name} split",
     )
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), title="95 % intervals")
     return axes

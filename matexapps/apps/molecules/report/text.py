@@ -8,7 +8,7 @@ from typing import Any
 from matexapps.apps.molecules.report.files import CONFLICTS, REJECTED
 from matexapps.apps.molecules.splits.leakage import NEAR
 from matexapps.apps.molecules.tasks.registry import TASKS
-from matexapps.apps.molecules.tasks.task import Task
+from matexapps.apps.molecules.tasks.task import MoleculeTask
 
 _LISTED = 10
 _GAP = 2
@@ -18,11 +18,11 @@ Row = tuple[str, str, str, list[str]]
 
 
 def as_table(summary: dict[str, Any]) -> str:
-    """Return :meth:`~matexapps.apps.molecules.study.Study.summary` as text."""
-    task, splits = TASKS[summary["task"]], summary["splits"]
+    """Return the summary of a study as text."""
+    task, splits = TASKS[summary["task"]], _compared(summary["splits"])
     lines = [*_input_lines(summary), ""]
     rows: list[Row] = [("target", "model", "test molecules", [f"{kind} split" for kind in splits])]
-    rows += _target_rows(summary, task)
+    rows += _target_rows(splits, summary["network"], task)
     rows += _audit_rows(splits)
     lines += _aligned(rows)
     for kind, split in splits.items():
@@ -40,6 +40,11 @@ def as_table(summary: dict[str, Any]) -> str:
     if summary["out"] is not None:
         lines += ["", f"the model, all these figures and lists are in {summary['out']}"]
     return "\n".join(lines)
+
+
+def _compared(splits: dict[str, Any]) -> dict[str, Any]:
+    """Return the splits without those of a learning curve."""
+    return {name: split for name, split in splits.items() if "-" not in name}
 
 
 def _input_lines(summary: dict[str, Any]) -> list[str]:
@@ -71,19 +76,18 @@ def _rest(count: int) -> str:
     return f" and {count - _LISTED:,} more" if count > _LISTED else ""
 
 
-def _target_rows(summary: dict[str, Any], task: Task[Any]) -> Iterable[Row]:
+def _target_rows(splits: dict[str, Any], network: str, task: type[MoleculeTask]) -> Iterable[Row]:
     """Yield the figures of each target."""
-    splits = summary["splits"].values()
-    for name in dict.fromkeys(name for split in splits for name in split["targets"]):
-        figures = [split["targets"].get(name) for split in splits]
-        texts = [None if item is None else task.rows(summary["network"], item) for item in figures]
+    for name in dict.fromkeys(name for split in splits.values() for name in split["targets"]):
+        figures = [split["targets"].get(name) for split in splits.values()]
+        texts = [None if item is None else task.lines(network, item) for item in figures]
         known = next(rows for rows in texts if rows is not None)
         unit = next(item["unit"] for item in figures if item is not None)
         title = f"{name} ({unit})" if unit else name
         for i, (model, figure, _) in enumerate(known):
             cells = ["-" if rows is None else rows[i][2] for rows in texts]
             yield title if i == 0 else "", model, figure, cells
-        counts = ["-" if item is None else f"{item['calibration_values']:,}" for item in figures]
+        counts = [f"{split['calibration_values'][name]:,}" for split in splits.values()]
         yield "", "", "calibration values", counts
 
 
@@ -115,16 +119,19 @@ def _aligned(rows: list[Row]) -> list[str]:
     ]
 
 
-def _curve_lines(name: str, points: list[dict[str, Any]], task: Task[Any]) -> list[str]:
+def _curve_lines(name: str, points: list[dict[str, Any]], task: type[MoleculeTask]) -> list[str]:
     """Return the learning curve of a target, with a line for each number of molecules."""
     models = list(points[0]["baselines"])
     head = "".join(f"{model:<15}" for model in ("network", *models))
     lines = [
-        f"learning curve of {name}, test {task.score_name}",
+        f"learning curve of {name}, test {task.leading_name}",
         f"{'':<10}{'molecules':<12}{head}",
     ]
     for point in points:
-        scores = [point[task.score], *(point["baselines"][model] for model in models)]
+        scores = [
+            point[task.leading],
+            *(point["baselines"][model][task.leading] for model in models),
+        ]
         cells = "".join(f"{'-' if score is None else f'{score:.3f}':<15}" for score in scores)
         lines.append(f"{'':<10}{point['molecules']:<12,}{cells}")
     return lines

@@ -38,9 +38,6 @@ class Leakage:
     near_pairs : list of tuple
         The near test molecules with their nearest neighbors, most similar first: the indices of
         both molecules, and the similarity.
-    moved : list of str
-        InChIKeys of molecules that the split column assigned to several parts; they are in the
-        first of training, validation and test.
     """
 
     identical: list[str]
@@ -50,7 +47,6 @@ class Leakage:
     test: int
     pretrained: int = 0
     near_pairs: list[tuple[int, int, float]] = field(default_factory=list)
-    moved: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return (
@@ -67,7 +63,6 @@ def audit(
     learned: NDArray[np.int64],
     test: NDArray[np.int64],
     pretrained: set[str] | frozenset[str] = frozenset(),
-    moved: Sequence[int] = (),
 ) -> Leakage:
     """Compare the test molecules with those of the training and validation parts.
 
@@ -79,8 +74,6 @@ def audit(
         Indices of training and validation molecules, and of test molecules.
     pretrained : set of str
         InChIKeys of the molecules of a pre-training.
-    moved : sequence of int
-        Indices of molecules that the split column assigned to several parts.
     """
     known = {inchikeys[i] for i in learned}
     skeletons = {_skeleton(key) for key in known}
@@ -97,7 +90,6 @@ def audit(
         near_pairs=[
             (int(test[i]), int(learned[neighbors[i, 0]]), float(similarity[i, 0])) for i in near
         ],
-        moved=[inchikeys[i] for i in moved],
     )
 
 

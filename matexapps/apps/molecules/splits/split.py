@@ -1,62 +1,18 @@
-"""Which molecules train, which choose the epoch and calibrate, and which test."""
+"""Splits that molecules need beside those of any rows: by groups, by times, by named parts."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.apps.molecules.data.targets import is_blank
-from matexapps.errors import DataError, did_you_mean
+from matexapps.errors import DataError
+from matexapps.experiment.splitting import PARTS, Split, make_split
 
-PARTS = ("train", "validation", "test")
-KINDS = ("scaffold", "cluster", "random", "time", "column")
 _CODES = {"train": 0, "validation": 1, "valid": 1, "val": 1, "test": 2}
 _DIGITS_OF_A_YEAR = 4
-
-
-@dataclass(frozen=True)
-class Split:
-    """Indices of the molecules of each part, ascending."""
-
-    train: NDArray[np.int64]
-    validation: NDArray[np.int64]
-    test: NDArray[np.int64]
-
-    def __post_init__(self) -> None:
-        for name in PARTS:
-            if len(getattr(self, name)) == 0:
-                raise DataError(
-                    f"the split leaves no molecules in the {name} part: give it a larger share, "
-                    "another kind of split, or more molecules"
-                )
-
-    @classmethod
-    def from_codes(cls, codes: NDArray[np.int8]) -> Split:
-        """Make a split of each molecule's part, an index into :data:`PARTS`; -1 is none of them."""
-        return cls(*(np.flatnonzero(codes == code) for code in range(len(PARTS))))
-
-
-def check_split(kind: str, validation: float, test: float) -> None:
-    """Raise a DataError for an unknown kind, or shares that leave nothing to train on."""
-    if kind not in KINDS:
-        raise DataError(
-            f"unknown split {kind!r}{did_you_mean(kind, KINDS)}; use {', '.join(KINDS)}"
-        )
-    if not (validation > 0 and test > 0 and validation + test < 1):
-        raise DataError(
-            f"validation={validation} and test={test} must be above 0 and leave a share to train on"
-        )
-
-
-def random_split(molecules: int, validation: float, test: float, seed: int) -> Split:
-    """Draw the parts at random."""
-    order = np.random.default_rng(seed).permutation(molecules)
-    codes = np.empty(molecules, np.int8)
-    codes[order] = _codes_in_order(molecules, validation, test)
-    return Split.from_codes(codes)
 
 
 def group_split(groups: Sequence[Hashable], validation: float, test: float, seed: int) -> Split:
@@ -116,11 +72,10 @@ def time_split(times: Sequence[Sequence[object]], validation: float, test: float
     known = [[time for time in row if not is_blank(time)] for row in times]
     present = [time for row in known for time in row]
     read = _number if all(map(_is_number, present)) else _seconds
-    earliest = np.array([min(map(read, row)) if row else np.inf for row in known])
-    order = np.argsort(earliest, kind="stable")[: sum(map(bool, known))]
-    codes = np.full(len(times), -1, np.int8)
-    codes[order] = _codes_in_order(len(order), validation, test)
-    return Split.from_codes(codes)
+    rows = np.flatnonzero([bool(row) for row in known])
+    earliest = np.array([min(map(read, known[row])) for row in rows])
+    split = make_split("time", len(rows), validation, test, 0, earliest)
+    return Split(*(rows[getattr(split, part)] for part in PARTS))
 
 
 def column_split(parts: Sequence[Sequence[object]]) -> Split:
@@ -137,7 +92,7 @@ def column_split(parts: Sequence[Sequence[object]]) -> Split:
         raise DataError(
             f"the column of the split says {parts[0][0]!r}: it must say train, validation or test"
         )
-    return Split.from_codes(codes)
+    return Split(*(np.flatnonzero(codes == code) for code in range(len(PARTS))))
 
 
 def in_multiple_parts(parts: Sequence[Sequence[object]]) -> list[int]:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matexapps.apps.molecules.tasks.regression_loss import FREEDOM
-
-LEVEL = 0.9
-"""Share of new molecules whose value an interval is to cover."""
+from matexapps.experiment.statistics.conformal import LEVEL, conformal_quantile, normal_reach
 
 Values = NDArray[np.float64]
 
@@ -76,7 +73,10 @@ def conformal_factor(estimates: Estimates, values: Values, level: float = LEVEL)
         NaN for a target without values.
     """
     residual = np.abs(values - estimates.mean) / estimates.deviation
-    return np.array([_quantile(column[np.isfinite(column)], level) for column in residual.T])
+    floor = normal_reach(level)
+    return np.array(
+        [conformal_quantile(column[np.isfinite(column)], level, floor) for column in residual.T]
+    )
 
 
 @dataclass(frozen=True)
@@ -96,16 +96,6 @@ def intervals(estimates: Estimates, factor: Values) -> Intervals:
     """Return intervals that extend by ``factor`` deviations to either side."""
     reach = factor * estimates.deviation
     return Intervals(estimates.mean - reach, estimates.mean + reach)
-
-
-def _quantile(residual: Values, level: float) -> float:
-    count = len(residual)
-    if count == 0:
-        return math.nan
-    rank = math.ceil((count + 1) * level)
-    if rank > count:
-        return max(float(residual.max()), NormalDist().inv_cdf((1 + level) / 2))
-    return float(np.sort(residual)[rank - 1])
 
 
 def coverage(estimates: Estimates, factor: Values, values: Values) -> Values:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from matexapps.apps.molecules.tasks.estimates import LEVEL, Values
+from matexapps.apps.molecules.tasks.estimates import Values
+from matexapps.experiment.statistics.conformal import LEVEL
 
 CLASSES = 2
 

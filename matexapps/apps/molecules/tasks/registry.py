@@ -1,4 +1,4 @@
-"""The tasks by name, and the task of given targets."""
+"""The task of given targets, and that which a model's folder keeps."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from matexapps.apps.molecules.data.targets import Target
-from matexapps.apps.molecules.tasks.classification import Classification
-from matexapps.apps.molecules.tasks.regression import Regression
-from matexapps.apps.molecules.tasks.task import Task
+from matexapps.apps.molecules.networks.heads import reference
+from matexapps.apps.molecules.tasks.classification import MoleculeClassification
+from matexapps.apps.molecules.tasks.estimates import Values
+from matexapps.apps.molecules.tasks.regression import MoleculeRegression
+from matexapps.apps.molecules.tasks.task import MoleculeTask
 from matexapps.errors import DataError
 
-TASKS: dict[str, Task[Any]] = {task.name: task for task in (Regression(), Classification())}
-"""By name."""
+TASKS: dict[str, type[MoleculeTask]] = {
+    task.kind: task for task in (MoleculeRegression, MoleculeClassification)
+}
+"""By kind."""
 
 
-def task_of(targets: Sequence[Target]) -> Task[Any]:
-    """Return the task of targets that are learned together.
+def kind_of(targets: Sequence[Target]) -> str:
+    """Return the kind of targets that are learned together.
 
     Raises
     ------
@@ -30,4 +34,32 @@ def task_of(targets: Sequence[Target]) -> Task[Any]:
             f"{classes[0]!r} holds two classes and {numbers[0]!r} numbers, which are learned "
             "apart: name targets of one kind with target_columns"
         )
-    return TASKS["classification" if classes else "regression"]
+    return "classification" if classes else "regression"
+
+
+def task_of(targets: Sequence[Target], values: Values) -> MoleculeTask:
+    """Return the task of targets that are learned together.
+
+    Parameters
+    ----------
+    targets : sequence of Target
+    values : ndarray, shape (molecules, targets)
+        Of the training molecules; NaN is missing.
+    """
+    kind = kind_of(targets)
+    mean, scale = (numbers.astype("float32").tolist() for numbers in reference(kind, values))
+    return TASKS[kind](tuple(targets), tuple(mean), tuple(scale))
+
+
+def task_from(plain: dict[str, Any]) -> MoleculeTask:
+    """Make a task of its plain values.
+
+    Raises
+    ------
+    KeyError
+        If there is no such task.
+    """
+    given = dict(plain)
+    task = {each.__name__: each for each in TASKS.values()}[given.pop("task")]
+    targets = tuple(map(Target.from_plain, given.pop("targets")))
+    return task(targets, **{name: tuple(numbers) for name, numbers in given.items()})

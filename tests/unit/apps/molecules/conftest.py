@@ -8,9 +8,7 @@ from molecule_family import FAMILY
 from rdkit import Chem
 from rdkit.Chem import Crippen
 
-from matexapps.apps.molecules.experiment import run_study
-from matexapps.apps.molecules.settings import ExperimentSettings
-from matexapps.comm.single import SingleProcess
+import matexapps as mx
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +27,7 @@ def table(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def study(table):
-    """An experiment with a small ensemble on a random split, and its model."""
-    settings = ExperimentSettings(
+    """An experiment with a small ensemble on a random split."""
+    return mx.molecules.train(
         data=str(table), split="random", validation=0.2, test=0.2, members=2, epochs=12
     )
-    return run_study(settings, SingleProcess())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 
 import numpy as np
@@ -13,15 +12,15 @@ from rdkit import Chem
 from rdkit.Chem import Crippen
 from sklearn import metrics
 
+import matexapps as mx
 from matexapps.apps.molecules.data.molecule_set import merge, standardize_records
 from matexapps.apps.molecules.data.reader import read_records
 from matexapps.apps.molecules.data.targets import Target
-from matexapps.apps.molecules.experiment import run_study
-from matexapps.apps.molecules.model import load_model
-from matexapps.apps.molecules.prediction.run import run as predict
+from matexapps.apps.molecules.domain import MOLECULES
+from matexapps.apps.molecules.prediction import predict_molecules
 from matexapps.apps.molecules.report.picture import draw_study
 from matexapps.apps.molecules.report.text import as_table
-from matexapps.apps.molecules.settings import ExperimentSettings
+from matexapps.apps.molecules.settings import MoleculeSettings
 from matexapps.apps.molecules.tasks.classification_loss import ClassLoss, LogLoss
 from matexapps.apps.molecules.tasks.probabilities import (
     Probabilities,
@@ -29,9 +28,11 @@ from matexapps.apps.molecules.tasks.probabilities import (
     prediction_sets,
     set_coverage,
 )
-from matexapps.apps.molecules.tasks.scores import SCORES, reliability, score, score_gain
-from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError, TrainingError
+from matexapps.experiment.figures import reliability
+from matexapps.experiment.model.model import Model
+from matexapps.experiment.ranks import Ranks
+from matexapps.experiment.statistics.figures_of_merit import FIGURES, figure, gain
 
 
 @pytest.mark.parametrize(
@@ -49,22 +50,22 @@ def test_scores_are_those_of_scikit_learn_with_ties_and_weights(name, theirs):
     bad = rng.random(300).round(2)
     weights = rng.integers(0, 4, (3, 300)).astype(float)
     expected = [theirs(value, good, sample_weight=one) for one in weights]
-    np.testing.assert_allclose(SCORES[name](value, good)(weights), expected)
+    np.testing.assert_allclose(FIGURES[name](value, good)(weights), expected)
     both = np.array([theirs(value, good), theirs(value, bad)])
     gaps = np.append(value, np.nan)
-    found = score(name, gaps, np.append(np.stack([good, bad]), [[0.5], [0.5]], 1))
+    found = figure(name, gaps, np.append(np.stack([good, bad]), [[0.5], [0.5]], 1))
     assert found.value == pytest.approx(both.mean())
     assert found.low < found.value < found.high
-    gain = score_gain(name, value, good, bad)
-    assert gain.value == pytest.approx(abs(both[0] - both[1]))
-    assert gain.low > 0
+    better = gain(name, value, good, bad)
+    assert better.value == pytest.approx(abs(both[0] - both[1]))
+    assert better.low > 0
 
 
 def test_what_one_class_cannot_tell_is_left_open():
     for name in ("roc_auc", "brier"):
-        found = score(name, np.zeros(5), np.linspace(0, 1, 5))
+        found = figure(name, np.zeros(5), np.linspace(0, 1, 5))
         assert np.isfinite(found.value) == (name == "brier")
-    said, true, count = reliability([0, 1, 1, np.nan], [0.05, 0.97, 1.0, 0.5])
+    said, true, count = reliability([0, 1, 1], [0.05, 0.97, 1.0])
     np.testing.assert_allclose([said, true], [[0.05, 0.985], [0, 1]])
     assert count.tolist() == [1, 2]
 
@@ -127,11 +128,10 @@ def classes(tmp_path_factory):
 
 
 def test_a_study_of_classes_learns_and_predicts_probabilities(classes, tmp_path):
-    settings = ExperimentSettings(
+    study = mx.molecules.train(
         data=str(classes), classes=["no", "yes"], split="random", network="fingerprint",
-        validation=0.2, test=0.3, members=2, epochs=12, seeds=2,
+        validation=0.2, test=0.3, members=2, epochs=12, seeds=2, seed=1,
     )  # fmt: skip
-    study, model = run_study(settings, SingleProcess())
     summary = json.loads(json.dumps(study.summary(), allow_nan=False))
     assert summary["task"] == "classification"
     oily = summary["splits"]["random"]["targets"]["oily"]
@@ -146,24 +146,22 @@ def test_a_study_of_classes_learns_and_predicts_probabilities(classes, tmp_path)
     assert "Brier score" in as_table(summary)
     roc = draw_study(study).axes[0]
     assert roc.get_title() == "random split\noily"
-    assert [line.get_label().split(":")[0] for line in roc.lines] == [
-        "network", "random forest", "prevalence", "by chance",
+    assert [line.get_label().split(",")[0] for line in roc.lines[:3]] == [
+        "network", "random forest", "prevalence",
     ]  # fmt: skip
 
-    model.save(tmp_path / "model")
-    again = load_model(tmp_path / "model")
-    assert again.targets == [
+    study.model.save(tmp_path / "model")
+    again = Model.load(tmp_path / "model", MOLECULES)
+    assert again.task.targets == (
         Target("oily", "", ("no", "yes")),
         Target("aromatic", "", ("no", "yes")),
-    ]
+    )
     library = tmp_path / "library.smi"
     library.write_text("CCc1ccccc1\nbad(\nOCC1CCOCC1\n")
-    predict({"model": str(tmp_path / "model"), "library": str(library)}, SingleProcess())
-    with open(tmp_path / "library_predicted.csv", newline="") as file:
-        oil, bad, polar = csv.DictReader(file)
+    oil, bad, polar = again.predict(library).astype(object).fillna("").to_dict("records")
     assert bad["oily probability of yes"] == ""
     assert float(oil["oily probability of yes"]) > 0.5 > float(polar["oily probability of yes"])
-    found = model.predict(["CCc1ccccc1"])
+    found = predict_molecules(study.model, ["CCc1ccccc1"])
     assert float(oil["oily probability of yes"]) == pytest.approx(found.estimates.mean[0, 0], 1e-4)
     assert oil["oily set"] in ("", "no", "yes", "no or yes")
 
@@ -182,16 +180,16 @@ def test_targets_that_are_not_of_two_classes_are_refused(tmp_path, text, setting
     path = tmp_path / "table.csv"
     path.write_text(f"smiles,a,b\n{text}")
     with pytest.raises(DataError, match=said):
-        run_study(ExperimentSettings(data=str(path), **settings), SingleProcess())
+        mx.molecules.train(data=str(path), **settings)
     with pytest.raises(TrainingError, match="two different texts"):
-        ExperimentSettings(classes=["yes", "yes"])
+        MoleculeSettings(classes=["yes", "yes"])
 
 
 def test_labels_of_one_molecule_are_counted_and_a_tie_is_no_label(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("smiles,active\nCCO,1\nOCC,1\nC(C)O,0\nCCN,1\nNCC,0\nCC,0\n")
     records = read_records(path)
-    found = merge(records, standardize_records(records, SingleProcess()))
+    found = merge(records, standardize_records(records, Ranks.single()))
     assert found.targets == [Target("active", "", ("0", "1"))]
     np.testing.assert_array_equal(found.values, [[1], [np.nan], [0]])
     assert [one.rows for one in found.conflicts] == [(1, 2, 3), (4, 5)]

@@ -14,14 +14,14 @@ from matexapps.apps.molecules.featurizers.cache import FeatureCache
 from matexapps.apps.molecules.featurizers.descriptors import DESCRIPTORS
 from matexapps.apps.molecules.featurizers.featurize import featurize
 from matexapps.apps.molecules.featurizers.graph import ATOM_CODES, BOND_CODES
-from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError
+from matexapps.experiment.ranks import Ranks
 
 HARD = ["C", "[2H]C", "C" * 200, "CC.O", "C[C@H](N)O", "C/C=C/C", "[Fe]", "C1CC1", "CC(=O)[O-]"]
 
 
 def features(name, smiles):
-    return featurize(smiles, smiles, [name], SingleProcess())
+    return featurize(smiles, smiles, [name], Ranks.single())
 
 
 def test_graphs_have_every_atom_and_bond_and_their_neighbors():
@@ -98,9 +98,9 @@ def test_characters_and_pictures():
 def test_the_cache_gives_back_what_was_computed(name, tmp_path):
     cache = FeatureCache(tmp_path / "cache")
     keys = [f"key {i}" for i in range(len(HARD))]
-    computed = featurize(HARD, keys, [name], SingleProcess(), cache)
+    computed = featurize(HARD, keys, [name], Ranks.single(), cache)
     some = [5, 0, 3]
-    again = featurize([HARD[i] for i in some], [keys[i] for i in some], [name], SingleProcess())
+    again = featurize([HARD[i] for i in some], [keys[i] for i in some], [name], Ranks.single())
     kept = cache.read(FEATURIZERS[name](), [f"{keys[i]} {HARD[i]}" for i in some])
     assert len(kept) == 3
     for place, i in enumerate(some):
@@ -113,10 +113,10 @@ def test_the_cache_gives_back_what_was_computed(name, tmp_path):
 
 def test_a_damaged_cache_is_named(tmp_path):
     cache = FeatureCache(tmp_path)
-    featurize(["C"], ["key"], ["graph"], SingleProcess(), cache)
+    featurize(["C"], ["key"], ["graph"], Ranks.single(), cache)
     path = cache.path(FEATURIZERS["graph"]())
     with sqlite3.connect(path) as table:
         assert table.execute("SELECT key FROM features").fetchall() == [("key C",)]
     path.write_bytes(b"no database at all" * 100)
     with pytest.raises(DataError, match=r"graph-1-rdkit-.*delete that file"):
-        featurize(["C"], ["key"], ["graph"], SingleProcess(), cache)
+        featurize(["C"], ["key"], ["graph"], Ranks.single(), cache)

@@ -13,13 +13,13 @@ from matexapps.apps.molecules.data.molecule_set import merge, standardize_record
 from matexapps.apps.molecules.data.reader import read_library, read_records
 from matexapps.apps.molecules.data.standardize import Rejected, standardize
 from matexapps.apps.molecules.data.targets import Target
-from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError
+from matexapps.experiment.ranks import Ranks
 
 
 def molecules_of(path, **columns):
     records = read_records(path, **columns)
-    return merge(records, standardize_records(records, SingleProcess()))
+    return merge(records, standardize_records(records, Ranks.single()))
 
 
 @pytest.mark.parametrize(

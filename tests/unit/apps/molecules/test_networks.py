@@ -16,8 +16,8 @@ from matexapps.apps.molecules.networks.scaling import ScaledColumns
 from matexapps.apps.molecules.tasks.estimates import Estimates
 from matexapps.apps.molecules.tasks.regression_loss import FREEDOM, MeanVarianceLoss, TargetRmse
 from matexapps.apps.molecules.training import warmup_and_cosine
-from matexapps.comm.single import SingleProcess
 from matexapps.errors import TrainingError
+from matexapps.experiment.ranks import Ranks
 from matexapps.train.losses import RowLoss
 
 SMILES = ["CCO", "C", "c1ccccc1C(=O)N", "C" * 200, "CC.O", "C[C@H](N)O", "C1CC1C#N"]
@@ -27,7 +27,7 @@ def network_of(name, smiles=SMILES, targets=2):
     architecture = Architecture(name, targets=targets, members=2, width=16, head=12)
     network = MoleculeNetwork(architecture, seed=3)
     network.set_features(
-        featurize(smiles, smiles, architecture.features, SingleProcess()), len(smiles)
+        featurize(smiles, smiles, architecture.features, Ranks.single()), len(smiles)
     )
     values = np.arange(len(smiles) * targets, dtype=float).reshape(-1, targets)
     network.adapt(np.arange(len(smiles)), values)
@@ -39,7 +39,7 @@ def rows(*numbers):
 
 
 def test_message_passing_is_that_of_a_loop_over_bonds():
-    arrays = featurize(SMILES, SMILES, ["graph"], SingleProcess())
+    arrays = featurize(SMILES, SMILES, ["graph"], Ranks.single())
     packed = PackedGraphs({name: torch.from_numpy(array) for name, array in arrays.items()})
     torch.manual_seed(0)
     layer = DirectedMessagePassing(width=8, depth=4)
@@ -108,7 +108,7 @@ def test_members_of_the_combined_network_read_different_features(member, reads):
     network = network_of("combined")
     with torch.no_grad():
         before = network(rows(2))[0]
-        features = featurize(SMILES, SMILES, network.architecture.features, SingleProcess())
+        features = featurize(SMILES, SMILES, network.architecture.features, Ranks.single())
         for name in reads:
             features[name] = np.zeros_like(features[name])
         network.set_features(features, len(SMILES))
@@ -124,7 +124,7 @@ def test_what_is_held_is_no_part_of_the_state():
     assert not any(one in name for name in kept for one in held)
     other = MoleculeNetwork(network.architecture, seed=9)
     features = other.architecture.features
-    other.set_features(featurize(["CCO"], ["CCO"], features, SingleProcess()), 1)
+    other.set_features(featurize(["CCO"], ["CCO"], features, Ranks.single()), 1)
     other.load_state_dict(kept)
     torch.testing.assert_close(other.eval()(rows(0)), network(rows(0)))
 

@@ -16,8 +16,8 @@ from matexapps.apps.molecules.pretraining.run import run
 from matexapps.apps.molecules.pretraining.settings import NETWORKS, PretrainingSettings
 from matexapps.apps.molecules.pretraining.targets import LARGEST_DEVIATION, descriptor_targets
 from matexapps.apps.molecules.pretraining.transfer import initialize_from
-from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError, TrainingError
+from matexapps.experiment.ranks import Ranks
 
 SMILES = ["CCO", "c1ccccc1O", "CC(=O)N", "ClC(Cl)Cl"]
 SMALL = {"width": 8, "depth": 2, "head": 6}
@@ -51,7 +51,7 @@ def test_a_network_begins_with_what_another_makes_of_a_structure(pretrained, net
     new = MoleculeNetwork(Architecture(network, targets=2, members=3, **SMALL), seed=2)
     fresh = {name: value.clone() for name, value in new.state_dict().items()}
     initialize_from(new, trained)
-    features = featurize(SMILES, SMILES, new.architecture.features, SingleProcess())
+    features = featurize(SMILES, SMILES, new.architecture.features, Ranks.single())
     trained.set_features(features, len(SMILES))
     new.set_features(features, len(SMILES))
     numbers = torch.arange(len(SMILES))
@@ -109,16 +109,16 @@ def test_a_library_without_values_needs_a_task(tmp_path):
     library = tmp_path / "library.smi"
     library.write_text("\n".join(SMILES) + "\n")
     with pytest.raises(DataError, match="name that file with task, or give task='none'"):
-        run({"data": str(library), "out": str(tmp_path / "pre")}, SingleProcess())
+        run({"data": str(library), "out": str(tmp_path / "pre")}, Ranks.single())
     with pytest.raises(TrainingError, match="'out' is missing"):
-        run({"data": str(library)}, SingleProcess())
+        run({"data": str(library)}, Ranks.single())
 
 
 def test_structures_alone_are_merged(tmp_path):
     library = tmp_path / "library.smi"
     library.write_text("CCO\nOCC\nbad(\nCC\n")
     records = read_records(library, target_columns=[])
-    merged = merge(records, standardize_records(records, SingleProcess()))
+    merged = merge(records, standardize_records(records, Ranks.single()))
     assert merged.smiles == ["CCO", "CC"]
     assert merged.rows == [(1, 2), (4,)]
     assert merged.values.shape == (2, 0)

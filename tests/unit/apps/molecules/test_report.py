@@ -14,12 +14,15 @@ from matexapps.apps.molecules import report
 from matexapps.apps.molecules.analysis.activity_cliffs import activity_cliffs
 from matexapps.apps.molecules.analysis.attribution import atom_contributions
 from matexapps.apps.molecules.data.targets import Target
+from matexapps.apps.molecules.domain import MOLECULES
 from matexapps.apps.molecules.featurizers.descriptors import DESCRIPTORS
 from matexapps.apps.molecules.featurizers.featurize import featurize
-from matexapps.apps.molecules.model import Model, TrainingMolecules
 from matexapps.apps.molecules.networks.architecture import Architecture
 from matexapps.apps.molecules.networks.network import MoleculeNetwork
-from matexapps.comm.single import SingleProcess
+from matexapps.apps.molecules.settings import MoleculeSettings
+from matexapps.apps.molecules.tasks.registry import task_of
+from matexapps.experiment.model.model import Model
+from matexapps.experiment.ranks import Ranks
 
 matplotlib.use("Agg")
 
@@ -28,7 +31,7 @@ matplotlib.use("Agg")
 def mass_model():
     """A model whose weights are set by hand, so that it hands a molecule's mass through."""
     masses = np.array([[Descriptors.MolWt(Chem.MolFromSmiles(one))] for one in FAMILY])
-    features = featurize(FAMILY, FAMILY, ["fingerprint", "descriptors"], SingleProcess())
+    features = featurize(FAMILY, FAMILY, ["fingerprint", "descriptors"], Ranks.single())
     network = MoleculeNetwork(Architecture("fingerprint", members=1, width=4, head=4))
     network.set_features(features, len(FAMILY))
     network.adapt(np.arange(len(FAMILY)), masses)
@@ -41,8 +44,16 @@ def mass_model():
         member.hidden[0].weight[0, place] = member.head.mean.weight[0, 0] = 1.0
         member.hidden[0].bias[0] = lift
         member.head.mean.bias[0] = -lift
-    learned = TrainingMolecules(FAMILY, features["fingerprint"], masses)
-    return Model(network, [Target("mass", "g/mol")], np.ones(1), learned, {})
+    return Model(
+        domain=MOLECULES,
+        network=network,
+        task=task_of([Target("mass", "g/mol")], masses),
+        calibration=np.ones(1),
+        settings=MoleculeSettings(),
+        architecture={},
+        facts={"training_smiles": FAMILY, "smiles_columns": ["smiles"]},
+        arrays={"fingerprints": features["fingerprint"], "values": masses},
+    )
 
 
 def test_an_atom_contributes_what_is_lost_without_it(mass_model):
@@ -56,8 +67,7 @@ def test_an_atom_contributes_what_is_lost_without_it(mass_model):
 
 @pytest.mark.parametrize("smiles", ["C[C@H](N)c1ccc[nH]1", "C[N+](C)(C)C", "C1CC1=O", "C/C=C/Cl"])
 def test_every_atom_of_a_real_model_s_molecule_gets_a_number(study, smiles):
-    _, model = study
-    found = atom_contributions(model, smiles)
+    found = atom_contributions(study.model, smiles)
     assert found.shape == (Chem.MolFromSmiles(smiles).GetNumAtoms(), 2)
     assert np.isfinite(found).all()
     assert (found != 0).any()
@@ -65,7 +75,7 @@ def test_every_atom_of_a_real_model_s_molecule_gets_a_number(study, smiles):
 
 def test_cliffs_are_pairs_that_are_alike_with_values_that_are_not():
     smiles = ["CCCCCCO", "CCCCCCCO", "c1ccccc1", "CCCCCCCCO", "OCCCCCCCCO"]
-    bits = featurize(smiles, smiles, ["fingerprint"], SingleProcess())["fingerprint"]
+    bits = featurize(smiles, smiles, ["fingerprint"], Ranks.single())["fingerprint"]
     values = np.array([1.0, 5.0, 100.0, 1.5, np.nan])
     found = activity_cliffs(smiles, bits, values)
     assert (found["similarity"] >= 0.7).all()
@@ -80,17 +90,17 @@ def test_cliffs_are_pairs_that_are_alike_with_values_that_are_not():
 def test_pictures_say_what_they_show(study):
     import matplotlib.pyplot as plt
 
-    found, model = study
-    (judged,) = found.splits
+    (judged,) = study.results
     (training,) = judged.trainings
-    values = found.molecules.values[judged.split.test]
-    chosen = (training.validation, found.molecules.values[judged.split.validation])
+    values = judged.values
+    known = study.prepared.molecules.values[judged.split.validation]
+    chosen = (training.validation, known)
     figure, axes = plt.subplots(2, 2)
-    target = model.targets[1]
+    target = study.model.task.targets[1]
     report.plot_parity(axes[0, 0], values, training.test, training.calibration, target, index=1)
     assert axes[0, 0].get_xlabel() == "measured size (atoms)"
     assert "RMSE" in axes[0, 0].get_title()
-    report.plot_learning(axes[0, 1], training.history)
+    report.plot_history(axes[0, 1], training.history)
     assert len(axes[0, 1].lines[0].get_xdata()) == len(training.history)
     report.plot_calibration(axes[1, 0], chosen, (training.test, values))
     held = axes[1, 0].lines[0].get_ydata()
@@ -121,18 +131,17 @@ def test_pictures_of_classes_say_what_they_show():
 
     rng = np.random.default_rng(0)
     value = (rng.random(300) < 0.3).astype(float)
-    value[0] = np.nan
-    models = {"good": np.clip(0.3 + 0.4 * np.nan_to_num(value), 0, 1), "guess": rng.random(300)}
+    models = {"good": np.clip(0.3 + 0.4 * value, 0, 1), "guess": rng.random(300)}
     figure, (left, middle, right) = plt.subplots(1, 3)
     report.plot_roc(left, value, models)
     areas = [text.get_text() for text in left.get_legend().get_texts()]
-    assert areas[0].startswith("good: 1.000")
+    assert areas[0] == "good, 1.000"
     false, true = left.lines[0].get_data()
     assert np.trapezoid(true, false) == pytest.approx(1.0)
     report.plot_precision(middle, value, models)
-    assert middle.lines[-1].get_ydata()[0] == pytest.approx(np.nanmean(value))
-    report.plot_reliability(right, value, {"good": models["good"]})
-    said, share = right.lines[0].get_data()
+    assert middle.lines[-1].get_ydata()[0] == pytest.approx(value.mean())
+    report.plot_reliability(right, value, models["good"])
+    said, share = right.lines[1].get_data()
     np.testing.assert_allclose(said, [0.3, 0.7])
     assert share.tolist() == [0, 1]
     plt.close(figure)

@@ -12,8 +12,8 @@ from matexapps.apps.molecules.data.reader import read_records
 from matexapps.apps.molecules.data.tables import b3db, qm9
 from matexapps.apps.molecules.data.tables.chemicals import COLUMNS, is_organic
 from matexapps.apps.molecules.data.targets import Target
-from matexapps.apps.molecules.prepare import load_records
-from matexapps.apps.molecules.settings import ExperimentSettings
+from matexapps.apps.molecules.prepared import load_records
+from matexapps.apps.molecules.settings import MoleculeSettings
 from matexapps.data.catalog import catalog
 from matexapps.errors import DataError, MissingExtraError
 
@@ -67,10 +67,10 @@ def test_the_barrier_s_table_is_made_anew_and_found_by_name(tmp_path):
     made = tmp_path / "b3db.csv"
     assert b3db.main([str(made)]) == 0
     assert made.read_bytes() == catalog.get("b3db").read_bytes()
-    records = load_records(ExperimentSettings(data="b3db"))
+    records = load_records(MoleculeSettings(data="b3db"))
     assert records.targets == [Target("BBB", "", ("BBB-", "BBB+"))]
     assert [int((records.values == one).sum()) for one in (0, 1)] == [2851, 4956]
-    (logbb,) = load_records(ExperimentSettings(data="b3db", target_columns=["logBB"])).targets
+    (logbb,) = load_records(MoleculeSettings(data="b3db", target_columns=["logBB"])).targets
     assert logbb == Target("logBB")
 
 
@@ -96,7 +96,7 @@ def test_qm9_is_read_from_the_package_without_importing_it(tmp_path, monkeypatch
     (record / "RECORD").write_text("".join(f"{name},,\n" for name in names))
     assert qm9.main([str(tmp_path / "qm9.csv")]) == 0
     monkeypatch.setenv("MATEXAPPS_DATA", str(tmp_path))
-    records = load_records(ExperimentSettings(data="qm9"))
+    records = load_records(MoleculeSettings(data="qm9"))
     assert records.smiles == ["C", "CC", "CCC"]
     assert records.targets == [Target("gap", "Hartree")]
     np.testing.assert_allclose(records.values[:, 0], [0.4, 1.4, 2.4])
@@ -106,12 +106,12 @@ def test_moleculenet_by_name(tmp_path, monkeypatch):
     monkeypatch.setenv("MATEXAPPS_DATA", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "bace.csv").write_text("mol,CID,Class,Model,pIC50,MW\nCCO,a,1,Train,9.1,46\n")
-    records = load_records(ExperimentSettings(data="bace"))
+    records = load_records(MoleculeSettings(data="bace"))
     assert (records.smiles, records.targets) == (["CCO"], [Target("Class", "", ("0", "1"))])
     (tmp_path / "tox21.csv").write_text("NR-AR,SR-p53,mol_id,smiles\n0,,T1,CCO\n,1,T2,CCN\n")
-    assert len(load_records(ExperimentSettings(data="tox21")).targets) == 2
+    assert len(load_records(MoleculeSettings(data="tox21")).targets) == 2
     with pytest.raises(DataError, match=r"freesolv is not on this machine.*MATEXAPPS_DATA.*SAMPL"):
-        load_records(ExperimentSettings(data="freesolv"))
+        load_records(MoleculeSettings(data="freesolv"))
     (tmp_path / "SAMPL.csv").write_text("iupac,smiles,expt,calc\nethanol,CCO,-5.0,-4.5\n")
-    records = load_records(ExperimentSettings(data="freesolv"))
+    records = load_records(MoleculeSettings(data="freesolv"))
     assert records.targets == [Target("expt", "kcal/mol")]

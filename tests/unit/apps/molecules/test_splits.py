@@ -8,20 +8,18 @@ from rdkit import Chem
 from rdkit.ML.Cluster import Butina
 
 from matexapps.apps.molecules.featurizers.fingerprints import MorganCounts
+from matexapps.apps.molecules.settings import check_split
 from matexapps.apps.molecules.splits.leakage import audit
 from matexapps.apps.molecules.splits.similarity import nearest, similarities
 from matexapps.apps.molecules.splits.split import (
-    PARTS,
-    Split,
-    check_split,
     column_split,
     group_split,
     in_multiple_parts,
-    random_split,
     time_split,
 )
 from matexapps.apps.molecules.splits.structures import butina, scaffold
 from matexapps.errors import DataError
+from matexapps.experiment.splitting import PARTS, Split, make_split
 
 CORES = (
     *("c1ccccc1", "c1ccncc1", "C1CCCCC1", "c1ccc2ccccc2c1", "C1CCNCC1", "c1ccsc1"),
@@ -43,7 +41,7 @@ def assert_each_once(split: Split, molecules: int) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda seed: random_split(len(SMILES), 0.25, 0.25, seed),
+        lambda seed: make_split("random", len(SMILES), 0.25, 0.25, seed),
         lambda seed: group_split(list(map(scaffold, SMILES)), 0.25, 0.25, seed),
         lambda seed: group_split(butina(fingerprints()).tolist(), 0.25, 0.25, seed),
     ],
@@ -142,20 +140,19 @@ def test_a_column_names_the_parts():
     )
     with pytest.raises(DataError, match="must say train"):
         column_split([["a"], ["b"]])
-    with pytest.raises(DataError, match="no molecules in the test part"):
+    with pytest.raises(DataError, match="no rows in the test part"):
         column_split([["train"], ["valid"]])
 
 
 def test_the_audit_finds_relatives():
     smiles = ["CCO", "CCCO", "c1ccccc1", "C[C@H](N)C(=O)O", "CCO", "C[C@@H](N)C(=O)O", "c1ccsc1"]
     keys = [Chem.MolToInchiKey(Chem.MolFromSmiles(one)) for one in smiles]
-    found = audit(keys, fingerprints(smiles), np.arange(4), np.arange(4, 7), moved=[2])
+    found = audit(keys, fingerprints(smiles), np.arange(4), np.arange(4, 7))
     assert found.identical == [keys[4]]
     assert found.same_skeleton == 2
     assert found.near == 1
     assert found.test == 3
     assert found.near_pairs == [(4, 0, 1.0)]
-    assert found.moved == [keys[2]]
 
 
 def test_unknown_splits_and_shares_are_refused():

@@ -10,34 +10,35 @@ from itertools import pairwise
 import matplotlib.image
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
+import matexapps as mx
 from matexapps.apps.molecules.analysis.applicability import nearest_training_molecules
 from matexapps.apps.molecules.data.molecule_set import merge
 from matexapps.apps.molecules.data.noise_floor import noise_floors
 from matexapps.apps.molecules.data.records import Records
 from matexapps.apps.molecules.data.standardize import Standard
 from matexapps.apps.molecules.data.targets import Target
-from matexapps.apps.molecules.experiment import run, run_study
-from matexapps.apps.molecules.model import load_model
-from matexapps.apps.molecules.prepare import load_records
-from matexapps.apps.molecules.report.learning_curve import plot_learning_curve
+from matexapps.apps.molecules.domain import MOLECULES
+from matexapps.apps.molecules.prediction import predict_molecules, training_molecules
+from matexapps.apps.molecules.prepared import load_records
+from matexapps.apps.molecules.report.learning_curve import curve_results, plot_learning_curve
 from matexapps.apps.molecules.report.picture import draw_study
 from matexapps.apps.molecules.report.text import as_table
-from matexapps.apps.molecules.settings import ExperimentSettings
-from matexapps.apps.molecules.tasks.errors import rmse, rmse_difference
+from matexapps.apps.molecules.settings import MoleculeSettings
 from matexapps.apps.molecules.tasks.estimates import Estimates, conformal_factor, coverage
-from matexapps.comm.single import SingleProcess
 from matexapps.errors import DataError, TrainingError
+from matexapps.experiment.model.model import Model
 from matexapps.experiment.settings import from_plain
+from matexapps.experiment.statistics.figures_of_merit import figure, gain
 
 matplotlib.use("Agg")
 
 
 def test_the_network_beats_the_mean_and_the_summary_is_plain(study):
-    found, _ = study
-    summary = json.loads(json.dumps(found.summary()))
+    summary = json.loads(json.dumps(study.summary()))
     (split,) = summary["splits"].values()
     assert split["rows"] == {"train": 42, "validation": 14, "test": 14, "left_out": 0}
     logp = split["targets"]["logP"]
@@ -59,7 +60,9 @@ def test_splits_stand_side_by_side_and_rows_that_were_no_good_are_listed(tmp_pat
         "data": str(tmp_path / "table.csv"), "split": "column", "split_column": "part",
         "network": "fingerprint", "members": 1, "epochs": 1, "out": str(tmp_path / "model"),
     }  # fmt: skip
-    summary = run(settings, SingleProcess())
+    study = mx.molecules.train(**settings)
+    study.save(tmp_path / "model")
+    summary = study.summary()
     text = as_table(summary).splitlines()
     (head,) = (line for line in text if line.startswith("target"))
     assert re.search(r"column split +random split$", head)
@@ -82,12 +85,11 @@ def test_splits_stand_side_by_side_and_rows_that_were_no_good_are_listed(tmp_pat
     assert json.loads((tmp_path / "model" / "report.json").read_text()) == summary
     height, width, _ = matplotlib.image.imread(tmp_path / "model" / "report.png").shape
     assert width == 3 * height  # a parity plot of each split, and the course of the training
-    load_model(tmp_path / "model")
+    Model.load(tmp_path / "model", MOLECULES)
 
 
 def test_the_picture_has_every_target_on_every_split(study):
-    found, _ = study
-    axes = draw_study(found).axes
+    axes = draw_study(study).axes
     assert [one.get_xlabel() for one in axes if one.axison] == [
         "measured logP", "epoch", "measured size (atoms)",
     ]  # fmt: skip
@@ -95,37 +97,37 @@ def test_the_picture_has_every_target_on_every_split(study):
 
 
 def test_a_model_says_the_same_after_it_was_kept(study, tmp_path):
-    found, model = study
-    numbers = found.splits[0].split.test
-    smiles = [found.molecules.smiles[i] for i in numbers]
+    model, (result,) = study.model, study.results
+    smiles = [study.prepared.molecules.smiles[i] for i in result.split.test]
     model.save(tmp_path / "model")
     model.save(tmp_path / "model")  # again, in place of the first
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
-    again = load_model(tmp_path / "model")
-    assert again.targets == [Target("logP"), Target("size", "atoms")]
-    one, two = model.predict(smiles), again.predict(smiles)
+    again = Model.load(tmp_path / "model", MOLECULES)
+    assert again.task.targets == (Target("logP"), Target("size", "atoms"))
+    one, two = predict_molecules(model, smiles), predict_molecules(again, smiles)
     for name in ("mean", "noise", "disagreement"):
         np.testing.assert_array_equal(getattr(one.estimates, name), getattr(two.estimates, name))
-    np.testing.assert_allclose(one.estimates.mean, found.splits[0].trainings[0].test.mean, 1e-4)
+    np.testing.assert_allclose(one.estimates.mean, result.trainings[0].test.mean, 1e-4)
     np.testing.assert_array_equal(one.regions.low, two.regions.low)
     assert two.nearest == one.nearest
     assert (one.regions.low[:, 0] < one.estimates.mean[:, 0]).all()
-    learned = model.training.smiles[3]
-    assert again.predict([learned]).nearest == [learned]
-    assert again.predict([learned]).similarity[0] == 1.0
+    training = training_molecules(model)
+    learned = training.smiles[3]
+    assert predict_molecules(again, [learned]).nearest == [learned]
+    assert predict_molecules(again, [learned]).similarity[0] == 1.0
     beside = nearest_training_molecules(again, [smiles[0], learned], count=2)
     assert beside["molecule"].tolist() == [smiles[0], smiles[0], learned, learned]
     assert beside["neighbor"][0] == one.nearest[0]
     assert beside["similarity"][0] == one.similarity[0] >= beside["similarity"][1]
-    assert beside["logP"][2] == model.training.values[3, 0]
+    assert beside["logP"][2] == training.values[3, 0]
 
 
 def test_folders_that_are_no_models_are_refused(study, tmp_path):
-    _, model = study
+    model = study.model
     with pytest.raises(DataError, match="is not a model"):
-        load_model(tmp_path)
+        Model.load(tmp_path, MOLECULES)
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(DataError, match="something other than a model"):
+    with pytest.raises(DataError, match="something else than a model"):
         model.save(tmp_path)
     assert (tmp_path / "notes.txt").read_text() == "mine"
     with pytest.raises(DataError, match="cannot write"):
@@ -135,37 +137,35 @@ def test_folders_that_are_no_models_are_refused(study, tmp_path):
     model.save(folder)  # in place of the former
     assert sorted(one.name for one in tmp_path.iterdir()) == ["model", "notes.txt"]
     facts = json.loads((folder / "model.json").read_text())
-    facts["versions"]["graph"] = 0
+    facts["facts"]["versions"]["graph"] = 0
     (folder / "model.json").write_text(json.dumps(facts))
     with pytest.raises(DataError, match="version 0 of 'graph'"):
-        load_model(folder)
+        Model.load(folder, MOLECULES)
     (folder / "model.json").write_text("{")
     with pytest.raises(DataError, match="cannot be read"):
-        load_model(folder)
+        Model.load(folder, MOLECULES)
 
 
 def test_a_learning_curve_learns_halves_of_halves_and_judges_by_the_same_molecules(table):
-    settings = ExperimentSettings(
+    study = mx.molecules.train(
         data=str(table), target_columns=["logP"], split="random", validation=0.2, test=0.2,
         network="fingerprint", members=1, epochs=6, learning_curve=1,
     )  # fmt: skip
-    study, model = run_study(settings, SingleProcess())
-    points = [*study.curve, study.splits[0]]
+    points = curve_results(study.results)
     assert [len(one.split.train) for one in points] == [21, 42]
     assert [len(one.trainings[0].history) for one in points] == [12, 6]
     for one, next_one in pairwise(points):
         assert set(one.split.train) < set(next_one.split.train)
         np.testing.assert_array_equal(one.split.test, next_one.split.test)
-    assert len(model.training.smiles) == 42
+    assert len(training_molecules(study.model).smiles) == 42
     summary = json.loads(json.dumps(study.summary()))
     whole = summary["splits"]["random"]["targets"]["logP"]
     found = summary["learning_curve"]["logP"]
     assert [one["molecules"] for one in found] == [21, 42]
     assert found[-1]["rmse"] == whole["rmse"]
     forest = whole["baselines"]["random_forest"]["rmse"]
-    assert (
-        found[-1]["baselines"]["random_forest"] == forest < found[0]["baselines"]["random_forest"]
-    )
+    first, last = (found[i]["baselines"]["random_forest"]["rmse"] for i in (0, -1))
+    assert last == forest < first
     assert "learning curve of logP, test RMSE" in as_table(summary)
     figure, axes = plt.subplots()
     plot_learning_curve(axes, study)
@@ -214,17 +214,16 @@ def test_a_target_that_nothing_calibrates_has_no_interval_and_no_coverage(tmp_pa
         part = ("train", "train", "valid", "test")[place % 4]
         lines.append(f"{smiles},{size},{'' if part == 'valid' else 300 + size},{part}")
     (tmp_path / "table.csv").write_text("\n".join(lines) + "\n")
-    settings = ExperimentSettings(
+    study = mx.molecules.train(
         data=str(tmp_path / "table.csv"), split="column", split_column="part", epochs=1,
         network="fingerprint", members=1, compare_random=False,
     )  # fmt: skip
-    study, model = run_study(settings, SingleProcess())
     summary = json.loads(json.dumps(study.summary(), allow_nan=False))
     found = summary["splits"]["column"]["targets"]
     assert found["b"]["interval_coverage"] is found["b"]["interval_width"] is None
-    assert (found["a"]["calibration_values"], found["b"]["calibration_values"]) == (8, 0)
+    assert summary["splits"]["column"]["calibration_values"] == {"a": 8, "b": 0}
     assert re.search(r"90 % intervals +-$", as_table(summary), re.MULTILINE)
-    regions = model.predict(["CCO"]).regions
+    regions = predict_molecules(study.model, ["CCO"]).regions
     assert np.isfinite(regions.low[0, 0])
     assert np.isnan(regions.low[0, 1])
 
@@ -234,15 +233,15 @@ def test_errors_and_their_differences():
     value = rng.normal(size=400)
     near, far = value + rng.normal(0, 1, 400), value + rng.normal(0, 2, 400)
     value[0] = np.nan
-    error = rmse(value, np.stack([near, near]))
+    error = figure("rmse", value, np.stack([near, near]))
     assert error.value == pytest.approx(np.sqrt(np.nanmean((near - value) ** 2)))
     assert error.low < 1 < error.high
     assert error.high - error.low == pytest.approx(2 * 1.96 / np.sqrt(2 * 400), rel=0.25)
-    gain = rmse_difference(value, near, far)
-    assert gain.value == pytest.approx(rmse(value, far).value - error.value)
-    assert 0 < gain.low < gain.value < gain.high
-    with pytest.raises(DataError, match="one prediction for each molecule"):
-        rmse(value, near[:5])
+    better = gain("rmse", value, near, far)
+    assert better.value == pytest.approx(figure("rmse", value, far).value - error.value)
+    assert 0 < better.low < better.value < better.high
+    with pytest.raises(DataError, match="one prediction for each row"):
+        figure("rmse", value, near[:5])
 
 
 def test_the_noise_floor_is_the_pooled_deviation_of_repeats():
@@ -268,14 +267,14 @@ def test_the_noise_floor_is_the_pooled_deviation_of_repeats():
 )
 def test_a_setting_that_cannot_be_used_is_refused(given, said):
     with pytest.raises(TrainingError, match=said):
-        from_plain(ExperimentSettings, given)
+        from_plain(MoleculeSettings, given)
 
 
 def test_a_table_without_numbers_is_refused(tmp_path):
     path = tmp_path / "names.csv"
     path.write_text("smiles,name\nCCO,ethanol\n")
     with pytest.raises(DataError, match="no column that holds only numbers"):
-        run_study(ExperimentSettings(data=str(path)), SingleProcess())
+        mx.molecules.train(data=str(path))
 
 
 def test_rows_without_a_value_are_left_out_and_a_draw_keeps_its_row_numbers(tmp_path):
@@ -283,10 +282,25 @@ def test_rows_without_a_value_are_left_out_and_a_draw_keeps_its_row_numbers(tmp_
     path.write_text(
         "smiles,a,b\n" + "".join(f"C{'C' * i},{i if i % 2 else ''},9\n" for i in range(40))
     )
-    settings = ExperimentSettings(data=str(path), target_columns=["a"], molecules=8, seed=4)
+    settings = MoleculeSettings(data=str(path), target_columns=["a"], molecules=8, seed=4)
     records = load_records(settings)
     assert len(records) == 8
     assert all(row % 2 == 0 for row in records.rows)  # the second row is the first with a value
     assert records.rows.tolist() == sorted(records.rows.tolist())
     np.testing.assert_array_equal(records.values[:, 0] + 1, records.rows)
     assert records.smiles == ["C" * row for row in records.rows]
+
+
+def test_a_table_and_a_list_in_memory_are_predicted_alike(study):
+    smiles = ["CCc1ccccc1", "bad(", "OCC1CCOCC1"]
+    listed = study.model.predict(smiles)
+    pd.testing.assert_frame_equal(study.model.predict(pd.DataFrame({"SMILES": smiles})), listed)
+    assert listed.index.tolist() == [1, 2, 3]
+    assert listed["error"].fillna("").tolist() == ["", "not a SMILES", ""]
+    assert listed["logP"].isna().tolist() == [False, True, False]
+    with pytest.raises(DataError, match="has no column 'smiles'"):
+        study.model.predict(pd.DataFrame({"structure of it": smiles}))
+    with pytest.raises(DataError, match="has 2 structures, and the model reads 1"):
+        study.model.predict(["C + O"])
+    with pytest.raises(TrainingError, match="molecules models predict without smiles_column"):
+        study.model.predict(smiles, smiles_column="smiles")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,39 +16,50 @@ from matexapps.apps.molecules.featurizers.cache import FeatureCache
 from matexapps.apps.molecules.featurizers.featurizer import Arrays
 from matexapps.apps.molecules.featurizers.rows import featurize_rows
 from matexapps.apps.molecules.networks.architecture import Architecture
-from matexapps.apps.molecules.settings import ExperimentSettings
-from matexapps.apps.molecules.tasks.registry import task_of
-from matexapps.comm.communicator import Communicator
+from matexapps.apps.molecules.settings import MoleculeSettings
+from matexapps.apps.molecules.tasks.registry import kind_of
 from matexapps.data.catalog import catalog
 from matexapps.errors import DataError
+from matexapps.experiment.ranks import Ranks
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Molecules with their features, the same on all ranks."""
+    """Molecules with their features, the same on all ranks.
+
+    Attributes
+    ----------
+    molecules : MoleculeSet
+    features : dict of str to ndarray
+    noise : sequence of NoiseFloor or None
+        For each target; None where no molecule was measured twice.
+    pretrained : frozenset of str
+        InChIKeys of the molecules that the training's initial weights have learned from.
+    """
 
     molecules: MoleculeSet
     features: Arrays
-    noise: list[NoiseFloor | None]
+    noise: Sequence[NoiseFloor | None]
+    pretrained: frozenset[str] = frozenset()
 
 
-def prepare(settings: ExperimentSettings, comm: Communicator) -> Prepared:
+def prepare(settings: MoleculeSettings, ranks: Ranks) -> Prepared:
     """Read, standardize, merge and featurize the molecules. Collective."""
-    records = comm.on_root(lambda: load_records(settings))
-    molecules = merge(records, standardize_records(records, comm))
+    records = ranks.on_root(lambda: load_records(settings))
+    molecules = merge(records, standardize_records(records, ranks))
     architecture = Architecture(network=settings.network, members=settings.members)
     features = featurize_rows(
         molecules.smiles,
         molecules.inchikeys,
         len(molecules.smiles_columns),
         list(dict.fromkeys((*FEATURES, *architecture.features))),
-        comm,
+        ranks,
         None if settings.cache is None else FeatureCache(settings.cache),
     )
     return Prepared(molecules, features, noise_floors(records, molecules))
 
 
-def load_records(settings: ExperimentSettings) -> Records:
+def load_records(settings: MoleculeSettings) -> Records:
     """Read the rows that an experiment uses: those with a value, or a random draw from them.
 
     Raises
@@ -71,7 +83,7 @@ def load_records(settings: ExperimentSettings) -> Records:
             f"{records.source} has no column that holds only {kind}: name one with "
             "target_columns to see which of its cells holds something else"
         )
-    task_of(records.targets)
+    kind_of(records.targets)
     known = np.flatnonzero(np.isfinite(records.values).any(1))
     if len(known) == 0:
         raise DataError(f"{records.source} has no value in {', '.join(map(str, records.targets))}")

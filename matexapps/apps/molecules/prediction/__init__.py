@@ -1,1 +1,0 @@
-"""Prediction of a library of molecules of any size, in its order."""
