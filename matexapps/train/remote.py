@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from matexapps.train.state.reinit_state import reinit_state
 from matexapps.train.trainer import Trainer
 
 _PREDICTION_SETTINGS = ("precision", "device", "timeout_s")
+_FIT_SETTINGS = ["resume", *signature(Trainer).parameters]
 
 
 class RemoteFit:
@@ -60,6 +62,7 @@ class RemoteFit:
             test rows; ``model``, trained, on the CPU. None on the other ranks.
         """
         self._outcome = None
+        _refuse_unknown(settings, _FIT_SETTINGS)
         if settings.get("recovery") != "reinit":
             return self._fit(model, data, epochs, timeout_s, settings)
         with enable_reinit():
@@ -179,13 +182,17 @@ def predict(
 def _open_trainer(
     model: nn.Module, settings: dict[str, Any], known: Sequence[str]
 ) -> Iterator[Trainer]:
+    _refuse_unknown(settings, known)
+    others = {name: value for name, value in settings.items() if name != "timeout_s"}
+    with announce_fault_tolerance(), open_world(settings.get("timeout_s", 600.0)) as comm:
+        yield Trainer(model, comm=comm, **others)
+
+
+def _refuse_unknown(settings: Iterable[str], known: Sequence[str]) -> None:
     for name in settings:
         if name not in known:
             hint = did_you_mean(name, known)
             raise TrainingError(f"unknown setting {name!r}{hint}; use one of {', '.join(known)}")
-    others = {name: value for name, value in settings.items() if name != "timeout_s"}
-    with announce_fault_tolerance(), open_world(settings.get("timeout_s", 600.0)) as comm:
-        yield Trainer(model, comm=comm, **others)
 
 
 def _rows_of(data: DataSet, part: str | None, trainer: Trainer) -> Part:

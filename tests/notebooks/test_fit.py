@@ -91,6 +91,13 @@ def test_an_optimizer_made_outside_follows_its_model(pair, data, model):
     assert torch.equal(still.model.layer.weight, model.layer.weight)
 
 
+def test_a_misspelled_setting_gets_a_guess(pair, data, model):
+    with pytest.raises(
+        TrainingError, match="unknown setting 'batchsize'; did you mean 'batch_size'"
+    ):
+        pair.fit(model, data, epochs=1, batchsize=50)
+
+
 def test_a_missing_file_is_reported_as_in_a_script(pair, model):
     with pytest.raises(DataError, match=r"nowhere\.csv"):
         pair.fit(model, DataSet("nowhere.csv", label="class"), epochs=1)
