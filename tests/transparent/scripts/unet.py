@@ -57,7 +57,7 @@ def dice(logits, masks):
     return (2 * overlap / (p.sum((1, 2, 3)) + masks.sum((1, 2, 3)))).mean()
 
 
-torch.manual_seed(5)  # with others, a tie in max pooling is decided by rounding
+torch.manual_seed(3)  # with some others, rounding decides ties in max pooling
 images, masks = discs(24)
 test_images, test_masks = discs(8)
 model = UNet()
