@@ -16,12 +16,10 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from itertools import pairwise
 
+from common import network, run_on
 from step import RANKS, our_loop
 
 CALLS = 1000
@@ -31,17 +29,11 @@ VALUES = 1024
 
 def main() -> None:
     """Start the ranks, or be one of them."""
-    from matexapps.comm.world import under_mpiexec
-    from matexapps.launch.mpiexec import mpi_environment, mpiexec_command
-
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="blocks of each way")
     options = parser.parse_args()
-    if not under_mpiexec():
-        environment = {**os.environ, **mpi_environment(), "OMP_NUM_THREADS": "1"}
-        command = mpiexec_command(RANKS, sys.argv)
-        sys.exit(subprocess.run(command, env=environment, check=False).returncode)
+    run_on(RANKS)
     measure(options.rounds, options.json)
 
 
@@ -92,18 +84,6 @@ def call_loop(comm) -> Callable[[], list[float]]:
         return [(time.perf_counter() - began) / CALLS]
 
     return run
-
-
-def network():
-    """Return the network of the Higgs example: 28-300-300-300-300-300-1."""
-    import torch
-    from torch import nn
-
-    torch.manual_seed(0)
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise([28, *[300] * 5]):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(300, 1))
 
 
 def show(reduce_s: dict[str, list[float]], step_s: dict[str, list[float]], as_json: bool) -> None:

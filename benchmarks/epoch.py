@@ -19,10 +19,10 @@ import json
 import statistics
 import time
 from collections.abc import Callable
-from itertools import pairwise
 
 import numpy as np
 import torch
+from common import network
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -45,13 +45,13 @@ def main() -> None:
     data = mx.DataSet.from_arrays(features, label, validation=0.0, test=0.0)
     table = TensorDataset(torch.from_numpy(features), torch.from_numpy(label))
     figures: dict[str, float] = {}
-    for name, network, rounds in (
+    for name, make, rounds in (
         ("reading", None, options.rounds),
         ("logistic", logistic, options.rounds),
-        ("network", deep, max(1, options.rounds // 3)),
+        ("network", network, max(1, options.rounds // 3)),
     ):
-        ours = reading_epoch(data) if network is None else our_epoch(network(), data)
-        theirs = bare_epoch(None if network is None else network(), table)
+        ours = reading_epoch(data) if make is None else our_epoch(make(), data)
+        theirs = bare_epoch(None if make is None else make(), table)
         mine, other = alternate(ours, theirs, rounds)
         speedup = statistics.median(o / m for m, o in zip(mine, other, strict=True))
         print(
@@ -124,15 +124,6 @@ def sgd(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
 def logistic() -> nn.Module:
     """Return logistic regression."""
     return nn.Linear(COLUMNS, 1)
-
-
-def deep() -> nn.Module:
-    """Return the 5x300 network."""
-    widths = [COLUMNS, *[300] * 5]
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise(widths):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(300, 1))
 
 
 if __name__ == "__main__":

@@ -23,13 +23,13 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common import output_of_ranks
 from rdkit import Chem
 
 from matexapps.apps.molecules.baselines import FEATURES
@@ -48,7 +48,6 @@ from matexapps.experiment.results import Training
 from matexapps.experiment.runner import train_model
 from matexapps.experiment.splitting import Split, make_split
 from matexapps.experiment.statistics.figures_of_merit import figure, figure_value
-from matexapps.launch.mpiexec import mpi_environment, mpiexec_command
 
 SETS = {
     "esol": Target("log solubility", "log mol/L"),
@@ -275,12 +274,12 @@ def library_figures(smiles: list[str], model: Model, molecules: int) -> dict[str
         program.write_text(ON_RANKS)
         predict.write_text(PREDICT)
         model.save(folder / "model")
-        taken = {n: float(on_ranks(n, [program, half])) for n in (1, 2)}
+        taken = {n: float(output_of_ranks(n, [program, half])) for n in (1, 2)}
         figures["featurize_speedup_2_ranks"] = round(taken[1] / taken[2], 3)
         figures["featurize_molecules"] = molecules // 2
         figures["featurize_molecules_per_s"] = round(molecules // 2 / taken[2], 1)
         words = [predict, folder / "model", library, folder / "predicted.csv"]
-        done = json.loads(on_ranks(2, words))
+        done = json.loads(output_of_ranks(2, words))
         figures["predict_rows"] = done["rows"]
         figures["predict_rows_per_s"] = done["rows_per_s"]
         figures["predict_peak_mb_a_rank"] = round(done["peak_mb"], 1)
@@ -298,16 +297,6 @@ def different(smiles: list[str], count: int) -> list[str]:
     if len(found) < count:
         raise ValueError(f"only {len(found)} forms of {len(smiles)} molecules, not {count}")
     return found[:count]
-
-
-def on_ranks(n: int, words: list[Any]) -> str:
-    """Run Python on n ranks, one thread each, and return what it prints."""
-    command = [sys.executable, *map(str, words)]
-    if n > 1:
-        command = mpiexec_command(n, list(map(str, words)))
-    environment = {**os.environ, **mpi_environment(), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
 
 
 def mean_coverage(trainings: list[Training], values: np.ndarray) -> float:

@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -35,6 +34,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from common import output_of_ranks
 
 COLUMNS = 28
 CHUNK_ROWS = 8192
@@ -106,12 +107,8 @@ def write(path: Path, gib: float) -> int:
 
 def on_ranks(n: int, path: Path) -> dict[str, Any]:
     """Run this script on ``n`` ranks, each on its own core, and return the figures of rank 0."""
-    from matexapps.launch.mpiexec import mpi_environment, mpiexec_command
-
-    environment = {**os.environ, **mpi_environment(), "OMP_NUM_THREADS": "1"}
-    command = mpiexec_command(n, [__file__, "--rank-of", str(path)])
-    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    rates: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    answer = output_of_ranks(n, [__file__, "--rank-of", path])
+    rates: dict[str, Any] = json.loads(answer.splitlines()[-1])
     return rates
 
 

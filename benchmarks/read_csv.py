@@ -27,13 +27,14 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from common import output_of_process, output_of_ranks
 
 RANKS = 2
 COLUMNS = 28
@@ -103,17 +104,11 @@ def run(way: str, path: Path) -> tuple[float, float]:
     tuple of float
         Seconds of the slowest process, and seconds of processor time of all together.
     """
-    from matexapps.launch.mpiexec import mpi_environment, mpiexec_command
-
-    words = [sys.argv[0], "--way", way, "--file", str(path)]
-    environment = {**os.environ, **mpi_environment(), "OMP_NUM_THREADS": str(RANKS)}
-    command = [sys.executable, *words]
+    words = [sys.argv[0], "--way", way, "--file", path]
     if way in ("ours", "copy"):
-        environment["OMP_NUM_THREADS"] = "1"
-        command = mpiexec_command(RANKS, words)
-    answer = subprocess.run(
-        command, env=environment, check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
+        answer = output_of_ranks(RANKS, words)
+    else:
+        answer = output_of_process(words, RANKS)
     times = [json.loads(line) for line in answer.splitlines()]
     return max(wall for wall, _ in times), sum(processor for _, processor in times)
 

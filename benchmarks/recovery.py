@@ -73,8 +73,8 @@ def launch(plan: str) -> None:
     here = {"PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
     given = json.loads(plan)
     policy, n = given["policy"], given["ranks"]
-    outlive, restarts = policy in ("shrink", "reinit"), 3 if policy == "checkpoint" else 0
-    sys.exit(run_on_ranks("recovery", ["--rank-of", plan], n, here, outlive, restarts))
+    fault_tolerant, restarts = policy in ("shrink", "reinit"), 3 if policy == "checkpoint" else 0
+    sys.exit(run_on_ranks("recovery", ["--rank-of", plan], n, here, fault_tolerant, restarts))
 
 
 def be_a_rank(plan: dict[str, Any]) -> None:

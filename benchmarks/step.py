@@ -28,11 +28,11 @@ import contextlib
 import json
 import os
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+
+from common import network, run_on
 
 ROWS_PER_RANK = 128
 STEPS = 40
@@ -44,9 +44,6 @@ LAYERS = ("dropout", "batch norm")
 
 def main() -> None:
     """Start the ranks, or be one of them."""
-    from matexapps.comm.world import under_mpiexec
-    from matexapps.launch.mpiexec import mpi_environment, mpiexec_command
-
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     parser.add_argument(
@@ -57,10 +54,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="blocks of each way")
     options = parser.parse_args()
-    if not under_mpiexec():
-        environment = {**os.environ, **mpi_environment(), "OMP_NUM_THREADS": "1"}
-        command = mpiexec_command(RANKS, sys.argv)
-        sys.exit(subprocess.run(command, env=environment, check=False).returncode)
+    run_on(RANKS)
     subject = "transparent" if options.transparent else "layers" if options.layers else "core"
     measure(options.rounds, options.json, subject)
 
@@ -89,20 +83,6 @@ def measure(rounds: int, as_json: bool, subject: str) -> None:
     if comm.rank == 0:
         show(times, as_json)
     comm.close()
-
-
-def network(layer: str = ""):
-    """Return the network, with dropout or batch normalization after each hidden layer if asked."""
-    import torch
-    from torch import nn
-
-    torch.manual_seed(0)
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise([28, *[300] * 5]):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
-        if layer:
-            layers.append(nn.Dropout(0.2) if layer == "dropout" else nn.BatchNorm1d(outputs))
-    return nn.Sequential(*layers, nn.Linear(300, 1))
 
 
 def core_ways(comm, stack: contextlib.ExitStack) -> dict[str, Callable[[], list[float]]]:
@@ -139,8 +119,8 @@ def layer_ways(comm, stack: contextlib.ExitStack) -> dict[str, Callable[[], list
     ways = {}
     for layer in ("", *LAYERS):
         name = layer or "plain"
-        ways[name] = our_loop(network(layer), comm)
-        ways[f"{name}, no communication"] = bare_loop(network(layer))
+        ways[name] = our_loop(network(layer=layer), comm)
+        ways[f"{name}, no communication"] = bare_loop(network(layer=layer))
     return ways
 
 
