@@ -30,8 +30,8 @@ def synchronize_weights(name: str, tensors: Sequence[torch.Tensor], comm: Commun
     """
     if tensors_differ(tensors, comm):
         warn(
-            f"the initial weights of {name} differed between ranks; all ranks use those of rank 0 "
-            f"now. To avoid this, {_REMEDY}"
+            f"the weights of {name} differed between ranks at its first call, as they may after a "
+            f"Stop in the middle of a step; all ranks use those of rank 0 now. Otherwise {_REMEDY}"
         )
         with torch.no_grad():
             for tensor in tensors:

@@ -72,7 +72,7 @@ if "1" in (os.environ.get("OMPI_COMM_WORLD_RANK"), os.environ.get("PMI_RANK")):
 model(rows)
 """
     shown = notebook.cell(f"%%mpi --distribute\n{cell}")
-    assert "rank 1 has other inputs in call 1 of Sequential than rank 0" in shown.text
+    assert "in call 1 of Sequential, rank 1 has different inputs than rank 0" in shown.text
     notebook.good(f"%%mpi --distribute\n{PREPARE}")
 
 
@@ -88,4 +88,7 @@ def test_stop_ends_a_running_cell_and_the_next_one_runs(notebook):
         then=notebook.stop,
     )
     assert "KeyboardInterrupt" in shown.text
+    # One rank may have been stopped before, and another after it updated the network's statistics.
+    assert lines(notebook.good("%%mpi --distribute\nprint(len(model(rows)))"))[0] == "90"
+    notebook.good(f"%%mpi --distribute\n{PREPARE}")
     assert lines(notebook.good("%%mpi --distribute\nprint(len(model(rows)))")) == ["90"]
