@@ -187,7 +187,8 @@ def test_singletons_are_refused_and_leave_nothing(tmp_path, monkeypatch, nothing
     monkeypatch.setenv("OMPI_MCA_btl_sm_backing_directory", str(tmp_path))
     monkeypatch.setattr(engine_processes, "mpiexec_command", command)
     monkeypatch.setattr(preflight, "mpiexec_command", command)
-    with pytest.raises(ClusterError, match=r"not one world of 2 ranks.*mpiexec belongs to another MPI"):
+    refusal = r"not one world of 2 ranks.*mpiexec belongs to another MPI"
+    with pytest.raises(ClusterError, match=refusal):
         Cluster(2).start()
 
 
