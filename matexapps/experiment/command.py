@@ -92,36 +92,6 @@ def run_command(
     return 0
 
 
-def run_experiment(
-    arguments: list[str],
-    usage: str | None,
-    settings: type,
-    work: Callable[[dict[str, Any], Communicator], Result],
-    unit: str,
-    wait_s: float,
-    as_table: Callable[[Result], str],
-) -> int:
-    """Run an experiment on all ranks, print what comes of it, and return the exit status.
-
-    Parameters
-    ----------
-    settings : dataclass
-        What the settings are of: an error in them comes before anything else.
-    unit : str
-        What is learned from, as in "rows".
-    arguments, usage, work, wait_s, as_table
-        As for :func:`run_command`.
-    """
-
-    def checked(given: dict[str, Any], comm: Communicator) -> Result:
-        from_plain(settings, given)
-        report_placement(comm)
-        return work(given, comm)
-
-    news = epoch_lines(unit)
-    return run_command(arguments, usage, checked, news, wait_s, as_table=as_table, restarts=True)
-
-
 def report_placement(comm: Communicator) -> None:
     """Write a line on standard error about hosts, devices and threads. Collective."""
     placed = devices.summary(run_fault_tolerant(comm, lambda _: devices.describe(comm)))
@@ -198,15 +168,14 @@ def main(arguments: list[str]) -> int:
     domain = load_domain(given["domain"])
     settings = {**given["settings"], "json": given.get("json", False)}
     if given["verb"] == "train":
-        work = partial(_train, domain)
-        return run_experiment(
+        return run_command(
             [json.dumps(settings)],
             None,
-            domain.settings,
-            work,
-            domain.unit,
+            partial(_train, domain),
+            epoch_lines(domain.unit),
             LONGEST_WAIT_S,
-            domain.as_table,
+            as_table=domain.as_table,
+            restarts=True,
         )
     return run_command(
         [json.dumps(settings)],
@@ -223,6 +192,7 @@ def main(arguments: list[str]) -> int:
 
 def _train(domain: Domain[Any, Any], given: dict[str, Any], comm: Communicator) -> Result:
     settings, ranks = from_plain(domain.settings, given), Ranks(comm)
+    report_placement(comm)
     if (out := settings.out) is not None:
         ranks.run("before the start", lambda: ranks.on_root(lambda: check_folder(out)))
     study = run_study(domain, settings, comm)

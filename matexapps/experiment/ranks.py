@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps import devices, progress
+from matexapps import progress
 from matexapps.comm.communicator import Communicator
 from matexapps.comm.failures.fault_tolerant import RankFailure, run_fault_tolerant
 from matexapps.comm.single import SingleProcess
@@ -149,7 +149,3 @@ class Ranks:
             return work()
 
         return run_fault_tolerant(self.comm, attempt)
-
-    def summary(self) -> str:
-        """Return a line about hosts, devices and threads."""
-        return devices.summary(self.run("before the start", lambda: devices.describe(self.comm)))

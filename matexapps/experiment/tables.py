@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -170,9 +171,9 @@ class TableDomain(ColumnDomain[SettingsOfTable, Rows]):
     def rebuild(self, settings: SettingsOfTable, architecture: dict[str, Any]) -> nn.Module:
         return self.build(settings, architecture["columns"])
 
+    @abstractmethod
     def build(self, settings: SettingsOfTable, columns: int) -> nn.Module:
         """Return an untrained network for so many columns."""
-        raise NotImplementedError(f"{type(self).__name__} must define build or rebuild")
 
     def network(
         self, settings: SettingsOfTable, prepared: Rows, split: Split, seed: int

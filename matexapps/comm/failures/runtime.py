@@ -29,7 +29,7 @@ class MpiRuntime:
     def __init__(self) -> None:
         self._is_supervised = notify_supervisor()
         # MPI.COMM_WORLD itself: matexapps.comm.interruptible may later replace that name.
-        self._initial = _join_survivors() if _REPLACEMENT in sys._xoptions else MPI.COMM_WORLD
+        self._initial = _merge_into_world() if _REPLACEMENT in sys._xoptions else MPI.COMM_WORLD
         self.membership = Membership(self._initial)
 
     @property
@@ -88,7 +88,7 @@ class MpiRuntime:
         self.membership = Membership(merged, self.membership.generation + 1)
 
 
-def _join_survivors() -> MPI.Intracomm:
+def _merge_into_world() -> MPI.Intracomm:
     parents = MPI.Comm.Get_parent()
     merged = parents.Merge(high=True)
     merged.Set_errhandler(MPI.ERRORS_RETURN)
