@@ -14,6 +14,8 @@ import pytest
 
 from matexapps.launch.mpiexec import mpi_environment, mpiexec_command
 
+HELPERS = str(Path(__file__).parent / "helpers")
+
 RunRanks = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -38,7 +40,7 @@ def run_ranks(tmp_path: Path) -> RunRanks:
     """Run a script, given as text, on n ranks: ``run_ranks(n, script, *args, timeout=120)``.
 
     One rank runs as a plain process, without MPI, as a user's script would. With ``fault_tolerant``
-    ranks go on when others die.
+    ranks go on when others die. The script can import ``tests/helpers``.
     """
     return _running_in(tmp_path)
 
@@ -57,7 +59,12 @@ def _running_in(folder: Path) -> RunRanks:
         path.write_text(textwrap.dedent(script))
         words = [str(path), *map(str, args)]
         command = [sys.executable, *words] if n == 1 else mpiexec_command(n, words, fault_tolerant)
-        environment = {**os.environ, **mpi_environment(), "OMP_NUM_THREADS": "1"}
+        environment = {
+            **os.environ,
+            **mpi_environment(),
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": os.pathsep.join([HELPERS, *filter(None, [os.environ.get("PYTHONPATH")])]),
+        }
         return subprocess.run(
             command,
             env=environment,

@@ -11,7 +11,7 @@ from mpi_programs import program
 RANKS = [2, 3]
 SEVERAL = [pytest.param(2, marks=pytest.mark.slow), 3]
 
-MISMATCHES = program("mismatches.py")
+MISMATCHES = program("checks/mismatches.py")
 
 CALLS = {
     "order": ("all_reduce(sum) of float64 (3,)", "barrier()"),
@@ -75,29 +75,7 @@ def test_the_reported_line_is_the_one_that_calls(run_ranks, tmp_path):
 
 @pytest.mark.parametrize("n", SEVERAL)
 def test_closing_the_world_early_is_a_mismatch_on_every_rank(run_ranks, n):
-    seen = succeeded(
-        run_ranks(
-            n,
-            """
-            import json
-            import numpy as np
-            from matexapps.comm.world import open_world
-            from matexapps.errors import MismatchedCollectives
-
-            text = "no error"
-            try:
-                with open_world(timeout_s=60, check=True) as comm:
-                    if comm.rank != 1:
-                        comm.all_reduce(np.zeros(2))
-            except MismatchedCollectives as error:
-                text = str(error)
-            with open_world(timeout_s=60, check=True) as again:
-                texts = again.all_gather_object(text)
-                if again.rank == 0:
-                    print(json.dumps(texts))
-            """,
-        )
-    )
+    seen = succeeded(run_ranks(n, program("checks/close_early.py")))
     assert seen == [seen[0]] * n
     assert re.search(r"rank 1: close\(\) at ranks.py:\d+: with open_world\(", seen[0])
     assert re.search(r"ranks? 0(, 2)?: all_reduce\(sum\) of float64 \(2,\) at ranks.py", seen[0])
@@ -105,25 +83,7 @@ def test_closing_the_world_early_is_a_mismatch_on_every_rank(run_ranks, n):
 
 @pytest.mark.parametrize("n", SEVERAL)
 def test_an_exception_leaves_the_world_without_a_wait_and_frees_the_others(run_ranks, n):
-    result = run_ranks(
-        n,
-        """
-        from matexapps.comm.world import open_world
-        from matexapps.errors import PeerAborted
-
-        flag = open_world()
-        try:
-            with open_world(timeout_s=60, check=True) as comm:
-                if comm.rank == 1:
-                    raise ValueError("the third row is odd")
-                comm.barrier()
-        except ValueError:
-            print("left", flush=True)
-        except PeerAborted as error:
-            print("freed:", error, flush=True)
-        flag.barrier()
-        """,
-    )
+    result = run_ranks(n, program("checks/leave_by_exception.py"))
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("left") == 1
     assert len(re.findall("freed: rank 1 on .* ValueError: the third row", result.stdout)) == n - 1
@@ -173,44 +133,7 @@ def test_all_ranks_check_if_one_asks_for_it(run_ranks):
 
 @pytest.mark.parametrize("n", [1, *SEVERAL])
 def test_matching_programs_give_their_results_without_an_error(run_ranks, n):
-    seen = succeeded(
-        run_ranks(
-            n,
-            """
-            import json
-            import numpy as np
-            from matexapps.comm.world import open_world
-
-            for _ in range(3):
-                with open_world(timeout_s=60, check=True) as comm:
-                    rank, n = comm.rank, comm.world_size
-                    comm.barrier()
-                    large = np.arange(1_500_000, dtype=np.float64) + rank
-                    comm.all_reduce(large)
-                    sums = bool((large == n * np.arange(1_500_000) + n * (n - 1) / 2).all())
-                    image = np.full((3, 700_000), rank, np.float32)
-                    comm.broadcast(image, root=n - 1)
-                    objects = comm.all_gather_object("x" * 1000 * rank)
-                    rows = comm.all_gather_rows(np.full((rank, 2), rank, np.float32))
-                    comm.on_all(lambda: None)
-                    text = comm.broadcast_object("x" * 10 * (rank + 1), root=n - 1)
-                    library = comm.c_library(["no_such_library.so"])
-                    means = []
-                    for length in (7, 600_001):
-                        buffer = comm.mean_buffer(length, np.float64)
-                        for step in range(5):
-                            buffer.local[:] = rank * (step + 1)
-                            means.append([buffer.average(1.0), buffer.mean[-1].item()])
-                        buffer.close()
-                    result = [sums, image.max().item(), [len(o) for o in objects],
-                              rows[:, 0].tolist(), text, library, means, comm.on_root(lambda: 5)]
-                    everybody = comm.all_gather_object(result)
-                comm.close()
-            if rank == 0:
-                print(json.dumps(everybody))
-            """,
-        )
-    )
+    seen = succeeded(run_ranks(n, program("checks/matching_collectives.py")))
     means = [[n, (n - 1) / 2 * (step + 1)] for _ in range(2) for step in range(5)]
     objects = [1000 * r for r in range(n)]
     rows = [r for r in range(n) for _ in range(r)]
@@ -221,7 +144,9 @@ def test_matching_programs_give_their_results_without_an_error(run_ranks, n):
 @pytest.fixture(scope="module", params=SEVERAL)
 def trained(request, run_ranks_once):
     """A number of ranks, and what came of training on them."""
-    return request.param, succeeded(run_ranks_once(request.param, program("train_with_checks.py")))
+    return request.param, succeeded(
+        run_ranks_once(request.param, program("checks/train_with_checks.py"))
+    )
 
 
 def test_checks_do_not_change_what_is_learned(trained):

@@ -9,7 +9,7 @@ from mpi_programs import program
 
 SEVERAL = [pytest.param(2, marks=pytest.mark.slow), 3]
 
-COLLECTIVES = program("collectives.py")
+COLLECTIVES = program("comm/collectives.py")
 
 
 @pytest.mark.mpich
@@ -30,7 +30,7 @@ def test_collectives_give_known_results_on_every_rank(run_ranks, n):
         assert seen["local"] == [rank, n]
 
 
-MEANS = program("weighted_means.py")
+MEANS = program("comm/weighted_means.py")
 
 
 @pytest.fixture(scope="module", params=[1, 2, 3])
@@ -107,31 +107,7 @@ def test_a_rank_that_does_not_arrive_is_an_error_not_a_hang(run_ranks, n):
 @pytest.mark.mpich
 @pytest.mark.parametrize("n", SEVERAL)
 def test_an_interrupt_ends_a_wait_and_a_new_world_works(run_ranks, n):
-    result = run_ranks(
-        n,
-        """
-        import os, signal, threading
-        from matexapps.comm.world import open_world
-        from matexapps.errors import CommunicationError, PeerAborted
-
-        flag = open_world()
-        comm = open_world(timeout_s=60)
-        if comm.rank == 0:
-            threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
-        if comm.rank < comm.world_size - 1:
-            try:
-                comm.barrier()
-            except (KeyboardInterrupt, PeerAborted) as error:
-                print(comm.rank, type(error).__name__, flush=True)
-            try:
-                comm.barrier()
-            except CommunicationError as error:
-                print("left:", error, flush=True)
-        flag.barrier()
-        again = open_world()
-        print("sum", sum(again.all_gather_object(again.rank)), flush=True)
-        """,
-    )
+    result = run_ranks(n, program("comm/interrupt_a_barrier.py"))
     assert result.returncode == 0, result.stderr
     assert "0 KeyboardInterrupt" in result.stdout
     assert result.stdout.count("PeerAborted") >= n - 2
@@ -141,31 +117,7 @@ def test_an_interrupt_ends_a_wait_and_a_new_world_works(run_ranks, n):
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_an_error_on_any_rank_is_raised_on_all(run_ranks, n):
-    result = run_ranks(
-        n,
-        """
-        from matexapps.comm.world import open_world
-        from matexapps.errors import DataError
-
-        with open_world() as comm:
-            last = comm.rank == comm.world_size - 1
-
-            def work():
-                if last:
-                    raise DataError(f"bad row on {comm.rank}")
-                return comm.rank
-
-            try:
-                comm.on_all(work)
-            except DataError as error:
-                print(error, flush=True)
-            try:
-                comm.on_root(lambda: 1 / 0)
-            except ZeroDivisionError as error:
-                print(error, flush=True)
-            assert comm.on_all(lambda: comm.rank) == comm.rank
-        """,
-    )
+    result = run_ranks(n, program("comm/raise_on_a_rank.py"))
     assert result.returncode == 0, result.stderr
     assert result.stdout.count(f"bad row on {n - 1}") == n
     assert result.stdout.count("division by zero") == n

@@ -8,41 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from mpi_programs import program
 
 from matexapps.data.schema.schema import Schema
 from matexapps.data.sources.formats import open_reader
 from matexapps.errors import DataError
 
-TELL = """
-import json, sys
-from pathlib import Path
-from matexapps.comm.world import open_world
-from matexapps.data.csv.cache import columnar_copy
-from matexapps.data.sources.formats import open_reader
-from matexapps.data.schema.schema import Schema
-from matexapps.errors import DataError
-
-with open_world(timeout_s=60) as comm:
-    answers = {}
-    for name, settings in json.loads(sys.argv[1]).items():
-        schema = Schema(**settings)
-        told = []
-        for how in ("read", "copy"):
-            try:
-                reader = open_reader(Path(name), schema)
-                if how == "copy":
-                    reader = columnar_copy(reader, schema, comm)
-                rows = reader.read_all(comm)
-                key = None if rows.key is None else rows.key.tolist()
-                told.append([rows.digest(), key, reader.locate(len(rows) - 1)])
-            except DataError as error:
-                told.append(str(error))
-        every = comm.all_gather_object(told)
-        assert every == [told] * comm.world_size, every
-        answers[name] = told
-    if comm.rank == 0:
-        print(json.dumps(answers))
-"""
+READ_AND_COPY = program("data/read_and_copy_csv.py")
 
 
 def table(rows, seed=0):
@@ -117,7 +89,7 @@ def files(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("ranks", [2, pytest.param(5, marks=pytest.mark.slow)])
 def test_ranks_read_what_one_process_reads(run_ranks, files, ranks):
-    result = run_ranks(ranks, TELL, json.dumps(files))
+    result = run_ranks(ranks, READ_AND_COPY, json.dumps(files))
     assert result.returncode == 0, result.stderr
     answers = json.loads(result.stdout.splitlines()[-1])
     for name, settings in files.items():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from mpi_programs import program
 
-SAME = program("compare_with_mpi4py.py")
+SAME = program("comm/compare_with_mpi4py.py")
 
-STOPPED = program("interrupt_waits.py")
+STOPPED = program("comm/interrupt_waits.py")
 
 
 @pytest.mark.mpich
@@ -29,6 +29,6 @@ def test_waits_are_interrupted_and_the_same_name_works_again(run_ranks, n):
 @pytest.mark.mpich
 @pytest.mark.parametrize("n", [2, 3])
 def test_a_message_that_arrives_after_the_stop_changes_nothing_else(run_ranks, n):
-    done = run_ranks(n, program("receive_late.py"))
+    done = run_ranks(n, program("comm/receive_late.py"))
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["unchanged"] * n

@@ -10,7 +10,7 @@ from mpi_programs import program
 
 SEVERAL = [pytest.param(2, marks=pytest.mark.slow), 3]
 
-WAITS = program("wait_for_a_rank.py")
+WAITS = program("checks/wait_for_a_rank.py")
 
 
 def succeeded(result):
@@ -39,33 +39,7 @@ def test_a_wait_below_the_threshold_is_not_reported(run_ranks):
 
 
 def test_by_default_the_threshold_follows_the_longest_wait_so_far(run_ranks):
-    reported = succeeded(
-        run_ranks(
-            1,
-            """
-            import json
-            from matexapps import progress
-            from matexapps.comm.checks.long_waits import LongWaits
-
-            waits, seconds = LongWaits(), []
-            with progress.reporting_to(lambda event: seconds.append(event["seconds"])):
-                waits.begin("barrier")
-                waits.check(9.9)
-                waits.check(10.1)
-                waits.check(20.1)
-                waits.check(20.3)
-                waits.end(600.0, completed=False)
-                waits.begin("barrier")
-                waits.check(9.8)
-                waits.end(2.0, completed=True)
-                waits.begin("barrier")
-                waits.check(39.9)
-                waits.check(40.1)
-                waits.end(41.0, completed=True)
-            print(json.dumps(seconds))
-            """,
-        )
-    )
+    reported = succeeded(run_ranks(1, program("checks/default_threshold.py")))
     assert reported == [10.1, 20.3, 600.0, 40.1, 41.0]
 
 

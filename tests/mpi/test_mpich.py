@@ -23,7 +23,7 @@ pytestmark = [
     ),
 ]
 
-TRAINING = program("train_with_death.py")
+TRAINING = program("failures/train_with_death.py")
 
 EARLY = """
 import os, signal

@@ -15,7 +15,7 @@ from mpi_programs import program
 from matexapps.launch.mpiexec import find_mpiexec, mpi_environment
 from matexapps.train.monitor.ledger import read_ledger
 
-PROGRAM = program("train_with_failures.py")
+PROGRAM = program("failures/train_with_failures.py")
 
 
 def trained(run_ranks, n, plan, folder, how="SIGKILL", timeout_s=60.0):
@@ -80,7 +80,7 @@ def test_a_rank_that_hangs_is_killed_at_the_deadline(run_ranks, tmp_path, undist
     require_each_row_once(tmp_path / "0")
 
 
-EXITS = program("exit_early.py")
+EXITS = program("failures/exit_early.py")
 
 
 @pytest.mark.open_mpi

@@ -12,7 +12,7 @@ from matexapps.train.monitor.ledger import read_ledger
 
 pytestmark = pytest.mark.open_mpi
 
-PROGRAM = program("train_with_reinit.py")
+PROGRAM = program("failures/train_with_reinit.py")
 
 
 def trained(run_ranks, n, plan, folder):

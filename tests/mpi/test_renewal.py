@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from mpi_programs import program
 
-PROGRAM = program("renew_worlds.py")
+PROGRAM = program("failures/renew_worlds.py")
 
 
 @pytest.mark.mpich
@@ -17,7 +17,7 @@ def test_broken_communicators_work_again_and_others_are_left_alone(run_ranks, n)
     assert sorted(done.stdout.splitlines()) == [f"{rank} {renewals} 0" for rank in range(n)]
 
 
-TRAINING = program("train_after_renewal.py")
+TRAINING = program("failures/train_after_renewal.py")
 
 
 @pytest.mark.parametrize("n", [pytest.param(2, marks=pytest.mark.slow), 3])

@@ -8,71 +8,13 @@ import shutil
 import h5py
 import numpy as np
 import pytest
+from mpi_programs import program
 
 from matexapps.data.dataset import DataSet
 
 ROWS = 1003
 
-PROGRAM = """
-import json, sys
-import torch
-import matexapps as mx
-from matexapps.comm.world import open_world
-
-def fit(path, memory):
-    with open_world(timeout_s=120) as comm:
-        data = mx.DataSet(path, memory=memory, split="stratified")
-        torch.manual_seed(0)
-        model = torch.nn.Sequential(
-            mx.Standardize(5), torch.nn.Linear(5, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1)
-        )
-        trainer = mx.Trainer(model, batch_size=64, metrics=["roc_auc"], comm=comm)
-        history = trainer.fit(data, epochs=3)
-        outputs = trainer.predict(data.test)
-        return {
-            "loss": [row["loss"] for row in history.rows],
-            "auc": [row["roc_auc"] for row in history.rows],
-            "outputs": outputs[:, 0].tolist(),
-            "mean": model[0].mean.tolist(),
-            "digest": data.train.digest(),
-        }
-
-class Seen(mx.Callback):
-    def __init__(self):
-        self.ids = []
-
-    def on_batch_start(self, trainer, batch):
-        self.ids += batch.features[:, 0].int().tolist()
-
-class Stop(mx.Callback):
-    def on_step_end(self, trainer):
-        if trainer.position.epoch == 1 and trainer.position.step == 5:
-            raise KeyboardInterrupt
-
-def read(path, folder, stop):
-    seen = Seen()
-    with open_world(timeout_s=120) as comm:
-        data = mx.DataSet(path, memory="8 KiB", validation=0, test=0)
-        torch.manual_seed(0)
-        model = torch.nn.Sequential(mx.Standardize(1), torch.nn.Linear(1, 1))
-        callbacks = [mx.Checkpointing(folder, every_steps=1), seen, *([Stop()] if stop else [])]
-        trainer = mx.Trainer(model, batch_size=64, comm=comm, callbacks=callbacks)
-        try:
-            trainer.fit(data, epochs=2, resume=None if stop else folder)
-        except KeyboardInterrupt:
-            pass
-    with open_world() as again:
-        return again.all_gather_object(seen.ids)
-
-sorted_rows, numbers, folder = sys.argv[1:]
-seen = {
-    "streamed": fit(sorted_rows, "16 KiB"),
-    "kept": fit(sorted_rows, "2GB"),
-    "ids": read(numbers, folder, stop=open_world().world_size == 1),
-}
-if open_world().rank == 0:
-    print(json.dumps(seen), flush=True)
-"""
+PROGRAM = program("training/fit_streamed.py")
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +63,7 @@ def test_losses_metrics_and_predictions_do_not_depend_on_the_ranks(on_ranks, pat
         np.testing.assert_allclose(several[name], alone[name], rtol=1e-5, atol=1e-6)
     train = DataSet(path, split="stratified").train
     np.testing.assert_allclose(alone["mean"], train.features.mean(axis=0), rtol=1e-4, atol=1e-5)
-    in_memory = on_ranks(ranks)["kept"]
+    in_memory = on_ranks(ranks)["in memory"]
     np.testing.assert_allclose(in_memory["mean"], alone["mean"], rtol=1e-5)
     assert abs(in_memory["loss"][-1] - alone["loss"][-1]) < 0.05 * in_memory["loss"][-1]
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mpi_programs
 import pytest
 
 from matexapps.errors import PreflightError
@@ -159,32 +160,7 @@ def test_a_job_without_surviving_ranks_has_failed(program, dying, status):
     assert mpiexec.run_on_ranks(module, [], 2, fault_tolerant=True) == status
 
 
-DIES_ONCE = """
-import os, pathlib, signal, sys
-import numpy as np
-from torch import nn
-import matexapps as mx
-
-folder = pathlib.Path(sys.argv[1])
-
-class Dies(mx.Callback):
-    def on_step_end(self, trainer):
-        mark = folder / "died"
-        if trainer.comm.rank == 1 and trainer.position.epoch == 2 and not mark.exists():
-            mark.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-
-rows = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
-data = mx.DataSet.from_arrays(rows, (rows[:, 0] > 0).astype(np.float32))
-with mx.open_world() as comm:
-    trainer = mx.Trainer(
-        nn.Linear(3, 1), batch_size=10, comm=comm, recovery="checkpoint",
-        callbacks=[Dies(), mx.Checkpointing(folder / "checkpoints")],
-    )
-    trainer.fit(data, epochs=4, resume=folder / "checkpoints")
-    if comm.rank == 0:
-        print("epochs here:", trainer.position.epoch, flush=True)
-"""
+DIES_ONCE = mpi_programs.program("failures/die_in_epoch_2.py")
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -114,48 +115,11 @@ def test_what_is_written_is_the_state_at_the_call(tmp_path):
     assert all(torch.equal(written[name], tensor) for name, tensor in before.items())
 
 
-KILLED_WHILE_WRITING = """
-import os, random, signal, sys, time, warnings
-from pathlib import Path
-import torch
-from matexapps.train.state.checkpoint import finish_checkpoints, load_checkpoint, save_checkpoint
-
-folder, rng = Path(sys.argv[1]), random.Random(0)
-torch.set_num_threads(1)
-
-def state(epoch):
-    values = torch.full((200_000,), float(epoch))
-    return {"model": {"weight": values}, "epoch": epoch, "step": 0, "optimizer": [values]}
-
-began = time.monotonic()
-if (first := os.fork()) == 0:
-    save_checkpoint(folder, state(0), keep=2)
-    finish_checkpoints(folder)
-    os._exit(0)
-os.waitpid(first, 0)
-one_takes = time.monotonic() - began
-newest, broken = 0, 0
-for _ in range(50):
-    child = os.fork()
-    if child == 0:
-        epoch = newest
-        while True:
-            epoch += 1
-            save_checkpoint(folder, state(epoch), keep=2)
-    time.sleep(rng.uniform(0.0, 4.0) * one_takes)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    broken += any(folder.glob(".*.partial"))
-    found = load_checkpoint(folder)
-    assert found["epoch"] >= newest
-    assert torch.equal(found["model"]["weight"], state(found["epoch"])["model"]["weight"])
-    newest = found["epoch"]
-print(newest, broken)
-"""
+SAVE_UNTIL_KILLED = Path(__file__).with_name("save_until_killed.py")
 
 
 def test_a_good_checkpoint_is_there_whenever_the_writer_is_killed(tmp_path):
-    command = [sys.executable, "-c", KILLED_WHILE_WRITING, str(tmp_path)]
+    command = [sys.executable, str(SAVE_UNTIL_KILLED), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     newest, broken = map(int, done.stdout.split())
