@@ -33,7 +33,7 @@ def circles(package: str) -> list[list[str]]:
 
 
 if __name__ == "__main__":
-    found = circles(sys.argv[1])
-    for circle in found:
+    all_circles = circles(sys.argv[1])
+    for circle in all_circles:
         print("import circle:", ", ".join(circle))
-    sys.exit(bool(found))
+    sys.exit(bool(all_circles))

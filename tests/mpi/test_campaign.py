@@ -11,12 +11,7 @@ import pytest
 import toy_campaign
 from toy_tasks import toy_tasks
 
-SCRIPT = f"""
-    import sys
-    sys.path.insert(0, {str(Path(toy_campaign.__file__).parent)!r})
-    import toy_campaign
-    toy_campaign.main()
-"""
+SCRIPT = "import toy_campaign\ntoy_campaign.main()\n"
 
 
 @pytest.fixture(scope="module")

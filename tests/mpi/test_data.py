@@ -8,6 +8,7 @@ import h5py
 import netCDF4
 import numpy as np
 import pytest
+from mpi_programs import program
 
 from matexapps.data.dataset import DataSet
 
@@ -37,23 +38,7 @@ BROKEN = {
     "missing.csv": (None, "missing.csv does not exist"),
 }
 
-MESSAGES = """
-import json, sys
-from matexapps.comm.world import open_world
-from matexapps.data.dataset import DataSet
-from matexapps.errors import DataError
-
-with open_world(timeout_s=60) as comm:
-    for path in sys.argv[1:]:
-        message = None
-        try:
-            DataSet(path, binary=True).load(comm)
-        except DataError as error:
-            message = str(error)
-        told = comm.all_gather_object(message)
-        if comm.rank == 0:
-            print(json.dumps(told))
-"""
+MESSAGES = program("data/load_broken.py")
 
 LOAD = """
 import sys
@@ -107,22 +92,7 @@ def test_fewer_rows_than_ranks(run_ranks, tmp_path):
 def test_all_ranks_hold_the_rows_of_one(run_ranks, tmp_path):
     path = tmp_path / "events.csv.gz"
     path.write_bytes(gzip.compress(GOOD.encode()))
-    script = """
-        import json, sys
-        from matexapps.comm.world import open_world
-        from matexapps.data.dataset import DataSet
-
-        with open_world(timeout_s=60) as comm:
-            data = DataSet(sys.argv[1], weight="pt", seed=7, split="stratified").load(comm)
-            train = data.train
-            data.load(comm)
-            parts = [data.train, data.validation, data.test]
-            mine = [part.digest() for part in parts] + [data.train is train]
-            told = comm.all_gather_object(mine)
-            if comm.rank == 0:
-                print(json.dumps(told))
-    """
-    done = run_ranks(3, script, path)
+    done = run_ranks(3, program("data/load_stratified.py"), path)
     assert done.returncode == 0, done.stderr
     here = DataSet(path, weight="pt", seed=7, split="stratified")
     expected = [here.train.digest(), here.validation.digest(), here.test.digest(), True]
@@ -141,9 +111,9 @@ def test_a_rank_that_has_read_already_joins_in(run_ranks, tmp_path):
             data = DataSet(sys.argv[1])
             if comm.rank == 1:
                 data.train
-            told = comm.all_gather_object(data.load(comm).train.digest())
+            digests = comm.all_gather_object(data.load(comm).train.digest())
             if comm.rank == 0:
-                print(json.dumps(told))
+                print(json.dumps(digests))
     """
     done = run_ranks(3, script, path)
     assert done.returncode == 0, done.stderr
@@ -173,29 +143,7 @@ def test_arrays_must_be_the_same_on_every_rank(run_ranks, same):
         assert "rank 1 holds other rows than rank 0" in done.stderr
 
 
-CHANNELS = """
-import json, sys
-import numpy as np
-import torch
-from matexapps.comm.world import open_world
-from matexapps.data.dataset import DataSet
-
-with open_world(timeout_s=60) as comm:
-    for path in sys.argv[1:]:
-        for memory in ("16 KiB", "2GB"):
-            data = DataSet(path, features=["t2m", "u10"], validation=0, test=0, memory=memory)
-            loader = data.load(comm).train.open_loader(32, comm, torch.device("cpu"), seed=0)
-            mine = [(b.ids.copy(), b.features.numpy().copy()) for b in loader.shuffled(0)]
-            ids = np.concatenate([i for i, _ in mine])
-            features = np.concatenate([f for _, f in mine])
-            mean = data.statistics(comm).mean
-            parts = comm.all_gather_object((ids, features))
-            if comm.rank == 0:
-                order = np.argsort(np.concatenate([i for i, _ in parts]))
-                whole = np.concatenate([f for _, f in parts])[order]
-                kind = type(data.train).__name__
-                print(json.dumps([kind, len(parts), whole.tolist(), mean.tolist()]))
-"""
+CHANNELS = program("data/load_channels.py")
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3])

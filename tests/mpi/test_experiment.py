@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from mpi_programs import program
 from sklearn.datasets import load_wine
 from wine import WINE
 
@@ -125,33 +126,12 @@ def test_an_interrupted_experiment_resumes_from_its_checkpoints(trained, tmp_pat
         assert split["log_loss"] == pytest.approx(trained[0]["splits"][name]["log_loss"], abs=1e-5)
 
 
-DIES = """
-    import json, os, signal, sys
-    from wine import WINE
-    from matexapps import progress
-    from matexapps.comm.world import open_world
-    from matexapps.experiment.runner import run_study
-    victim = int(sys.argv[1])
-
-    def die_in_the_second_epoch(event):
-        in_second = event["kind"] == "train" and event["epoch"] == 2
-        # The remaining rank becomes rank 0 and repeats the epoch.
-        if in_second and comm.rank == victim and comm.world_size == 2:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    with progress.reporting_to(die_in_the_second_epoch), open_world() as comm:
-        summary = run_study(WINE, WINE.settings(epochs=4), comm).summary()
-        if comm.rank == 0:
-            print(json.dumps(summary))
-"""
+DIES = program("experiment/die_in_wine.py")
 
 
 @pytest.mark.open_mpi
 @pytest.mark.parametrize("victim", [0, 1])
-def test_a_rank_that_is_killed_in_the_middle_changes_no_result(
-    trained, run_ranks, victim, monkeypatch
-):
-    monkeypatch.setenv("PYTHONPATH", str(PROGRAM.parent))
+def test_a_rank_that_is_killed_in_the_middle_changes_no_result(trained, run_ranks, victim):
     done = run_ranks(2, DIES, victim, fault_tolerant=True)
     assert done.stdout, done.stderr
     summary = json.loads(done.stdout.splitlines()[-1])

@@ -57,10 +57,10 @@ def trained(files) -> tuple[dict, Path]:
 
 
 def test_the_last_line_reports_network_and_baselines_whatever_the_ranks(trained):
-    two, model = trained
-    one = train("--settings", model, "--out", model.with_name("again"), "-n", 1)
+    together, model = trained
+    alone = train("--settings", model, "--out", model.with_name("again"), "-n", 1)
     splits = []
-    for ranks, summary in ((1, one), (2, two)):
+    for ranks, summary in ((1, alone), (2, together)):
         assert summary["ranks"] == ranks
         split = summary["splits"]["test-file"]
         splits.append(split)
@@ -78,11 +78,11 @@ def test_the_last_line_reports_network_and_baselines_whatever_the_ranks(trained)
             assert low <= baseline["network_gain"] <= high
         assert split["ams"] > 0
         assert split["rows_per_s"] > 0
-    one, two = splits
-    assert two["roc_auc_by_seed"] == pytest.approx(one["roc_auc_by_seed"], abs=1e-3)
-    names = list(one["baselines"])
-    assert [two["baselines"][name]["roc_auc"] for name in names] == pytest.approx(
-        [one["baselines"][name]["roc_auc"] for name in names]
+    alone, together = splits
+    assert together["roc_auc_by_seed"] == pytest.approx(alone["roc_auc_by_seed"], abs=1e-3)
+    names = list(alone["baselines"])
+    assert [together["baselines"][name]["roc_auc"] for name in names] == pytest.approx(
+        [alone["baselines"][name]["roc_auc"] for name in names]
     )
 
 

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from mpi_programs import program
 
 CHAINS = ("C", "CC", "CCC", "OCC", "NCC", "FCC")
 CORES = ("c1ccccc1", "C1CCCCC1", "c1ccncc1", "C1CCOCC1", "c1ccsc1")
@@ -59,23 +60,23 @@ def test_31_molecules_give_the_same_on_any_number_of_ranks(table, several, tmp_p
         for kind in ("scaffold", "random"):
             assert f"{kind} split, seed 0: epoch 1/3" in done.stderr
         results.append(json.loads(done.stdout.splitlines()[-1]))
-    one, two = results
-    assert (one["ranks"], two["ranks"]) == (1, several)
-    assert two["molecules"] == 31
-    assert two["rejected_rows"] == one["rejected_rows"]
-    assert [row["row"] for row in two["rejected_rows"]] == [*range(1, 62, 2), 63]
-    assert two["rejected_rows"][0]["reason"] == "blank"
-    assert two["rejected_rows"][-1]["reason"] == "not a SMILES"
-    assert list(two["splits"]) == ["scaffold", "random"]
-    for kind, split in two["splits"].items():
+    alone, together = results
+    assert (alone["ranks"], together["ranks"]) == (1, several)
+    assert together["molecules"] == 31
+    assert together["rejected_rows"] == alone["rejected_rows"]
+    assert [row["row"] for row in together["rejected_rows"]] == [*range(1, 62, 2), 63]
+    assert together["rejected_rows"][0]["reason"] == "blank"
+    assert together["rejected_rows"][-1]["reason"] == "not a SMILES"
+    assert list(together["splits"]) == ["scaffold", "random"]
+    for kind, split in together["splits"].items():
         assert sum(split["rows"].values()) == 31
-        for name, found in split["targets"].items():
-            before = one["splits"][kind]["targets"][name]
-            assert found["rmse"] == pytest.approx(before["rmse"], rel=1e-4)
-            assert found["interval_coverage"] == pytest.approx(before["interval_coverage"])
-            assert set(found["baselines"]) == {"random_forest", "mean"}
-            for other in found["baselines"].values():
-                assert other["network_gain"] == pytest.approx(other["rmse"] - found["rmse"])
+        for name, target in split["targets"].items():
+            before = alone["splits"][kind]["targets"][name]
+            assert target["rmse"] == pytest.approx(before["rmse"], rel=1e-4)
+            assert target["interval_coverage"] == pytest.approx(before["interval_coverage"])
+            assert set(target["baselines"]) == {"random_forest", "mean"}
+            for other in target["baselines"].values():
+                assert other["network_gain"] == pytest.approx(other["rmse"] - target["rmse"])
     assert (tmp_path / f"on-{several}" / "model.json").is_file()
 
 
@@ -96,7 +97,7 @@ def test_every_network_learns_31_molecules_on_ranks_as_on_one(table, network, ro
         )
         assert done.returncode == 0, done.stderr
         split = json.loads(done.stdout.splitlines()[-1])["splits"]["random"]
-        errors.append([found["rmse"] for found in split["targets"].values()])
+        errors.append([target["rmse"] for target in split["targets"].values()])
     np.testing.assert_allclose(errors[0], errors[1], rtol=rounding)
 
 
@@ -111,33 +112,13 @@ def test_a_file_that_cannot_be_used_ends_every_rank_with_one_sentence(tmp_path):
     assert done.stderr.count("DataError") == 1
 
 
-SCRIPT = """
-    import json, os, signal, sys
-    from matexapps import progress
-    from matexapps.apps.molecules.domain import MOLECULES
-    from matexapps.apps.molecules.settings import MoleculeSettings
-    from matexapps.comm.world import open_world
-    from matexapps.experiment.runner import run_study
-    from matexapps.experiment.settings import from_plain
-    victim, settings = int(sys.argv[1]), json.loads(sys.argv[2])
-
-    def die_in_the_second_epoch(event):
-        in_second = event["kind"] == "train" and event["epoch"] == 2
-        # A remaining rank becomes rank 0 and repeats the epoch.
-        if in_second and comm.rank == victim and comm.world_size == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    with progress.reporting_to(die_in_the_second_epoch), open_world() as comm:
-        study = run_study(MOLECULES, from_plain(MoleculeSettings, settings), comm)
-        if comm.rank == 0:
-            print(json.dumps(study.summary()))
-"""
+SCRIPT = program("experiment/die_in_molecules.py")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", [0, 2])
 def test_a_rank_s_death_in_training_changes_no_result(table, run_ranks, victim):
-    found = []
+    results = []
     for ranks, dies in ((1, -1), (3, victim)):
         settings = {"data": str(table), "epochs": 3, "members": 2, "batch_size": 8}
         settings |= {"split": "random", "validation": 0.2, "test": 0.2}
@@ -145,9 +126,9 @@ def test_a_rank_s_death_in_training_changes_no_result(table, run_ranks, victim):
             ranks, SCRIPT, dies, json.dumps(settings), fault_tolerant=ranks > 1, timeout=200
         )
         assert done.stdout, done.stderr
-        found.append(json.loads(done.stdout.splitlines()[-1]))
-    one, two = found
-    assert (one["ranks"], two["ranks"]) == (1, 2)
-    for name, target in two["splits"]["random"]["targets"].items():
-        before = one["splits"]["random"]["targets"][name]
+        results.append(json.loads(done.stdout.splitlines()[-1]))
+    alone, remaining = results
+    assert (alone["ranks"], remaining["ranks"]) == (1, 2)
+    for name, target in remaining["splits"]["random"]["targets"].items():
+        before = alone["splits"]["random"]["targets"][name]
         assert target["rmse"] == pytest.approx(before["rmse"], rel=1e-4)

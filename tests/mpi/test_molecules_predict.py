@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+from mpi_programs import program
 
 import matexapps as mx
 from matexapps.experiment.model.prediction import PIECE
@@ -49,28 +50,28 @@ def rows_of(path):
 @pytest.mark.parametrize("ranks", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_rows_keep_their_order_and_bad_ones_are_marked(model, tmp_path, ranks):
     library = tmp_path / "library.smi.gz"
-    lines = [text for one in GOOD for text in ("bad(", f"{one} name of it")] + ["", "C1CC"]
+    lines = [text for smiles in GOOD for text in ("bad(", f"{smiles} name of it")] + ["", "C1CC"]
     with gzip.open(library, "wt") as file:
         file.write("\n".join(lines) + "\n")
     done = predict(model, library, "-n", ranks, "--out", tmp_path / "out.csv", "--json")
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout.splitlines()[-1])
     assert (summary["rows"], summary["bad"], summary["ranks"]) == (18, 10, ranks)
-    found = rows_of(tmp_path / "out.csv")
-    assert [int(row["row"]) for row in found] == list(range(1, 19))
-    assert [row["smiles"] for row in found] == [(line.split() or [""])[0] for line in lines]
-    assert [row["name"] for row in found[1:-1:2]] == ["name of it"] * 8
-    assert [row["error"] for row in found[::2]] == ["not a SMILES"] * 8 + ["blank"]
-    assert found[-1]["error"] == "not a SMILES"
-    for row in found[1:-1:2]:
+    rows = rows_of(tmp_path / "out.csv")
+    assert [int(row["row"]) for row in rows] == list(range(1, 19))
+    assert [row["smiles"] for row in rows] == [(line.split() or [""])[0] for line in lines]
+    assert [row["name"] for row in rows[1:-1:2]] == ["name of it"] * 8
+    assert [row["error"] for row in rows[::2]] == ["not a SMILES"] * 8 + ["blank"]
+    assert rows[-1]["error"] == "not a SMILES"
+    for row in rows[1:-1:2]:
         low, value, high = (float(row[f"size{end}"]) for end in (" low", "", " high"))
         assert low < value < high
         assert float(row["boiling point deviation"]) > 0
         assert row["error"] == ""
-    assert found[1]["size"] == found[15]["size"]  # CCO and OCC
-    assert found[9]["standard_smiles"] == "CC(=O)O"  # of a salt
-    assert (found[1]["nearest"], float(found[1]["similarity"])) == ("CCO", 1.0)
-    assert all(row["size"] == "" for row in found[::2])
+    assert rows[1]["size"] == rows[15]["size"]  # CCO and OCC
+    assert rows[9]["standard_smiles"] == "CC(=O)O"  # of a salt
+    assert (rows[1]["nearest"], float(rows[1]["similarity"])) == ("CCO", 1.0)
+    assert all(row["size"] == "" for row in rows[::2])
 
 
 @pytest.mark.slow
@@ -85,33 +86,7 @@ def test_what_cannot_be_predicted_is_said_once_and_leaves_the_table_as_it_was(mo
     assert sorted(path.name for path in tmp_path.iterdir()) == ["library.csv", "out.csv"]
 
 
-SCRIPT = """
-    import json, os, signal, sys
-    from matexapps import progress
-    from matexapps.apps.molecules import prediction as library
-    from matexapps.apps.molecules.domain import MOLECULES
-    from matexapps.comm.world import open_world
-    from matexapps.experiment.command import report_failure_line
-    from matexapps.experiment.model import prediction
-    from matexapps.experiment.model.model import Model
-    victim, settings = int(sys.argv[1]), json.loads(sys.argv[2])
-    read_library = library.read_library
-
-    def with_a_death(*arguments):
-        for number, piece in enumerate(read_library(*arguments)):
-            if number == 2 and comm.rank == victim:
-                os.kill(os.getpid(), signal.SIGKILL)
-            yield piece
-
-    library.read_library = with_a_death
-    prediction.PIECE = 10
-    with progress.reporting_to(report_failure_line), open_world() as comm:
-        model = Model.load(settings["model"], MOLECULES)
-        source = MOLECULES.source(settings["library"])
-        summary = prediction.predict_file(model, source, settings["out"], comm)
-        if comm.rank == 0:
-            print(json.dumps(summary))
-"""
+SCRIPT = program("experiment/die_in_prediction.py")
 
 
 @pytest.mark.slow
@@ -119,15 +94,15 @@ SCRIPT = """
 def test_a_rank_s_death_loses_and_doubles_no_row(model, tmp_path, run_ranks, victim):
     library = tmp_path / "library.smi"
     library.write_text("\n".join("C" * (1 + i % 30) + "O" for i in range(57)) + "\n")
-    for ranks, dies, name in ((1, -1, "one.csv"), (3, victim, "out.csv")):
+    for ranks, dies, name in ((1, -1, "alone.csv"), (3, victim, "out.csv")):
         settings = {"model": str(model), "library": str(library), "out": str(tmp_path / name)}
         done = run_ranks(ranks, SCRIPT, dies, json.dumps(settings), fault_tolerant=ranks > 1)
         assert '"rows": 57' in done.stdout, done.stderr
         assert done.stderr.count("lost while molecules from 21 on were predicted") == (ranks > 1)
-    one, out = rows_of(tmp_path / "one.csv"), rows_of(tmp_path / "out.csv")
-    assert [row["smiles"] for row in out] == [row["smiles"] for row in one]
+    alone, out = rows_of(tmp_path / "alone.csv"), rows_of(tmp_path / "out.csv")
+    assert [row["smiles"] for row in out] == [row["smiles"] for row in alone]
     np.testing.assert_allclose(
-        [float(row["size"]) for row in out], [float(row["size"]) for row in one], rtol=1e-4
+        [float(row["size"]) for row in out], [float(row["size"]) for row in alone], rtol=1e-4
     )
 
 
@@ -141,9 +116,9 @@ def test_many_pieces_on_three_ranks_are_as_on_one(model, tmp_path):
         out = tmp_path / f"{ranks}.csv"
         assert predict(model, library, "-n", ranks, "--out", out).returncode == 0
         tables.append(rows_of(out))
-    one, three = tables
-    assert len(one) == len(three) == rows
-    assert [row["smiles"] for row in one] == [row["smiles"] for row in three]
+    alone, three = tables
+    assert len(alone) == len(three) == rows
+    assert [row["smiles"] for row in alone] == [row["smiles"] for row in three]
     np.testing.assert_allclose(
-        [float(row["size"]) for row in one], [float(row["size"]) for row in three], rtol=1e-4
+        [float(row["size"]) for row in alone], [float(row["size"]) for row in three], rtol=1e-4
     )

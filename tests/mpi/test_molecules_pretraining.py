@@ -7,33 +7,9 @@ import subprocess
 import sys
 
 import pytest
+from mpi_programs import program
 
-SCRIPT = """
-    import json, sys
-    from matexapps.apps.molecules.domain import MOLECULES
-    from matexapps.apps.molecules.pretraining.run import pretrain, run
-    from matexapps.apps.molecules.pretraining.settings import PretrainingSettings
-    from matexapps.apps.molecules.settings import MoleculeSettings
-    from matexapps.comm.world import open_world
-    from matexapps.experiment.model.model import Model
-    from matexapps.experiment.ranks import Ranks
-    from matexapps.experiment.runner import run_study
-    from matexapps.experiment.settings import from_plain
-
-    settings, task = map(json.loads, sys.argv[1:])
-    with open_world() as comm:
-        summary = run(settings, Ranks(comm))
-        found = run_study(MOLECULES, from_plain(MoleculeSettings, task), comm).summary()
-        if comm.rank == 0:
-            chosen = from_plain(PretrainingSettings, settings)
-            model, _, _ = pretrain(chosen, Ranks.single())
-            other = Model.load(settings["out"], MOLECULES).network.state_dict()
-            furthest = max(
-                float((value - other[name]).abs().max())
-                for name, value in model.network.state_dict().items()
-            )
-            print(json.dumps([summary, found, furthest]))
-"""
+SCRIPT = program("experiment/pretrain_molecules.py")
 
 
 @pytest.fixture
@@ -44,9 +20,9 @@ def tables(tmp_path):
     ]
     library, task = tmp_path / "library.csv", tmp_path / "task.csv"
     library.write_text(
-        "smiles,gap (eV)\n" + "".join(f"{one},{len(one)}\n" for one in good) + "bad(,1\n"
+        "smiles,gap (eV)\n" + "".join(f"{smiles},{len(smiles)}\n" for smiles in good) + "bad(,1\n"
     )
-    task.write_text("smiles,logS\n" + "".join(f"{one},{-len(one)}\n" for one in good[::2]))
+    task.write_text("smiles,logS\n" + "".join(f"{smiles},{-len(smiles)}\n" for smiles in good[::2]))
     return library, task
 
 
@@ -60,12 +36,12 @@ def test_two_ranks_pre_train_as_one_does_and_a_training_begins_with_it(tables, t
     later |= {"split": "random", "batch_size": 8}
     done = run_ranks(2, SCRIPT, json.dumps(settings), json.dumps(later), timeout=200)
     assert done.returncode == 0, done.stderr
-    summary, found, furthest = json.loads(done.stdout.splitlines()[-1])
+    summary, study, furthest = json.loads(done.stdout.splitlines()[-1])
     assert furthest < 1e-4
     assert (summary["molecules"], summary["left_out_rows"], summary["rejected"]) == (36, 4, 1)
     assert summary["targets"] > 50
     assert list(summary["r2_of_labels"]) == ["gap (eV)"]
-    leakage = found["splits"]["random"]["leakage"]
+    leakage = study["splits"]["random"]["leakage"]
     assert (leakage["pretrained"], leakage["test"]) == (0, 2)
 
 

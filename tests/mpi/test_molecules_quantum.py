@@ -8,31 +8,14 @@ import subprocess
 import sys
 
 import pytest
+from mpi_programs import program
 
 pytest.importorskip("tblite", reason="needs the extra quantum")
 
 from matexapps.apps.molecules.prepared import load_records
 from matexapps.apps.molecules.settings import MoleculeSettings
 
-SCRIPT = """
-    import json, os, signal, sys
-    from matexapps.apps.molecules.quantum.campaign import run
-    from matexapps.comm.world import open_world
-    from matexapps.experiment.ranks import Ranks
-    from matexapps.experiment.campaign.journal import Journal
-
-    write, written = Journal.write, []
-
-    def die_after_three(journal, outcome):
-        write(journal, outcome)
-        written.append(outcome)
-        if len(written) == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    Journal.write = die_after_three
-    with open_world() as comm:
-        run(json.loads(sys.argv[1]), Ranks(comm))
-"""
+SCRIPT = program("experiment/die_in_campaign.py")
 ROWS = ["bad(", "C", "CC", "CCC", "CCO", "OCC", "CN", "[He]", "C=O", "CC(=O)[O-].[Na+]", "CF", ""]
 
 
@@ -69,10 +52,10 @@ def test_a_campaign_that_was_cut_off_computes_no_molecule_twice(tmp_path, run_ra
     assert not out.exists()
     before = computed(tmp_path / "labels.csv.campaign")
     assert 3 <= len(before) <= 6
-    found = campaign(library, "--out", out, "-n", 2)
-    assert (found["rows"], found["molecules"], found["rejected_rows"]) == (12, 9, 3)
-    assert found["known_before"] == len(before)
-    assert found["computed"] == 9 - len(before)
+    summary = campaign(library, "--out", out, "-n", 2)
+    assert (summary["rows"], summary["molecules"], summary["rejected_rows"]) == (12, 9, 3)
+    assert summary["known_before"] == len(before)
+    assert summary["computed"] == 9 - len(before)
     everything = computed(tmp_path / "labels.csv.campaign")
     assert len(everything) == len(set(everything)) == 9
     table = rows_of(out)
@@ -122,8 +105,8 @@ def test_any_number_of_ranks_gives_the_same_table_and_other_settings_are_refused
 def test_time_limits_and_tries_that_grow_are_used(tmp_path):
     library, out = tmp_path / "library.smi", tmp_path / "labels.parquet"
     library.write_text("CCO\n" + "C" * 60 + "\n")
-    found = campaign(library, "--out", out, "-n", 2, "--time-limit", 0.3)
-    assert found["rejected_rows"] >= 1
+    summary = campaign(library, "--out", out, "-n", 2, "--time-limit", 0.3)
+    assert summary["rejected_rows"] >= 1
     assert "not done within" in rows_of(tmp_path / "labels_rejected.csv")[-1]["reason"]
-    found = campaign(library, "--out", out, "-n", 2, "--time-limit", 100)
-    assert (found["computed"] >= 1, found["rejected_rows"]) == (True, 0)
+    summary = campaign(library, "--out", out, "-n", 2, "--time-limit", 100)
+    assert (summary["computed"] >= 1, summary["rejected_rows"]) == (True, 0)

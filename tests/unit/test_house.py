@@ -13,13 +13,13 @@ STORIES = {"survive", "outlive", "whereabouts", "once", "settle", "told", "said"
 
 def names(tree: ast.AST) -> set[str]:
     """Every name that a module defines, assigns, imports or asks for."""
-    found: set[str] = set()
+    names: set[str] = set()
     for node in ast.walk(tree):
         for field in ("id", "name", "arg", "attr", "asname"):
             value = getattr(node, field, None)
             if isinstance(value, str):
-                found.update(value.split("."))
-    return found
+                names.update(value.split("."))
+    return names
 
 
 def test_no_module_is_longer_than_300_lines():

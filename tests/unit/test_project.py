@@ -18,11 +18,11 @@ CONDA_NAMES = {"pytorch": "torch"}
 
 def bounds(requirements: list[str]) -> dict[str, str]:
     """Name and version range of each requirement, both in one spelling."""
-    found = {}
+    versions = {}
     for requirement in requirements:
         name, version = re.fullmatch(r"([A-Za-z0-9_.-]+?)((?:[<>=!~].*)?)", requirement).groups()
-        found[CONDA_NAMES.get(name, name)] = version
-    return found
+        versions[CONDA_NAMES.get(name, name)] = version
+    return versions
 
 
 def test_environment_yml_has_the_same_packages_and_bounds_as_pyproject():

@@ -78,8 +78,8 @@ def test_features_that_are_named_are_enough(runs, capsys):
 
 def test_a_pattern_that_the_shell_has_taken_gets_advice(runs, capsys):
     assert command("data", "runs/1.csv", "runs/2.csv") == 2
-    told = " ".join(capsys.readouterr().err.replace("│", " ").split())
-    assert "got 2 files; name their folder, or put a pattern in quotes, as in 'runs/*.csv'" in told
+    error = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert "got 2 files; name their folder, or put a pattern in quotes, as in 'runs/*.csv'" in error
 
 
 def test_a_name_of_the_catalog_serves(runs, capsys):

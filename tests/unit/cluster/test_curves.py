@@ -76,11 +76,11 @@ def test_of_many_points_evenly_spaced_ones_are_kept_with_the_latest_and_the_best
     curve = Curve(lower_is_better=True)
     for epoch in range(10_000):
         curve.add(float(epoch), abs(epoch - 6_001.0))
-    kept = [epoch for epoch, _ in curve.points]
-    assert 250 <= len(kept) <= 501
-    assert len({b - a for a, b in pairwise(kept[:-1])}) == 1
-    assert kept[0] == 0.0
-    assert kept[-1] == 9_999.0
+    epochs = [epoch for epoch, _ in curve.points]
+    assert 250 <= len(epochs) <= 501
+    assert len({b - a for a, b in pairwise(epochs[:-1])}) == 1
+    assert epochs[0] == 0.0
+    assert epochs[-1] == 9_999.0
     assert curve.best == (6_001.0, 0.0)
 
 

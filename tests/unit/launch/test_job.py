@@ -93,10 +93,10 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
 def of_folder(folder: Path) -> list[int]:
     """Which processes, the launcher among them, have a folder in their command line."""
-    found = psutil.process_iter(["pid", "cmdline", "status"])
+    processes = psutil.process_iter(["pid", "cmdline", "status"])
     return [
         process.pid
-        for process in found
+        for process in processes
         if str(folder) in (process.info["cmdline"] or [])
         and process.info["status"] != psutil.STATUS_ZOMBIE
     ]

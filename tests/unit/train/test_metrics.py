@@ -35,9 +35,9 @@ def test_binned_auc_is_within_its_stated_error_of_the_exact_one(seed, n, ties, b
     for w in (None, weight):
         metric = RocAuc(bins)
         metric.update(logit[:, None], label, w)
-        found = metric.compute()
+        values = metric.compute()
         exact = roc_auc_score(label, logit, sample_weight=w)
-        assert abs(found["roc_auc"] - exact) <= found["roc_auc_error"] + 1e-9
+        assert abs(values["roc_auc"] - exact) <= values["roc_auc_error"] + 1e-9
 
 
 def test_fine_bins_make_the_error_small():
@@ -50,13 +50,13 @@ def test_fine_bins_make_the_error_small():
 @pytest.mark.parametrize("make", [Accuracy, RocAuc])
 def test_parts_add_up_to_the_whole(make):
     logit, label, weight = rows(1, 1003, ties=False)
-    whole, parts = make(), [make() for _ in range(3)]
-    whole.update(logit, label, weight)
+    at_once, parts = make(), [make() for _ in range(3)]
+    at_once.update(logit, label, weight)
     for k, part in enumerate(parts):
         part.update(logit[k::3], label[k::3], weight[k::3])
     merged = make()
     merged.sums += sum(part.sums for part in parts)
-    assert merged.compute() == pytest.approx(whole.compute(), rel=1e-12)
+    assert merged.compute() == pytest.approx(at_once.compute(), rel=1e-12)
 
 
 def test_weighted_accuracy_agrees_with_scikit_learn():

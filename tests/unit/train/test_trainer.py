@@ -73,12 +73,12 @@ def test_the_history_has_a_row_for_each_epoch_and_learning_helps(data):
 
 
 def test_a_second_fit_goes_on_where_the_first_ended(data):
-    once, twice = network(), network()
-    mx.Trainer(once, batch_size=50).fit(data, epochs=4)
-    trainer = mx.Trainer(twice, batch_size=50)
+    uninterrupted, resumed = network(), network()
+    mx.Trainer(uninterrupted, batch_size=50).fit(data, epochs=4)
+    trainer = mx.Trainer(resumed, batch_size=50)
     trainer.fit(data, epochs=2)
     assert len(trainer.fit(data, epochs=4).frame) == 4
-    torch.testing.assert_close(weights(once), weights(twice))
+    torch.testing.assert_close(weights(uninterrupted), weights(resumed))
 
 
 class Boom(mx.Callback):
@@ -107,9 +107,9 @@ def test_resuming_in_mid_epoch_gives_the_undisturbed_result(data, tmp_path, step
     keep = mx.Checkpointing(tmp_path, every_steps=1)
     with pytest.raises(RuntimeError, match="power cut"):
         trainer(disturbed, keep, Boom(steps)).fit(data, epochs=4)
-    found = trainer(resumed).fit(data, epochs=4, resume=tmp_path).frame
+    frame = trainer(resumed).fit(data, epochs=4, resume=tmp_path).frame
     columns = ["loss", "validation_loss", "learning_rate"]
-    np.testing.assert_allclose(found[columns], expected[columns], rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(frame[columns], expected[columns], rtol=1e-5, atol=1e-9)
     torch.testing.assert_close(weights(resumed), weights(calm))
 
 
@@ -120,13 +120,13 @@ def test_the_same_call_begins_a_training_and_goes_on_with_it(data, tmp_path):
         trainer = mx.Trainer(model, batch_size=30, callbacks=[mx.Checkpointing(folder)])
         return trainer.fit(data, epochs, resume=folder).frame
 
-    once, again = network(), network(1)
-    expected = mx.Trainer(once, batch_size=30).fit(data, 4).frame
+    uninterrupted, again = network(), network(1)
+    expected = mx.Trainer(uninterrupted, batch_size=30).fit(data, 4).frame
     assert len(fit(2, network())) == 2
-    found = fit(4, again)
-    np.testing.assert_allclose(found["loss"], expected["loss"], rtol=1e-6)
-    torch.testing.assert_close(weights(again), weights(once))
-    pd.testing.assert_frame_equal(fit(4, network(2)), found)
+    resumed = fit(4, again)
+    np.testing.assert_allclose(resumed["loss"], expected["loss"], rtol=1e-6)
+    torch.testing.assert_close(weights(again), weights(uninterrupted))
+    pd.testing.assert_frame_equal(fit(4, network(2)), resumed)
 
 
 def test_checkpointing_may_go_on_from_its_own_folder(data, tmp_path):
@@ -190,8 +190,8 @@ def test_early_stopping_brings_the_best_epoch_back(data):
     assert len(frame) < 200
     assert stop.best_epoch == frame.validation_loss.idxmin()
     assert len(frame) == stop.best_epoch + 3
-    found = trainer.evaluate(data.validation)["loss"]
-    assert found == pytest.approx(frame.validation_loss.min())
+    loss = trainer.evaluate(data.validation)["loss"]
+    assert loss == pytest.approx(frame.validation_loss.min())
 
 
 @pytest.mark.parametrize("mode", ["min", "max"])

@@ -50,11 +50,11 @@ def test_the_order_of_jets_changes_nothing(events):
 
 def test_rows_in_uci_units_give_the_inputs_of_physical_rows(events):
     in_uci_units = (events / UCI_UNITS).astype(np.float32)
-    found = column_units(in_uci_units)
-    np.testing.assert_array_equal(found, UCI_UNITS)
+    units = column_units(in_uci_units)
+    np.testing.assert_array_equal(units, UCI_UNITS)
     np.testing.assert_array_equal(column_units(events), PHYSICAL)
     np.testing.assert_allclose(
-        inputs_of(in_uci_units, found), inputs_of(events), rtol=2e-3, atol=2e-3
+        inputs_of(in_uci_units, units), inputs_of(events), rtol=2e-3, atol=2e-3
     )
 
 
@@ -77,13 +77,13 @@ def test_neutrino_puts_the_lepton_pair_at_the_w_mass_or_at_its_transverse_mass(e
     columns = torch.from_numpy(events).double()
     lepton = four_momenta(columns[:, 0], columns[:, 1], columns[:, 2])
     x, y = columns[:, 3] * columns[:, 4].cos(), columns[:, 3] * columns[:, 4].sin()
-    found = neutrino(lepton, x, y)
+    momentum = neutrino(lepton, x, y)
     turn = columns[:, 2] - columns[:, 4]
     transverse = (2 * columns[:, 0] * columns[:, 3] * (1 - turn.cos())).sqrt()
     expected = transverse.clamp_min(W_MASS)
     assert (transverse > W_MASS).any()
     assert (transverse < W_MASS).any()
-    torch.testing.assert_close(invariant_mass(lepton + found), expected, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(invariant_mass(lepton + momentum), expected, rtol=1e-6, atol=1e-6)
 
 
 def test_rows_with_other_columns_are_refused():

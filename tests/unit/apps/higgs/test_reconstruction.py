@@ -91,8 +91,8 @@ def test_a_neutrino_that_was_there_is_found_again():
         four_vector(W_MASS_GEV / 2, 0.0, 0.7 + np.pi),
     )
     lepton, truth = w_boson_at_rest
-    found = neutrino_momentum(lepton[None], truth[None, 0], truth[None, 1], np.array([True]))
-    np.testing.assert_allclose(found[0], truth, atol=1e-4)
+    momentum = neutrino_momentum(lepton[None], truth[None, 0], truth[None, 1], np.array([True]))
+    np.testing.assert_allclose(momentum[0], truth, atol=1e-4)
 
 
 def test_tagged_jets_are_the_b_quarks_and_the_w_is_the_best_pair_of_the_others():
@@ -112,13 +112,13 @@ def test_tagged_jets_are_the_b_quarks_and_the_w_is_the_best_pair_of_the_others()
 
 
 def test_the_b_quark_nearest_to_the_top_mass_goes_to_the_hadronic_top():
-    lepton, neutrino, one, other, first, second = (
+    lepton, neutrino, third, fourth, first, second = (
         random_vectors(200, seed=seed) for seed in range(10, 16)
     )
-    masses = reconstruct_masses(lepton, neutrino, (one, other), (first, second))
+    masses = reconstruct_masses(lepton, neutrino, (third, fourth), (first, second))
     m_jj, m_jjj, m_lv, m_jlv, m_bb, m_wbb, m_wwbb = masses.T
-    hadronic, leptonic, both = first + second, lepton + neutrino, one + other
-    with_one, with_other = invariant_mass(hadronic + one), invariant_mass(hadronic + other)
+    hadronic, leptonic, both = first + second, lepton + neutrino, third + fourth
+    with_one, with_other = invariant_mass(hadronic + third), invariant_mass(hadronic + fourth)
     takes_one = np.abs(with_one - TOP_MASS_GEV) <= np.abs(with_other - TOP_MASS_GEV)
     np.testing.assert_allclose(m_jj, invariant_mass(hadronic))
     np.testing.assert_allclose(m_lv, invariant_mass(leptonic))
@@ -126,7 +126,7 @@ def test_the_b_quark_nearest_to_the_top_mass_goes_to_the_hadronic_top():
     np.testing.assert_allclose(m_jjj, np.where(takes_one, with_one, with_other))
     np.testing.assert_allclose(
         m_jlv,
-        np.where(takes_one, invariant_mass(leptonic + other), invariant_mass(leptonic + one)),
+        np.where(takes_one, invariant_mass(leptonic + fourth), invariant_mass(leptonic + third)),
     )
     np.testing.assert_allclose(m_wwbb, invariant_mass(leptonic + hadronic + both))
     assert (m_wbb >= invariant_mass(leptonic + both) - 1e-9).all()

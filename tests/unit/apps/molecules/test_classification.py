@@ -49,13 +49,13 @@ def test_scores_are_those_of_scikit_learn_with_ties_and_weights(name, theirs):
     good = np.clip(rng.normal(0.3 + 0.3 * value, 0.2), 0, 1).round(1)
     bad = rng.random(300).round(2)
     weights = rng.integers(0, 4, (3, 300)).astype(float)
-    expected = [theirs(value, good, sample_weight=one) for one in weights]
+    expected = [theirs(value, good, sample_weight=weight) for weight in weights]
     np.testing.assert_allclose(FIGURES[name](value, good)(weights), expected)
     both = np.array([theirs(value, good), theirs(value, bad)])
     gaps = np.append(value, np.nan)
-    found = figure(name, gaps, np.append(np.stack([good, bad]), [[0.5], [0.5]], 1))
-    assert found.value == pytest.approx(both.mean())
-    assert found.low < found.value < found.high
+    estimate = figure(name, gaps, np.append(np.stack([good, bad]), [[0.5], [0.5]], 1))
+    assert estimate.value == pytest.approx(both.mean())
+    assert estimate.low < estimate.value < estimate.high
     better = gain(name, value, good, bad)
     assert better.value == pytest.approx(abs(both[0] - both[1]))
     assert better.low > 0
@@ -63,10 +63,10 @@ def test_scores_are_those_of_scikit_learn_with_ties_and_weights(name, theirs):
 
 def test_what_one_class_cannot_tell_is_left_open():
     for name in ("roc_auc", "brier"):
-        found = figure(name, np.zeros(5), np.linspace(0, 1, 5))
-        assert np.isfinite(found.value) == (name == "brier")
-    said, true, count = reliability([0, 1, 1], [0.05, 0.97, 1.0])
-    np.testing.assert_allclose([said, true], [[0.05, 0.985], [0, 1]])
+        estimate = figure(name, np.zeros(5), np.linspace(0, 1, 5))
+        assert np.isfinite(estimate.value) == (name == "brier")
+    mean_probability, true, count = reliability([0, 1, 1], [0.05, 0.97, 1.0])
+    np.testing.assert_allclose([mean_probability, true], [[0.05, 0.985], [0, 1]])
     assert count.tolist() == [1, 2]
 
 
@@ -82,18 +82,18 @@ def test_the_loss_is_the_cross_entropy_of_known_classes():
                  members.transpose(1, 0, 2)]) if has.any() else 0.0
         for row, has in enumerate(np.isfinite(values))
     ]  # fmt: skip
-    found = ClassLoss(values, log_odds)(outputs, label)
-    np.testing.assert_allclose(found.detach(), each, rtol=1e-5)
-    (gradient,) = torch.autograd.grad(found.sum(), outputs)
+    loss = ClassLoss(values, log_odds)(outputs, label)
+    np.testing.assert_allclose(loss.detach(), each, rtol=1e-5)
+    (gradient,) = torch.autograd.grad(loss.sum(), outputs)
     assert gradient.isfinite().all()
     assert (gradient[1] == 0).all()
     metric = LogLoss(values, log_odds)
     for rows in (label[:2], label[2:]):
         metric.update(outputs.detach()[rows], rows, None)
     mean = members.mean(1)
-    one = metrics.log_loss([1, 0], mean[[0, 2], 0], labels=[0, 1])
-    two = metrics.log_loss([1], mean[[2], 1], labels=[0, 1])
-    assert metric.compute()["log_loss"] == pytest.approx((one + two) / 2, rel=1e-5)
+    first = metrics.log_loss([1, 0], mean[[0, 2], 0], labels=[0, 1])
+    second = metrics.log_loss([1], mean[[2], 1], labels=[0, 1])
+    assert metric.compute()["log_loss"] == pytest.approx((first + second) / 2, rel=1e-5)
 
 
 def test_sets_hold_either_class_as_often_as_they_promise():
@@ -161,13 +161,15 @@ def test_a_study_of_classes_learns_and_predicts_probabilities(classes, tmp_path)
     oil, bad, polar = again.predict(library).astype(object).fillna("").to_dict("records")
     assert bad["oily probability of yes"] == ""
     assert float(oil["oily probability of yes"]) > 0.5 > float(polar["oily probability of yes"])
-    found = predict_molecules(study.model, ["CCc1ccccc1"])
-    assert float(oil["oily probability of yes"]) == pytest.approx(found.estimates.mean[0, 0], 1e-4)
+    prediction = predict_molecules(study.model, ["CCc1ccccc1"])
+    assert float(oil["oily probability of yes"]) == pytest.approx(
+        prediction.estimates.mean[0, 0], 1e-4
+    )
     assert oil["oily set"] in ("", "no", "yes", "no or yes")
 
 
 @pytest.mark.parametrize(
-    ("text", "settings", "said"),
+    ("text", "settings", "message"),
     [
         ("CCO,1,0.5\nCCN,0,2\n", {}, "'a' holds two classes and 'b' numbers, which are learned"),
         ("CCO,no,1\nCCN,maybe,0\n", {"classes": ["no", "yes"], "target_columns": ["a"]},
@@ -176,10 +178,10 @@ def test_a_study_of_classes_learns_and_predicts_probabilities(classes, tmp_path)
         ("CCO,no,1\nCCN,yes,0\n", {"classes": ["n", "y"]}, "no column that holds only 'n' or 'y'"),
     ],
 )  # fmt: skip
-def test_targets_that_are_not_of_two_classes_are_refused(tmp_path, text, settings, said):
+def test_targets_that_are_not_of_two_classes_are_refused(tmp_path, text, settings, message):
     path = tmp_path / "table.csv"
     path.write_text(f"smiles,a,b\n{text}")
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         mx.molecules.train(data=str(path), **settings)
     with pytest.raises(TrainingError, match="two different texts"):
         MoleculeSettings(classes=["yes", "yes"])
@@ -189,7 +191,7 @@ def test_labels_of_one_molecule_are_counted_and_a_tie_is_no_label(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("smiles,active\nCCO,1\nOCC,1\nC(C)O,0\nCCN,1\nNCC,0\nCC,0\n")
     records = read_records(path)
-    found = merge(records, standardize_records(records, Ranks.single()))
-    assert found.targets == [Target("active", "", ("0", "1"))]
-    np.testing.assert_array_equal(found.values, [[1], [np.nan], [0]])
-    assert [one.rows for one in found.conflicts] == [(1, 2, 3), (4, 5)]
+    merged = merge(records, standardize_records(records, Ranks.single()))
+    assert merged.targets == [Target("active", "", ("0", "1"))]
+    np.testing.assert_array_equal(merged.values, [[1], [np.nan], [0]])
+    assert [conflict.rows for conflict in merged.conflicts] == [(1, 2, 3), (4, 5)]

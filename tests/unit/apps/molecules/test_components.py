@@ -25,7 +25,9 @@ from matexapps.experiment.ranks import Ranks
 
 SOLVENTS = ("O", "CCCCCC", "CCO")
 PAIRS = [
-    join_structures([one, other]) for one in ("c1ccccc1O", "C", "CC(C)N") for other in SOLVENTS
+    join_structures([structure, solvent])
+    for structure in ("c1ccccc1O", "C", "CC(C)N")
+    for solvent in SOLVENTS
 ]
 
 
@@ -35,16 +37,16 @@ def test_rows_are_merged_by_both_structures_and_the_bad_one_is_named(tmp_path):
         "solute,solvent,logS\nCCO,O,1\nOCC,[OH2],2\nO,CCO,3\nbad(,CC,4\nCCN.Cl,nonsense,5\n,,6\n"
     )
     records = read_records(path, smiles_columns=["solute", "solvent"])
-    found = merge(records, standardize_records(records, Ranks.single()))
-    assert found.smiles == ["CCO + O", "O + CCO"]
-    assert found.rows == [(1, 2), (3,)]
-    assert found.values.ravel().tolist() == [1.5, 3.0]
-    assert [one.reason for one in found.rejected] == [
+    merged = merge(records, standardize_records(records, Ranks.single()))
+    assert merged.smiles == ["CCO + O", "O + CCO"]
+    assert merged.rows == [(1, 2), (3,)]
+    assert merged.values.ravel().tolist() == [1.5, 3.0]
+    assert [rejected.reason for rejected in merged.rejected] == [
         "solute: not a SMILES",
         "solvent: not a SMILES",
         "solute: blank; solvent: blank",
     ]
-    assert found.rejected[0].smiles == "bad( + CC"
+    assert merged.rejected[0].smiles == "bad( + CC"
 
 
 @pytest.mark.parametrize("name", list(NETWORKS))
@@ -58,11 +60,11 @@ def test_a_row_s_encoders_read_its_structures_one_each(name):
     numbers = torch.arange(len(PAIRS))
     with torch.no_grad():
         together = network(numbers[:, None].float())
-        alone = torch.cat([network(one.reshape(1, 1).float()) for one in numbers])
+        alone = torch.cat([network(number.reshape(1, 1).float()) for number in numbers])
         # The structures of a row one after the other, in networks of one structure, side by side.
         inputs = []
-        for place in range(2):
-            structures = [split_structures(pair)[place] for pair in PAIRS]
+        for position in range(2):
+            structures = [split_structures(pair)[position] for pair in PAIRS]
             single = MoleculeNetwork(Architecture(name, targets=1, width=16, head=12), seed=9)
             single.set_features(
                 featurize_rows(structures, structures, 1, architecture.features, Ranks.single()),
@@ -73,8 +75,10 @@ def test_a_row_s_encoders_read_its_structures_one_each(name):
         expected = []
         for member, features in zip(network.members, architecture.ensemble, strict=True):
             encoded = [
-                member.encoders[feature if place == 0 else f"{feature}_2"](inputs[place][feature])
-                for place in range(2)
+                member.encoders[feature if position == 0 else f"{feature}_2"](
+                    inputs[position][feature]
+                )
+                for position in range(2)
                 for feature in features
             ]
             expected.append(member.head(member.hidden(torch.cat(encoded, 1))))
@@ -136,8 +140,8 @@ def test_features_of_fixed_width_stand_side_by_side():
     assert len(features["fingerprint"]) == 6  # each different structure once
     joined = row_features(features, "fingerprint")
     for row, pair in zip(joined, PAIRS, strict=True):
-        one, other = (
+        first, second = (
             featurize_rows([text], [text], 1, ["fingerprint"], Ranks.single())["fingerprint"][0]
             for text in split_structures(pair)
         )
-        np.testing.assert_array_equal(row, np.concatenate([one, other]))
+        np.testing.assert_array_equal(row, np.concatenate([first, second]))

@@ -25,21 +25,21 @@ def features(name, smiles):
 
 
 def test_graphs_have_every_atom_and_bond_and_their_neighbors():
-    found = features("graph", HARD)
-    molecules = [Chem.MolFromSmiles(one) for one in HARD]
-    assert found["atom_count"].tolist() == [one.GetNumAtoms() for one in molecules]
-    assert found["bond_count"].tolist() == [one.GetNumBonds() for one in molecules]
-    assert 0 <= found["atoms"].min() <= found["atoms"].max() < ATOM_CODES
-    assert 0 <= found["bonds"].min() <= found["bonds"].max() < BOND_CODES
-    first = np.cumsum(found["bond_count"]) - found["bond_count"]
+    arrays = features("graph", HARD)
+    molecules = [Chem.MolFromSmiles(smiles) for smiles in HARD]
+    assert arrays["atom_count"].tolist() == [molecule.GetNumAtoms() for molecule in molecules]
+    assert arrays["bond_count"].tolist() == [molecule.GetNumBonds() for molecule in molecules]
+    assert 0 <= arrays["atoms"].min() <= arrays["atoms"].max() < ATOM_CODES
+    assert 0 <= arrays["bonds"].min() <= arrays["bonds"].max() < BOND_CODES
+    first = np.cumsum(arrays["bond_count"]) - arrays["bond_count"]
     for molecule, start in zip(molecules, first, strict=True):
-        ends = found["ends"][start : start + molecule.GetNumBonds()]
+        ends = arrays["ends"][start : start + molecule.GetNumBonds()]
         expected = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in molecule.GetBonds()]
-        assert ends.tolist() == [list(one) for one in expected]
+        assert ends.tolist() == [list(bond) for bond in expected]
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("smiles", "other"),
     [
         ("C[C@H](N)O", "C[C@@H](N)O"),
         ("C/C=C/C", "C/C=C\\C"),
@@ -48,14 +48,14 @@ def test_graphs_have_every_atom_and_bond_and_their_neighbors():
         ("[CH3]", "C"),
     ],
 )
-def test_graphs_tell_stereo_isotopes_and_elements_apart_but_not_the_order_of_writing(one, other):
+def test_graphs_tell_stereo_isotopes_and_elements_apart_but_not_the_order_of_writing(smiles, other):
     def signature(smiles):
-        found = features("graph", [smiles])
-        return sorted(map(tuple, found["atoms"])), sorted(map(tuple, found["bonds"]))
+        arrays = features("graph", [smiles])
+        return sorted(map(tuple, arrays["atoms"])), sorted(map(tuple, arrays["bonds"]))
 
-    assert signature(one) != signature(other)
-    shuffled = Chem.MolToSmiles(Chem.MolFromSmiles(one), canonical=False, rootedAtAtom=0)
-    assert signature(one) == signature(shuffled)
+    assert signature(smiles) != signature(other)
+    shuffled = Chem.MolToSmiles(Chem.MolFromSmiles(smiles), canonical=False, rootedAtAtom=0)
+    assert signature(smiles) == signature(shuffled)
 
 
 def test_descriptors_are_those_of_rdkit_with_gaps_where_it_has_none():
@@ -73,13 +73,13 @@ def test_descriptors_are_those_of_rdkit_with_gaps_where_it_has_none():
 
 def test_fingerprints_count_environments():
     smiles = ["CCC", "C[C@H](N)c1ccccc1", "C" * 300]
-    found = features("fingerprint", smiles)["fingerprint"]
-    assert found.dtype == np.uint8
-    for row, one in zip(found, smiles[:2], strict=False):
-        molecule = Chem.MolFromSmiles(one)
+    fingerprints = features("fingerprint", smiles)["fingerprint"]
+    assert fingerprints.dtype == np.uint8
+    for row, text in zip(fingerprints, smiles[:2], strict=False):
+        molecule = Chem.MolFromSmiles(text)
         counts = rdMolDescriptors.GetHashedMorganFingerprint(molecule, 2, 2048, useChirality=True)
         assert {int(i): int(row[i]) for i in np.flatnonzero(row)} == counts.GetNonzeroElements()
-    assert found[2].max() == 255
+    assert fingerprints[2].max() == 255
 
 
 def test_characters_and_pictures():
@@ -101,14 +101,14 @@ def test_the_cache_gives_back_what_was_computed(name, tmp_path):
     computed = featurize(HARD, keys, [name], Ranks.single(), cache)
     some = [5, 0, 3]
     again = featurize([HARD[i] for i in some], [keys[i] for i in some], [name], Ranks.single())
-    kept = cache.read(FEATURIZERS[name](), [f"{keys[i]} {HARD[i]}" for i in some])
-    assert len(kept) == 3
-    for place, i in enumerate(some):
-        for array, values in kept[f"{keys[i]} {HARD[i]}"].items():
+    cached = cache.read(FEATURIZERS[name](), [f"{keys[i]} {HARD[i]}" for i in some])
+    assert len(cached) == 3
+    for position, i in enumerate(some):
+        for array, values in cached[f"{keys[i]} {HARD[i]}"].items():
             alone = FEATURIZERS[name]().compute(Chem.MolFromSmiles(HARD[i]))[array]
             np.testing.assert_array_equal(values, alone)
             if len(again[array]) == len(some):
-                np.testing.assert_array_equal(again[array][place], computed[array][i])
+                np.testing.assert_array_equal(again[array][position], computed[array][i])
 
 
 def test_a_damaged_cache_is_named(tmp_path):

@@ -94,11 +94,11 @@ def test_gradients_of_parts_make_up_that_of_the_batch(name):
     def gradient(numbers):
         network.zero_grad()
         loss(network(rows(*numbers)), torch.tensor(numbers)).sum().backward()
-        return torch.cat([one.grad.flatten() for one in network.parameters()])
+        return torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
 
-    whole = gradient(range(len(SMILES)))
+    of_batch = gradient(range(len(SMILES)))
     parts = gradient([0, 1]) + gradient([2, 3, 4]) + gradient([5, 6])
-    assert (parts - whole).norm() < 1e-5 * whole.norm()
+    assert (parts - of_batch).norm() < 1e-5 * of_batch.norm()
 
 
 @pytest.mark.parametrize(
@@ -119,13 +119,13 @@ def test_members_of_the_combined_network_read_different_features(member, reads):
 
 def test_what_is_held_is_no_part_of_the_state():
     network = network_of("combined")
-    kept = {name: value.clone() for name, value in network.state_dict().items()}
+    state = {name: value.clone() for name, value in network.state_dict().items()}
     held = ("atoms", "inputs.properties", "inputs.descriptors", "inputs.fingerprint")
-    assert not any(one in name for name in kept for one in held)
+    assert not any(part in name for name in state for part in held)
     other = MoleculeNetwork(network.architecture, seed=9)
     features = other.architecture.features
     other.set_features(featurize(["CCO"], ["CCO"], features, Ranks.single()), 1)
-    other.load_state_dict(kept)
+    other.load_state_dict(state)
     torch.testing.assert_close(other.eval()(rows(0)), network(rows(0)))
 
 
@@ -138,11 +138,11 @@ def test_columns_are_scaled_by_the_training_molecules_alone():
     train[:, 2] = torch.nan
     train[0, 3] = 1e38
     scaled.adapt(train)
-    found = scaled(train)
-    assert found.isfinite().all()
-    assert (found[:, [0, 2]] == 0).all()
-    torch.testing.assert_close(found[:, 4:].mean(0), torch.zeros(width - 4), atol=1e-2, rtol=0)
-    torch.testing.assert_close(found[:, 4:].std(0), torch.ones(width - 4), atol=0.1, rtol=0)
+    columns = scaled(train)
+    assert columns.isfinite().all()
+    assert (columns[:, [0, 2]] == 0).all()
+    torch.testing.assert_close(columns[:, 4:].mean(0), torch.zeros(width - 4), atol=1e-2, rtol=0)
+    torch.testing.assert_close(columns[:, 4:].std(0), torch.ones(width - 4), atol=0.1, rtol=0)
     assert scaled(train * 1e6).abs().max() <= 5.0
 
 
@@ -150,15 +150,15 @@ def test_the_loss_counts_known_values_only_and_leaves_the_mean_to_the_squared_er
     values = np.array([[1.0, np.nan], [np.nan, np.nan], [2.0, 4.0]])
     loss = MeanVarianceLoss(values, torch.zeros(2), torch.ones(2))
     prediction = torch.zeros(3, 1, 2, 2, requires_grad=True)
-    found = loss(prediction, torch.tensor([0, 1, 2]))
+    losses = loss(prediction, torch.tensor([0, 1, 2]))
 
     def of(value):  # the squared error, and -log of Student's t at scale 1, up to a constant
         constant = -stats.t.logpdf(0, FREEDOM)
         return value**2 - stats.t.logpdf(value, FREEDOM) - constant
 
     expected = torch.tensor([of(1.0), 0.0, (of(2.0) + of(4.0)) / 2]).float()
-    torch.testing.assert_close(found, expected)
-    (gradient,) = torch.autograd.grad(found.sum(), prediction)
+    torch.testing.assert_close(losses, expected)
+    (gradient,) = torch.autograd.grad(losses.sum(), prediction)
     of_means = [[-2.0, 0.0], [0.0, 0.0], [-4 / 2, -8 / 2]]
     torch.testing.assert_close(gradient[:, 0, :, 0], torch.tensor(of_means))
     assert (gradient[..., 1].abs() <= FREEDOM / 2).all()  # however far off a value is

@@ -44,7 +44,8 @@ def test_descriptors_that_vary_are_targets_scaled_on_the_training_rows():
 
 
 @pytest.mark.parametrize(
-    ("pretrained", "network"), [(one, other) for one in NETWORKS for other in NETWORKS[one]]
+    ("pretrained", "network"),
+    [(source, target) for source in NETWORKS for target in NETWORKS[source]],
 )
 def test_a_network_begins_with_what_another_makes_of_a_structure(pretrained, network):
     trained = MoleculeNetwork(Architecture(pretrained, targets=5, members=1, **SMALL), seed=1)
@@ -60,23 +61,23 @@ def test_a_network_begins_with_what_another_makes_of_a_structure(pretrained, net
         inputs["properties"] = torch.zeros_like(inputs["properties"])
     source = trained.members[0]
     expected = torch.cat(
-        [one(trained.inputs(numbers)[name]) for name, one in source.encoders.items()], 1
+        [encoder(trained.inputs(numbers)[name]) for name, encoder in source.encoders.items()], 1
     )
     begun = [
-        place
-        for place, reads in enumerate(new.architecture.ensemble)
+        index
+        for index, reads in enumerate(new.architecture.ensemble)
         if trained.architecture.features[0] in reads
     ]
     assert begun == ([0, 2] if network == "combined" else [0, 1, 2])
-    for place in begun:
-        member = new.members[place]
-        encoded = torch.cat([one(inputs[name]) for name, one in member.encoders.items()], 1)
+    for index in begun:
+        member = new.members[index]
+        encoded = torch.cat([encoder(inputs[name]) for name, encoder in member.encoders.items()], 1)
         torch.testing.assert_close(member.hidden(encoded), source.hidden(expected))
     for name, value in new.state_dict().items():
         own_way = int(name.split(".")[1]) not in begun if name.startswith("members") else True
         if own_way or ".head." in name:
             torch.testing.assert_close(value, fresh[name], rtol=0, atol=0)
-    assert not torch.equal(*(new.members[place].head.mean.weight for place in begun[:2]))
+    assert not torch.equal(*(new.members[index].head.mean.weight for index in begun[:2]))
 
 
 def test_each_structure_of_a_row_begins_alike():

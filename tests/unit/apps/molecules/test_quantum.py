@@ -68,9 +68,9 @@ def arrays(molecule):
     [(WATER, -5.070451355118, 14.450372368833), (PROPYNE, -8.3824793849585, 7.0005867526665)],
 )
 def test_energy_and_gap_are_those_of_xtb(molecule, energy, gap):
-    found = solve(*arrays(molecule))
-    assert found["energy"] == pytest.approx(energy, abs=1e-6)
-    highest, lowest = frontier(found["orbital-energies"], found["orbital-occupations"])
+    results = solve(*arrays(molecule))
+    assert results["energy"] == pytest.approx(energy, abs=1e-6)
+    highest, lowest = frontier(results["orbital-energies"], results["orbital-occupations"])
     assert lowest - highest == pytest.approx(gap, abs=1e-3)
     if molecule is WATER:
         assert highest == pytest.approx(-12.166283951806, abs=1e-3)
@@ -102,32 +102,33 @@ def test_labels_of_a_smiles_agree_with_symmetry_and_measurement(labels):
         "CC#N": (3.92, -3.9),
         "CC(N)=O": (3.68, -9.7),
     }
-    found = np.array([labels(one) for one in measured])
+    computed = np.array([labels(molecule) for molecule in measured])
     dipole, hydration = np.array(list(measured.values())).T
-    place = [Target.from_header(column).name for column in COLUMNS].index
-    np.testing.assert_allclose(found[:, place("dipole moment")], dipole, atol=0.8)
-    assert found[:2, place("dipole moment")].max() < 0.01  # symmetry forbids any
-    error = found[:, place("solvation free energy in water")] - hydration
+    column_of = [Target.from_header(column).name for column in COLUMNS].index
+    np.testing.assert_allclose(computed[:, column_of("dipole moment")], dipole, atol=0.8)
+    assert computed[:2, column_of("dipole moment")].max() < 0.01  # symmetry forbids any
+    error = computed[:, column_of("solvation free energy in water")] - hydration
     assert np.abs(error).max() < 3
     np.testing.assert_allclose(
-        found[:, place("HOMO-LUMO gap")], found[:, place("LUMO")] - found[:, place("HOMO")]
+        computed[:, column_of("HOMO-LUMO gap")],
+        computed[:, column_of("LUMO")] - computed[:, column_of("HOMO")],
     )
-    assert (found[:, place("atomization energy")] > 0).all()
-    assert found[0, place("total energy")] == pytest.approx(
+    assert (computed[:, column_of("atomization energy")] > 0).all()
+    assert computed[0, column_of("total energy")] == pytest.approx(
         solve(np.array([6]), np.zeros((1, 3)), 0, 2)["energy"]
         + 4 * solve(np.array([1]), np.zeros((1, 3)), 0, 1)["energy"]
-        - found[0, place("atomization energy")] / HARTREE_EV
+        - computed[0, column_of("atomization energy")] / HARTREE_EV
     )
     units = [Target.from_header(column).unit for column in COLUMNS]
     assert units == ["hartree", *["eV"] * 4, "debye", *["kcal/mol"] * 2]
 
 
 def test_the_seed_decides_the_conformer():
-    one, same, other = (
+    first, same, other = (
         conformer("CCCCCO", seed).GetConformer().GetPositions() for seed in (1, 1, 2)
     )
-    np.testing.assert_array_equal(one, same)
-    assert np.abs(one - other).max() > 0.1
+    np.testing.assert_array_equal(first, same)
+    assert np.abs(first - other).max() > 0.1
 
 
 def test_what_takes_too_long_or_is_unknown_has_a_reason_and_the_next_is_computed(labels, tmp_path):

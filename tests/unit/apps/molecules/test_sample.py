@@ -69,7 +69,7 @@ def test_the_barrier_s_table_is_made_anew_and_found_by_name(tmp_path):
     assert made.read_bytes() == catalog.get("b3db").read_bytes()
     records = load_records(MoleculeSettings(data="b3db"))
     assert records.targets == [Target("BBB", "", ("BBB-", "BBB+"))]
-    assert [int((records.values == one).sum()) for one in (0, 1)] == [2851, 4956]
+    assert [int((records.values == value).sum()) for value in (0, 1)] == [2851, 4956]
     (logbb,) = load_records(MoleculeSettings(data="b3db", target_columns=["logBB"])).targets
     assert logbb == Target("logBB")
 

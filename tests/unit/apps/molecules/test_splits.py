@@ -30,7 +30,7 @@ SMILES = [chain + core for core in CORES for chain in ("CCCC", "OCC", "N#CC")]
 
 def fingerprints(smiles=SMILES):
     of = MorganCounts()
-    return np.concatenate([of.compute(Chem.MolFromSmiles(one))["fingerprint"] for one in smiles])
+    return np.concatenate([of.compute(Chem.MolFromSmiles(text))["fingerprint"] for text in smiles])
 
 
 def assert_each_once(split: Split, molecules: int) -> None:
@@ -47,10 +47,10 @@ def assert_each_once(split: Split, molecules: int) -> None:
     ],
 )
 def test_every_molecule_is_in_one_part_and_the_seed_decides(make):
-    one, again, other = make(1), make(1), make(2)
-    assert_each_once(one, len(SMILES))
-    assert one.train.tolist() == again.train.tolist()
-    assert one.validation.tolist() != other.validation.tolist()
+    first, again, other = make(1), make(1), make(2)
+    assert_each_once(first, len(SMILES))
+    assert first.train.tolist() == again.train.tolist()
+    assert first.validation.tolist() != other.validation.tolist()
 
 
 def test_scaffolds_stay_together():
@@ -83,9 +83,9 @@ def test_similarity_is_the_share_of_counted_environments():
 
     (first, matrix), *more = similarities(counts, counts[::-1])
     assert (first, more) == (0, [])
-    for i, one in enumerate(counts):
+    for i, count in enumerate(counts):
         for j, other in enumerate(counts[::-1]):
-            common, either = features(one) & features(other), features(one) | features(other)
+            common, either = features(count) & features(other), features(count) | features(other)
             assert matrix[i, j] == pytest.approx(len(common) / len(either))
     assert matrix[0, 2] < 0.7  # hexane and a wax, which bits without counts hold for alike
     places, similarity = nearest(counts, counts[::-1], 2)
@@ -99,10 +99,10 @@ def test_butina_is_that_of_rdkit():
     distances = 1 - next(similarities(bits, bits))[1]
     below = distances[np.tril_indices(len(bits), -1)]
     expected = Butina.ClusterData(below.tolist(), len(bits), 0.65, isDistData=True)
-    found = butina(bits, similarity=0.35)
+    clusters = butina(bits, similarity=0.35)
     # Which of two centers with equally many neighbors comes first is left open.
-    assert len(set(found.tolist())) == pytest.approx(len(expected), abs=2)
-    assert np.bincount(found).max() == max(map(len, expected))
+    assert len(set(clusters.tolist())) == pytest.approx(len(expected), abs=2)
+    assert np.bincount(clusters).max() == max(map(len, expected))
 
 
 def test_time_trains_on_the_oldest_whatever_the_notation():
@@ -146,13 +146,13 @@ def test_a_column_names_the_parts():
 
 def test_the_audit_finds_relatives():
     smiles = ["CCO", "CCCO", "c1ccccc1", "C[C@H](N)C(=O)O", "CCO", "C[C@@H](N)C(=O)O", "c1ccsc1"]
-    keys = [Chem.MolToInchiKey(Chem.MolFromSmiles(one)) for one in smiles]
-    found = audit(keys, fingerprints(smiles), np.arange(4), np.arange(4, 7))
-    assert found.identical == [keys[4]]
-    assert found.same_skeleton == 2
-    assert found.near == 1
-    assert found.test == 3
-    assert found.near_pairs == [(4, 0, 1.0)]
+    keys = [Chem.MolToInchiKey(Chem.MolFromSmiles(text)) for text in smiles]
+    overlap = audit(keys, fingerprints(smiles), np.arange(4), np.arange(4, 7))
+    assert overlap.identical == [keys[4]]
+    assert overlap.same_skeleton == 2
+    assert overlap.near == 1
+    assert overlap.test == 3
+    assert overlap.near_pairs == [(4, 0, 1.0)]
 
 
 def test_unknown_splits_and_shares_are_refused():

@@ -83,11 +83,11 @@ def test_the_row_that_broke_a_step_is_among_those_named(data):
         net.meet = refuse
         with pytest.raises(ValueError, match="another world") as caught:
             trainer.fit(data, epochs=2)
-        place = place_of(caught.value)
-        assert place[1] == "in training, epoch 2"
-        assert (int(place[2]), int(place[3])) == (number, len(order))
-        assert [int(i) for i in place[4].split(", ")] == order[number - 1].tolist()
-        assert int(place[5]) == len(order[number - 1])
+        fields = place_of(caught.value)
+        assert fields[1] == "in training, epoch 2"
+        assert (int(fields[2]), int(fields[3])) == (number, len(order))
+        assert [int(i) for i in fields[4].split(", ")] == order[number - 1].tolist()
+        assert int(fields[5]) == len(order[number - 1])
 
 
 def test_validation_evaluation_and_prediction_say_what_they_were(data):
@@ -203,9 +203,9 @@ def test_an_error_while_reading_names_the_batch_that_was_to_come(plain):
         yield from list(plain.train.batches(8, device="cpu"))[:2]
         raise DataError("damaged")
 
-    place = ErrorContext("in training, epoch 1", 26, 3)
-    with pytest.raises(DataError, match="damaged") as caught, place:
-        assert len(list(place.follow(batches()))) == 2
+    context = ErrorContext("in training, epoch 1", 26, 3)
+    with pytest.raises(DataError, match="damaged") as caught, context:
+        assert len(list(context.follow(batches()))) == 2
     assert caught.value.__notes__ == [
         "matexapps: in training, epoch 1, while reading batch 6 of 26"
     ]
