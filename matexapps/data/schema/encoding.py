@@ -76,6 +76,12 @@ def unknown_value(value: Any, known: Sequence[str | float], setting: str) -> str
     )
 
 
+def missing_key(text: str) -> str:
+    """Return an error message for a cell without a value in the column that decides the split."""
+    held = f"the value is {text!r}" if text else "the cell is empty"
+    return f"{held}, so nothing says to which part the row belongs; correct it or remove it"
+
+
 def check_known(setting: str, known: Sequence[str | float]) -> None:
     """Raise a DataError unless the declared values differ from each other."""
     texts = [_plain(value) for value in known]

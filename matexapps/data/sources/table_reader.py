@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from matexapps.data.partition import RowNumbers
 from matexapps.data.rows import Rows
-from matexapps.data.schema.encoding import category_names, numbers_of, one_hot, unknown_value
+from matexapps.data.schema.encoding import (
+    category_names,
+    missing_key,
+    numbers_of,
+    one_hot,
+    unknown_value,
+)
 from matexapps.data.schema.missing import Missing, bad_value
 from matexapps.data.schema.schema import Schema
 from matexapps.data.schema.table_roles import TableColumn, table_roles
@@ -91,7 +97,7 @@ class TableReader(Reader):
         roles = self._roles
         label = self._numbers("label", roles.label, piece)
         weight = None if roles.weight is None else self._numbers("weight", roles.weight, piece)
-        key = None if roles.key is None else piece.column(self._columns[roles.key])
+        key = None if roles.key is None else self._key(roles.key, piece)
         return Rows(features, label, weight, np.arange(start, stop), self.columns, key)
 
     def read_again(
@@ -180,6 +186,14 @@ class TableReader(Reader):
             target[...] = piece.column(column)
         else:
             piece.read_into(target, column.variable)
+
+    def _key(self, position: int, piece: _Piece) -> NDArray[Any]:
+        column = self._columns[position]
+        key = piece.column(column)
+        if column.variable.is_text and (key == "").any():
+            row = piece.row(int(np.argmax(key == "")))
+            raise self._fault(row, f"column {column.name!r}", missing_key(""))
+        return key
 
     def _fault(self, row: int, where: str, message: str) -> DataError:
         return DataError(f"{self.path}, {self.locate(row)}, {where}: {message}")

@@ -1,4 +1,9 @@
-"""Rows of CSV, TSV, SDF, Parquet and SMILES files, read one after the other."""
+"""Rows of CSV, TSV, SDF, Parquet and SMILES files, read one after the other.
+
+Parquet is read by the data layer, which in turn reads SDF and SMILES files by
+:func:`memory_table`. CSV is read here, cell by cell: numbers stay as they are written, and a table
+may have a single column.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +11,15 @@ import csv
 import gzip
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from rdkit import Chem, rdBase
 from rdkit.Chem import Mol
 
+from matexapps.data.parquet import ParquetTable
+from matexapps.data.sources.memory_table import MemoryTable
 from matexapps.errors import DataError
 
 STRUCTURE_NAMES = ("smiles", "canonical_smiles", "isosmiles", "structure")
@@ -23,7 +28,7 @@ STRUCTURE_NAMES = ("smiles", "canonical_smiles", "isosmiles", "structure")
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _OTHER_SEPARATORS = (";", "\t", ",", "|")
 _SMILES_LISTS = (".smi", ".smiles")
-_BROKEN_FILE = (OSError, EOFError, zlib.error, pa.ArrowException)
+_BROKEN_FILE = (OSError, EOFError, zlib.error)
 _LARGEST_CELL = 2**24
 
 
@@ -61,20 +66,36 @@ class Table:
         for cells in self._rows:
             yield [cells[i] if i < len(cells) else "" for i in positions]
 
+    def columns(self) -> list[list[object]]:
+        """Return the cells of each column; rows that are too short end in None."""
+        rows = list(self.rows())
+        width = len(self.names)
+        padded = [[*cells, *[None] * (width - len(cells))] for cells in rows]
+        return [[cells[i] for cells in padded] for i in range(width)]
 
-class _ParquetTable(Table):
+
+class _ParquetRows(Table):
     """Reads only the columns that are asked for."""
 
-    def __init__(self, file: pq.ParquetFile) -> None:
-        schema = file.schema_arrow
-        index = (schema.pandas_metadata or {}).get("index_columns", [])
-        super().__init__([name for name in schema.names if name not in index], iter(()))
-        self._file = file
+    def __init__(self, table: ParquetTable) -> None:
+        super().__init__(table.names, iter(()))
+        self._table = table
 
     def rows(self, columns: Sequence[str] | None = None) -> Iterator[Sequence[object]]:
-        names = list(columns or self.names)
-        for batch in self._file.iter_batches(columns=names):
-            yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+        return self._table.rows(columns or self.names)
+
+
+def memory_table(path: Path) -> MemoryTable:
+    """Return the columns of an SDF or SMILES file, for the data layer.
+
+    Raises
+    ------
+    DataError
+        As :func:`open_table`.
+    """
+    with open_table(path) as table:
+        columns = table.columns()
+    return MemoryTable(path, dict(zip(table.names, columns, strict=True)))
 
 
 @contextmanager
@@ -99,8 +120,8 @@ def open_table(path: Path, *, lenient: bool = False) -> Iterator[Table]:
     ending = _format_of(path)
     try:
         if ending == ".parquet":
-            with pq.ParquetFile(path) as file:
-                yield _ParquetTable(file)
+            with closing(ParquetTable(path)) as parquet:
+                yield _ParquetRows(parquet)
         elif ending == ".sdf":
             with _open_binary(path) as entries:
                 yield _sdf_table(path, entries)
