@@ -11,6 +11,7 @@ Rows are stored in row groups; a range of rows decodes all groups that it touche
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,13 +82,27 @@ class ParquetTable(Table):
         return int(self._starts[-1])
 
     def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
-        first = int(np.searchsorted(self._starts, start, side="right")) - 1
-        last = int(np.searchsorted(self._starts, stop, side="left"))
+        groups = self._groups(start, stop)
         span = f"rows {start} to {stop - 1} (from 0)"
         with self._one_thread, _library(f"{self.path}, column {name!r}, {span} cannot be read"):
-            groups = self._file.read_row_groups(range(first, last), [name], use_threads=False)
-            cells = groups.column(name).slice(start - int(self._starts[first]), stop - start)
+            table = self._file.read_row_groups(groups, [name], use_threads=False)
+            cells = table.column(name).slice(start - int(self._starts[groups.start]), stop - start)
             return _values(cells, self._dtypes[name])
+
+    def read_into(self, target: NDArray[Any], name: str, ranges: Sequence[tuple[int, int]]) -> None:
+        # A row group is decoded a single time, however many of the ranges are in it.
+        pieces: defaultdict[int, list[tuple[int, int, int]]] = defaultdict(list)
+        done = 0
+        for start, stop in ranges:
+            for group in self._groups(start, stop):
+                first, last = self._starts[group : group + 2].clip(start, stop).tolist()
+                pieces[group].append((first, last, done + first - start))
+            done += stop - start
+        for own in pieces.values():
+            low, high = min(first for first, _, _ in own), max(last for _, last, _ in own)
+            values = self.read(name, low, high)
+            for first, last, position in own:
+                target[position : position + last - first] = values[first - low : last - low]
 
     def rows(self, names: Sequence[str]) -> Iterator[Sequence[object]]:
         """Yield the cells of these columns, row by row, as Python's objects; None is missing.
@@ -103,6 +118,11 @@ class ParquetTable(Table):
 
     def close(self) -> None:
         self._file.close()
+
+    def _groups(self, start: int, stop: int) -> range:
+        """Return the row groups that hold some of these rows."""
+        first = int(np.searchsorted(self._starts, start, side="right")) - 1
+        return range(first, int(np.searchsorted(self._starts, stop, side="left")))
 
 
 def _complete_columns(groups: Sequence[Any]) -> set[str]:

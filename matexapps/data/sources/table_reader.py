@@ -240,11 +240,15 @@ class _Piece:
         self._table.read_into(target, variable.name, self._ranges)
 
     def column(self, column: TableColumn) -> NDArray[Any]:
-        values = self._values(column.variable.name)
+        values = self._values(column.variable)
         return values[:, column.column] if values.ndim == 2 else values
 
-    def _values(self, name: str) -> NDArray[Any]:
+    def _values(self, variable: Variable) -> NDArray[Any]:
+        name = variable.name
         if name not in self._read:
-            pieces = [self._table.read(name, start, stop) for start, stop in self._ranges]
-            self._read[name] = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+            if len(self._ranges) == 1:
+                self._read[name] = self._table.read(name, *self._ranges[0])
+            else:
+                self._read[name] = np.empty((self.rows, *variable.shape), variable.dtype)
+                self.read_into(self._read[name], variable)
         return self._read[name]
