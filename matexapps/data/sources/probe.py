@@ -35,25 +35,6 @@ _WHOLE_FILE = 64 * 2**20
 _WHOLE_TABLE = 4 * _WHOLE_FILE
 
 
-def check_readable(path: Path, schema: Schema) -> None:
-    """Raise a DataError if reading ``path`` fails, crashes, or does not end.
-
-    Text files are skipped: these libraries do not parse them.
-
-    Parameters
-    ----------
-    path : Path
-    schema : Schema
-
-    Raises
-    ------
-    DataError
-        Naming the file and what happened.
-    """
-    with Probe() as probe:
-        probe.check(path, schema)
-
-
 class Probe(Child):
     """A child process that reads files on trial.
 

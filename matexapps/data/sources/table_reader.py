@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from matexapps.data.partition import RowNumbers
 from matexapps.data.rows import Rows
 from matexapps.data.schema.encoding import (
-    category_names,
+    encoded_names,
     missing_key,
     numbers_of,
     one_hot,
@@ -52,7 +52,7 @@ class TableReader(Reader):
         self._columns, self._roles = table_columns, roles = table_roles(table, schema)
         self._features = [table_columns[i] for i in roles.features]
         self._is_array = self._features[0].is_array
-        self.columns = self._feature_names()
+        self.columns = encoded_names([c.name for c in self._features], self._categories)
         self.sample_shape = self._shape_of_sample()
         self._plain_matrix = self._single_matrix()
         self.weighted = roles.weight is not None
@@ -197,13 +197,6 @@ class TableReader(Reader):
 
     def _fault(self, row: int, where: str, message: str) -> DataError:
         return DataError(f"{self.path}, {self.locate(row)}, {where}: {message}")
-
-    def _feature_names(self) -> list[str]:
-        names: list[str] = []
-        for column in self._features:
-            known = self._categories.get(column.name)
-            names.extend([column.name] if known is None else category_names(column.name, known))
-        return names
 
     def _shape_of_sample(self) -> tuple[int, ...]:
         """Return the shape of one row's features; several arrays are channels, the first axis."""
