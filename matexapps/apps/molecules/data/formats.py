@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -16,18 +17,17 @@ from pathlib import Path
 from typing import IO
 
 from rdkit import Chem, rdBase
-from rdkit.Chem import Mol
 
 from matexapps.data.parquet import ParquetTable
+from matexapps.data.sources.formats import format_of
 from matexapps.data.sources.memory_table import MemoryTable
 from matexapps.errors import DataError
 
 STRUCTURE_NAMES = ("smiles", "canonical_smiles", "isosmiles", "structure")
 """What columns of structures are usually called, in any case."""
 
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+_SEPARATORS = {"CSV": ",", "TSV": "\t"}
 _OTHER_SEPARATORS = (";", "\t", ",", "|")
-_SMILES_LISTS = (".smi", ".smiles")
 _BROKEN_FILE = (OSError, EOFError, zlib.error)
 _LARGEST_CELL = 2**24
 
@@ -117,53 +117,55 @@ def open_table(path: Path, *, lenient: bool = False) -> Iterator[Table]:
         If there is no such file, its format is unknown, or it cannot be read. Reading rows raises
         it, too.
     """
-    ending = _format_of(path)
+    kind = _format_of(path)
     try:
-        if ending == ".parquet":
+        if kind == "Parquet":
             with closing(ParquetTable(path)) as parquet:
                 yield _ParquetRows(parquet)
-        elif ending == ".sdf":
-            with _open_binary(path) as entries:
-                yield _sdf_table(path, entries)
-        else:
-            with _open_text(path, "replace" if lenient else "strict") as lines:
-                if ending in _SMILES_LISTS:
-                    yield _smiles_table(lines)
-                else:
-                    yield _separated_table(path, lines, _SEPARATORS[ending], lenient)
+            return
+        with _opened(path) as file:
+            if kind == "SDF":
+                names = ["structure", "_Name"]
+                yield Table(names, _sdf_rows(path, file, names), *names)
+                return
+            lines = io.TextIOWrapper(
+                file, "utf-8-sig", errors="replace" if lenient else "strict", newline=""
+            )
+            if kind == "SMILES":
+                names = ["smiles", "name"]
+                yield Table(names, _smiles_rows(lines), *names)
+            else:
+                yield _separated_table(path, lines, _SEPARATORS[kind], lenient)
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path} is not UTF-8 text ({error.reason}, 0x{error.object[error.start]:02x}): save "
             "it as UTF-8, which spreadsheets call 'CSV UTF-8'"
         ) from None
     except (*_BROKEN_FILE, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as {ending[1:].upper()}: {error}") from None
+        raise DataError(f"{path} cannot be read as {kind}: {error}") from None
 
 
 def _format_of(path: Path) -> str:
-    """Return the ending that names the format, in lower case and without that of compression."""
-    ending = path.suffixes[-2] if path.suffix == ".gz" and len(path.suffixes) > 1 else path.suffix
-    if ending.lower() not in (*_SEPARATORS, *_SMILES_LISTS, ".sdf", ".parquet"):
+    """Return CSV, TSV, SMILES, SDF or Parquet."""
+    kind, ending = format_of(path), Path(path.name.lower().removesuffix(".gz")).suffix
+    if kind == "CSV":
+        kind = ending[1:].upper()
+    if kind not in (*_SEPARATORS, "SMILES", "SDF", "Parquet"):
         raise DataError(
             f"{path}: molecules are read from .csv, .tsv, .smi, .parquet and .sdf files, not from "
             f"{ending or 'a file without an ending'!r}"
         )
     if not path.is_file():
         raise DataError(f"there is no file {path}")
-    return ending.lower()
+    return kind
 
 
-def _open_text(path: Path, errors: str) -> IO[str]:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", errors=errors, newline="")
-    return open(path, encoding="utf-8-sig", errors=errors, newline="")
+def _opened(path: Path) -> IO[bytes]:
+    is_gzip = path.suffix.lower() == ".gz"
+    return gzip.open(path) if is_gzip else open(path, "rb")  # type: ignore[return-value]
 
 
-def _open_binary(path: Path) -> IO[bytes]:
-    return gzip.open(path) if path.suffix == ".gz" else open(path, "rb")  # type: ignore[return-value]
-
-
-def _separated_table(path: Path, lines: IO[str], separator: str, lenient: bool) -> Table:
+def _separated_table(path: Path, lines: Iterable[str], separator: str, lenient: bool) -> Table:
     csv.field_size_limit(_LARGEST_CELL)
     reader = csv.reader(lines, delimiter=separator, strict=True)
     names = next(reader, [])
@@ -190,11 +192,6 @@ def _separated_rows(
         yield cells[:columns]
 
 
-def _smiles_table(lines: Iterable[str]) -> Table:
-    names = ["smiles", "name"]
-    return Table(names, _smiles_rows(lines), structure=names[0], title=names[1])
-
-
 def _smiles_rows(lines: Iterable[str]) -> Iterator[Sequence[object]]:
     """Yield SMILES and name of each line; a first line that is a header is skipped.
 
@@ -207,24 +204,17 @@ def _smiles_rows(lines: Iterable[str]) -> Iterator[Sequence[object]]:
             yield smiles, "".join(words[1:]).strip()
 
 
-def _sdf_table(path: Path, file: IO[bytes]) -> Table:
-    names = ["structure", "_Name"]
-    return Table(names, _sdf_rows(path, file, names), structure=names[0], title=names[1])
-
-
 def _sdf_rows(path: Path, file: IO[bytes], names: list[str]) -> Iterator[Sequence[object]]:
     """Yield the entries, and append to ``names`` what they call their properties."""
     try:
         with rdBase.BlockLogs():
             for molecule in Chem.ForwardSDMolSupplier(file):
-                cells = {} if molecule is None else _sdf_cells(molecule)
+                cells: dict[str, object] = {}
+                if molecule is not None:
+                    cells = molecule.GetPropsAsDict(autoConvertStrings=False)
+                    cells["structure"] = Chem.MolToSmiles(molecule)
+                    cells["_Name"] = molecule.GetProp("_Name")
                 names.extend(name for name in cells if name not in names)
                 yield [cells.get(name) for name in names]
     except (*_BROKEN_FILE, SystemError) as error:  # RDKit wraps errors of decompression
         raise DataError(f"{path} cannot be read as SDF: {error.__cause__ or error}") from None
-
-
-def _sdf_cells(molecule: Mol) -> dict[str, object]:
-    properties = molecule.GetPropsAsDict(autoConvertStrings=False)
-    own = {"structure": Chem.MolToSmiles(molecule), "_Name": molecule.GetProp("_Name")}
-    return {**properties, **own}
