@@ -11,7 +11,7 @@ Rows are stored in row groups; a range of rows decodes all groups that it touche
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,28 +50,30 @@ class ParquetTable(Table):
         self._one_thread = threading.Lock()
         with _library(f"{path} is not a complete Parquet file"):
             self._file = pq.ParquetFile(path)
-            metadata, schema = self._file.metadata, self._file.schema_arrow
-            index = (schema.pandas_metadata or {}).get("index_columns", [])
-        twice = next((name for name in schema.names if schema.names.count(name) > 1), None)
-        if twice is not None:
-            self.close()
-            raise DataError(
-                f"{path}: {schema.names.count(twice)} columns are called {twice!r}; write it again "
-                "with a name of its own for each"
-            )
-        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-        self._starts = np.cumsum([0, *(group.num_rows for group in groups)])
+            schema, metadata = self._file.schema_arrow, self._file.metadata
+            groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+            self._starts = np.cumsum([0, *(group.num_rows for group in groups)])
+            self._choose(schema, _complete_columns(groups))
+
+    def _choose(self, schema: Any, complete: set[str]) -> None:
+        for name, count in Counter(schema.names).items():
+            if count > 1:
+                raise DataError(
+                    f"{self.path}: {count} columns are called {name!r}; write it again with a name "
+                    "of its own for each"
+                )
+        index = (schema.pandas_metadata or {}).get("index_columns", [])
         self.names = [name for name in schema.names if name not in index]
-        complete = _complete_columns(groups)
-        self.variables = []
         self.left_out = [f"{name} (index)" for name in schema.names if name in index]
+        self._dtypes: dict[str, np.dtype[Any]] = {}
         for name in self.names:
-            dtype = _dtype(schema.field(name).type, name in complete)
+            kind = schema.field(name).type
+            dtype = _dtype(kind, name in complete)
             if dtype is None:
-                self.left_out.append(f"{name} ({schema.field(name).type})")
+                self.left_out.append(f"{name} ({kind})")
             else:
-                self.variables.append(Variable(name, (name,), (), dtype))
-        self._dtypes = {variable.name: variable.dtype for variable in self.variables}
+                self._dtypes[name] = dtype
+        self.variables = [Variable(name, (name,), (), d) for name, d in self._dtypes.items()]
 
     @property
     def block_rows(self) -> int:
