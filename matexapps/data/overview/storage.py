@@ -77,9 +77,8 @@ def _netcdf(path: Path) -> tuple[str, list[str]]:
 
 def _parquet(path: Path) -> tuple[str, list[str]]:
     metadata = pq.read_metadata(path)
-    groups = metadata.num_row_groups
-    largest = max((metadata.row_group(i).num_rows for i in range(groups)), default=0)
-    return "Parquet", [f"{groups:,} row groups of at most {largest:,} rows"]
+    groups = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+    return "Parquet", [f"in row groups of at most {max(groups, default=0):,} rows"]
 
 
 def _line(

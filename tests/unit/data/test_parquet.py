@@ -215,7 +215,7 @@ def test_a_near_ending_is_suggested(tmp_path):
 def test_overview_and_conversion(path, tmp_path):
     facts = overview(path, label="label")
     assert (facts.format, facts.rows) == ("Parquet", ROWS)
-    assert facts.storage == ["11 row groups of at most 10 rows"]
+    assert facts.storage == ["in row groups of at most 10 rows"]
     assert "categories={'color': [...]}" in facts.obstacle
     convert(path, tmp_path / "runs.h5")
     np.testing.assert_array_equal(rows_of(tmp_path / "runs.h5", WANTED).features, features(FRAME))
