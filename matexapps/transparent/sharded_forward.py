@@ -18,11 +18,12 @@ from matexapps.comm.communicator import Communicator
 from matexapps.sharding.autograd import OnBackward, cut, joined, notify_backward
 from matexapps.sharding.global_batch import ShardedBatch
 from matexapps.sharding.shard import Part
+from matexapps.sharding.snapshot import PLAIN, Attributes
 from matexapps.train.own_sharing import trainer_at_work
 from matexapps.transparent.consistency import require_consistency, synchronize_weights
 from matexapps.transparent.gradients import GradientAverager
 from matexapps.transparent.probing.plans import CallPlans
-from matexapps.transparent.probing.pytree import PLAIN, flatten, unflatten
+from matexapps.transparent.probing.pytree import flatten, unflatten
 from matexapps.transparent.probing.shardability import (
     Plan,
     count_rows,
@@ -148,7 +149,7 @@ class ShardedForward:
             self._batch_mode = ShardedBatch(part, plan.inner_axes)
         # Compiled code would bypass the mode.
         called = network if plan.needs_global_batch else module
-        attributes = [] if plan.draws else state.structure.user_attributes(network)
+        attributes = Attributes() if plan.draws else state.structure.user_attributes(network)
         generator = None if plan.draws else torch.get_rng_state()
         with self._batch_mode:
             outputs = original(called, *sharded_args, **sharded_kwargs)
@@ -240,16 +241,12 @@ def _gather(outputs: Any, plan: Plan, part: Part, on_backward: OnBackward) -> An
     return unflatten(gathered, nesting)
 
 
-def _undo_if_drawn(
-    generator: torch.Tensor, attributes: list[tuple[nn.Module, dict[str, Any]]]
-) -> bool:
+def _undo_if_drawn(generator: torch.Tensor, attributes: Attributes) -> bool:
     """Restore torch's generator and the modules' attributes if random numbers were drawn."""
     if torch.equal(generator, torch.get_rng_state()):
         return False
     torch.set_rng_state(generator)
-    for module, before in attributes:
-        vars(module).clear()
-        vars(module).update(before)
+    attributes.restore()
     return True
 
 

@@ -179,8 +179,14 @@ COUNTING = """
     for name in ("plain", "dropout", "batch norm 1d"):
         counts.clear()
         features = torch.from_numpy(data_set().train.features[:rows_to_try(comm.world_size)])
-        shard_network(network(name), lambda net, rows: net(rows), features, comm)
-        results[name] = {"finding out": dict(counts)}
+        rows_of_calls = []
+
+        def forward(net, rows):
+            rows_of_calls.append(len(rows))
+            return net(rows)
+
+        shard_network(network(name), forward, features, comm)
+        results[name] = {"finding out": dict(counts), "rows of calls": rows_of_calls}
         steps = Steps(counts)
         train(trainer_of(name, callbacks=[steps], comm=comm))
         results[name]["step"] = dict(steps.at[2] - steps.at[1])
@@ -193,6 +199,9 @@ def test_only_networks_that_need_other_rows_exchange_messages(run_ranks, request
     done = run_ranks(2, COUNTING, request.config.rootpath / "tests" / "helpers")
     assert done.returncode == 0, done.stderr[-5000:]
     counts = json.loads(done.stdout.splitlines()[-1])
+    calls = {name: results.pop("rows of calls") for name, results in counts.items()}
+    # All rows, and then two parts, or one and this rank's.
+    assert list(calls.values()) == [[5, 3, 2]] * 3
     assert counts["plain"] == {"finding out": {}, "step": {"average": 1}}
     assert counts["dropout"] == {"finding out": {"all_gather_object": 1}, "step": {"average": 1}}
     # Two layers: one message each in the forward pass, and one in the backward pass.

@@ -12,7 +12,7 @@ from torch import nn
 
 from matexapps.comm.communicator import Communicator
 from matexapps.errors import TrainingError
-from matexapps.train.training import RandomState
+from matexapps.sharding.snapshot import RandomState
 
 
 def share_initial_weights(model: nn.Module, comm: Communicator) -> None:

@@ -8,10 +8,7 @@ random number generators agree.
 
 from __future__ import annotations
 
-import io
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +18,8 @@ from torch import nn
 from matexapps.comm.communicator import Communicator
 from matexapps.sharding.global_batch import GlobalBatch, Seen, ShardedBatch
 from matexapps.sharding.shard import Part
-from matexapps.transparent.probing.pytree import PLAIN, Shell, flatten, unflatten
-from matexapps.transparent.probing.snapshot import Snapshot, generator_states, values_close
+from matexapps.sharding.snapshot import PLAIN, Snapshot, generator_states, silenced, values_close
+from matexapps.transparent.probing.pytree import Shell, flatten, unflatten
 from matexapps.transparent.probing.tolerant_ranks import TolerantRanks
 
 Axes = tuple[int | None, ...]
@@ -159,7 +156,7 @@ def _try(
         return None, f"its state cannot be copied ({error})"
     global_batch, inner_axes = GlobalBatch(), dict[Seen, int | None]()
     try:
-        with _silenced() as printed:
+        with silenced() as printed:
             args, kwargs = nest_arguments(_clone(leaves), nesting)
             with global_batch:
                 expected = call(network, *args, **kwargs)
@@ -167,8 +164,8 @@ def _try(
                 return None, "it modifies its inputs; compute new tensors instead"
             text = printed.getvalue()
             expected_changes, generators = snapshot.changes(), generator_states()
+            draws = bool(snapshot.drawn_generators())
             snapshot.restore()
-            draws = not values_close(generators, generator_states())
             args, kwargs = nest_arguments(_clone(_shard_inputs(leaves, inputs, part)), nesting)
             with ShardedBatch(part, inner_axes, global_batch.seen) as mode:
                 outputs = call(network, *args, **kwargs)
@@ -270,11 +267,3 @@ def _has_rows(all_rows: torch.Tensor, rows: Any, axis: int, part: Part) -> bool:
         and all_rows.shape[axis] == part.rows
         and values_close(part.cut(all_rows, axis), rows)
     )
-
-
-@contextmanager
-def _silenced() -> Iterator[io.StringIO]:
-    text = io.StringIO()
-    with warnings.catch_warnings(), redirect_stdout(text), redirect_stderr(text):
-        warnings.simplefilter("ignore")
-        yield text
