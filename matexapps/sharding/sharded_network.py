@@ -8,17 +8,15 @@ few rows before training, to find out which kind it is.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
 
 from matexapps.comm.communicator import Communicator
 from matexapps.errors import TrainingError
-from matexapps.sharding.global_batch import ShardedBatch
+from matexapps.sharding.global_batch import ShardedBatch, is_compiled
 from matexapps.sharding.row_axes import PartAxes, RowAxes
 from matexapps.sharding.shard import Part
 from matexapps.sharding.trial import Forward, Trial, try_network
@@ -78,34 +76,13 @@ class ShardedNetwork:
         mode = self._modes.get(rows)
         if mode is None:
             part = Part(rows, self._comm)
-            mode = self._modes[rows] = ShardedBatch(part, PartAxes(self._axes, len(part)))
-        return _uncompiled(mode) if self._compiled else mode
+            axes = PartAxes(self._axes, len(part))
+            mode = self._modes[rows] = ShardedBatch(part, axes, compiled=self._compiled)
+        return mode
 
     def changed_buffers(self, network: nn.Module) -> dict[str, torch.Tensor]:
         """Return copies of the buffers that the network changes in training, by name."""
         return {name: network.get_buffer(name).clone() for name in self._changed}
-
-
-@contextmanager
-def _uncompiled(mode: ShardedBatch) -> Iterator[None]:
-    with _not_compiled(True), mode:
-        yield
-
-
-def _is_compiled(network: nn.Module) -> bool:
-    """Whether parts of a network were given to ``torch.compile``."""
-    if "torch._dynamo" not in sys.modules:
-        return False
-    kind = sys.modules["torch._dynamo"].OptimizedModule
-    return any(
-        isinstance(module, kind) or module._compiled_call_impl is not None
-        for module in network.modules()
-    )
-
-
-def _not_compiled(compiled: bool) -> AbstractContextManager[Any]:
-    """Let compiled parts run uncompiled inside, where modes see what they call."""
-    return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
 
 
 def shard_network(
@@ -146,18 +123,18 @@ def shard_network(
     """
     if comm.world_size == 1:
         return ShardedNetwork(comm)
-    compiled, count = _is_compiled(network), len(features)
+    compiled, count = is_compiled(network), len(features)
     if count < 2 * _FEWEST_ROWS_OF_A_RANK:
         return ShardedNetwork(comm, acts=True, compiled=compiled)
     larger, smaller = features.tensor_split([count - count // 2])
-    with _not_compiled(compiled):
-        everything = try_network(network, forward, features, half=half)
-        first = try_network(network, forward, larger)
-        if elsewhere := [name for name in everything.drawn if name != "torch"]:
-            raise _refusal(network, comm, f"it draws from {elsewhere[0]}'s generator")
-        axes, unknown = _find_axes(everything, count, first, len(larger))
-        acts = bool(everything.drawn) or everything.mixes_rows or _sums_rows(everything, axes)
-        acts = acts or _depends(everything, [first, try_network(network, forward, smaller)])
+    everything = try_network(network, forward, features, half=half)
+    first = try_network(network, forward, larger)
+    if elsewhere := [name for name in everything.drawn if name != "torch"]:
+        raise _refusal(network, comm, f"it draws from {elsewhere[0]}'s generator")
+    axes, unknown = _find_axes(everything, count, first, len(larger))
+    sums_rows = axes is not None and axes.overlap(everything.reduced)
+    acts = bool(everything.drawn) or everything.mixes_rows or sums_rows
+    acts = acts or _depends(everything, [first, try_network(network, forward, smaller)])
     changed = everything.changed_buffers
     if not acts:
         return ShardedNetwork(comm, changed=changed)
@@ -182,13 +159,6 @@ def _find_axes(
         return RowAxes(everything.seen, rows, first.seen, rows_of_first), ""
     except TrainingError as error:
         return None, str(error)
-
-
-def _sums_rows(everything: Trial, axes: RowAxes | None) -> bool:
-    """Whether a network sums over rows."""
-    if axes is None:
-        return False
-    return any(axis in reduced for axis, reduced in zip(axes, everything.reduced, strict=True))
 
 
 def _depends(everything: Trial, parts: list[Trial]) -> bool:

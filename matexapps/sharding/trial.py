@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from matexapps.sharding.global_batch import GlobalBatch, Seen, needs_global_batch
+from matexapps.sharding.global_batch import GlobalBatch, Seen, is_compiled, needs_global_batch
 from matexapps.sharding.reductions import REDUCING, reduces_axis
 from matexapps.sharding.shard import Part
 from matexapps.sharding.snapshot import Snapshot, random_state, silenced, values_close
@@ -71,8 +71,8 @@ class Trial:
 class _Watch(GlobalBatch):
     """Notes also what is summed over, and what mixes rows."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, compiled: bool) -> None:
+        super().__init__(compiled=compiled)
         self.reduced: list[set[int]] = []
         self.mixes_rows = False
 
@@ -108,7 +108,7 @@ def try_network(
     acting : context manager, optional
         What the network runs in. Without it, which functions it calls is noted.
     """
-    mode, snapshot = _Watch(), Snapshot(network)
+    mode, snapshot = _Watch(compiled=is_compiled(network)), Snapshot(network)
     original = {name: value.detach().clone() for name, value in network.named_buffers()}
     try:
         _fill_zeros(network)

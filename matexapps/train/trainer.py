@@ -68,6 +68,9 @@ class Trainer:
         them. Networks that mix rows in other ways, or draw from other generators, are refused on
         several ranks. Each batch normalization costs a message in the forward and in the backward
         pass; a network without any of this costs nothing extra.
+        To find out, a fit on several ranks first calls the network three times with a few rows.
+        Such calls leave no trace in the network and its attributes, print nothing, and draw no
+        random numbers; what they change elsewhere stays, such as a list outside of the network.
     loss : str, torch loss module or callable
         See :class:`~matexapps.train.losses.RowLoss`.
     optimizer : torch.optim.Optimizer, function or None

@@ -123,12 +123,13 @@ class ShardedForward:
         self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any
     ) -> Any:
         leaves, nesting = _flatten_arguments(args, kwargs)
-        if not is_concrete(leaves) or not _may_have_rows(args, kwargs):
+        plain = all(isinstance(value, PLAIN) for value in chain(args, kwargs.values()))
+        if plain or not is_concrete(leaves):
             return original(module, *args, **kwargs)
         network = _uncompiled(module)
         state = self._networks.get(network)
         if state is None:
-            if not _has_parameters(network):
+            if next(network.parameters(), None) is None:
                 return original(module, *args, **kwargs)
             state = self._networks[network] = _NetworkState(CallPlans(self._comm))
             synchronize_weights(type(network).__name__, _tensors(network), self._comm)
@@ -146,7 +147,7 @@ class ShardedForward:
         ]
         sharded_args, sharded_kwargs = nest_arguments(inputs, nesting)
         if plan.needs_global_batch:
-            self._batch_mode = ShardedBatch(part, plan.inner_axes)
+            self._batch_mode = ShardedBatch(part, plan.inner_axes, compiled=plan.compiled)
         # Compiled code would bypass the mode.
         called = network if plan.needs_global_batch else module
         attributes = Attributes() if plan.draws else state.structure.user_attributes(network)
@@ -250,21 +251,12 @@ def _undo_if_drawn(generator: torch.Tensor, attributes: Attributes) -> bool:
     return True
 
 
-def _may_have_rows(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    values = chain(args, kwargs.values())
-    return any(not isinstance(value, PLAIN) for value in values)
-
-
 def _uncompiled(module: nn.Module) -> nn.Module:
     inner = module._modules
     # What a scripted module has in place of this dict has no get().
     if "_orig_mod" in inner:
         return inner["_orig_mod"]  # type: ignore[return-value]
     return module
-
-
-def _has_parameters(module: nn.Module) -> bool:
-    return any(True for _ in module.parameters())
 
 
 def _tensors(network: nn.Module) -> list[torch.Tensor]:
