@@ -1,4 +1,8 @@
-"""Losses, metrics and predictions over all ranks: every row once, in order."""
+"""Losses, metrics and predictions over all ranks: every row once, in order.
+
+A network that draws random numbers in evaluation, too, computes all rows on every rank, with the
+numbers that one rank draws.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,12 @@ import torch
 from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
+from matexapps.comm.single import SingleProcess
 from matexapps.data.loading.batch import Batch
 from matexapps.data.part import Part
 from matexapps.data.partition import share
 from matexapps.errors import TrainingError
+from matexapps.sharding.snapshot import random_state, set_random_state, values_close
 from matexapps.train.losses import RowLoss
 from matexapps.train.metrics import Metric
 from matexapps.train.monitor.error_context import ErrorContext
@@ -39,20 +45,33 @@ def evaluate(
     """
     if len(rows) == 0:
         raise TrainingError("cannot evaluate on no rows; give this part of the data a share")
+
+    def add_up(ranks: Communicator) -> NDArray[np.float64]:
+        """Return sums over a rank's rows: loss, weight, and whether numbers were drawn."""
+        for metric in metrics:
+            metric.reset()
+        sums, start = np.zeros(3), random_state()
+        with _own_batches(rows, precision.device, ranks, doing) as batches:
+            for batch in batches:
+                prediction = precision.forward(model, batch.features)
+                mean, weight = loss(prediction, batch.label, batch.weight, batch.total_weight)
+                sums[:2] += (float(mean) * weight, weight)
+                for metric in metrics:
+                    metric.update(prediction, batch.label, batch.weight)
+        sums[2] = not values_close(random_state(), start)
+        ranks.all_reduce(sums)
+        for metric in metrics:
+            ranks.all_reduce(metric.sums)
+        return sums
+
+    before = random_state()
+    with _evaluating(model):
+        loss_sum, weight, drawn = add_up(comm)
+        if drawn and comm.world_size > 1:
+            set_random_state(comm.broadcast_object(before))
+            loss_sum, weight, _ = add_up(SingleProcess())
+    results = {"loss": float(loss_sum / weight) if weight else float("nan")}
     for metric in metrics:
-        metric.reset()
-    loss_sums = np.zeros(2)
-    with _evaluating(model), _own_batches(rows, precision.device, comm, doing) as batches:
-        for batch in batches:
-            prediction = precision.forward(model, batch.features)
-            mean, weight = loss(prediction, batch.label, batch.weight, batch.total_weight)
-            loss_sums += (float(mean) * weight, weight)
-            for metric in metrics:
-                metric.update(prediction, batch.label, batch.weight)
-    comm.all_reduce(loss_sums)
-    results = {"loss": float(loss_sums[0] / loss_sums[1]) if loss_sums[1] else float("nan")}
-    for metric in metrics:
-        comm.all_reduce(metric.sums)
         results.update(metric.compute())
     return results
 
@@ -61,12 +80,21 @@ def predict(
     model: torch.nn.Module, rows: Part, precision: Precision, comm: Communicator
 ) -> NDArray[Any]:
     """Return the network's outputs for all ``rows``, in their order, on every rank. Collective."""
-    outputs: list[NDArray[Any]] = []
-    with _evaluating(model), _own_batches(rows, precision.device, comm, "in prediction") as batches:
-        for batch in batches:
-            outputs.append(precision.forward(model, batch.features).cpu().numpy())
-    shapes = comm.all_gather_object((outputs[0].shape[1:], outputs[0].dtype) if outputs else None)
-    known = next((shape for shape in shapes if shape is not None), None)
+
+    def outputs_of(ranks: Communicator) -> list[NDArray[Any]]:
+        with _own_batches(rows, precision.device, ranks, "in prediction") as batches:
+            return [precision.forward(model, batch.features).cpu().numpy() for batch in batches]
+
+    before = random_state()
+    with _evaluating(model):
+        outputs = outputs_of(comm)
+        own_shape = (outputs[0].shape[1:], outputs[0].dtype) if outputs else None
+        drawn = not values_close(random_state(), before)
+        answers = comm.all_gather_object((own_shape, drawn))
+        if comm.world_size > 1 and any(drawn for _, drawn in answers):
+            set_random_state(comm.broadcast_object(before))
+            return np.concatenate(outputs_of(SingleProcess()))
+    known = next((shape for shape, _ in answers if shape is not None), None)
     if known is None:
         raise TrainingError("cannot predict on no rows; give at least one")
     mine = np.concatenate(outputs) if outputs else np.empty((0, *known[0]), known[1])

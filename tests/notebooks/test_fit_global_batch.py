@@ -26,7 +26,7 @@ from matexapps.errors import MatexError
 
 SLOW = {"gru", "transformer, time first", "recomputed", "stochastic depth"}
 # They draw in prediction too, where a cluster's generators are not those of this process.
-DRAWS_IN_PREDICTION = {"stochastic depth"}
+DRAWS_IN_PREDICTION = {"stochastic depth", "dropout in evaluation"}
 # Batches that have fewer rows than there are ranks, or than two for each rank.
 FEW_ROWS = {"lstm": 2, "attention": 2, "both": 4}
 
