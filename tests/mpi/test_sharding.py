@@ -102,6 +102,9 @@ def test_only_networks_that_need_other_rows_exchange_messages(run_ranks):
     done = run_ranks(2, COUNTING)
     assert done.returncode == 0, done.stderr[-5000:]
     counts = json.loads(done.stdout.splitlines()[-1])
+    calls = {name: results.pop("rows of calls") for name, results in counts.items()}
+    # All rows, and then two parts, or one and this rank's.
+    assert list(calls.values()) == [[5, 3, 2]] * 3
     assert counts["plain"] == {"finding out": {}, "step": {"average": 1}}
     assert counts["dropout"] == {"finding out": {"all_gather_object": 1}, "step": {"average": 1}}
     # Two layers: one message each in the forward pass, and one in the backward pass.

@@ -1,4 +1,4 @@
-"""Counts the collectives that sharding a network and a step of its training need."""
+"""Counts the collectives, and calls of the network, that sharding and a step of training need."""
 
 import json
 from collections import Counter
@@ -45,16 +45,22 @@ def mean_buffer(*args):
     return buffer
 
 
+def forward(net, rows):
+    rows_of_calls.append(len(rows))
+    return net(rows)
+
+
 comm.mean_buffer = mean_buffer
 NETWORKS["plain"] = lambda: nn.Sequential(
     nn.Linear(COLUMNS, 16), nn.ReLU(), nn.LayerNorm(16), nn.Linear(16, 1)
 )
-results = {}
+results, rows_of_calls = {}, []
 for name in ("plain", "dropout", "batch norm 1d"):
     counts.clear()
+    rows_of_calls.clear()
     features = torch.from_numpy(data_set().train.features[: rows_to_try(comm.world_size)])
-    shard_network(network(name), lambda net, rows: net(rows), features, comm)
-    results[name] = {"finding out": dict(counts)}
+    shard_network(network(name), forward, features, comm)
+    results[name] = {"finding out": dict(counts), "rows of calls": list(rows_of_calls)}
     steps = CountsAtSteps(counts)
     train(trainer_of(name, callbacks=[steps], comm=comm))
     results[name]["step"] = dict(steps.at[2] - steps.at[1])
