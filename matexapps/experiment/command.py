@@ -25,6 +25,7 @@ from matexapps.experiment.model.model import Model
 from matexapps.experiment.model.prediction import predict_file
 from matexapps.experiment.ranks import LONGEST_WAIT_S, Ranks
 from matexapps.experiment.reference import load_domain
+from matexapps.experiment.report import BETTER, as_text, better_baseline_lines
 from matexapps.experiment.runner import run_study
 from matexapps.experiment.settings import from_plain
 from matexapps.train.state.reinit_state import reinit
@@ -39,12 +40,10 @@ def run_command(
     usage: str | None,
     work: Callable[[dict[str, Any], Communicator], Result],
     news: progress.Sink,
-    wait_s: float,
     *,
-    as_table: Callable[[Result], str] | None = None,
     restarts: bool = False,
 ) -> int:
-    """Run ``work`` on all ranks, print what it returns, and return the exit status.
+    """Run ``work`` on all ranks, print what it returns as JSON, and return the exit status.
 
     Parameters
     ----------
@@ -55,11 +54,6 @@ def run_command(
         Takes the settings and the ranks.
     news : callable
         Is told of progress.
-    wait_s : float
-        The longest that ranks may wait for each other, in seconds.
-    as_table : callable, optional
-        Writes results for a person where the setting ``json`` is false. Without it they are JSON,
-        and there is no such setting.
     restarts : bool
         Whether the setting ``recovery`` may be "reinit".
     """
@@ -71,15 +65,23 @@ def run_command(
     except json.JSONDecodeError as error:
         print(f"the settings are not JSON ({error}): {arguments[0]}", file=sys.stderr)
         return 2
-    show_json = settings.pop("json", True) if as_table else True
+    starts_again = restarts and settings.get("recovery") == "reinit"
+    return _run(partial(work, settings), news, json.dumps, starts_again)
+
+
+def _run(
+    work: Callable[[Communicator], Result],
+    news: progress.Sink,
+    to_text: Callable[[Result], str],
+    starts_again: bool = False,
+) -> int:
     comm: Communicator = SingleProcess()
 
     def entry() -> Result:
         nonlocal comm
-        with open_world(wait_s) as comm:
-            return work(settings, comm)
+        with open_world(LONGEST_WAIT_S) as comm:
+            return work(comm)
 
-    starts_again = restarts and settings.get("recovery") == "reinit"
     try:
         with progress.reporting_to(news):
             result = reinit(entry) if starts_again else entry()
@@ -88,7 +90,7 @@ def run_command(
             print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     if comm.rank == 0:
-        print(as_table(result) if as_table and not show_json else json.dumps(result), flush=True)
+        print(to_text(result), flush=True)
     return 0
 
 
@@ -165,29 +167,27 @@ def work_lines(what: str) -> progress.Sink:
 def main(arguments: list[str]) -> int:
     """Train or predict on all ranks, and return the exit status."""
     given = json.loads(arguments[0])
-    domain = load_domain(given["domain"])
-    settings = {**given["settings"], "json": given.get("json", False)}
+    domain, settings = load_domain(given["domain"]), given["settings"]
     if given["verb"] == "train":
-        return run_command(
-            [json.dumps(settings)],
-            None,
-            partial(_train, domain),
+        return _run(
+            partial(_train, domain, settings),
             epoch_lines(domain.unit),
-            LONGEST_WAIT_S,
-            as_table=domain.as_table,
-            restarts=True,
+            json.dumps if given.get("json") else partial(as_text, domain),
+            settings.get("recovery") == "reinit",
         )
-    return run_command(
-        [json.dumps(settings)],
-        None,
-        partial(_predict, domain),
+    return _run(
+        partial(_predict, domain, settings),
         work_lines(f"predicting {domain.unit}"),
-        LONGEST_WAIT_S,
-        as_table=lambda result: (
-            f"{result['rows'] - result['bad']:,} of {result['rows']:,} {domain.unit} predicted in "
-            f"{result['seconds']:.1f} s: {result['out']}"
-        ),
+        json.dumps if given.get("json") else partial(_predicted, domain),
     )
+
+
+def _predicted(domain: Domain[Any, Any], result: Result) -> str:
+    done = (
+        f"{result['rows'] - result['bad']:,} of {result['rows']:,} {domain.unit} predicted in "
+        f"{result['seconds']:.1f} s: {result['out']}"
+    )
+    return "\n".join([done, *better_baseline_lines(result[BETTER])])
 
 
 def _train(domain: Domain[Any, Any], given: dict[str, Any], comm: Communicator) -> Result:
@@ -206,10 +206,11 @@ def _train(domain: Domain[Any, Any], given: dict[str, Any], comm: Communicator) 
 
 
 def _predict(domain: Domain[Any, Any], given: dict[str, Any], comm: Communicator) -> Result:
-    folder, rows, out = (given.pop(name) for name in ("model", "rows", "out"))
-    source = domain.source(rows, **given)
+    options = dict(given)
+    folder, rows, out = (options.pop(name) for name in ("model", "rows", "out"))
+    source = domain.source(rows, **options)
     model = comm.on_all(lambda: Model.load(folder, domain))
-    return predict_file(model, source, out, comm)
+    return {**predict_file(model, source, out, comm), BETTER: model.facts.get(BETTER, [])}
 
 
 if __name__ == "__main__":

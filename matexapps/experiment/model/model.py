@@ -16,7 +16,7 @@ from matexapps.experiment.domain import Domain
 from matexapps.experiment.model.folder import Contents, read_folder, write_folder
 from matexapps.experiment.model.prediction import predict
 from matexapps.experiment.settings import ExperimentSettings, from_plain
-from matexapps.experiment.tasks import Task
+from matexapps.experiment.tasks import Task, task_from
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,7 +142,7 @@ class Model:
             return cls(
                 domain=domain,
                 network=network.eval(),
-                task=domain.task_from(facts["task"]),
+                task=task_from(facts["task"], domain.tasks),
                 calibration=facts["calibration"],
                 settings=settings,
                 architecture=facts["architecture"],

@@ -18,7 +18,7 @@ from matexapps.apps.higgs.simulation.extra import import_extra
 from matexapps.apps.higgs.simulation.file import check_writable, write_sample
 from matexapps.apps.higgs.simulation.settings import SimulationSettings
 from matexapps.experiment.command import run_command, work_lines
-from matexapps.experiment.ranks import LONGEST_WAIT_S, Ranks
+from matexapps.experiment.ranks import Ranks
 from matexapps.experiment.settings import from_plain
 
 
@@ -67,7 +67,6 @@ def main(arguments: list[str]) -> int:
         __doc__,
         lambda settings, comm: run(settings, Ranks(comm)),
         work_lines(WHAT),
-        LONGEST_WAIT_S,
     )
 
 

@@ -11,7 +11,7 @@ import sys
 
 from matexapps.apps.molecules.pretraining.run import run
 from matexapps.experiment.command import epoch_lines, run_command
-from matexapps.experiment.ranks import LONGEST_WAIT_S, Ranks
+from matexapps.experiment.ranks import Ranks
 
 
 def main(arguments: list[str]) -> int:
@@ -21,7 +21,6 @@ def main(arguments: list[str]) -> int:
         __doc__,
         lambda settings, comm: run(settings, Ranks(comm)),
         epoch_lines("molecules"),
-        LONGEST_WAIT_S,
         restarts=True,
     )
 

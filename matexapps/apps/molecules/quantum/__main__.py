@@ -11,7 +11,7 @@ import sys
 
 from matexapps.apps.molecules.quantum.campaign import WHAT, run
 from matexapps.experiment.command import run_command, work_lines
-from matexapps.experiment.ranks import LONGEST_WAIT_S, Ranks
+from matexapps.experiment.ranks import Ranks
 
 
 def main(arguments: list[str]) -> int:
@@ -21,7 +21,6 @@ def main(arguments: list[str]) -> int:
         __doc__,
         lambda settings, comm: run(settings, Ranks(comm)),
         work_lines(WHAT),
-        LONGEST_WAIT_S,
     )
 
 

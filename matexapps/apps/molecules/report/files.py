@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from matexapps.apps.molecules.data.molecule_set import MoleculeSet
+from matexapps.files import atomic_file
 
 REJECTED, CONFLICTS = "rejected.csv", "conflicts.csv"
 
@@ -24,7 +25,7 @@ def write_lists(folder: Path, molecules: MoleculeSet) -> None:
 
 
 def _write(path: Path, names: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
-    with open(path, "w", encoding="utf-8", newline="") as file:
+    with atomic_file(path) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(names)
         writer.writerows(rows)

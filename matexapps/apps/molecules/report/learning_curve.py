@@ -22,7 +22,7 @@ def curve_results(results: Sequence[SplitResult]) -> list[SplitResult]:
 
     The last is that of the chosen split.
     """
-    smaller = [result for result in results if result.split.repeats > 1]
+    smaller = [result for result in results if result.split.part_of is not None]
     return [*smaller, results[0]] if smaller else []
 
 
@@ -31,7 +31,7 @@ def curve_summary(results: Sequence[SplitResult]) -> dict[str, list[dict[str, An
     curves: dict[str, list[dict[str, Any]]] = {}
     for result in curve_results(results):
         assert isinstance(result.task, MoleculeTask)
-        leading = result.task.leading
+        leading = result.task.single.merits[0]
         for name, figures in result.summary()["targets"].items():
             curves.setdefault(name, []).append(
                 {
@@ -62,12 +62,13 @@ def plot_learning_curve(axes: Axes, study: Study, index: int = 0) -> Axes:
         Of the target.
     """
     target, task = study.prepared.molecules.targets[index], TASKS[study.summary()["task"]]
+    leading = task.single.merits[0]
     points = study.summary()["learning_curve"][target.name]
     sizes = [point["molecules"] for point in points]
     for name in ("network", *points[0]["baselines"]):
         figures = [point if name == "network" else point["baselines"][name] for point in points]
-        score = np.array([item[task.leading] for item in figures], float)
-        low, high = np.array([item[f"{task.leading}_interval"] for item in figures], float).T
+        score = np.array([item[leading] for item in figures], float)
+        low, high = np.array([item[f"{leading}_interval"] for item in figures], float).T
         axes.errorbar(
             sizes,
             score,
@@ -78,7 +79,7 @@ def plot_learning_curve(axes: Axes, study: Study, index: int = 0) -> Axes:
             label=name.replace("_", " "),
         )
     axes.set_xscale("log")
-    if FIGURES[task.leading].lower_is_better:
+    if FIGURES[leading].lower_is_better:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(MaxNLocator(6))
         axes.yaxis.set_minor_locator(NullLocator())
@@ -89,7 +90,7 @@ def plot_learning_curve(axes: Axes, study: Study, index: int = 0) -> Axes:
     unit = f" ({target.unit})" if target.unit else ""
     axes.set(
         xlabel="training molecules",
-        ylabel=f"test {task.leading_name} of {target.name}{unit}",
+        ylabel=f"test {FIGURES[leading].title} of {target.name}{unit}",
         title=f"{study.results[0].name} split",
     )
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), title="95 % intervals")

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matexapps.apps.molecules.data.targets import Target
 from matexapps.apps.molecules.report.figures import plot_parity
 from matexapps.apps.molecules.report.learning_curve import plot_learning_curve
+from matexapps.apps.molecules.tasks.task import column
 from matexapps.experiment.figures import plot_history, plot_roc
 from matexapps.experiment.results import SplitResult, Study
 
@@ -28,7 +29,7 @@ def draw_study(study: Study) -> Figure:
     values, or ROC curves. Then, in the first row, the validation error at each epoch, and the
     learning curve, if there is one.
     """
-    compared = [result for result in study.results if result.split.repeats == 1]
+    compared = [result for result in study.results if result.split.part_of is None]
     curve = len(compared) < len(study.results)
     drawn = [
         index
@@ -56,21 +57,19 @@ def draw_study(study: Study) -> Figure:
 
 def _has_test_values(study: Study, result: SplitResult, index: int) -> bool:
     """Return whether test values are known, and of both classes where targets are classes."""
-    values = result.values[:, index]
+    values = result.test.values[:, index]
     kinds = np.unique(values[np.isfinite(values)])
     return len(kinds) > (study.summary()["task"] == "classification")
 
 
 def _parity(axes: Axes, result: SplitResult, target: Target, index: int) -> None:
     first = result.trainings[0]
-    plot_parity(axes, result.values, first.test, first.calibration, target, index)
+    plot_parity(axes, result.test.values, first.test, first.calibration, target, index)
 
 
 def _roc(axes: Axes, result: SplitResult, target: Target, index: int) -> None:
-    models = {"network": result.trainings[0].test.mean, **result.baselines}
-    known = np.isfinite(result.values[:, index])
-    predicted = {name: table[known, index] for name, table in models.items()}
-    plot_roc(axes, result.values[known, index], predicted)
+    test = column(result.test, index)
+    plot_roc(axes, test.values, test.models)
     axes.set_title(str(target))
 
 

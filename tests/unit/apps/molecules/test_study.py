@@ -66,7 +66,7 @@ def test_splits_stand_side_by_side_and_rows_that_were_no_good_are_listed(tmp_pat
     text = as_table(summary).splitlines()
     (head,) = (line for line in text if line.startswith("target"))
     assert re.search(r"column split +random split$", head)
-    (forest,) = (line for line in text if "random_forest" in line)
+    (forest,) = (line for line in text if "random forest" in line)
     for kind in ("column", "random"):
         error = summary["splits"][kind]["targets"]["y"]["baselines"]["random_forest"]["rmse"]
         assert f"{error:.3f}" in forest
