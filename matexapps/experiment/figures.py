@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator, ScalarFormatter
 from numpy.typing import ArrayLike, NDArray
+
+from matexapps.experiment.statistics.figures_of_merit import FIGURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -174,4 +177,40 @@ def plot_history(axes: Axes, history: Sequence[Mapping[str, Any]]) -> Axes:
             axes.plot(epochs, [row[column] for row in history], marker=".", label=label)
     axes.set(xlabel="epoch", ylabel="mean loss per row")
     axes.legend()
+    return axes
+
+
+def plot_learning_curve(
+    axes: Axes, sizes: Sequence[int], models: Mapping[str, Sequence[Mapping[str, Any]]], merit: str
+) -> Axes:
+    """Draw a figure of merit of each model against the number of training rows.
+
+    Both axes are logarithmic where the figure is an error, because errors tend to follow power
+    laws. Bars are 95 % intervals.
+
+    Parameters
+    ----------
+    axes : matplotlib axes
+    sizes : sequence of int
+    models : mapping of str to sequence of dict
+        The figures of each model, one dictionary for each size, as a task's ``report`` has them.
+    merit : str
+        Which of them.
+    """
+    for name, figures in models.items():
+        score = np.array([each[merit] for each in figures], float)
+        low, high = np.array([each[f"{merit}_interval"] for each in figures], float).T
+        bars = [score - low, high - score]
+        axes.errorbar(sizes, score, bars, marker="o", ms=4, capsize=3, label=name.replace("_", " "))
+    axes.set_xscale("log")
+    if FIGURES[merit].lower_is_better:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(MaxNLocator(6))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xticks(sizes)
+    axes.set(xlabel="training rows", ylabel=f"test {FIGURES[merit].title}")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), title="95 % intervals")
     return axes
