@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 from mpi4py import MPI
@@ -74,9 +75,6 @@ class InterruptibleComm(ObjectCollectives):
                 f"this communicator was left in the middle of a message "
                 f"({self._waiting.broken_by}); make it anew from MPI.COMM_WORLD"
             )
-
-    def _finish(self, request: MPI.Request, what: str, *buffers: Any) -> None:
-        self._waiting.complete([request], f"MPI {what}", *buffers)
 
     def Split(self, color: int = 0, key: int = 0) -> MPI.Comm:
         return _make_interruptible(super().Split(color, key))
@@ -167,10 +165,14 @@ class InterruptibleComm(ObjectCollectives):
         status: MPI.Status | None = None,
     ) -> Any:
         self._begin()
-        request = self.isend(sendobj, dest, sendtag)
-        received = self.recv(recvbuf, source, recvtag, status)
-        self._finish(request, "sendrecv")
-        return received
+        received: list[Any] = []
+
+        def receive() -> MPI.Request:
+            received.append(self.recv(recvbuf, source, recvtag, status))
+            return MPI.REQUEST_NULL
+
+        self._waiting.run_all("MPI sendrecv", partial(self.isend, sendobj, dest, sendtag), receive)
+        return received[0]
 
     def Sendrecv(
         self,
@@ -183,9 +185,12 @@ class InterruptibleComm(ObjectCollectives):
         status: MPI.Status | None = None,
     ) -> None:
         self._begin()
-        request = self.Isend(sendbuf, dest, sendtag)
-        self.Recv(recvbuf, source, recvtag, status)
-        self._finish(request, "Sendrecv", sendbuf)
+
+        def receive() -> MPI.Request:
+            self.Recv(recvbuf, source, recvtag, status)
+            return MPI.REQUEST_NULL
+
+        self._waiting.run_all("MPI Sendrecv", partial(self.Isend, sendbuf, dest, sendtag), receive)
 
 
 class InterruptibleWorld(InterruptibleComm):
@@ -221,8 +226,7 @@ def _interruptible_method(name: str, twin: str) -> Callable[..., None]:
 
     def method(self: InterruptibleComm, *args: Any, **kwargs: Any) -> None:
         self._begin()
-        request = self._waiting.begin(f"MPI {name}", start, self, *args, **kwargs)
-        self._finish(request, name, args, kwargs)
+        self._waiting.run(f"MPI {name}", start, self, *args, **kwargs)
 
     method.__name__, method.__doc__ = name, getattr(MPI.Intracomm, name).__doc__
     return method

@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import partial
+from itertools import count
+from typing import Any, ClassVar
 
 import numpy as np
 from mpi4py import MPI
@@ -20,8 +22,6 @@ from matexapps.comm.checks.long_waits import LongWaits
 from matexapps.comm.failures.membership import Membership
 from matexapps.comm.failures.policy import fault_tolerance_enabled
 from matexapps.errors import CommunicationError, DeadlineExceeded, PeerAborted, RankFailureError
-
-T = TypeVar("T")
 
 _SPIN_S = 300e-6
 _YIELD_S = 20e-3
@@ -58,6 +58,11 @@ class Waiting:
         Why the communicator can no longer be used.
     """
 
+    # The operations of this process that are not complete, by number. MPI uses their buffers
+    # whenever messages arrive, even if nobody waits any more.
+    _incomplete: ClassVar[dict[int, Any]] = {}
+    _numbers: ClassVar = count()
+
     def __init__(
         self, timeout_s: float, membership: Membership, after_failure: bool = False
     ) -> None:
@@ -69,7 +74,6 @@ class Waiting:
         self._long_waits = LongWaits()
         self._aborts: AbortMessages | None = None
         self._spin_s = _SPIN_S
-        self._unfinished: list[Any] = []
         self._killed: set[int] = set()
 
     def listen_on(self, control: MPI.Comm) -> None:
@@ -80,23 +84,17 @@ class Waiting:
         """Yield the core at once: there are more ranks than cores, and another rank needs it."""
         self._spin_s = 0.0
 
-    def begin(self, what: str, operation: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Return what a nonblocking operation returns, such as its request.
+    def run(self, what: str, operation: Callable[..., Any], *buffers: Any, **options: Any) -> None:
+        """Begin a nonblocking operation on ``buffers``, and wait until it is complete.
 
-        Raises
-        ------
-        RankFailureError
-            If a rank has failed.
+        Raises what :meth:`run_all` raises.
         """
-        try:
-            return operation(*args, **kwargs)
-        except MPI.Exception as error:
-            raise self._break(what, error) from error
+        self.run_all(what, partial(operation, *buffers, **options))
 
-    def complete(self, requests: list[MPI.Request], what: str, *buffers: Any) -> None:
-        """Wait until all ``requests`` are complete.
+    def run_all(self, what: str, *operations: Callable[[], MPI.Request]) -> None:
+        """Begin nonblocking operations, and wait until all are complete.
 
-        If the wait is cut short, ``buffers`` stay alive, since MPI may still write to them.
+        If that is cut short, ``operations`` are never freed: MPI may still write to their buffers.
 
         Raises
         ------
@@ -107,53 +105,63 @@ class Waiting:
         RankFailureError
             If a rank has failed.
         """
-        # One by one: for several at a time MPI would not say what went wrong.
+        number = next(self._numbers)
+        requests: list[MPI.Request] = []
+        self._incomplete[number] = operations, requests
         try:
-            if all(request.Test() for request in requests):
-                return
+            for operation in operations:
+                requests.append(operation())
+            # One by one: for several at a time MPI would not say what went wrong.
+            if not all(request.Test() for request in requests):
+                self._until(lambda: all(request.Test() for request in requests), what)
+            del self._incomplete[number]
         except MPI.Exception as error:
-            self._unfinished.append((requests, buffers))
             raise self._break(what, error) from error
-        self.until(lambda: all(r.Test() for r in requests), what, requests, *buffers)
-
-    def run(self, what: str, operation: Callable[..., Any], *buffers: Any, **options: Any) -> None:
-        """Begin a nonblocking operation on ``buffers``, and wait until it is complete."""
-        self.complete([self.begin(what, operation, *buffers, **options)], what, *buffers)
+        except BaseException as error:
+            self._cut_short(error)
+            raise
 
     def duplicate(self, comm: MPI.Intracomm) -> MPI.Intracomm:
         """Return a duplicate of a communicator. Collective."""
-        what = "opening the world"
-        duplicate, request = self.begin(what, comm.Idup)
-        self.complete([request], what)
-        return duplicate
+        duplicates = []
+
+        def begin() -> MPI.Request:
+            duplicate, request = comm.Idup()
+            duplicates.append(duplicate)
+            return request
+
+        self.run_all("opening the world", begin)
+        return duplicates[0]
 
     def agree(self, comm: MPI.Intracomm, what: str) -> None:
         """Return on every rank, or raise ``RankFailureError`` on every rank. Collective."""
         self.run(what, comm.Iagree, np.ones(1, np.int32))
 
-    def until(self, ready: Callable[[], bool], what: str, *in_use: Any) -> None:
-        """Wait until ``ready`` returns True.
+    def until(self, ready: Callable[[], bool], what: str) -> None:
+        """Wait until ``ready`` returns True. Raises what :meth:`run_all` raises."""
+        try:
+            self._until(ready, what)
+        except MPI.Exception as error:
+            raise self._break(what, error) from error
+        except BaseException as error:
+            self._cut_short(error)
+            raise
 
-        If the wait is cut short, ``in_use`` stays alive. Raises what :meth:`complete` raises.
-        """
+    def _until(self, ready: Callable[[], bool], what: str) -> None:
         start = time.perf_counter()
         self._long_waits.begin(what)
         completed = False
         try:
             self._loop(ready, what, start)
             completed = True
-        except MPI.Exception as error:
-            self._unfinished.append(in_use)
-            raise self._break(what, error) from error
-        except BaseException as error:
-            self._unfinished.append(in_use)
-            others_know = isinstance(error, PeerAborted | RankFailureError)
-            self.mark_broken(f"{type(error).__name__}: {error}", notify=not others_know)
-            raise
         finally:
             elapsed = time.perf_counter() - start
             self.waited_s += elapsed
             self._long_waits.end(elapsed, completed)
+
+    def _cut_short(self, error: BaseException) -> None:
+        others_know = isinstance(error, PeerAborted | RankFailureError)
+        self.mark_broken(f"{type(error).__name__}: {error}", notify=not others_know)
 
     def mark_broken(self, reason: str, notify: bool = True) -> None:
         """Make the communicator unusable and, if asked to, tell every other rank. Not collective.

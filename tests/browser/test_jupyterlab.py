@@ -80,8 +80,9 @@ def test_training_shows_a_panel_and_its_button_stops_it(screen):
     ranks = outputs.locator("table tr")
     assert ranks.nth(0).inner_text().split()[:3] == ["rank", "rows/s", "waiting"]
     assert [ranks.nth(row).inner_text().split()[0] for row in (1, 2)] == ["0", "1"]
-    size = picture.bounding_box()
-    assert (size["width"], size["height"]) == (660, 220)
+    # The picture is replaced while it is measured, so these look again.
+    expect(picture).to_have_js_property("width", 660)
+    expect(picture).to_have_js_property("height", 220)
     first, epoch = picture.get_attribute("src"), epoch_shown(outputs)
     expect(picture).not_to_have_attribute("src", first)
     expect(outputs).not_to_contain_text(f"epoch {epoch}/100000")

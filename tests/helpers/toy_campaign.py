@@ -61,18 +61,21 @@ def die_in_a_wait() -> None:
     from matexapps.comm import waiting
 
     folder, rank, moment = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    waits, complete = 0, waiting.Waiting.complete
+    waits, run_all = 0, waiting.Waiting.run_all
     with open_world() as comm:
         dies = comm.rank == rank
 
-        def counted(self: Any, *arguments: Any) -> Any:
+        def die() -> None:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        def counted(self: Any, what: str, *operations: Any) -> None:
             nonlocal waits
             waits += 1
             if dies and waits == moment:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return complete(self, *arguments)
+                operations = (*operations, die)
+            run_all(self, what, *operations)
 
-        waiting.Waiting.complete = counted  # type: ignore[method-assign]
+        waiting.Waiting.run_all = counted  # type: ignore[method-assign]
         results = toy_campaign(folder).run(toy_tasks(40), Ranks(comm))
         waits = min(comm.all_gather_object(waits))
         if comm.rank == 0:

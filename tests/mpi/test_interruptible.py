@@ -24,3 +24,11 @@ def test_waits_are_interrupted_and_the_same_name_works_again(run_ranks, n):
     done = run_ranks(n, STOPPED)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["stopped"] * n
+
+
+@pytest.mark.mpich
+@pytest.mark.parametrize("n", [2, 3])
+def test_a_message_that_arrives_after_the_stop_changes_nothing_else(run_ranks, n):
+    done = run_ranks(n, program("receive_late.py"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["unchanged"] * n

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -114,12 +115,13 @@ class MessageMean(MeanBuffer):
     def average(self, weight: float) -> float:
         self._begin()
         self._send[-1] = weight
-        what = "the average of gradients"
-        requests = [
-            self._waiting.begin(what, self._comm.Iallreduce, self._send[s], self._receive[s])
-            for s in self._slices
-        ]
-        self._waiting.complete(requests, what, self._send, self._receive)
+        self._waiting.run_all(
+            "the average of gradients",
+            *(
+                partial(self._comm.Iallreduce, self._send[s], self._receive[s])
+                for s in self._slices
+            ),
+        )
         total = float(self._receive[-1])
         self.mean *= self.mean.dtype.type(1.0 / (total or 1.0))
         return total

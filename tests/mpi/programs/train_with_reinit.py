@@ -21,18 +21,22 @@ from matexapps.train.monitor.ledger import Ledger
 warnings.simplefilter("ignore")
 plan, folder = json.loads(sys.argv[1]), sys.argv[2]
 me, waits = None, 0
-complete = waiting.Waiting.complete
+run_all = waiting.Waiting.run_all
 
 
-def counted(self, *args):
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def counted(self, what, *operations):
     global me, waits
     waits += 1
     if me is not None and plan.get(me) == waits:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return complete(self, *args)
+        operations = (*operations, die)
+    run_all(self, what, *operations)
 
 
-waiting.Waiting.complete = counted
+waiting.Waiting.run_all = counted
 
 
 def main():
