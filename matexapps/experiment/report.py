@@ -17,6 +17,7 @@ _SMALL = 0.1
 """Smaller numbers have three digits, as energies in hartree need; others three decimals."""
 
 _LISTED = 5
+_TITLES = {"r2": "R squared", **{name: merit.title for name, merit in FIGURES.items()}}
 
 Row = tuple[str, str, str]
 """Model, empty where it is that of the row above; what the figure is; and the figure."""
@@ -90,7 +91,7 @@ def model_rows(network: str, figures: dict[str, Any]) -> Iterator[Row]:
     yield from _merits(network, figures)
     for name, value in figures.items():
         if isinstance(value, float) and f"{name}_interval" not in figures and name != "rows_per_s":
-            words = FIGURES[name].title if name in FIGURES else name.replace("_", " ")
+            words = _TITLES.get(name, name.replace("_", " "))
             yield "", words, f"{value:.4g}"
     for name, other in figures["baselines"].items():
         yield from _merits(name.replace("_", " "), other)
@@ -100,7 +101,7 @@ def model_rows(network: str, figures: dict[str, Any]) -> Iterator[Row]:
 def _merits(model: str, figures: dict[str, Any]) -> Iterator[Row]:
     for name in filter(figures.__contains__, FIGURES):
         if f"{name}_interval" in figures:
-            yield model, FIGURES[name].title, _with_interval(figures, name)
+            yield model, _TITLES[name], _with_interval(figures, name)
             model = ""
 
 
