@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,9 +41,7 @@ def draw_study(study: Study) -> Figure:
     table = figure.subplots(rows, columns, squeeze=False)
     for index, row in zip(drawn, table, strict=False):
         for result, axes in zip(compared, row, strict=False):
-            target = study.prepared.molecules.targets[index]
-            _DRAW[study.summary()["task"]](axes, result, target, index)
-            axes.set_title(f"{result.name} split\n{axes.get_title()}".rstrip())
+            _draw(axes, result, study.prepared.molecules.targets[index], index)
         if curve:
             plot_learning_curve(row[-1], study, index)
     history, *below = table[:, len(compared)]
@@ -62,18 +59,13 @@ def _has_test_values(study: Study, result: SplitResult, index: int) -> bool:
     return len(kinds) > (study.summary()["task"] == "classification")
 
 
-def _parity(axes: Axes, result: SplitResult, target: Target, index: int) -> None:
-    first = result.trainings[0]
-    plot_parity(axes, result.test.values, first.test, first.calibration, target, index)
-
-
-def _roc(axes: Axes, result: SplitResult, target: Target, index: int) -> None:
-    test = column(result.test, index)
-    plot_roc(axes, test.values, test.models)
-    axes.set_title(str(target))
-
-
-_DRAW: dict[str, Callable[[Axes, SplitResult, Target, int], None]] = {
-    "regression": _parity,
-    "classification": _roc,
-}
+def _draw(axes: Axes, result: SplitResult, target: Target, index: int) -> None:
+    """Draw parity, or ROC curves where targets are classes."""
+    if target.classes is None:
+        first = result.trainings[0]
+        plot_parity(axes, result.test.values, first.test, first.calibration, target, index)
+    else:
+        test = column(result.test, index)
+        plot_roc(axes, test.values, test.models)
+        axes.set_title(str(target))
+    axes.set_title(f"{result.name} split\n{axes.get_title()}".rstrip())
