@@ -25,6 +25,12 @@ _PUBLIC = {
 
 _DOMAINS = {"higgs": "matexapps.apps.higgs", "molecules": "matexapps.apps.molecules"}
 
+FORMATS = {
+    "SDF": ((".sdf",), "matexapps.apps.molecules.data.formats.memory_table"),
+    "SMILES": ((".smi", ".smiles"), "matexapps.apps.molecules.data.formats.memory_table"),
+}
+"""Files of a domain: endings, also with .gz, and the function that makes a table of a path."""
+
 __all__ = sorted([*_PUBLIC, *_DOMAINS])
 
 

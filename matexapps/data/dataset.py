@@ -37,8 +37,8 @@ class DataSet(MatexNames):
     Parameters
     ----------
     source : path or str
-        A CSV, TSV, HDF5 (including MATLAB 7.3) or NetCDF file; CSV may be gzipped. Or a folder or
-        pattern of such files, such as ``"runs/*.csv"``, or a name of the catalog such as
+        A CSV, TSV, HDF5 (including MATLAB 7.3), NetCDF or Parquet file; CSV may be gzipped. Or a
+        folder or pattern of such files, such as ``"runs/*.csv"``, or a name of the catalog such as
         ``uci-higgs``.
     features : sequence of column names or positions, or None
         None takes all but label, weight, group and time. For HDF5 and NetCDF with features in a

@@ -1,12 +1,14 @@
 """Files read on several ranks: the same rows everywhere, or the same sentence everywhere."""
 
 import gzip
+import io
 import json
 import re
 
 import h5py
 import netCDF4
 import numpy as np
+import pandas as pd
 import pytest
 
 from matexapps.data.dataset import DataSet
@@ -17,6 +19,11 @@ GOOD = "label,pt,eta\n" + "".join(f"{i % 2},{i}.5,-{i}\n" for i in range(40))
 def truncated_hdf5(path):
     with h5py.File(path, "w") as file:
         file["features"], file["label"] = np.ones((50, 3)), np.arange(50) % 2
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def truncated_parquet(path):
+    pd.DataFrame({"x": np.arange(50.0), "label": np.arange(50) % 2}).to_parquet(path)
     path.write_bytes(path.read_bytes()[:-100])
 
 
@@ -34,6 +41,7 @@ BROKEN = {
     "one_class.csv": ("label,x\n" + "1,2\n" * 30, "all 30 labels are 1, only one class"),
     "twice.csv": ("label,x,x\n1,2,3\n", "are both called 'x'"),
     "truncated.h5": (truncated_hdf5, "is not a complete HDF5 file"),
+    "truncated.parquet": (truncated_parquet, "is not a complete Parquet file"),
     "missing.csv": (None, "missing.csv does not exist"),
 }
 
@@ -104,9 +112,22 @@ def test_fewer_rows_than_ranks(run_ranks, tmp_path):
     ]
 
 
-def test_all_ranks_hold_the_rows_of_one(run_ranks, tmp_path):
-    path = tmp_path / "events.csv.gz"
+def csv_gzip(folder):
+    path = folder / "events.csv.gz"
     path.write_bytes(gzip.compress(GOOD.encode()))
+    return path
+
+
+def parquet(folder):
+    path = folder / "events.parquet"
+    pd.read_csv(io.StringIO(GOOD)).to_parquet(path, row_group_size=7)
+    return path
+
+
+@pytest.mark.parametrize("write", [csv_gzip, parquet])
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_all_ranks_hold_the_rows_of_one(run_ranks, tmp_path, write, ranks):
+    path = write(tmp_path)
     script = """
         import json, sys
         from matexapps.comm.world import open_world
@@ -122,11 +143,11 @@ def test_all_ranks_hold_the_rows_of_one(run_ranks, tmp_path):
             if comm.rank == 0:
                 print(json.dumps(told))
     """
-    done = run_ranks(3, script, path)
+    done = run_ranks(ranks, script, path)
     assert done.returncode == 0, done.stderr
     here = DataSet(path, weight="pt", seed=7, split="stratified")
     expected = [here.train.digest(), here.validation.digest(), here.test.digest(), True]
-    assert json.loads(done.stdout) == [expected] * 3
+    assert json.loads(done.stdout) == [expected] * ranks
 
 
 def test_a_rank_that_has_read_already_joins_in(run_ranks, tmp_path):

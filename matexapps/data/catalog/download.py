@@ -89,9 +89,6 @@ class _Resuming:
                 while chunk := answer.read(_CHUNK_BYTES):
                     file.write(chunk)
                     done += len(chunk)
-                    self._report(done, total)
+                    report_work(f"fetching {self._target.name}", done, total, "bytes")
         if total is not None and done < total:
             raise ConnectionError(f"the connection broke after {done} of {total} bytes; try again")
-
-    def _report(self, done: int, total: int | None) -> None:
-        report_work(f"fetching {self._target.name}", done, total, "bytes")

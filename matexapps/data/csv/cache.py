@@ -60,7 +60,8 @@ def columnar_copy(reader: Reader, schema: Schema, comm: Communicator) -> Reader:
         the same folder for all ranks.
     """
     if isinstance(reader, CsvReader):
-        return _open(reader, _copy(reader, schema, comm), comm)
+        folder = _copy(reader, schema, comm)
+        return comm.on_all(lambda: ColumnarCopy(reader, folder))
     if isinstance(reader, CsvFiles):
         copies = {file.path: (file, _copy(file, schema, comm)) for file in reader.readers}
         return SeveralFiles(reader.path, list(copies), lambda path: ColumnarCopy(*copies[path]))
@@ -100,10 +101,6 @@ class ColumnarCopy(SeveralFiles):
 
     def locate(self, row: int) -> str:
         return self._source.locate(row)
-
-
-def _open(reader: CsvReader, folder: Path, comm: Communicator) -> Reader:
-    return comm.on_all(lambda: ColumnarCopy(reader, folder))
 
 
 def _copy(reader: CsvReader, schema: Schema, comm: Communicator) -> Path:

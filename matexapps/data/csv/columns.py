@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from matexapps.data.schema.encoding import EMPTY_TEXTS, category_names, check_known, one_hot
+from matexapps.data.schema.encoding import EMPTY_TEXTS, check_declared, encoded_names, one_hot
 from matexapps.data.schema.missing import Missing
 from matexapps.data.schema.schema import Schema
-from matexapps.errors import DataError, did_you_mean
 
 _EMPTY = pa.array(EMPTY_TEXTS, pa.string())
 _KEY_TYPES = (pa.int64(), pa.float64())
@@ -78,11 +77,10 @@ class CsvColumns:
         self.roles = schema.roles(names, file)
         self.missing = Missing.declared(schema.missing)
         self.classes = None if schema.classes is None else list(schema.classes)
-        self.categories = self._categories(schema.categories or {})
-        self.features: list[str] = []
-        for i in self.roles.features:
-            known = self.categories.get(i)
-            self.features += [names[i]] if known is None else category_names(names[i], known)
+        features, categories = [names[i] for i in self.roles.features], schema.categories or {}
+        check_declared(categories, features)
+        self.categories = {names.index(name): known for name, known in categories.items()}
+        self.features = encoded_names(features, categories)
         self._featured = frozenset(self.roles.features)
         others = (self.roles.label, self.roles.weight, self.roles.key)
         self.used = sorted(self._featured | {i for i in others if i is not None})
@@ -177,19 +175,6 @@ class CsvColumns:
         if pc.any(empty).as_py():
             raise RefusedError("an empty key")
         return texts
-
-    def _categories(
-        self, given: Mapping[str, Sequence[str | float]]
-    ) -> dict[int, Sequence[str | float]]:
-        features = [self.names[i] for i in self.roles.features]
-        for name, known in given.items():
-            check_known(f"categories={{{name!r}: ...}}", known)
-            if name not in features:
-                raise DataError(
-                    f"categories= names {name!r}, which is not a feature"
-                    f"{did_you_mean(name, features) or ': add it to features=, or leave it out'}"
-                )
-        return {self.names.index(name): known for name, known in given.items()}
 
 
 def key_type(texts: Sequence[Any]) -> int:

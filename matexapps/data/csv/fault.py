@@ -18,7 +18,7 @@ import numpy as np
 
 from matexapps.data.csv.columns import CsvColumns
 from matexapps.data.csv.dialect import BROKEN_GZIP, Dialect, open_text
-from matexapps.data.schema.encoding import EMPTY_TEXTS, numbers_of, unknown_value
+from matexapps.data.schema.encoding import EMPTY_TEXTS, missing_key, numbers_of, unknown_value
 from matexapps.errors import DataError, did_you_mean
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -141,8 +141,7 @@ def _wrong(cell: str, column: int, columns: CsvColumns) -> str | None:
 def _wrong_key(cell: str) -> str | None:
     text = cell.strip()
     if text in EMPTY_TEXTS:
-        held = f"the value is {text!r}" if text else "the cell is empty"
-        return f"{held}, so nothing says to which part the row belongs; correct it or remove it"
+        return missing_key(text)
     if any("\udc80" <= character <= "\udcff" for character in cell):
         return "the text is not UTF-8: save the file as UTF-8"
     return None

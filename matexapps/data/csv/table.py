@@ -108,7 +108,7 @@ class CsvTable:
                 for batch in pa_csv.open_csv(stream, read, parse, convert):
                     if batch.num_rows:
                         yield batch
-                    self._report(doing, file.tell(), size)
+                    report_work(f"{doing} {self.path.name}", file.tell(), size, "bytes")
         except (pa.ArrowException, OSError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             if "Empty CSV file" not in reason:
@@ -136,9 +136,6 @@ class CsvTable:
         except csv.Error as error:
             reason = f"row {line + 1}, {error}"
         return DataError(f"{self.path} cannot be read as CSV: {reason}; write it again")
-
-    def _report(self, doing: str, done: int, total: int) -> None:
-        report_work(f"{doing} {self.path.name}", done, total, "bytes")
 
 
 class _Type:

@@ -111,7 +111,7 @@ def overview(
             values = block[variable.name]
             balance.add(values[:, i] if variable.shape else values)
         done += len(next(iter(block.values())))
-        _report(files, done)
+        report_work(f"looking at {files.path.name}", done, len(files), "rows")
     facts = gathering.facts()
     label_facts = None if balance is None else balance.facts()
     training, obstacle = training_of(files, facts, label_facts, ranks, bound)
@@ -180,7 +180,3 @@ def _notes(
     if twice:
         notes.append(f"{listed(twice)}: more than one column is called so")
     return notes
-
-
-def _report(files: RawFiles, done: int) -> None:
-    report_work(f"looking at {files.path.name}", done, len(files), "rows")

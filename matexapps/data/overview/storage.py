@@ -7,6 +7,7 @@ from typing import Any
 
 import h5py
 import netCDF4
+import pyarrow.parquet as pq
 
 from matexapps.data.csv.dialect import detect
 from matexapps.data.hdf5.safety import damage_named
@@ -26,7 +27,8 @@ def storage(files: RawFiles) -> tuple[str, list[str]]:
     path = files.paths[0]
     if files.format == "CSV":
         return _csv(path, files.schema)
-    return _netcdf(path) if files.format == "NetCDF" else _hdf5(path)
+    detailed = {"HDF5": _hdf5, "NetCDF": _netcdf, "Parquet": _parquet}.get(files.format)
+    return (files.format, []) if detailed is None else detailed(path)
 
 
 def _csv(path: Path, schema: Schema) -> tuple[str, list[str]]:
@@ -71,6 +73,12 @@ def _netcdf(path: Path) -> tuple[str, list[str]]:
                     )
                 )
     return kind, lines
+
+
+def _parquet(path: Path) -> tuple[str, list[str]]:
+    metadata = pq.read_metadata(path)
+    groups = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+    return "Parquet", [f"in row groups of at most {max(groups, default=0):,} rows"]
 
 
 def _line(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,17 @@ from matexapps.errors import DataError, did_you_mean
 EMPTY_TEXTS = ("", "NA", "N/A", "nan", "NaN", "NAN", "null", "NULL")
 
 
-def category_names(column: str, values: Sequence[str | float]) -> list[str]:
-    """Return the names of the columns that a category becomes: ``column=value`` for each value."""
-    return [f"{column}={_plain(value)}" for value in values]
+Categories = Mapping[str, Sequence[str | float]]
+"""All values that each column of categories may hold."""
+
+
+def encoded_names(features: Sequence[str], categories: Categories) -> list[str]:
+    """Return the columns that features become: ``column=value`` for each value of a category."""
+    names: list[str] = []
+    for name in features:
+        known = categories.get(name)
+        names += [name] if known is None else [f"{name}={_plain(value)}" for value in known]
+    return names
 
 
 def numbers_of(values: NDArray[Any], known: Sequence[str | float]) -> NDArray[np.int64]:
@@ -76,11 +84,26 @@ def unknown_value(value: Any, known: Sequence[str | float], setting: str) -> str
     )
 
 
-def check_known(setting: str, known: Sequence[str | float]) -> None:
-    """Raise a DataError unless the declared values differ from each other."""
-    texts = [_plain(value) for value in known]
-    if not texts or len(set(texts)) != len(texts):
-        raise DataError(f"{setting} must name one value or more, each once: got {list(known)!r}")
+def missing_key(text: str) -> str:
+    """Return an error message for a cell without a value in the column that decides the split."""
+    held = f"the value is {text!r}" if text else "the cell is empty"
+    return f"{held}, so nothing says to which part the row belongs; correct it or remove it"
+
+
+def check_declared(categories: Categories, features: Sequence[str]) -> None:
+    """Raise a DataError unless each category is a feature, and its values differ."""
+    for name, known in categories.items():
+        texts = [_plain(value) for value in known]
+        if not texts or len(set(texts)) != len(texts):
+            raise DataError(
+                f"categories={{{name!r}: ...}} must name one value or more, each once: got "
+                f"{list(known)!r}"
+            )
+        if name not in features:
+            raise DataError(
+                f"categories= names {name!r}, which is not a feature"
+                f"{did_you_mean(name, features) or ': add it to features=, or leave it out'}"
+            )
 
 
 def _plain(value: str | float) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from matexapps.data.schema.encoding import check_known
+from matexapps.data.schema.encoding import check_declared
 from matexapps.data.schema.schema import Roles, Schema, label_column
 from matexapps.data.sources.table import Table, Variable, named_columns
-from matexapps.errors import DataError, did_you_mean
+from matexapps.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,7 @@ def _only_matrix(
 def _check_features(features: Sequence[TableColumn], schema: Schema, path: Path) -> None:
     names = [column.name for column in features]
     categories = schema.categories or {}
-    for name, known in categories.items():
-        check_known(f"categories={{{name!r}: ...}}", known)
-        if name not in names:
-            raise DataError(
-                f"categories= names {name!r}, which is not a feature{did_you_mean(name, names)}"
-            )
+    check_declared(categories, names)
     shapes = {column.variable.shape if column.is_array else () for column in features}
     if len(shapes) > 1:
         held = ", ".join(f"{column.name!r} {column.variable.shape} a row" for column in features)

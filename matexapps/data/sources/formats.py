@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from matexapps import FORMATS
 from matexapps.data.schema.schema import Schema
 from matexapps.errors import DataError, did_you_mean
 
@@ -12,21 +14,15 @@ if TYPE_CHECKING:
     from matexapps.data.sources.reader import Reader
     from matexapps.data.sources.table import Table
 
-CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".data")
-HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".mat")
-NETCDF_SUFFIXES = (".nc", ".nc4", ".cdf", ".netcdf")
-_FOREIGN = (
-    ".parquet",
-    ".feather",
-    ".xlsx",
-    ".xls",
-    ".json",
-    ".pkl",
-    ".npy",
-    ".npz",
-    ".root",
-    ".fits",
-)
+_SUFFIXES = {
+    "CSV": (".csv", ".tsv", ".txt", ".dat", ".data"),
+    "HDF5": (".h5", ".hdf5", ".hdf", ".mat"),
+    "NetCDF": (".nc", ".nc4", ".cdf", ".netcdf"),
+    "Parquet": (".parquet",),
+    **{name: suffixes for name, (suffixes, _) in FORMATS.items()},
+}
+_GZIPPED = ("CSV", *FORMATS)
+_FOREIGN = (".feather", ".xlsx", ".xls", ".json", ".pkl", ".npy", ".npz", ".root", ".fits")
 
 
 def open_reader(path: Path, schema: Schema) -> Reader:
@@ -72,12 +68,16 @@ def files_of(path: Path) -> list[Path]:
 
 def format_of(path: Path) -> str | None:
     """Return the format that the ending of a file's name indicates; None if it is unknown."""
-    ending = path.suffix.lower()
-    if Path(path.name.lower().removesuffix(".gz")).suffix in CSV_SUFFIXES:
-        return "CSV"
-    if ending in HDF5_SUFFIXES:
-        return "HDF5"
-    return "NetCDF" if ending in NETCDF_SUFFIXES else None
+    plain = Path(path.name.lower().removesuffix(".gz"))
+    is_gzip = path.suffix.lower() == ".gz"
+    return next(
+        (
+            name
+            for name, suffixes in _SUFFIXES.items()
+            if plain.suffix in suffixes and (name in _GZIPPED or not is_gzip)
+        ),
+        None,
+    )
 
 
 def _open_file(path: Path, schema: Schema) -> Reader:
@@ -102,29 +102,37 @@ def _open_file(path: Path, schema: Schema) -> Reader:
 
 
 def open_table(path: Path, schema: Schema) -> Table:
-    """Return the table in the binary file ``path``, chosen by the ending of its name.
+    """Return the table in ``path``, a file that is not CSV, chosen by the ending of its name.
 
     Raises
     ------
     DataError
         If its ending is unknown, or the file holds no table.
     """
-    ending = path.suffix.lower()
-    if ending in HDF5_SUFFIXES:
+    kind = format_of(path)
+    if kind == "HDF5":
         from matexapps.data.hdf5.table import Hdf5Table
 
         return Hdf5Table(path, schema)
-    if ending in NETCDF_SUFFIXES:
+    if kind == "NetCDF":
         from matexapps.data.netcdf.table import NetcdfTable
 
         return NetcdfTable(path, schema)
-    known = (*CSV_SUFFIXES, *HDF5_SUFFIXES, *NETCDF_SUFFIXES)
+    if kind == "Parquet":
+        from matexapps.data.parquet import ParquetTable
+
+        return ParquetTable(path)
+    if kind in FORMATS:
+        module, _, function = FORMATS[kind][1].rpartition(".")
+        return getattr(import_module(module), function)(path)
+    ending = path.suffix.lower()
+    known = [suffix for suffixes in _SUFFIXES.values() for suffix in suffixes]
     cure = did_you_mean(ending, known)
     if ending in _FOREIGN:
         cure = ". Of another format, give what you read of it to DataSet.from_arrays"
     raise DataError(
         f"{path}: no reader for names that end like this; let it end in one of "
-        f"{', '.join(known)} (CSV also with .gz){cure}"
+        f"{', '.join(known)} ({', '.join(_GZIPPED)} also with .gz){cure}"
     )
 
 

@@ -1,7 +1,7 @@
 """Reads a file in a child process first, before this process opens it.
 
-The C libraries behind HDF5 and NetCDF trust what a file says about itself: damaged bytes can make
-them crash, hang, or allocate all memory. A child process reads the file first, under limits of
+The libraries behind HDF5, NetCDF and Parquet trust what a file says about itself: damaged bytes can
+make them crash, hang, or allocate all memory. A child process reads the file first, under limits of
 memory and time, with the same code that reads it afterwards. It reads small files completely; of
 larger ones it reads the structure, the list of chunks, and the first and last rows.
 """
@@ -28,27 +28,11 @@ TIME_LIMIT = 60.0
 MEMORY_LIMIT = 2**30
 """Bytes that it may take, besides what the blocks that the file is stored in need."""
 
+_PROBED = ("HDF5", "NetCDF", "Parquet")
+"""Formats whose libraries do not check what they read."""
+
 _WHOLE_FILE = 64 * 2**20
 _WHOLE_TABLE = 4 * _WHOLE_FILE
-
-
-def check_readable(path: Path, schema: Schema) -> None:
-    """Raise a DataError if reading ``path`` fails, crashes, or does not end.
-
-    Text files are skipped: these libraries do not parse them.
-
-    Parameters
-    ----------
-    path : Path
-    schema : Schema
-
-    Raises
-    ------
-    DataError
-        Naming the file and what happened.
-    """
-    with Probe() as probe:
-        probe.check(path, schema)
 
 
 class Probe(Child):
@@ -72,7 +56,7 @@ class Probe(Child):
         DataError
             If it cannot be read.
         """
-        if format_of(path) not in ("HDF5", "NetCDF"):
+        if format_of(path) not in _PROBED:
             return
         is_fresh = not self.runs
         reason, crashed = self._look(path, schema)

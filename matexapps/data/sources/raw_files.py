@@ -39,7 +39,7 @@ class RawFiles:
     paths : list of Path
         The files, in order.
     format : str
-        CSV, HDF5 or NetCDF.
+        CSV, HDF5, NetCDF, Parquet or one of a domain.
     variables : list of Variable
         In the first file's order; the type of each holds the values of all files.
     attributes : dict of variable name, or None, to dict

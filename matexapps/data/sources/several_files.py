@@ -19,7 +19,7 @@ from matexapps.data.rows import Rows
 from matexapps.data.sources.reader import Reader
 from matexapps.errors import DataError
 
-_ABOUT_DATA = ("readme", "license", "license", "changelog")
+_ABOUT_DATA = ("readme", "license", "licence", "changelog")
 _MOST_OPEN = 64
 
 

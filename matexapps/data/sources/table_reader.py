@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from matexapps.data.partition import RowNumbers
 from matexapps.data.rows import Rows
-from matexapps.data.schema.encoding import category_names, numbers_of, one_hot, unknown_value
+from matexapps.data.schema.encoding import (
+    encoded_names,
+    missing_key,
+    numbers_of,
+    one_hot,
+    unknown_value,
+)
 from matexapps.data.schema.missing import Missing, bad_value
 from matexapps.data.schema.schema import Schema
 from matexapps.data.schema.table_roles import TableColumn, table_roles
@@ -46,7 +52,7 @@ class TableReader(Reader):
         self._columns, self._roles = table_columns, roles = table_roles(table, schema)
         self._features = [table_columns[i] for i in roles.features]
         self._is_array = self._features[0].is_array
-        self.columns = self._feature_names()
+        self.columns = encoded_names([c.name for c in self._features], self._categories)
         self.sample_shape = self._shape_of_sample()
         self._plain_matrix = self._single_matrix()
         self.weighted = roles.weight is not None
@@ -91,7 +97,7 @@ class TableReader(Reader):
         roles = self._roles
         label = self._numbers("label", roles.label, piece)
         weight = None if roles.weight is None else self._numbers("weight", roles.weight, piece)
-        key = None if roles.key is None else piece.column(self._columns[roles.key])
+        key = None if roles.key is None else self._key(roles.key, piece)
         return Rows(features, label, weight, np.arange(start, stop), self.columns, key)
 
     def read_again(
@@ -181,15 +187,16 @@ class TableReader(Reader):
         else:
             piece.read_into(target, column.variable)
 
+    def _key(self, position: int, piece: _Piece) -> NDArray[Any]:
+        column = self._columns[position]
+        key = piece.column(column)
+        if column.variable.is_text and (key == "").any():
+            row = piece.row(int(np.argmax(key == "")))
+            raise self._fault(row, f"column {column.name!r}", missing_key(""))
+        return key
+
     def _fault(self, row: int, where: str, message: str) -> DataError:
         return DataError(f"{self.path}, {self.locate(row)}, {where}: {message}")
-
-    def _feature_names(self) -> list[str]:
-        names: list[str] = []
-        for column in self._features:
-            known = self._categories.get(column.name)
-            names.extend([column.name] if known is None else category_names(column.name, known))
-        return names
 
     def _shape_of_sample(self) -> tuple[int, ...]:
         """Return the shape of one row's features; several arrays are channels, the first axis."""
@@ -226,11 +233,15 @@ class _Piece:
         self._table.read_into(target, variable.name, self._ranges)
 
     def column(self, column: TableColumn) -> NDArray[Any]:
-        values = self._values(column.variable.name)
+        values = self._values(column.variable)
         return values[:, column.column] if values.ndim == 2 else values
 
-    def _values(self, name: str) -> NDArray[Any]:
+    def _values(self, variable: Variable) -> NDArray[Any]:
+        name = variable.name
         if name not in self._read:
-            pieces = [self._table.read(name, start, stop) for start, stop in self._ranges]
-            self._read[name] = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+            if len(self._ranges) == 1:
+                self._read[name] = self._table.read(name, *self._ranges[0])
+            else:
+                self._read[name] = np.empty((self.rows, *variable.shape), variable.dtype)
+                self.read_into(self._read[name], variable)
         return self._read[name]

@@ -23,7 +23,7 @@ ROWS = 40
 QUICK_FILES = 25
 """Damaged files of each writer in the ordinary suite."""
 
-SLOW_FILES = {"HDF5": 4200, "NetCDF": 3600, "CSV": 3000}
+SLOW_FILES = {"HDF5": 4200, "NetCDF": 3600, "Parquet": 1200, "CSV": 3000}
 """Damaged files of all writers of a format in the slow suite."""
 
 MEMORY = 512 * 2**20
@@ -37,6 +37,9 @@ NAMED = Schema(
     missing=float("nan"),
 )
 QUOTED = Schema(features=["pt", "eta"], weight="n", key="note")
+SOME = Schema(
+    features=["pt", "who"], categories={"who": ["n0", "n1", "n2"]}, key="day", missing=float("nan")
+)
 COMPOUND = Schema(features=["x", "who"], categories={"who": ["n0", "n1", "n2"]})
 
 
@@ -140,6 +143,16 @@ def netcdf_texts(kind: str) -> Callable[[Path], None]:
     return write
 
 
+def parquet(path: Path) -> None:
+    FRAME.assign(label=LABEL.astype(bool)).to_parquet(path, row_group_size=16, index=False)
+
+
+def parquet_texts(path: Path) -> None:
+    who = [f"n{i % 3}" if i % 5 else None for i in range(ROWS)]
+    table = FRAME.assign(who=pd.Categorical(who), day=pd.to_datetime("2024-01-01"), some=who)
+    table.to_parquet(path, row_group_size=7, compression="zstd")
+
+
 def csv(path: Path) -> None:
     FRAME.to_csv(path, index=False)
 
@@ -169,6 +182,8 @@ WRITERS: dict[str, tuple[Callable[[Path], None], str, Schema]] = {
     "netcdf 4": (netcdf("NETCDF4"), ".nc", NUMBERS),
     "netcdf 2 texts": (netcdf_texts("NETCDF3_64BIT_OFFSET"), ".nc", NAMED),
     "netcdf 4 texts": (netcdf_texts("NETCDF4"), ".nc", NAMED),
+    "parquet": (parquet, ".parquet", NUMBERS),
+    "parquet texts": (parquet_texts, ".parquet", SOME),
     "csv": (csv, ".csv", NUMBERS),
     "csv quoted": (csv_quoted, ".csv", QUOTED),
     "csv gzip": (csv_gzip, ".csv.gz", NUMBERS),

@@ -12,8 +12,14 @@ import psutil
 import pytest
 
 from matexapps.data.schema.schema import Schema
-from matexapps.data.sources.probe import Probe, check_readable
+from matexapps.data.sources.probe import Probe
 from matexapps.errors import DataError
+
+
+def check_readable(path, schema):
+    with Probe() as probe:
+        probe.check(path, schema)
+
 
 VALUES = np.random.default_rng(0).normal(size=(3000, 4)).astype(np.float32)
 

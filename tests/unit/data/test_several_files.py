@@ -56,6 +56,7 @@ EXPECTED = pd.concat([part(number) for number in NUMBERS], ignore_index=True)
 def test_csv_files_are_read_in_natural_order(tmp_path, ending, pattern):
     folder = write_csv(tmp_path / "runs", ending)
     (folder / "README.txt").write_text("not data")
+    (folder / "LICENCE.txt").write_text("not data")
     (folder / "settings.json").write_text("{}")
     (folder / ".part-0.csv").write_text("not data")
     (folder / "older").mkdir()

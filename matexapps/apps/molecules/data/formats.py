@@ -1,29 +1,34 @@
-"""Rows of CSV, TSV, SDF, Parquet and SMILES files, read one after the other."""
+"""Rows of CSV, TSV, SDF, Parquet and SMILES files, read one after the other.
+
+Parquet is read by the data layer, which in turn reads SDF and SMILES files by
+:func:`memory_table`. CSV is read here, cell by cell: numbers stay as they are written, and a table
+may have a single column.
+"""
 
 from __future__ import annotations
 
 import csv
 import gzip
+import io
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from rdkit import Chem, rdBase
-from rdkit.Chem import Mol
 
+from matexapps.data.parquet import ParquetTable
+from matexapps.data.sources.formats import format_of
+from matexapps.data.sources.memory_table import MemoryTable
 from matexapps.errors import DataError
 
 STRUCTURE_NAMES = ("smiles", "canonical_smiles", "isosmiles", "structure")
 """What columns of structures are usually called, in any case."""
 
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+_SEPARATORS = {"CSV": ",", "TSV": "\t"}
 _OTHER_SEPARATORS = (";", "\t", ",", "|")
-_SMILES_LISTS = (".smi", ".smiles")
-_BROKEN_FILE = (OSError, EOFError, zlib.error, pa.ArrowException)
+_BROKEN_FILE = (OSError, EOFError, zlib.error)
 _LARGEST_CELL = 2**24
 
 
@@ -61,20 +66,36 @@ class Table:
         for cells in self._rows:
             yield [cells[i] if i < len(cells) else "" for i in positions]
 
+    def columns(self) -> list[list[object]]:
+        """Return the cells of each column; rows that are too short end in None."""
+        rows = list(self.rows())
+        width = len(self.names)
+        padded = [[*cells, *[None] * (width - len(cells))] for cells in rows]
+        return [[cells[i] for cells in padded] for i in range(width)]
 
-class _ParquetTable(Table):
+
+class _ParquetRows(Table):
     """Reads only the columns that are asked for."""
 
-    def __init__(self, file: pq.ParquetFile) -> None:
-        schema = file.schema_arrow
-        index = (schema.pandas_metadata or {}).get("index_columns", [])
-        super().__init__([name for name in schema.names if name not in index], iter(()))
-        self._file = file
+    def __init__(self, table: ParquetTable) -> None:
+        super().__init__(table.names, iter(()))
+        self._table = table
 
     def rows(self, columns: Sequence[str] | None = None) -> Iterator[Sequence[object]]:
-        names = list(columns or self.names)
-        for batch in self._file.iter_batches(columns=names):
-            yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+        return self._table.rows(columns or self.names)
+
+
+def memory_table(path: Path) -> MemoryTable:
+    """Return the columns of an SDF or SMILES file, for the data layer.
+
+    Raises
+    ------
+    DataError
+        As :func:`open_table`.
+    """
+    with open_table(path) as table:
+        columns = table.columns()
+    return MemoryTable(path, dict(zip(table.names, columns, strict=True)))
 
 
 @contextmanager
@@ -96,53 +117,55 @@ def open_table(path: Path, *, lenient: bool = False) -> Iterator[Table]:
         If there is no such file, its format is unknown, or it cannot be read. Reading rows raises
         it, too.
     """
-    ending = _format_of(path)
+    kind = _format_of(path)
     try:
-        if ending == ".parquet":
-            with pq.ParquetFile(path) as file:
-                yield _ParquetTable(file)
-        elif ending == ".sdf":
-            with _open_binary(path) as entries:
-                yield _sdf_table(path, entries)
-        else:
-            with _open_text(path, "replace" if lenient else "strict") as lines:
-                if ending in _SMILES_LISTS:
-                    yield _smiles_table(lines)
-                else:
-                    yield _separated_table(path, lines, _SEPARATORS[ending], lenient)
+        if kind == "Parquet":
+            with closing(ParquetTable(path)) as parquet:
+                yield _ParquetRows(parquet)
+            return
+        with _opened(path) as file:
+            if kind == "SDF":
+                names = ["structure", "_Name"]
+                yield Table(names, _sdf_rows(path, file, names), *names)
+                return
+            lines = io.TextIOWrapper(
+                file, "utf-8-sig", errors="replace" if lenient else "strict", newline=""
+            )
+            if kind == "SMILES":
+                names = ["smiles", "name"]
+                yield Table(names, _smiles_rows(lines), *names)
+            else:
+                yield _separated_table(path, lines, _SEPARATORS[kind], lenient)
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path} is not UTF-8 text ({error.reason}, 0x{error.object[error.start]:02x}): save "
             "it as UTF-8, which spreadsheets call 'CSV UTF-8'"
         ) from None
     except (*_BROKEN_FILE, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as {ending[1:].upper()}: {error}") from None
+        raise DataError(f"{path} cannot be read as {kind}: {error}") from None
 
 
 def _format_of(path: Path) -> str:
-    """Return the ending that names the format, in lower case and without that of compression."""
-    ending = path.suffixes[-2] if path.suffix == ".gz" and len(path.suffixes) > 1 else path.suffix
-    if ending.lower() not in (*_SEPARATORS, *_SMILES_LISTS, ".sdf", ".parquet"):
+    """Return CSV, TSV, SMILES, SDF or Parquet."""
+    kind, ending = format_of(path), Path(path.name.lower().removesuffix(".gz")).suffix
+    if kind == "CSV":
+        kind = ending[1:].upper()
+    if kind not in (*_SEPARATORS, "SMILES", "SDF", "Parquet"):
         raise DataError(
             f"{path}: molecules are read from .csv, .tsv, .smi, .parquet and .sdf files, not from "
             f"{ending or 'a file without an ending'!r}"
         )
     if not path.is_file():
         raise DataError(f"there is no file {path}")
-    return ending.lower()
+    return kind
 
 
-def _open_text(path: Path, errors: str) -> IO[str]:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", errors=errors, newline="")
-    return open(path, encoding="utf-8-sig", errors=errors, newline="")
+def _opened(path: Path) -> IO[bytes]:
+    is_gzip = path.suffix.lower() == ".gz"
+    return gzip.open(path) if is_gzip else open(path, "rb")  # type: ignore[return-value]
 
 
-def _open_binary(path: Path) -> IO[bytes]:
-    return gzip.open(path) if path.suffix == ".gz" else open(path, "rb")  # type: ignore[return-value]
-
-
-def _separated_table(path: Path, lines: IO[str], separator: str, lenient: bool) -> Table:
+def _separated_table(path: Path, lines: Iterable[str], separator: str, lenient: bool) -> Table:
     csv.field_size_limit(_LARGEST_CELL)
     reader = csv.reader(lines, delimiter=separator, strict=True)
     names = next(reader, [])
@@ -169,11 +192,6 @@ def _separated_rows(
         yield cells[:columns]
 
 
-def _smiles_table(lines: Iterable[str]) -> Table:
-    names = ["smiles", "name"]
-    return Table(names, _smiles_rows(lines), structure=names[0], title=names[1])
-
-
 def _smiles_rows(lines: Iterable[str]) -> Iterator[Sequence[object]]:
     """Yield SMILES and name of each line; a first line that is a header is skipped.
 
@@ -186,24 +204,17 @@ def _smiles_rows(lines: Iterable[str]) -> Iterator[Sequence[object]]:
             yield smiles, "".join(words[1:]).strip()
 
 
-def _sdf_table(path: Path, file: IO[bytes]) -> Table:
-    names = ["structure", "_Name"]
-    return Table(names, _sdf_rows(path, file, names), structure=names[0], title=names[1])
-
-
 def _sdf_rows(path: Path, file: IO[bytes], names: list[str]) -> Iterator[Sequence[object]]:
     """Yield the entries, and append to ``names`` what they call their properties."""
     try:
         with rdBase.BlockLogs():
             for molecule in Chem.ForwardSDMolSupplier(file):
-                cells = {} if molecule is None else _sdf_cells(molecule)
+                cells: dict[str, object] = {}
+                if molecule is not None:
+                    cells = molecule.GetPropsAsDict(autoConvertStrings=False)
+                    cells["structure"] = Chem.MolToSmiles(molecule)
+                    cells["_Name"] = molecule.GetProp("_Name")
                 names.extend(name for name in cells if name not in names)
                 yield [cells.get(name) for name in names]
     except (*_BROKEN_FILE, SystemError) as error:  # RDKit wraps errors of decompression
         raise DataError(f"{path} cannot be read as SDF: {error.__cause__ or error}") from None
-
-
-def _sdf_cells(molecule: Mol) -> dict[str, object]:
-    properties = molecule.GetPropsAsDict(autoConvertStrings=False)
-    own = {"structure": Chem.MolToSmiles(molecule), "_Name": molecule.GetProp("_Name")}
-    return {**properties, **own}

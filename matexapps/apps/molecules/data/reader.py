@@ -18,7 +18,7 @@ from matexapps.apps.molecules.data.columns import (
     structure_columns,
     title_column,
 )
-from matexapps.apps.molecules.data.formats import Table, open_table
+from matexapps.apps.molecules.data.formats import open_table
 from matexapps.apps.molecules.data.records import Records
 from matexapps.apps.molecules.data.targets import Target, parse_classes, parse_numbers
 from matexapps.data.schema.schema import Column, Schema
@@ -83,8 +83,8 @@ def read_records(
     pair = None if classes is None else (classes[0], classes[1])
     with open_table(path) as table:
         structures = structure_columns(smiles_columns or _names(schema.features), table, str(path))
-        columns = _columns(table)
-    if not columns or not columns[0]:
+        columns = table.columns()
+    if not columns[0]:
         raise DataError(f"{path} has no rows")
     names = table.names
     if targets is None:
@@ -146,14 +146,6 @@ def _names(columns: Sequence[Column] | Column | None) -> list[str] | None:
     if columns is None:
         return None
     return [str(columns)] if isinstance(columns, Column) else [str(name) for name in columns]
-
-
-def _columns(table: Table) -> list[list[object]]:
-    """Return the cells of each column; rows that are too short end in None."""
-    rows = list(table.rows())
-    width = len(table.names)
-    padded = ([*cells, *[None] * (width - len(cells))] for cells in rows)
-    return [list(column) for column in zip(*padded, strict=True)]
 
 
 def _part_key(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,12 +51,10 @@ class Records:
 
     def take(self, positions: NDArray[np.int64]) -> Records:
         """Return the rows at these positions, in this order."""
-        return Records(
-            source=self.source,
+        return replace(
+            self,
             structures=[self.structures[i] for i in positions],
             values=self.values[positions],
-            targets=self.targets,
             rows=self.rows[positions],
             part_key=None if self.part_key is None else self.part_key[positions],
-            smiles_columns=self.smiles_columns,
         )

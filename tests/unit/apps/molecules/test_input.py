@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,10 @@ from matexapps.apps.molecules.data.molecule_set import merge, standardize_record
 from matexapps.apps.molecules.data.reader import read_library, read_records
 from matexapps.apps.molecules.data.standardize import Rejected, standardize
 from matexapps.apps.molecules.data.targets import Target
+from matexapps.data.convert import convert
+from matexapps.data.overview.overview import overview
+from matexapps.data.schema.schema import Schema
+from matexapps.data.sources.formats import open_reader
 from matexapps.errors import DataError
 from matexapps.experiment.ranks import Ranks
 
@@ -219,3 +224,30 @@ def test_a_damaged_entry_of_an_sdf_keeps_its_row(tmp_path):
     assert found.smiles == ["CCO", "CCN"]
     assert [one.row for one in found.rejected] == [2]
     assert found.rows == [(1,), (3,)]
+
+
+def test_the_data_layer_reads_sdf_and_smiles_files_too(tmp_path):
+    smiles = ["CCO", "CCC", "CCN", "c1ccccc1"]
+    with Chem.SDWriter(str(tmp_path / "a.sdf")) as writer:
+        for i, text in enumerate(smiles):
+            molecule = Chem.MolFromSmiles(text)
+            molecule.SetProp("logS", str(i / 2))
+            molecule.SetProp("active", str(i % 2))
+            if i:
+                molecule.SetProp("charge", str(-i))
+            writer.write(molecule)
+    (tmp_path / "b.sdf.gz").write_bytes(gzip.compress((tmp_path / "a.sdf").read_bytes()))
+    for name in ("a.sdf", "b.sdf.gz"):
+        schema = Schema(features=["logS", "charge"], label="active", missing=math.nan)
+        rows = open_reader(tmp_path / name, schema).read()
+        np.testing.assert_array_equal(rows.features[:, 0], [0, 0.5, 1, 1.5])
+        np.testing.assert_array_equal(rows.features[:, 1], [np.nan, -1, -2, -3])
+        assert rows.label.tolist() == [0, 1, 0, 1]
+    convert(tmp_path / "a.sdf", tmp_path / "a.csv")
+    table = pd.read_csv(tmp_path / "a.csv")
+    assert table.columns.tolist() == ["structure", "_Name", "logS", "active", "charge"]
+    assert table["structure"].tolist() == smiles
+    (tmp_path / "c.smi").write_text("CCO ethanol\nCC\n")
+    facts = overview(tmp_path / "c.smi")
+    assert (facts.format, facts.rows) == ("SMILES", 2)
+    assert [column.name for column in facts.columns] == ["smiles", "name"]
