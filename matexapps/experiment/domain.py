@@ -167,9 +167,10 @@ class Domain(ABC, Generic[Settings, Prepared]):
     def training(
         self, settings: Settings, prepared: Prepared, network: nn.Module
     ) -> dict[str, Any]:
-        """Return ``epochs``, and what else the Trainer is told; settings that were given go first.
+        """Return ``epochs`` and further arguments of the Trainer.
 
-        The task's loss and metrics are added where this says nothing of them.
+        Settings that were given go first. The task's loss and metrics are added where this says
+        nothing of them.
         """
         return {"epochs": 20}
 

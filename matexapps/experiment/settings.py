@@ -20,7 +20,7 @@ RECOVERIES = ("shrink", "reinit", "checkpoint", "abort")
 
 @dataclass(frozen=True)
 class ExperimentSettings:
-    """What every experiment can be told; a domain adds its own.
+    """Settings that every experiment has; a domain adds its own.
 
     Attributes
     ----------
