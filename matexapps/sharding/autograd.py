@@ -18,7 +18,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from matexapps.comm.communicator import Communicator
 from matexapps.sharding.shard import Part
@@ -123,15 +125,20 @@ def join(mine: torch.Tensor, part: Part, axis: int) -> torch.Tensor:
     if axis == 0 and mine.dtype == torch.float32 and mine.device.type == "cpu":
         plain = mine.detach().contiguous()
         return torch.from_numpy(part.comm.all_gather_rows(plain.numpy(), part.counts))
-    rows = mine.detach().movedim(axis, 0).cpu().contiguous()
-    plain = torch.view_as_real(rows) if rows.is_complex() else rows
-    # As bytes, since numpy has no bfloat16.
-    content = plain.reshape(len(rows), -1).view(torch.uint8)
-    gathered = torch.from_numpy(part.comm.all_gather_rows(content.numpy(), part.counts))
-    result = gathered.view(plain.dtype).view(part.rows, *plain.shape[1:])
-    if rows.is_complex():
-        result = torch.view_as_complex(result)
+    rows = mine.detach().movedim(axis, 0).contiguous()
+    content = bytes_of(rows).reshape(len(rows), -1)
+    gathered = torch.from_numpy(part.comm.all_gather_rows(content, part.counts))
+    result = gathered.view(mine.dtype).view(part.rows, *rows.shape[1:])
     return result.movedim(0, axis).contiguous().to(mine.device)
+
+
+def bytes_of(tensor: torch.Tensor) -> NDArray[np.uint8]:
+    """Return the bytes of a tensor of any type, also of those that numpy lacks, shape (n,).
+
+    They share memory with a tensor that lies contiguously in that of the CPU.
+    """
+    plain = tensor.detach().cpu().resolve_conj().contiguous()
+    return plain.reshape(-1).view(torch.uint8).numpy()
 
 
 def summed(mine: torch.Tensor, comm: Communicator) -> torch.Tensor:

@@ -52,7 +52,7 @@ def drop(
         noise = _noise_of_elements(values, 1 - p, part, axis)
     else:
         sizes = [*values.shape[:2], *[1] * (values.dim() - 2)]
-        noise = _kept(sizes, 1 - p, part, 0).to(values.dtype)
+        noise = _mask(sizes, 1 - p, part, 0).to(values.dtype)
     noise.div_(1 - p)
     return values.mul_(noise) if inplace else values * noise
 
@@ -70,11 +70,11 @@ def _arguments(
 
 def _noise_of_elements(values: torch.Tensor, p: float, part: Part, axis: int) -> torch.Tensor:
     if values.is_contiguous():
-        return _kept(values.shape, p, part, axis).to(values.dtype)
+        return _mask(values.shape, p, part, axis).to(values.dtype)
     # Numbers are drawn in the order of memory.
     order = memory_order(values)
     sizes = [values.shape[k] for k in order]
-    noise = _kept(sizes, p, part, order.index(axis)).to(values.dtype)
+    noise = _mask(sizes, p, part, order.index(axis)).to(values.dtype)
     return noise.permute([order.index(k) for k in range(values.dim())])
 
 
@@ -83,14 +83,14 @@ def memory_order(values: torch.Tensor) -> list[int]:
     return sorted(range(values.dim()), key=values.stride, reverse=True)
 
 
-def _kept(sizes: Sequence[int], p: float, part: Part, axis: int) -> torch.Tensor:
+def _mask(sizes: Sequence[int], p: float, part: Part, axis: int) -> torch.Tensor:
     """Return which elements of this rank's rows stay, each with probability ``p``."""
-    everywhere = part.whole_shape(sizes, axis)
+    shape = part.global_shape(sizes, axis)
     if not _draws_64_bits():
-        return part.cut(torch.empty(everywhere).bernoulli_(p), axis)
+        return part.cut(torch.empty(shape).bernoulli_(p), axis)
     # The raw numbers come in half the time of `bernoulli_`, which turns each into a double.
     if axis > 0:
-        return _below(part.cut(torch.empty(everywhere, dtype=torch.int64).random_(), axis), p)
+        return _below(part.cut(torch.empty(shape, dtype=torch.int64).random_(), axis), p)
     mine = torch.empty(tuple(sizes), dtype=torch.int64)
     of_a_row = mine.numel() // len(part)
     _skip(part.start * of_a_row)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 from types import FunctionType
-from typing import Any
+from typing import Any, Self
 
 import torch
+from torch import nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
@@ -17,7 +19,7 @@ from matexapps.sharding.keras_layers import batch_moments
 from matexapps.sharding.randomness import DRAWING, draw, drawn_shape, draws
 from matexapps.sharding.recurrent import RECURRENT, drops_between_layers, run_layers
 from matexapps.sharding.reductions import REDUCING, reduce, reduced_shape
-from matexapps.sharding.shard import Part
+from matexapps.sharding.shard import Part, row_axis
 
 _BATCH_NORM = {
     "running_mean": None, "running_var": None, "weight": None, "bias": None,
@@ -33,8 +35,39 @@ _TAKEN_OVER = _WATCHED | _BACKWARD
 Seen = tuple[Any, torch.Size]
 
 
-class GlobalBatch(TorchFunctionMode):
+class _Mode(TorchFunctionMode):
+    """Sees each function called inside.
+
+    Parameters
+    ----------
+    compiled : bool
+        Whether parts of the network are compiled; they run uncompiled inside, since a mode does not
+        see what compiled code calls.
+    """
+
+    def __init__(self, compiled: bool) -> None:
+        super().__init__()
+        self._compiled, self._stances = compiled, list[Any]()
+
+    def __enter__(self) -> Self:
+        if self._compiled:
+            self._stances.append(torch.compiler.set_stance("force_eager"))
+        super().__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        if self._compiled:
+            self._stances.pop().__exit__(*error)
+
+
+class GlobalBatch(_Mode):
     """Watches a network compute all rows.
+
+    Parameters
+    ----------
+    compiled : bool
+        Whether parts of the network are compiled.
 
     Attributes
     ----------
@@ -42,8 +75,8 @@ class GlobalBatch(TorchFunctionMode):
         The functions that would have to act for all rows, and the shapes they were given.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, compiled: bool) -> None:
+        super().__init__(compiled)
         self.seen: list[Seen] = []
 
     def __torch_function__(
@@ -65,7 +98,7 @@ class GlobalBatch(TorchFunctionMode):
             self.seen.append((function, shape))
 
 
-class ShardedBatch(TorchFunctionMode):
+class ShardedBatch(_Mode):
     """Random numbers, batch normalization, sums and means as for the global batch.
 
     A backward pass that is started inside acts in the same way on what is computed again in it, as
@@ -79,6 +112,8 @@ class ShardedBatch(TorchFunctionMode):
     seen : list, optional
         What :class:`GlobalBatch` has seen of the same call. Without it, a shape that ``axes`` does
         not know is judged by itself.
+    compiled : bool
+        Whether parts of the network are compiled.
 
     Attributes
     ----------
@@ -87,9 +122,14 @@ class ShardedBatch(TorchFunctionMode):
     """
 
     def __init__(
-        self, part: Part, axes: dict[Seen, int | None], seen: list[Seen] | None = None
+        self,
+        part: Part,
+        axes: dict[Seen, int | None],
+        seen: list[Seen] | None = None,
+        *,
+        compiled: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(compiled)
         self._part, self._axes = part, axes
         self._seen = None if seen is None else iter(seen)
         self._in_backward = False
@@ -158,10 +198,21 @@ class ShardedBatch(TorchFunctionMode):
         expected, all_rows = next(self._seen, (None, shape))
         if expected is not function:
             raise TrainingError("it calls other functions with fewer rows")
-        axis = self._part.axis_between(all_rows, shape)
+        axis = row_axis(all_rows, self._part.rows, shape, len(self._part))
         if self._axes.setdefault(call, axis) != axis:
             raise TrainingError("tensors of equal shape are rows here and no rows there")
         return axis
+
+
+def is_compiled(network: nn.Module) -> bool:
+    """Whether parts of a network were given to ``torch.compile``."""
+    if "torch._dynamo" not in sys.modules:
+        return False
+    kind = sys.modules["torch._dynamo"].OptimizedModule
+    return any(
+        isinstance(module, kind) or module._compiled_call_impl is not None
+        for module in network.modules()
+    )
 
 
 def needs_global_batch(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

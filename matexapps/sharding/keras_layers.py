@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import ModuleType
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -24,25 +22,12 @@ def batch_moments(values: torch.Tensor, axes: Sequence[int]) -> tuple[torch.Tens
     return mean, variance
 
 
-@contextmanager
-def moments_taken_over(module: ModuleType) -> Iterator[None]:
-    """Let Keras's batch normalization take its statistics from :func:`batch_moments` inside.
-
-    Parameters
-    ----------
-    module : module
-        That of Keras's layer, :data:`BATCH_NORMALIZATION`.
-    """
-    layer: Any = module.BatchNormalization
-    original = layer._moments
+def moments_of_layer(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``BatchNormalization._moments`` of Keras, which takes :func:`batch_moments`."""
 
     def moments(self: Any, inputs: Any, mask: Any) -> Any:
         if mask is None and isinstance(inputs, torch.Tensor) and has_torch_function_unary(inputs):
             return batch_moments(inputs, self._reduction_axes)
         return original(self, inputs, mask)
 
-    layer._moments = moments
-    try:
-        yield
-    finally:
-        layer._moments = original
+    return moments

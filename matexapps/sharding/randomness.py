@@ -93,7 +93,7 @@ def draw(
         return _draw_in_place(function, args, kwargs, part, axis)
     if function in _OF_A_SIZE:
         bounds, size, others = _size(function, args, kwargs)
-        return part.cut(function(*bounds, part.whole_shape(size, axis), **others), axis)
+        return part.cut(function(*bounds, part.global_shape(size, axis), **others), axis)
     rows = drawn_shape(function, args, kwargs)[axis]
     wide = {name: _widened(value, part, axis, rows) for name, value in kwargs.items()}
     drawn = function(*(_widened(value, part, axis, rows) for value in args), **wide)

@@ -47,7 +47,14 @@ def reduces_axis(
     """Whether a call of a function that reduces sums over an axis."""
     if function in _LOSSES:
         return _given(function, args, kwargs)["reduction"] != "none"
-    return _includes(_dims(args, kwargs), axis, len(reduced_shape(function, args, kwargs)))
+    # Torch calls them dim, and axis as numpy does; None means all.
+    dims = args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis"))
+    if dims is None:
+        return True
+    if isinstance(dims, int):
+        dims = (dims,)
+    count = len(reduced_shape(function, args, kwargs))
+    return isinstance(dims, (tuple, list)) and axis in [dim % count for dim in dims]
 
 
 def reduce(
@@ -74,21 +81,6 @@ def reduce(
     if function in _SUMS:
         return Summed.apply(mine, part.comm)
     return Summed.apply(mine * (len(part) / part.rows), part.comm)
-
-
-def _dims(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Return which axes are summed over, None for all; torch calls them dim, and axis as numpy."""
-    if len(args) > 1:
-        return args[1]
-    return kwargs.get("dim", kwargs.get("axis"))
-
-
-def _includes(dims: Any, axis: int, count: int) -> bool:
-    if dims is None:
-        return True
-    if isinstance(dims, int):
-        dims = (dims,)
-    return isinstance(dims, (tuple, list)) and axis in [dim % count for dim in dims]
 
 
 def _loss(function: Function, given: dict[str, Any], part: Part) -> Any:

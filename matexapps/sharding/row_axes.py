@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,9 +69,10 @@ class RowAxes:
             for (function, shape), (_, other) in zip(calls, others, strict=True)
         ]
 
-    def __iter__(self) -> Iterator[int | None]:
-        """Yield the axis of each call in turn; None where there is none, or it is not known."""
-        return (call.axis for call in self._calls)
+    def overlap(self, reduced: Sequence[set[int]]) -> bool:
+        """Whether the axis of rows is among the axes ``reduced`` over, in any of the calls."""
+        pairs = zip(self._calls, reduced, strict=True)
+        return any(call.axis in axes for call, axes in pairs)
 
     def axis(self, function: Function, shape: torch.Size, rows: int) -> int | None:
         """Return where a tensor has rows in a run on ``rows`` rows; None where it has none.

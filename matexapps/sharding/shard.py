@@ -68,22 +68,7 @@ class Part:
             return 0
         return None
 
-    def axis_between(self, everywhere: torch.Size, mine: torch.Size) -> int | None:
-        """Return the axis along which a tensor has rows, None if it is the same for all rows.
-
-        Parameters
-        ----------
-        everywhere, mine : torch.Size
-            The shapes for the global batch, and for this rank's rows.
-
-        Raises
-        ------
-        TrainingError
-            If there is no such axis, or more than one.
-        """
-        return row_axis(everywhere, self.rows, mine, len(self))
-
-    def whole_shape(self, shape: Sequence[int], axis: int) -> list[int]:
+    def global_shape(self, shape: Sequence[int], axis: int) -> list[int]:
         """Return the shape for all rows of a tensor that has this rank's."""
         return [*shape[:axis], shape[axis] // len(self) * self.rows, *shape[axis + 1 :]]
 

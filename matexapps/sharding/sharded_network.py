@@ -8,18 +8,18 @@ few rows before training, to find out which kind it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
 
 from matexapps.comm.communicator import Communicator
 from matexapps.errors import TrainingError
-from matexapps.sharding.global_batch import ShardedBatch
+from matexapps.sharding.global_batch import ShardedBatch, is_compiled
 from matexapps.sharding.row_axes import PartAxes, RowAxes
 from matexapps.sharding.shard import Part
-from matexapps.sharding.trial import Forward, Trial, is_compiled, not_compiled, try_network
+from matexapps.sharding.trial import Forward, Trial, try_network
 
 # The strides of a single row do not tell how a tensor lies in memory, so in which order numbers are
 # drawn for it. Layers such as batch normalization refuse a single row.
@@ -76,18 +76,13 @@ class ShardedNetwork:
         mode = self._modes.get(rows)
         if mode is None:
             part = Part(rows, self._comm)
-            mode = self._modes[rows] = ShardedBatch(part, PartAxes(self._axes, len(part)))
-        return _uncompiled(mode) if self._compiled else mode
+            axes = PartAxes(self._axes, len(part))
+            mode = self._modes[rows] = ShardedBatch(part, axes, compiled=self._compiled)
+        return mode
 
     def changed_buffers(self, network: nn.Module) -> dict[str, torch.Tensor]:
         """Return copies of the buffers that the network changes in training, by name."""
         return {name: network.get_buffer(name).clone() for name in self._changed}
-
-
-@contextmanager
-def _uncompiled(mode: ShardedBatch) -> Iterator[None]:
-    with not_compiled(True), mode:
-        yield
 
 
 def shard_network(
@@ -100,14 +95,19 @@ def shard_network(
 ) -> ShardedNetwork:
     """Find out how a network is trained on parts of a batch.
 
+    On several ranks the network is called three times: on all of the rows, and twice on a part of
+    them. Afterwards its parameters, buffers and attributes are as before, with the lists and dicts
+    in them, and so are the generators of random numbers; nothing is printed. What a call changes
+    elsewhere stays, such as a list outside of the network that it appends to. On one rank the
+    network is not called.
+
     Collective only where the result ``acts``: whether it does, every rank finds out alone, from the
     same rows.
 
     Parameters
     ----------
     network : nn.Module
-        In training mode. Copies of it are tried, and no generator of random numbers moves on; what
-        its calls leave outside of it stays.
+        In training mode.
     forward : callable
         Takes a network and rows, and returns its outputs.
     features : Tensor, shape (rows, ...)
@@ -126,42 +126,45 @@ def shard_network(
     compiled, count = is_compiled(network), len(features)
     if count < 2 * _FEWEST_ROWS_OF_A_RANK:
         return ShardedNetwork(comm, acts=True, compiled=compiled)
-    larger = count - count // 2
-    with not_compiled(compiled):
-        everything = try_network(network, forward, features, half=half)
-        parts = [try_network(network, forward, rows) for rows in features.split(larger)]
-    if everything.draws_elsewhere:
-        raise _refusal(network, comm, f"it draws from {everything.draws_elsewhere}'s generator")
+    larger, smaller = features.tensor_split([count - count // 2])
+    everything = try_network(network, forward, features, half=half)
+    first = try_network(network, forward, larger)
+    if elsewhere := [name for name in everything.drawn if name != "torch"]:
+        raise _refusal(network, comm, f"it draws from {elsewhere[0]}'s generator")
+    axes, unknown = _find_axes(everything, count, first, len(larger))
+    sums_rows = axes is not None and axes.overlap(everything.reduced)
+    acts = bool(everything.drawn) or everything.mixes_rows or sums_rows
+    acts = acts or _depends(everything, [first, try_network(network, forward, smaller)])
     changed = everything.changed_buffers
-    if not _needs_other_rows(everything, parts, count):
+    if not acts:
         return ShardedNetwork(comm, changed=changed)
-    try:
-        axes = RowAxes(everything.seen, count, parts[0].seen, larger)
-    except TrainingError as error:
-        raise _refusal(network, comm, str(error)) from error
+    if axes is None:
+        raise _refusal(network, comm, unknown)
     sharded = ShardedNetwork(comm, axes, acts=True, compiled=compiled, changed=changed)
     if not sharded.has_too_few_rows(count):
         part = Part(count, comm)
         acting = sharded.acting(count)
         mine = try_network(network, forward, part.cut(features), acting=acting)
         why = _difference(everything, mine, part)
-        if first := next(filter(None, comm.all_gather_object(why)), ""):
-            raise _refusal(network, comm, first)
+        if reason := next(filter(None, comm.all_gather_object(why)), ""):
+            raise _refusal(network, comm, reason)
     return sharded
 
 
-def _needs_other_rows(everything: Trial, parts: list[Trial], rows: int) -> bool:
-    """Whether what a network computes of some rows depends on others, or on random numbers."""
-    if everything.draws or everything.mixes_rows:
-        return True
-    output = torch.cat([part.output for part in parts])
-    if everything.differs(output) or any(everything.different_buffer(part) for part in parts):
-        return True
+def _find_axes(
+    everything: Trial, rows: int, first: Trial, rows_of_first: int
+) -> tuple[RowAxes | None, str]:
+    """Return where tensors have rows, or why that is not known."""
     try:
-        axes = RowAxes(everything.seen, rows, parts[0].seen, len(parts[0].output))
-    except TrainingError:
-        return False
-    return any(axis in reduced for axis, reduced in zip(axes, everything.reduced, strict=True))
+        return RowAxes(everything.seen, rows, first.seen, rows_of_first), ""
+    except TrainingError as error:
+        return None, str(error)
+
+
+def _depends(everything: Trial, parts: list[Trial]) -> bool:
+    """Whether what a network computes of some rows depends on others."""
+    output = torch.cat([part.output for part in parts])
+    return everything.differs(output) or any(map(everything.different_buffer, parts))
 
 
 def _difference(expected: Trial, mine: Trial, part: Part) -> str:

@@ -14,13 +14,13 @@ from matexapps.data.dataset import DataSet
 from matexapps.data.loading.batch import Batch
 from matexapps.data.part import Part
 from matexapps.sharding.sharded_network import ShardedNetwork, rows_to_try, shard_network
+from matexapps.sharding.snapshot import random_state
 from matexapps.train.evaluation import evaluate
 from matexapps.train.gradients import gather_batch, global_gradient, gradient_average
 from matexapps.train.monitor.error_context import ErrorContext, flush_losses
 from matexapps.train.monitor.throughput import Throughput
 from matexapps.train.state.position import Position
 from matexapps.train.state.replicas import check_replicas, seed_epoch
-from matexapps.train.state.resume import random_state
 from matexapps.train.training import BeforeStep, Training, overrides
 
 # The context of a step's errors is its batch.

@@ -65,9 +65,9 @@ class Trainer:
         Takes features of shape (rows, columns). Rank 0's weights are used everywhere. In training
         it acts as on one rank: dropout and torch's random functions draw the same numbers for the
         rows of the global batch; batch normalization, sums and means over the batch include all of
-        them. Networks that mix rows in other ways, or draw from other generators, are refused on
-        several ranks. Each batch normalization costs a message in the forward and in the backward
-        pass; a network without any of this costs nothing extra.
+        them, at the price of a message in each pass. Networks that mix rows in other ways, or draw
+        from other generators, are refused on several ranks. A fit finds this out by three calls on
+        a few rows: see :func:`~matexapps.sharding.sharded_network.shard_network`.
     loss : str, torch loss module or callable
         See :class:`~matexapps.train.losses.RowLoss`.
     optimizer : torch.optim.Optimizer, function or None

@@ -13,13 +13,11 @@ from matexapps.comm.communicator import Communicator
 from matexapps.data.loading.batch import Batch
 from matexapps.devices import RankDevice
 from matexapps.history import History
+from matexapps.sharding.snapshot import RandomState
 from matexapps.train.losses import RowLoss
 from matexapps.train.metrics import Metric
 from matexapps.train.optimization import Precision
 from matexapps.train.state.position import Position
-
-# Of each kind of generator.
-RandomState = dict[str, torch.Tensor]
 
 
 @dataclass

@@ -9,6 +9,7 @@ import torch
 
 from matexapps.comm.communicator import Communicator
 from matexapps.errors import TrainingError
+from matexapps.sharding.autograd import bytes_of
 from matexapps.transparent.user_code import warn
 
 _REMEDY = (
@@ -75,14 +76,8 @@ def tensors_differ(tensors: Sequence[torch.Tensor], comm: Communicator) -> bool:
     digest = hashlib.sha256()
     for tensor in tensors:
         digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(_bytes(tensor).numpy().data)
+        digest.update(bytes_of(tensor).data)
     return len(set(comm.all_gather_object(digest.digest()))) > 1
-
-
-def _bytes(tensor: torch.Tensor) -> torch.Tensor:
-    plain = tensor.detach().cpu().contiguous()
-    plain = torch.view_as_real(plain) if plain.is_complex() else plain
-    return plain.reshape(-1).view(torch.uint8)
 
 
 def _broadcast(tensor: torch.Tensor, comm: Communicator) -> torch.Tensor:
@@ -90,7 +85,7 @@ def _broadcast(tensor: torch.Tensor, comm: Communicator) -> torch.Tensor:
     shape, dtype = comm.broadcast_object((tensor.shape, tensor.dtype))
     values = tensor.detach().cpu() if comm.rank == 0 else torch.empty(shape, dtype=dtype)
     values = values.contiguous().clone()
-    comm.broadcast(_bytes(values).numpy())
+    comm.broadcast(bytes_of(values))
     return values
 
 

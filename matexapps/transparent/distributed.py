@@ -159,7 +159,9 @@ def _patch_networks(stack: ExitStack, forward: ShardedForward) -> None:
         patches.enter_context(patched(owner, "__call__", call))
 
     def shard_moments(module: Any) -> None:
-        patches.enter_context(keras_layers.moments_taken_over(module))
+        layer = module.BatchNormalization
+        moments = keras_layers.moments_of_layer(layer._moments)
+        patches.enter_context(patched(layer, "_moments", moments))
 
     shard_calls(nn.Module)
     stack.enter_context(after_import(keras_layers.LAYER, lambda keras: shard_calls(keras.Layer)))

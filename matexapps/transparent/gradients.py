@@ -8,7 +8,7 @@ added; this leaves the older part unchanged, since it is the same on all ranks.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ class GradientAverager:
     def __init__(self, comm: Communicator) -> None:
         self._comm = comm
         self._group_of = WeakIdKeyDictionary()
-        self._groups: dict[int, _Group] = {}
+        self._groups: dict[int, tuple[_WeakParameters, GradientAverage]] = {}
         self._count = 0
         self._pending: dict[int, set[int]] = {}
         self._paused = False
@@ -90,17 +90,24 @@ class GradientAverager:
         self._close_unused()
         self._count += 1
         number = self._count
-        self._groups[number] = _Group(parameters, self._comm)
+        kind = parameters[0].device.type
+        device = choose_device(self._comm, "cpu" if kind == "cpu" else "auto")
+        references = _WeakParameters(parameters)
+        average = gradient_average(self._comm, references, device)
+        assert average is not None
+        self._groups[number] = references, average
         for parameter in parameters:
             self._group_of[parameter] = number
 
     def _close_unused(self) -> None:
         """Free the memory for networks that no rank uses any more. Collective."""
-        unused = np.array([group.unused for group in self._groups.values()], np.uint8)
+        groups = self._groups.values()
+        unused = np.array([references.all_deleted for references, _ in groups], np.uint8)
         if len(unused):
             self._comm.all_reduce(unused, "min")
         for number in [n for n, flag in zip(self._groups, unused, strict=True) if flag]:
-            self._groups.pop(number).close()
+            _, average = self._groups.pop(number)
+            average.close()
 
     def _average_later(self, groups: set[int]) -> None:
         if self._paused or trainer_at_work():
@@ -115,29 +122,8 @@ class GradientAverager:
     def _average(self, task: int) -> None:
         with torch.no_grad():
             for number in sorted(self._pending.pop(task)):
-                self._groups[number].average()
-
-
-class _Group:
-    """Parameters whose gradients are averaged in one message."""
-
-    def __init__(self, parameters: list[nn.Parameter], comm: Communicator) -> None:
-        self._parameters = _WeakParameters(parameters)
-        kind = parameters[0].device.type
-        device = choose_device(comm, "cpu" if kind == "cpu" else "auto")
-        average = gradient_average(comm, self._parameters, device)
-        assert average is not None
-        self._average: GradientAverage = average
-
-    @property
-    def unused(self) -> bool:
-        return self._parameters.all_deleted
-
-    def average(self) -> None:
-        self._average.average(0.0, 1.0)
-
-    def close(self) -> None:
-        self._average.close()
+                _, average = self._groups[number]
+                average.average(0.0, 1.0)
 
 
 class _WeakParameters(Sequence[nn.Parameter]):
@@ -156,11 +142,6 @@ class _WeakParameters(Sequence[nn.Parameter]):
     def __getitem__(self, index: Any) -> Any:
         parameter = self._references[index]()
         return self._empty if parameter is None else parameter
-
-    def __iter__(self) -> Iterator[nn.Parameter]:
-        for reference in self._references:
-            parameter = reference()
-            yield self._empty if parameter is None else parameter
 
     @property
     def all_deleted(self) -> bool:

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from matexapps.comm.communicator import Communicator
+from matexapps.sharding.snapshot import generator_states, set_generator_states
 from matexapps.transparent.patching import patched
-from matexapps.transparent.probing.snapshot import generator_states, set_generator_states
 
 
 @contextmanager

@@ -18,11 +18,12 @@ from matexapps.comm.communicator import Communicator
 from matexapps.sharding.autograd import OnBackward, cut, joined, notify_backward
 from matexapps.sharding.global_batch import ShardedBatch
 from matexapps.sharding.shard import Part
+from matexapps.sharding.snapshot import PLAIN, Attributes
 from matexapps.train.own_sharing import trainer_at_work
 from matexapps.transparent.consistency import require_consistency, synchronize_weights
 from matexapps.transparent.gradients import GradientAverager
 from matexapps.transparent.probing.plans import CallPlans
-from matexapps.transparent.probing.pytree import PLAIN, flatten, unflatten
+from matexapps.transparent.probing.pytree import flatten, unflatten
 from matexapps.transparent.probing.shardability import (
     Plan,
     count_rows,
@@ -122,12 +123,13 @@ class ShardedForward:
         self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any
     ) -> Any:
         leaves, nesting = _flatten_arguments(args, kwargs)
-        if not is_concrete(leaves) or not _may_have_rows(args, kwargs):
+        plain = all(isinstance(value, PLAIN) for value in chain(args, kwargs.values()))
+        if plain or not is_concrete(leaves):
             return original(module, *args, **kwargs)
         network = _uncompiled(module)
         state = self._networks.get(network)
         if state is None:
-            if not _has_parameters(network):
+            if next(network.parameters(), None) is None:
                 return original(module, *args, **kwargs)
             state = self._networks[network] = _NetworkState(CallPlans(self._comm))
             synchronize_weights(type(network).__name__, _tensors(network), self._comm)
@@ -145,10 +147,10 @@ class ShardedForward:
         ]
         sharded_args, sharded_kwargs = nest_arguments(inputs, nesting)
         if plan.needs_global_batch:
-            self._batch_mode = ShardedBatch(part, plan.inner_axes)
+            self._batch_mode = ShardedBatch(part, plan.inner_axes, compiled=plan.compiled)
         # Compiled code would bypass the mode.
         called = network if plan.needs_global_batch else module
-        attributes = [] if plan.draws else state.structure.user_attributes(network)
+        attributes = Attributes() if plan.draws else state.structure.user_attributes(network)
         generator = None if plan.draws else torch.get_rng_state()
         with self._batch_mode:
             outputs = original(called, *sharded_args, **sharded_kwargs)
@@ -240,22 +242,13 @@ def _gather(outputs: Any, plan: Plan, part: Part, on_backward: OnBackward) -> An
     return unflatten(gathered, nesting)
 
 
-def _undo_if_drawn(
-    generator: torch.Tensor, attributes: list[tuple[nn.Module, dict[str, Any]]]
-) -> bool:
+def _undo_if_drawn(generator: torch.Tensor, attributes: Attributes) -> bool:
     """Restore torch's generator and the modules' attributes if random numbers were drawn."""
     if torch.equal(generator, torch.get_rng_state()):
         return False
     torch.set_rng_state(generator)
-    for module, before in attributes:
-        vars(module).clear()
-        vars(module).update(before)
+    attributes.restore()
     return True
-
-
-def _may_have_rows(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    values = chain(args, kwargs.values())
-    return any(not isinstance(value, PLAIN) for value in values)
 
 
 def _uncompiled(module: nn.Module) -> nn.Module:
@@ -264,10 +257,6 @@ def _uncompiled(module: nn.Module) -> nn.Module:
     if "_orig_mod" in inner:
         return inner["_orig_mod"]  # type: ignore[return-value]
     return module
-
-
-def _has_parameters(module: nn.Module) -> bool:
-    return any(True for _ in module.parameters())
 
 
 def _tensors(network: nn.Module) -> list[torch.Tensor]:

@@ -83,6 +83,17 @@ class Skipping(nn.Module):
         return self.last(x + self.block(x) if torch.rand(1) < 0.6 else x)
 
 
+class AlwaysDropping(nn.Module):
+    """Draws in evaluation too, as for the uncertainty of predictions (Monte Carlo dropout)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(COLUMNS, 16), nn.Linear(16, 1)
+
+    def forward(self, x):
+        return self.last(functional.dropout(self.first(x).relu(), 0.2))
+
+
 def images() -> nn.Module:
     return nn.Sequential(
         nn.Unflatten(1, (1, 3, 4)), nn.Conv2d(1, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(),
@@ -116,6 +127,11 @@ NETWORKS = {
     "functions": Noisy,
     "recomputed": Recomputed,
     "stochastic depth": Skipping,
+    "dropout in evaluation": AlwaysDropping,
+    "batch norm in evaluation": lambda: nn.Sequential(
+        nn.Linear(COLUMNS, 16), nn.BatchNorm1d(16, track_running_stats=False), nn.ReLU(),
+        nn.Linear(16, 1),
+    ),
 }  # fmt: skip
 
 

@@ -112,18 +112,13 @@ def test_one_rank_draws_what_a_plain_loop_draws(on_ranks, name):
 
 
 DYING = """
-    import json, os, sys, warnings
+    import json, sys, warnings
     sys.path.insert(0, sys.argv[1])
+    from dying import DiesInStep
     from global_batch_networks import *
 
-    class Dies(mx.Callback):
-        def on_batch_start(self, trainer, batch):
-            if (trainer.comm.rank, trainer.position.epoch, trainer.position.step) == (1, 1, 2):
-                if trainer.comm.world_size == 3:
-                    trainer.model.register_forward_hook(lambda *_: os.kill(os.getpid(), 9))
-
     warnings.simplefilter("ignore")
-    results = train(trainer_of(sys.argv[2], callbacks=[Dies()]))
+    results = train(trainer_of(sys.argv[2], callbacks=[DiesInStep(epoch=1, step=2)]))
     comm = mx.open_world()
     if comm.rank == 0:
         print(json.dumps([comm.world_size, results]), flush=True)
@@ -184,8 +179,14 @@ COUNTING = """
     for name in ("plain", "dropout", "batch norm 1d"):
         counts.clear()
         features = torch.from_numpy(data_set().train.features[:rows_to_try(comm.world_size)])
-        shard_network(network(name), lambda net, rows: net(rows), features, comm)
-        results[name] = {"finding out": dict(counts)}
+        rows_of_calls = []
+
+        def forward(net, rows):
+            rows_of_calls.append(len(rows))
+            return net(rows)
+
+        shard_network(network(name), forward, features, comm)
+        results[name] = {"finding out": dict(counts), "rows of calls": rows_of_calls}
         steps = Steps(counts)
         train(trainer_of(name, callbacks=[steps], comm=comm))
         results[name]["step"] = dict(steps.at[2] - steps.at[1])
@@ -198,6 +199,9 @@ def test_only_networks_that_need_other_rows_exchange_messages(run_ranks, request
     done = run_ranks(2, COUNTING, request.config.rootpath / "tests" / "helpers")
     assert done.returncode == 0, done.stderr[-5000:]
     counts = json.loads(done.stdout.splitlines()[-1])
+    calls = {name: results.pop("rows of calls") for name, results in counts.items()}
+    # All rows, and then two parts, or one and this rank's.
+    assert list(calls.values()) == [[5, 3, 2]] * 3
     assert counts["plain"] == {"finding out": {}, "step": {"average": 1}}
     assert counts["dropout"] == {"finding out": {"all_gather_object": 1}, "step": {"average": 1}}
     # Two layers: one message each in the forward pass, and one in the backward pass.
@@ -211,6 +215,9 @@ REFUSED = """
     import json, sys
     sys.path.insert(0, sys.argv[1])
     from global_batch_networks import *
+
+    # Some permutation of all rows may leave a rank's rows with this rank.
+    torch.manual_seed(0)
 
     class Own(nn.Module):
         def __init__(self, function):

@@ -33,6 +33,7 @@ FAST_SUITE = [
     "char_rnn",
     "cnn",
     "compiled",
+    "compiled_block",
     "finetune",
     "frames",
     "gan",

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from matexapps.comm.communicator import Communicator
 from matexapps.errors import TrainingError
-from matexapps.train.training import RandomState
+from matexapps.sharding.autograd import bytes_of
+from matexapps.sharding.snapshot import RandomState
 
 
 def share_initial_weights(model: nn.Module, comm: Communicator) -> None:
@@ -21,7 +21,7 @@ def share_initial_weights(model: nn.Module, comm: Communicator) -> None:
         return
     with torch.no_grad():
         for tensor in [*model.parameters(), *model.buffers()]:
-            values = _bytes_of(tensor).copy()
+            values = bytes_of(tensor).copy()
             comm.broadcast(values)
             tensor.copy_(torch.from_numpy(values).view(tensor.dtype).reshape(tensor.shape))
 
@@ -74,9 +74,5 @@ def seed_epoch(seed: int, epoch: int) -> None:
 def _digest(tensors: Sequence[torch.Tensor]) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for tensor in tensors:
-        digest.update(_bytes_of(tensor).data)
+        digest.update(bytes_of(tensor).data)
     return digest.hexdigest()
-
-
-def _bytes_of(tensor: torch.Tensor) -> NDArray[np.uint8]:
-    return tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy()

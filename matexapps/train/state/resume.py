@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from matexapps.errors import CheckpointError
+from matexapps.sharding.snapshot import RandomState, random_state, set_random_state
 from matexapps.train.callbacks import Checkpointing
 from matexapps.train.state.checkpoint import (
     finish_checkpoints,
@@ -16,7 +15,7 @@ from matexapps.train.state.checkpoint import (
 )
 from matexapps.train.state.position import Position
 from matexapps.train.state.recovery import Fit
-from matexapps.train.training import BeforeStep, RandomState, Training
+from matexapps.train.training import BeforeStep, Training
 
 
 def take_snapshot(trainer: Training) -> dict[str, Any]:
@@ -173,18 +172,3 @@ def _restore_callbacks(trainer: Training, saved: list[list[Any]]) -> None:
 def _random(trainer: Training) -> RandomState:
     """Return the random state with which the next step, or one that was broken off, begins."""
     return trainer.before_step.random if trainer.before_step is not None else random_state()
-
-
-def random_state() -> RandomState:
-    """Return the state of torch's random number generators on this rank."""
-    states = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_initialized():
-        states["cuda"] = torch.cuda.get_rng_state()
-    return states
-
-
-def set_random_state(states: RandomState) -> None:
-    """Bring torch's random number generators back to a state."""
-    torch.set_rng_state(states["cpu"])
-    if "cuda" in states and torch.cuda.is_available():
-        torch.cuda.set_rng_state(states["cuda"])

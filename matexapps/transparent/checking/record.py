@@ -89,9 +89,11 @@ class Recorder:
             }
             for name, hook in hooks.items():
                 stack.enter_context(after_import(name, hook))
-            before = register_optimizer_step_pre_hook(lambda o, *_: self._add_gradients(o))
+            before = register_optimizer_step_pre_hook(self._add_gradients)
             stack.callback(before.remove)
-            after = register_optimizer_step_post_hook(lambda o, *_: self._end_torch_step(o))
+            after = register_optimizer_step_post_hook(
+                lambda optimizer, *_: self._end_step(self._parameters(optimizer))
+            )
             stack.callback(after.remove)
             with suppress(EnoughSteps):
                 yield
@@ -143,11 +145,8 @@ class Recorder:
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         return [(self._names.get(id(p), f"parameter {k}"), p) for k, p in enumerate(parameters)]
 
-    def _add_gradients(self, optimizer: Any) -> None:
+    def _add_gradients(self, optimizer: Any, *_: Any) -> None:
         self._add("gradient", ((name, p.grad) for name, p in self._parameters(optimizer)))
-
-    def _end_torch_step(self, optimizer: Any) -> None:
-        self._end_step(self._parameters(optimizer))
 
     def _end_step(self, weights: Iterable[tuple[str, torch.Tensor]]) -> None:
         self._add("weight", weights)

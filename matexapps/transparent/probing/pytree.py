@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-PLAIN = (bool, int, float, complex, str, bytes, type(None))
+from matexapps.sharding.snapshot import PLAIN
 
 
 class Shell:

@@ -8,10 +8,7 @@ random number generators agree.
 
 from __future__ import annotations
 
-import io
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +16,10 @@ import torch
 from torch import nn
 
 from matexapps.comm.communicator import Communicator
-from matexapps.sharding.global_batch import GlobalBatch, Seen, ShardedBatch
+from matexapps.sharding.global_batch import GlobalBatch, Seen, ShardedBatch, is_compiled
 from matexapps.sharding.shard import Part
-from matexapps.transparent.probing.pytree import PLAIN, Shell, flatten, unflatten
-from matexapps.transparent.probing.snapshot import Snapshot, generator_states, values_close
+from matexapps.sharding.snapshot import PLAIN, Snapshot, generator_states, silenced, values_close
+from matexapps.transparent.probing.pytree import Shell, flatten, unflatten
 from matexapps.transparent.probing.tolerant_ranks import TolerantRanks
 
 Axes = tuple[int | None, ...]
@@ -49,6 +46,8 @@ class Plan:
         Whether a call draws random numbers.
     inner_axes : dict
         The axis of the rows of tensors inside the network, by function and shape.
+    compiled : bool
+        Whether parts of the network are compiled.
     """
 
     inputs: Axes
@@ -57,6 +56,7 @@ class Plan:
     needs_global_batch: bool
     draws: bool
     inner_axes: dict[Seen, int | None]
+    compiled: bool
 
 
 def probe_call(
@@ -157,9 +157,10 @@ def _try(
         snapshot = Snapshot(network)
     except Exception as error:
         return None, f"its state cannot be copied ({error})"
-    global_batch, inner_axes = GlobalBatch(), dict[Seen, int | None]()
+    compiled, inner_axes = is_compiled(network), dict[Seen, int | None]()
+    global_batch = GlobalBatch(compiled=compiled)
     try:
-        with _silenced() as printed:
+        with silenced() as printed:
             args, kwargs = nest_arguments(_clone(leaves), nesting)
             with global_batch:
                 expected = call(network, *args, **kwargs)
@@ -167,10 +168,11 @@ def _try(
                 return None, "it modifies its inputs; compute new tensors instead"
             text = printed.getvalue()
             expected_changes, generators = snapshot.changes(), generator_states()
+            draws = bool(snapshot.drawn_generators())
             snapshot.restore()
-            draws = not values_close(generators, generator_states())
             args, kwargs = nest_arguments(_clone(_shard_inputs(leaves, inputs, part)), nesting)
-            with ShardedBatch(part, inner_axes, global_batch.seen) as mode:
+            mode = ShardedBatch(part, inner_axes, global_batch.seen, compiled=compiled)
+            with mode:
                 outputs = call(network, *args, **kwargs)
             changes = snapshot.changes()
             same_draws = values_close(generators, generator_states())
@@ -189,7 +191,7 @@ def _try(
     output_axes = _output_axes(expected, outputs, part, mode.needed)
     if isinstance(output_axes, str):
         return None, output_axes
-    return Plan(inputs, output_axes, axis, mode.needed, draws, inner_axes), ""
+    return Plan(inputs, output_axes, axis, mode.needed, draws, inner_axes, compiled), ""
 
 
 def _shard_inputs(leaves: list[Any], axes: Axes, part: Part) -> list[Any]:
@@ -244,8 +246,9 @@ def _output_axes(expected: Any, outputs: Any, part: Part, needs_global_batch: bo
     for all_rows, rows in zip(expected_leaves, leaves, strict=True):
         if not isinstance(all_rows, torch.Tensor):
             if not values_close(all_rows, rows):
-                searched = isinstance(all_rows, (*PLAIN, Shell))
-                return _MIXES_ROWS if searched else _unsearched_output(all_rows)
+                if isinstance(all_rows, (*PLAIN, Shell)):
+                    return _MIXES_ROWS
+                return f"its outputs cannot be gathered{_not_searched([type(all_rows).__name__])}"
             axes.append(None)
             continue
         if needs_global_batch and all_rows.dim() == 0 and values_close(all_rows, rows):
@@ -258,10 +261,6 @@ def _output_axes(expected: Any, outputs: Any, part: Part, needs_global_batch: bo
     return tuple(axes) if any(axis is not None for axis in axes) else _MIXES_ROWS
 
 
-def _unsearched_output(value: Any) -> str:
-    return f"its outputs cannot be gathered{_not_searched([type(value).__name__])}"
-
-
 def _has_rows(all_rows: torch.Tensor, rows: Any, axis: int, part: Part) -> bool:
     """Whether ``rows`` are this rank's rows of ``all_rows`` along ``axis``."""
     return (
@@ -270,11 +269,3 @@ def _has_rows(all_rows: torch.Tensor, rows: Any, axis: int, part: Part) -> bool:
         and all_rows.shape[axis] == part.rows
         and values_close(part.cut(all_rows, axis), rows)
     )
-
-
-@contextmanager
-def _silenced() -> Iterator[io.StringIO]:
-    text = io.StringIO()
-    with warnings.catch_warnings(), redirect_stdout(text), redirect_stderr(text):
-        warnings.simplefilter("ignore")
-        yield text

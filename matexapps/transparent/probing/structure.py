@@ -9,6 +9,8 @@ from typing import Any
 
 from torch import nn
 
+from matexapps.sharding.snapshot import Attributes
+
 _requires_grad = attrgetter("requires_grad")
 _training = attrgetter("training")
 _values = methodcaller("values")
@@ -54,11 +56,10 @@ class Structure:
         outer = network.training, len(network._forward_hooks)
         return *outer, *map(_training, self._inner_modules), *map(len, self._inner_hooks)
 
-    def user_attributes(self, network: nn.Module) -> list[tuple[nn.Module, dict[str, Any]]]:
-        """Return the modules of the user's own classes with a copy of their attributes."""
+    def user_attributes(self, network: nn.Module) -> Attributes:
+        """Return the attributes of the modules of the user's own classes."""
         inner = self._user_modules
-        modules = [network, *inner] if _is_user_module(network) else inner
-        return [(module, vars(module).copy()) for module in modules]
+        return Attributes([network, *inner] if _is_user_module(network) else inner)
 
     def _current_members(self) -> Iterator[Any]:
         return chain.from_iterable(map(_values, self._filled_tables))
