@@ -35,9 +35,9 @@ from torch import nn
 
 from matexapps import DataSet, Trainer
 from matexapps.apps.higgs.baselines import (
-    baseline_jobs,
     gradient_boosting,
     has_lightgbm,
+    make_baselines,
     physics_rows,
 )
 from matexapps.apps.higgs.data import load_higgs
@@ -95,8 +95,10 @@ def simulated_figures(data: DataSet, seeds: int) -> tuple[dict[str, Any], list[n
                 data.test
             )
         show("simulated", name, data.test, scores[name])
-    for name, job in baseline_jobs(data.train, data.validation, data.test, seed=0).items():
-        scores[name] = np.atleast_2d(job())
+    baselines = make_baselines(data.train, data.validation, data.test, seed=0)
+    for name, baseline in baselines.items():
+        predictions = baseline.combined([job() for job in baseline.jobs])
+        scores[name] = np.atleast_2d(predictions.test)
         show("simulated", name, data.test, scores[name])
     figures = {f"sim_auc_{name}": mean_auc(data.test, score) for name, score in scores.items()}
     best = scores["present"]
@@ -132,9 +134,8 @@ def real_figures(real: Rows, simulated: DataSet, pretrained: list[nn.Module]) ->
                 ("lightgbm", train, validation),
                 ("lightgbm_pooled", pool(train, made), pool(validation)),
             ):
-                scores[name + suffix][0, fold] = gradient_boosting(
-                    rows, judge, own.take(fold), seed=0, refit=True
-                )
+                score_rows = gradient_boosting(rows, judge, seed=0, refit=True)
+                scores[name + suffix][0, fold] = score_rows(own.take(fold))
     for name, score in scores.items():
         show("real", name, real, score)
     figures = {f"real_auc_{name}": mean_auc(real, score) for name, score in scores.items()}

@@ -150,7 +150,7 @@ def judge(name: str, folder: Path, seeds: int, chemprop: str | None) -> dict[str
     figures[f"{name}_scaffold_coverage"] = mean_coverage(trainings, values[split.test])
     figures |= random_figures(name, prepared, settings, seeds)
     for baseline, fit in MOLECULES.baselines(settings, prepared, split).items():
-        found = fit.combine([job() for job in fit.jobs])
+        found = fit.combined([job() for job in fit.jobs]).test
         show(name, baseline, values[split.test], found[:, 0])
         figures |= error_figures(f"{name}_rmse_{baseline}", values[split.test], found.T)
     if chemprop:

@@ -7,13 +7,14 @@ does the next process after a crash.
 
 from __future__ import annotations
 
+import csv
 import ctypes
 import os
 import secrets
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
@@ -105,6 +106,22 @@ def atomic_folder(path: str | Path, error: type[MatexError] = DataError) -> Iter
             publish(partial, target)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+
+
+def write_csv(
+    path: str | Path,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    error: type[MatexError] = DataError,
+) -> None:
+    """Write a CSV table, with its columns' names in the first line, as :func:`atomic_file` does."""
+    with (
+        atomic_file(path, error) as partial,
+        open(partial, "w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
 
 
 class GrowingFile:

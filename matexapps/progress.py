@@ -62,11 +62,32 @@ def naming(what: str) -> Iterator[None]:
     what : str
         The name, as a user reads it: "scaffold split, seed 0".
     """
+    with _changed(lambda e: {**e, "what": what} if e["kind"] == "train" else e):
+        yield
+
+
+@contextmanager
+def expecting_waits() -> Iterator[None]:
+    """Leave out inside the block that ranks wait long for others: their shares take unequal time.
+
+    Those that work must then report signs of life.
+    """
+    with _changed(lambda e: None if e["kind"] == "waiting" else e):
+        yield
+
+
+@contextmanager
+def _changed(change: Callable[[dict[str, Any]], dict[str, Any] | None]) -> Iterator[None]:
     sink = _sink.get()
     if sink is None:
         yield
         return
-    with reporting_to(lambda e: sink({**e, "what": what} if e["kind"] == "train" else e)):
+
+    def pass_on(event: dict[str, Any]) -> None:
+        if (changed := change(event)) is not None:
+            sink(changed)
+
+    with reporting_to(pass_on):
         yield
 
 

@@ -1,11 +1,14 @@
 """What a command line runs on ranks: settings as JSON, results from rank 0.
 
 ``python -m matexapps.experiment.command '{"domain": "package.module:NAME", "verb": "train",
-"settings": {"epochs": 20}}'`` trains, keeps the model where the settings say, and prints.
+"settings": {"epochs": 20}}'`` trains, keeps the model where the settings say, and prints. With
+``{"function": "package.module:NAME", "settings": {}}`` a function of settings and ranks is called,
+and what it returns is printed as JSON.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 import time
@@ -25,6 +28,7 @@ from matexapps.experiment.model.model import Model
 from matexapps.experiment.model.prediction import predict_file
 from matexapps.experiment.ranks import LONGEST_WAIT_S, Ranks
 from matexapps.experiment.reference import load_domain
+from matexapps.experiment.report import BETTER, as_text, better_baseline_lines
 from matexapps.experiment.runner import run_study
 from matexapps.experiment.settings import from_plain
 from matexapps.train.state.reinit_state import reinit
@@ -34,165 +38,52 @@ Result = dict[str, Any]
 _LINE_EVERY_S = 5.0
 
 
-def run_command(
-    arguments: list[str],
-    usage: str | None,
-    work: Callable[[dict[str, Any], Communicator], Result],
-    news: progress.Sink,
-    wait_s: float,
-    *,
-    as_table: Callable[[Result], str] | None = None,
-    restarts: bool = False,
-) -> int:
-    """Run ``work`` on all ranks, print what it returns, and return the exit status.
+def main(arguments: list[str]) -> int:
+    """Train, predict, or call a function on all ranks; return the exit status."""
+    given = json.loads(arguments[0])
+    settings = given["settings"]
+    if "function" in given:
+        module, _, name = given["function"].partition(":")
+        function = getattr(importlib.import_module(module), name)
+        return _run(settings, lambda comm: function(settings, Ranks(comm)), "rows", json.dumps)
+    domain = load_domain(given["domain"])
+    work, to_text = {"train": (_train, as_text), "predict": (_predict, _predicted)}[given["verb"]]
+    return _run(
+        settings,
+        partial(work, domain, settings),
+        domain.unit,
+        json.dumps if given.get("json") else partial(to_text, domain),
+    )
 
-    Parameters
-    ----------
-    arguments : list of str
-        The settings as JSON, or a wish for help.
-    usage : str or None
-    work : callable
-        Takes the settings and the ranks.
-    news : callable
-        Is told of progress.
-    wait_s : float
-        The longest that ranks may wait for each other, in seconds.
-    as_table : callable, optional
-        Writes results for a person where the setting ``json`` is false. Without it they are JSON,
-        and there is no such setting.
-    restarts : bool
-        Whether the setting ``recovery`` may be "reinit".
-    """
-    if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
-        print(usage)
-        return 0 if arguments in (["-h"], ["--help"]) else 2
-    try:
-        settings = json.loads(arguments[0])
-    except json.JSONDecodeError as error:
-        print(f"the settings are not JSON ({error}): {arguments[0]}", file=sys.stderr)
-        return 2
-    show_json = settings.pop("json", True) if as_table else True
+
+def _run(
+    settings: dict[str, Any],
+    work: Callable[[Communicator], Result],
+    unit: str,
+    to_text: Callable[[Result], str],
+) -> int:
     comm: Communicator = SingleProcess()
 
     def entry() -> Result:
         nonlocal comm
-        with open_world(wait_s) as comm:
-            return work(settings, comm)
+        with open_world(LONGEST_WAIT_S) as comm:
+            return work(comm)
 
-    starts_again = restarts and settings.get("recovery") == "reinit"
     try:
-        with progress.reporting_to(news):
-            result = reinit(entry) if starts_again else entry()
+        with progress.reporting_to(progress_lines(unit)):
+            result = reinit(entry) if settings.get("recovery") == "reinit" else entry()
     except MatexError as error:
         if comm.rank == 0:
             print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     if comm.rank == 0:
-        print(as_table(result) if as_table and not show_json else json.dumps(result), flush=True)
+        print(to_text(result), flush=True)
     return 0
-
-
-def report_placement(comm: Communicator) -> None:
-    """Write a line on standard error about hosts, devices and threads. Collective."""
-    placed = devices.summary(run_fault_tolerant(comm, lambda _: devices.describe(comm)))
-    if comm.rank == 0:
-        print(placed, file=sys.stderr, flush=True)
-
-
-def epoch_lines(unit: str) -> progress.Sink:
-    """Return what writes a line on standard error at each epoch's end and when ranks are lost.
-
-    Parameters
-    ----------
-    unit : str
-        What is learned from, as in "rows".
-    """
-
-    def write(event: dict[str, Any]) -> None:
-        report_failure_line(event)
-        if event["kind"] != "train" or event["rank"] != 0 or event["step"] != event["steps"]:
-            return
-        figures = "  ".join(f"{name} {value:.4f}" for name, value in event["metrics"].items())
-        if figures:
-            which = f"{event['what']}: " if "what" in event else ""
-            print(
-                f"{which}epoch {event['epoch']}/{event['epochs']}  loss {event['loss']:.4f}  "
-                f"{figures}  {event['rows_per_s']:,.0f} {unit}/s",
-                file=sys.stderr,
-                flush=True,
-            )
-
-    return write
-
-
-def report_failure_line(event: dict[str, Any]) -> None:
-    """Write on standard error, from rank 0, that ranks were lost, if the event says so."""
-    if event["kind"] == "rank_failure" and event["rank"] == 0:
-        print(event["event"], file=sys.stderr, flush=True)
-
-
-def work_lines(what: str) -> progress.Sink:
-    """Return what writes a line on standard error every few seconds: how far work is, how fast.
-
-    Parameters
-    ----------
-    what : str
-        The work, as :func:`~matexapps.progress.report_work` is told. Where ranks have shares of
-        their own, the line is about rank 0's.
-    """
-    began = reported = time.monotonic()
-
-    def write(event: dict[str, Any]) -> None:
-        nonlocal reported
-        report_failure_line(event)
-        now = time.monotonic()
-        if event.get("what") != what or event["rank"] != 0 or now - reported < _LINE_EVERY_S:
-            return
-        reported = now
-        done, total, ranks = event["done"], event["total"], event["world_size"]
-        who = f"rank 0 of {ranks}: " if total is not None and ranks > 1 else ""
-        of = "" if total is None else f" of {total:,}"
-        rate = done / (now - began)
-        print(
-            f"{who}{done:,}{of} {event['unit']}, {rate:,.{0 if rate >= 10 else 1}f} a second",
-            file=sys.stderr,
-            flush=True,
-        )
-
-    return write
-
-
-def main(arguments: list[str]) -> int:
-    """Train or predict on all ranks, and return the exit status."""
-    given = json.loads(arguments[0])
-    domain = load_domain(given["domain"])
-    settings = {**given["settings"], "json": given.get("json", False)}
-    if given["verb"] == "train":
-        return run_command(
-            [json.dumps(settings)],
-            None,
-            partial(_train, domain),
-            epoch_lines(domain.unit),
-            LONGEST_WAIT_S,
-            as_table=domain.as_table,
-            restarts=True,
-        )
-    return run_command(
-        [json.dumps(settings)],
-        None,
-        partial(_predict, domain),
-        work_lines(f"predicting {domain.unit}"),
-        LONGEST_WAIT_S,
-        as_table=lambda result: (
-            f"{result['rows'] - result['bad']:,} of {result['rows']:,} {domain.unit} predicted in "
-            f"{result['seconds']:.1f} s: {result['out']}"
-        ),
-    )
 
 
 def _train(domain: Domain[Any, Any], given: dict[str, Any], comm: Communicator) -> Result:
     settings, ranks = from_plain(domain.settings, given), Ranks(comm)
-    report_placement(comm)
+    _write_placement(comm)
     if (out := settings.out) is not None:
         ranks.run("before the start", lambda: ranks.on_root(lambda: check_folder(out)))
     study = run_study(domain, settings, comm)
@@ -206,10 +97,84 @@ def _train(domain: Domain[Any, Any], given: dict[str, Any], comm: Communicator) 
 
 
 def _predict(domain: Domain[Any, Any], given: dict[str, Any], comm: Communicator) -> Result:
-    folder, rows, out = (given.pop(name) for name in ("model", "rows", "out"))
-    source = domain.source(rows, **given)
+    options = dict(given)
+    folder, rows, out = (options.pop(name) for name in ("model", "rows", "out"))
+    source = domain.source(rows, **options)
     model = comm.on_all(lambda: Model.load(folder, domain))
-    return predict_file(model, source, out, comm)
+    return {**predict_file(model, source, out, comm), BETTER: model.facts.get(BETTER, [])}
+
+
+def _predicted(domain: Domain[Any, Any], result: Result) -> str:
+    done = (
+        f"{result['rows'] - result['bad']:,} of {result['rows']:,} {domain.unit} predicted in "
+        f"{result['seconds']:.1f} s: {result['out']}"
+    )
+    return "\n".join([done, *better_baseline_lines(result[BETTER])])
+
+
+def _write_placement(comm: Communicator) -> None:
+    """Write a line on standard error about hosts, devices and threads. Collective."""
+    placed = devices.summary(run_fault_tolerant(comm, lambda _: devices.describe(comm)))
+    if comm.rank == 0:
+        _write(placed)
+
+
+def progress_lines(unit: str) -> progress.Sink:
+    """Return what writes lines on standard error, from rank 0.
+
+    At the end of each epoch, how the training goes; every few seconds of other work, how far it is
+    and how fast, where ranks have shares of their own about that of rank 0; and ranks that are
+    lost.
+
+    Parameters
+    ----------
+    unit : str
+        What is learned from, as in "rows".
+    """
+    written: dict[str, float] = {}
+    began: dict[str, tuple[float, int]] = {}
+
+    def write(event: dict[str, Any]) -> None:
+        if event.get("rank") != 0:
+            return
+        report_failure_line(event)
+        if event["kind"] == "train" and event["step"] == event["steps"] and event["metrics"]:
+            _write(_epoch_line(event, unit))
+        elif event["kind"] == "work":
+            what, now = event["what"], time.monotonic()
+            start, done = began.setdefault(what, (now, event["done"]))
+            if now - written.setdefault(what, now) >= _LINE_EVERY_S:
+                written[what] = now
+                _write(_work_line(event, (event["done"] - done) / (now - start)))
+
+    return write
+
+
+def report_failure_line(event: dict[str, Any]) -> None:
+    """Write on standard error, from rank 0, that ranks were lost, if the event says so."""
+    if event["kind"] == "rank_failure" and event["rank"] == 0:
+        _write(event["event"])
+
+
+def _epoch_line(event: dict[str, Any], unit: str) -> str:
+    which = f"{event['what']}: " if "what" in event else ""
+    figures = "  ".join(f"{name} {value:.4f}" for name, value in event["metrics"].items())
+    return (
+        f"{which}epoch {event['epoch']}/{event['epochs']}  loss {event['loss']:.4f}  {figures}  "
+        f"{event['rows_per_s']:,.0f} {unit}/s"
+    )
+
+
+def _work_line(event: dict[str, Any], rate: float) -> str:
+    total, ranks = event["total"], event["world_size"]
+    who = f"rank 0 of {ranks}: " if total is not None and ranks > 1 else ""
+    of = "" if total is None else f" of {total:,}"
+    speed = f"{rate:,.{0 if rate >= 10 else 1}f} a second"
+    return f"{who}{event['what']}: {event['done']:,}{of} {event['unit']}, {speed}"
+
+
+def _write(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

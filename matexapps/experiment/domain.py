@@ -18,7 +18,7 @@ from matexapps.experiment.ranks import Ranks
 from matexapps.experiment.reference import load_domain, reference_of
 from matexapps.experiment.settings import ExperimentSettings
 from matexapps.experiment.splitting import Split
-from matexapps.experiment.tasks import Task, task_from
+from matexapps.experiment.tasks import TASKS, Task
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,21 +35,41 @@ def _mean(parts: Sequence[Values]) -> Values:
 
 
 @dataclass(frozen=True)
+class BaselinePredictions:
+    """What a fitted baseline predicts, as the task's ``predictions`` has it.
+
+    Attributes
+    ----------
+    validation, test : ndarray, first axis rows
+    """
+
+    validation: Values
+    test: Values
+
+
+@dataclass(frozen=True)
 class Baseline:
     """A simple method to stand beside every network.
 
     Attributes
     ----------
     jobs : sequence of callable
-        Each takes nothing, fits something to the training rows, and returns predictions of the
-        test rows as the task's ``predictions`` has them. Jobs are shared out among ranks, so what
-        they return must not depend on the rank.
+        Each takes nothing, fits something to the training rows, and predicts. Jobs are shared out
+        among ranks, so what they return must not depend on the rank.
     combine : callable
-        From the jobs' predictions, in order, to those of the baseline; default: their mean.
+        From the jobs' predictions of the same rows, in order, to those of the baseline; default:
+        their mean.
     """
 
-    jobs: Sequence[Callable[[], Values]]
+    jobs: Sequence[Callable[[], BaselinePredictions]]
     combine: Callable[[Sequence[Values]], Values] = _mean
+
+    def combined(self, predictions: Sequence[BaselinePredictions]) -> BaselinePredictions:
+        """Return the baseline's predictions from those of its jobs, in order."""
+        return BaselinePredictions(
+            self.combine([each.validation for each in predictions]),
+            self.combine([each.test for each in predictions]),
+        )
 
 
 @dataclass(frozen=True)
@@ -102,12 +122,15 @@ class Domain(ABC, Generic[Settings, Prepared]):
         A dataclass, from which the command line is made: its docstring is the help.
     unit : str
         What the rows are, as in "molecules".
+    tasks : tuple of type
+        The kinds of tasks that :meth:`task` returns.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     settings: ClassVar[type[ExperimentSettings]]
     unit: ClassVar[str] = "rows"
+    tasks: ClassVar[tuple[type[Task], ...]] = TASKS
 
     def __reduce__(self) -> tuple[Any, ...]:
         # By name, so that a study travels to a notebook also from a domain in a file.
@@ -144,9 +167,10 @@ class Domain(ABC, Generic[Settings, Prepared]):
     def training(
         self, settings: Settings, prepared: Prepared, network: nn.Module
     ) -> dict[str, Any]:
-        """Return ``epochs``, and what else the Trainer is told; settings that were given go first.
+        """Return ``epochs`` and further arguments of the Trainer.
 
-        The task's loss and metrics are added where this says nothing of them.
+        Settings that were given go first. The task's loss and metrics are added where this says
+        nothing of them.
         """
         return {"epochs": 20}
 
@@ -172,10 +196,6 @@ class Domain(ABC, Generic[Settings, Prepared]):
 
     def check_model(self, folder: Path, facts: Mapping[str, Any]) -> None:
         """Raise a DataError if a kept model cannot be used any more; the message says why."""
-
-    def task_from(self, plain: dict[str, Any]) -> Task:
-        """Make a kept model's task of its plain values."""
-        return task_from(plain)
 
     def source(self, rows: Any, **options: Any) -> Any:
         """Return what :meth:`pieces` reads, of a file or a table and what a user says of it.
@@ -224,12 +244,20 @@ class Domain(ABC, Generic[Settings, Prepared]):
         """Return how much work the prediction of a row is, at least 1, in any unit."""
         return 1
 
+    def for_report(self, prepared: Prepared) -> Prepared:
+        """Return what the methods below still need of the rows, when all models are trained.
+
+        A study holds nothing else of them, so that it is small on its way to a notebook.
+        """
+        return prepared
+
     def figures(self, prepared: Prepared, result: Any) -> dict[str, Any]:
         """Return further figures of a split beside the task's, plain values.
 
         Parameters
         ----------
         prepared
+            As :meth:`for_report` returns it.
         result : SplitResult
         """
         return {}

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator, ScalarFormatter
 from numpy.typing import ArrayLike, NDArray
+
+from matexapps.experiment.statistics.figures_of_merit import FIGURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,8 +25,7 @@ def draw_study(study: Any) -> Figure:
     results = study.results
     figure = Figure(figsize=(3 * _SIDE, _SIDE * len(results)), layout="constrained")
     for axes, result in zip(figure.subplots(len(results), 3, squeeze=False), results, strict=True):
-        models = {"network": result.trainings[0].test, **result.baselines}
-        result.task.draw(axes[:2], result.values, models)
+        result.task.draw(axes[:2], result.test)
         plot_history(axes[2], result.trainings[0].history)
         axes[0].set_title(f"{result.name} split, {len(result.split.test):,} test rows")
     figure.suptitle(f"{study.domain.name}: {study.settings.data}")
@@ -65,9 +67,11 @@ def plot_precision(axes: Axes, values: ArrayLike, models: Mapping[str, ArrayLike
     return axes
 
 
-def plot_reliability(axes: Axes, values: ArrayLike, probability: ArrayLike) -> Axes:
+def plot_reliability(
+    axes: Axes, values: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None
+) -> Axes:
     """Draw how often what has a probability comes true, bin by bin."""
-    predicted, observed, _ = reliability(values, probability)
+    predicted, observed, _ = reliability(values, probability, weight)
     axes.plot([0, 1], [0, 1], ":", color="gray")
     axes.plot(predicted, observed, marker="o")
     axes.set(xlabel="predicted probability", ylabel="observed share", xlim=(0, 1), ylim=(0, 1))
@@ -75,7 +79,7 @@ def plot_reliability(axes: Axes, values: ArrayLike, probability: ArrayLike) -> A
 
 
 def reliability(
-    values: ArrayLike, probability: ArrayLike
+    values: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Return mean probability, observed share and number of rows, bin by bin.
 
@@ -86,25 +90,34 @@ def reliability(
     values : array-like, shape (rows,)
         0 or 1.
     probability : array-like, shape (rows,)
+    weight : array-like, shape (rows,), or None
+        Of each row, in means and shares; rows of weight 0 are left out.
     """
     value, predicted = np.asarray(values, float), np.asarray(probability, float)
+    weights = np.ones(len(value)) if weight is None else np.asarray(weight, float)
     number = np.minimum((predicted * _BINS).astype(int), _BINS - 1)
-    count = np.bincount(number, minlength=_BINS)
-    used = count > 0
-    mean = np.bincount(number, predicted, _BINS)[used] / count[used]
-    return mean, np.bincount(number, value, _BINS)[used] / count[used], count[used]
+    total, count = np.bincount(number, weights, _BINS), np.bincount(number, weights > 0, _BINS)
+    used = total > 0
+    mean = np.bincount(number, weights * predicted, _BINS)[used] / total[used]
+    observed = np.bincount(number, weights * value, _BINS)[used] / total[used]
+    return mean, observed, count[used].astype(np.int64)
 
 
 def plot_confusion(
-    axes: Axes, values: ArrayLike, predicted: ArrayLike, classes: Sequence[str]
+    axes: Axes,
+    values: ArrayLike,
+    predicted: ArrayLike,
+    classes: Sequence[str],
+    weight: ArrayLike | None = None,
 ) -> Axes:
-    """Draw how many rows of each class are predicted as each class."""
-    count = np.zeros((len(classes), len(classes)), int)
-    np.add.at(count, (np.asarray(values, int), np.asarray(predicted, int)), 1)
+    """Draw how many rows of each class, or what weight of them, are predicted as each class."""
+    count = np.zeros((len(classes), len(classes)))
+    cells = np.asarray(values, int), np.asarray(predicted, int)
+    np.add.at(count, cells, 1.0 if weight is None else np.asarray(weight, float))
     axes.imshow(count, cmap="Blues")
     for (row, column), number in np.ndenumerate(count):
         color = "white" if number > count.max() / 2 else "black"
-        axes.text(column, row, str(number), ha="center", va="center", color=color)
+        axes.text(column, row, f"{number:.6g}", ha="center", va="center", color=color)
     ticks = range(len(classes))
     axes.set_xticks(ticks, classes, rotation=45, ha="right")
     axes.set_yticks(ticks, classes)
@@ -141,9 +154,16 @@ def plot_parity(
     return axes
 
 
-def plot_residuals(axes: Axes, values: ArrayLike, predicted: ArrayLike, label: str) -> Axes:
+def plot_residuals(
+    axes: Axes,
+    values: ArrayLike,
+    predicted: ArrayLike,
+    label: str,
+    weight: ArrayLike | None = None,
+) -> Axes:
     """Draw how errors are distributed."""
-    axes.hist(np.asarray(predicted, float) - np.asarray(values, float), bins=40)
+    error = np.asarray(predicted, float) - np.asarray(values, float)
+    axes.hist(error, bins=40, weights=None if weight is None else np.asarray(weight, float))
     axes.axvline(0, ls=":", color="gray")
     axes.set(xlabel=label, ylabel="rows")
     return axes
@@ -157,4 +177,40 @@ def plot_history(axes: Axes, history: Sequence[Mapping[str, Any]]) -> Axes:
             axes.plot(epochs, [row[column] for row in history], marker=".", label=label)
     axes.set(xlabel="epoch", ylabel="mean loss per row")
     axes.legend()
+    return axes
+
+
+def plot_learning_curve(
+    axes: Axes, sizes: Sequence[int], models: Mapping[str, Sequence[Mapping[str, Any]]], merit: str
+) -> Axes:
+    """Draw a figure of merit of each model against the number of training rows.
+
+    Both axes are logarithmic where the figure is an error, because errors tend to follow power
+    laws. Bars are 95 % intervals.
+
+    Parameters
+    ----------
+    axes : matplotlib axes
+    sizes : sequence of int
+    models : mapping of str to sequence of dict
+        The figures of each model, one dictionary for each size, as a task's ``report`` has them.
+    merit : str
+        Which of them.
+    """
+    for name, figures in models.items():
+        score = np.array([each[merit] for each in figures], float)
+        low, high = np.array([each[f"{merit}_interval"] for each in figures], float).T
+        bars = [score - low, high - score]
+        axes.errorbar(sizes, score, bars, marker="o", ms=4, capsize=3, label=name.replace("_", " "))
+    axes.set_xscale("log")
+    if FIGURES[merit].lower_is_better:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(MaxNLocator(6))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xticks(sizes)
+    axes.set(xlabel="training rows", ylabel=f"test {FIGURES[merit].title}")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), title="95 % intervals")
     return axes

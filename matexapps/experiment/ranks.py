@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 import numpy as np
@@ -24,6 +27,9 @@ LONGEST_WAIT_S = 86_400.0
 """How long ranks wait for each other, in seconds: reading and baselines may take their time."""
 
 _REPORT_EVERY_S = 0.5
+_SIGN_EVERY_S = 20.0
+_BUSY = 0.1
+"""Share of the time for which a process that computes has the processor at least."""
 
 
 class Ranks:
@@ -111,24 +117,28 @@ class Ranks:
             On every rank, the first one that ``work`` raised on any.
         """
         share = share_by_work(effort or [1] * len(items), self.rank, self.world_size)
-        shares = self.comm.all_gather_object(
-            self.comm.on_all(lambda: self._done(work, items[share], doing, unit))
-        )
-        return [result for part in shares for result in part]
+        with progress.expecting_waits() if doing else nullcontext():
+            results = self.comm.on_all(lambda: self._done(work, items[share], doing, unit))
+        return [result for part in self.comm.all_gather_object(results) for result in part]
 
     def _done(
         self, work: Callable[[Item], T], items: Sequence[Item], doing: str, unit: str
     ) -> list[T]:
+        if not doing:
+            return list(map(work, items))
         results: list[T] = []
+
+        def report() -> None:
+            progress.report_work(doing, len(results), len(items), unit, self.rank, self.world_size)
+
         reported = -_REPORT_EVERY_S
-        for item in items:
-            results.append(work(item))
-            now = time.monotonic()
-            if doing and (now - reported > _REPORT_EVERY_S or len(results) == len(items)):
-                reported = now
-                progress.report_work(
-                    doing, len(results), len(items), unit, self.rank, self.world_size
-                )
+        with _signs_of_life(report):
+            for item in items:
+                results.append(work(item))
+                now = time.monotonic()
+                if now - reported > _REPORT_EVERY_S or len(results) == len(items):
+                    reported = now
+                    report()
         return results
 
     def run(self, doing: str, work: Callable[[], T]) -> T:
@@ -149,3 +159,27 @@ class Ranks:
             return work()
 
         return run_fault_tolerant(self.comm, attempt)
+
+
+@contextmanager
+def _signs_of_life(report: Callable[[], None]) -> Iterator[None]:
+    """Call ``report`` now and then inside the block, as long as this process computes.
+
+    A process that uses no processor time may hang, and gives no sign.
+    """
+    over = threading.Event()
+
+    def give_signs() -> None:
+        used = time.process_time()
+        while not over.wait(_SIGN_EVERY_S):
+            before, used = used, time.process_time()
+            if used - before > _BUSY * _SIGN_EVERY_S:
+                report()
+
+    thread = threading.Thread(target=copy_context().run, args=(give_signs,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

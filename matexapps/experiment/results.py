@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from matexapps.experiment.domain import Domain, Values
+from matexapps.experiment.domain import Domain
 from matexapps.experiment.model.folder import PICTURE, REPORT, write_json
 from matexapps.experiment.model.model import Model
+from matexapps.experiment.report import BETTER, as_text, better_baseline_lines
 from matexapps.experiment.settings import ExperimentSettings
 from matexapps.experiment.splitting import Split
-from matexapps.experiment.tasks import Task
+from matexapps.experiment.tasks import Predicted, Task
 
 
 @dataclass(frozen=True)
@@ -40,19 +41,17 @@ class Training:
 
 @dataclass(frozen=True)
 class SplitResult:
-    """One split, and how well every model does on its test rows.
+    """One split, and how well every model does on its validation and test rows.
 
     Attributes
     ----------
     name : str
     split : Split
     task : Task
-    values : ndarray, first axis test rows
-        What was measured.
-    weight : ndarray, shape (test rows,), or None
     trainings : list of Training
         One for each seed.
-    baselines : dict of str to predictions of the test rows
+    validation, test : Predicted
+        The rows of these parts, and what every model predicts of them.
     leakage
         What the test rows share with those learned from; a dataclass.
     """
@@ -60,25 +59,20 @@ class SplitResult:
     name: str
     split: Split
     task: Task
-    values: Values
-    weight: Values | None
     trainings: list[Training]
-    baselines: dict[str, Any]
+    validation: Predicted
+    test: Predicted
     leakage: Any
 
     def summary(self) -> dict[str, Any]:
         """Return the figures as plain values, fit for JSON."""
         rate = [row["rows_per_s"] for each in self.trainings for row in each.history]
+        calibrations = [each.calibration for each in self.trainings]
         return {
             "rows": self.split.sizes,
+            "part_of": self.split.part_of,
             "leakage": asdict(self.leakage),
-            **self.task.report(
-                self.values,
-                [each.test for each in self.trainings],
-                [each.calibration for each in self.trainings],
-                self.baselines,
-                self.weight,
-            ),
+            **self.task.report(self.validation, self.test, calibrations),
             "epochs": [len(each.history) for each in self.trainings],
             "rows_per_s": round(float(np.mean(rate)), 1) if rate else None,
         }
@@ -93,7 +87,7 @@ class Study:
     domain : Domain
     settings : ExperimentSettings
     prepared
-        The domain's rows.
+        What the domain's report needs of its rows.
     results : list of SplitResult
         The split whose model is kept first.
     model : Model
@@ -131,6 +125,7 @@ class Study:
                     "ranks": self.ranks,
                     "seconds": round(self.seconds, 2),
                     "out": self.settings.out,
+                    BETTER: self.model.facts[BETTER],
                     **self.domain.summary(self),
                 }
             )
@@ -138,11 +133,14 @@ class Study:
 
     def report(self) -> str:
         """Return the figures as text: every model on the same test rows, split by split."""
-        return self.domain.as_table(self.summary())
+        return as_text(self.domain, self.summary())
 
     def plot(self) -> Any:
         """Draw the results; returns the matplotlib figure."""
-        return self.domain.draw(self)
+        figure = self.domain.draw(self)
+        if warnings := better_baseline_lines(self.model.facts[BETTER]):
+            figure.suptitle("\n".join(filter(None, [figure.get_suptitle(), *warnings])))
+        return figure
 
     def save(self, folder: str | Path) -> None:
         """Keep the model with all figures, their picture, and what else the domain has to say.

@@ -13,13 +13,14 @@ from torch import nn
 from matexapps import progress
 from matexapps.comm.communicator import Communicator
 from matexapps.data.dataset import DataSet
-from matexapps.experiment.domain import Domain
+from matexapps.experiment.domain import BaselinePredictions, Domain
 from matexapps.experiment.model.model import Model
 from matexapps.experiment.ranks import Ranks
+from matexapps.experiment.report import BETTER
 from matexapps.experiment.results import SplitResult, Study, Training
 from matexapps.experiment.settings import ExperimentSettings
 from matexapps.experiment.splitting import Split
-from matexapps.experiment.tasks import Task
+from matexapps.experiment.tasks import Predicted, Task
 from matexapps.train.callbacks import Callback, Checkpointing, KeepBest
 from matexapps.train.trainer import Trainer
 
@@ -46,7 +47,7 @@ def run_study(domain: Domain[Any, Any], settings: ExperimentSettings, comm: Comm
     return Study(
         domain=domain,
         settings=settings,
-        prepared=prepared,
+        prepared=domain.for_report(prepared),
         results=results,
         model=first,
         ranks=comm.world_size,
@@ -111,20 +112,33 @@ class _SplitExperiment:
         for seed in settings.training_seeds:
             with self._named(seed) if several else nullcontext():
                 trained.append(self.train(data, seed))
-        judge = partial(domain.audit, settings, prepared, split)
+        trainings = [training for training, _ in trained]
+        baselines = self._baselines()
+
+        def predicted(part: str) -> Predicted:
+            rows = getattr(split, part)
+            return Predicted(
+                values=domain.values(prepared, rows),
+                network=[getattr(training, part) for training in trainings],
+                baselines={name: getattr(each, part) for name, each in baselines.items()},
+                weight=domain.weights(prepared, rows),
+            )
+
         result = SplitResult(
             name=self._name,
             split=split,
             task=self._task,
-            values=domain.values(prepared, split.test),
-            weight=domain.weights(prepared, split.test),
-            trainings=[training for training, _ in trained],
-            baselines=self._baselines(),
+            trainings=trainings,
+            validation=predicted("validation"),
+            test=predicted("test"),
             leakage=self._ranks.run(
-                "while the split was audited", lambda: self._ranks.on_root(judge)
+                "while the split was audited",
+                lambda: self._ranks.on_root(partial(domain.audit, settings, prepared, split)),
             ),
         )
-        return result, trained[0][1]
+        model = trained[0][1]
+        model.facts[BETTER] = self._task.better_baselines(result.validation)
+        return result, model
 
     def _named(self, seed: int) -> AbstractContextManager[None]:
         return progress.naming(f"{self._name} split, seed {seed}")
@@ -192,17 +206,19 @@ class _SplitExperiment:
         )
         return trainer, epochs
 
-    def _baselines(self) -> dict[str, Any]:
+    def _baselines(self) -> dict[str, BaselinePredictions]:
         """Fit the baselines, jobs shared out among ranks. Collective."""
         baselines = self._domain.baselines(self._settings, self._prepared, self._split)
         jobs = [job for baseline in baselines.values() for job in baseline.jobs]
-        predicted = iter(
+        predictions = iter(
             self._ranks.run(
                 "while baselines were fitted",
-                lambda: self._ranks.map(lambda job: job(), jobs, doing="fitting baselines"),
+                lambda: self._ranks.map(
+                    lambda job: job(), jobs, doing="fitting baselines", unit="fits"
+                ),
             )
         )
         return {
-            name: baseline.combine([next(predicted) for _ in baseline.jobs])
+            name: baseline.combined([next(predictions) for _ in baseline.jobs])
             for name, baseline in baselines.items()
         }

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from matexapps.errors import DataError, TrainingError, did_you_mean
 
@@ -20,7 +20,7 @@ RECOVERIES = ("shrink", "reinit", "checkpoint", "abort")
 
 @dataclass(frozen=True)
 class ExperimentSettings:
-    """What every experiment can be told; a domain adds its own.
+    """Settings that every experiment has; a domain adds its own.
 
     Attributes
     ----------
@@ -63,24 +63,18 @@ class ExperimentSettings:
 
     def __post_init__(self) -> None:
         check_least(self, epochs=1, batch_size=1, seeds=1, seed=0)
-        check_recovery(self, "runs")
+        if self.recovery is not None:
+            check_choice(self, "recovery", RECOVERIES)
+        if self.recovery == "checkpoint" and self.checkpoints is None:
+            raise TrainingError(
+                "recovery='checkpoint' needs a folder for checkpoints: give checkpoints, as in "
+                "--checkpoints runs"
+            )
 
     @property
     def training_seeds(self) -> range:
         """The seed of each training."""
         return range(self.seed, self.seed + self.seeds)
-
-
-class Recoverable(Protocol):
-    """Settings that say what is done when ranks die."""
-
-    @property
-    def recovery(self) -> str | None:
-        """As for :class:`~matexapps.train.trainer.Trainer`."""
-
-    @property
-    def checkpoints(self) -> str | None:
-        """A folder for checkpoints."""
 
 
 def from_plain(kind: type[T], given: dict[str, Any]) -> T:
@@ -91,7 +85,7 @@ def from_plain(kind: type[T], given: dict[str, Any]) -> T:
     TrainingError
         If a name is unknown, one that is needed is missing, or a value cannot be used.
     """
-    items = fields(kind)  # type: ignore[arg-type]
+    items = [item for item in fields(kind) if item.init]  # type: ignore[arg-type]
     known = [item.name for item in items]
     for name in given:
         if name not in known:
@@ -139,23 +133,4 @@ def check_choice(settings: object, name: str, choices: Collection[str]) -> None:
         raise TrainingError(
             f"unknown {name} {value!r}: use one of {', '.join(choices)}"
             f"{did_you_mean(str(value), choices)}"
-        )
-
-
-def check_recovery(settings: Recoverable, folder: str) -> None:
-    """Raise a TrainingError if the recovery is unknown, or lacks its folder.
-
-    Parameters
-    ----------
-    settings : Recoverable
-    folder : str
-        One that a user may give, for the message.
-    """
-    if settings.recovery is None:
-        return
-    check_choice(settings, "recovery", RECOVERIES)
-    if settings.recovery == "checkpoint" and settings.checkpoints is None:
-        raise TrainingError(
-            "recovery='checkpoint' needs a folder for checkpoints: give checkpoints, as in "
-            f"--checkpoints {folder}"
         )

@@ -27,6 +27,9 @@ class Split:
     repeats : int
         How often each epoch is repeated: a training on a part of the rows takes as many steps as
         that on all of them.
+    part_of : str or None
+        For a point of a learning curve: the name of the split that it has a part of the training
+        rows of.
 
     Raises
     ------
@@ -38,6 +41,7 @@ class Split:
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
     repeats: int = field(default=1, kw_only=True)
+    part_of: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         for name, size in self.sizes.items():
@@ -102,7 +106,7 @@ def learning_curve(name: str, split: Split, halvings: int, seed: int) -> dict[st
     parts = {}
     for share in (2**halving for halving in range(halvings, 0, -1)):
         train = np.sort(order[: max(1, len(order) // share)])
-        parts[f"{name}-{len(train)}"] = replace(split, train=train, repeats=share)
+        parts[f"{name}-{len(train)}"] = replace(split, train=train, repeats=share, part_of=name)
     return parts
 
 

@@ -21,11 +21,18 @@ from matexapps.data.schema.schema import Schema
 from matexapps.data.sources.raw_files import RawFiles
 from matexapps.data.sources.table import named_columns
 from matexapps.errors import DataError, did_you_mean
-from matexapps.experiment.domain import Baseline, Domain, ModelFacts, TrainedModel, Values
+from matexapps.experiment.domain import (
+    Baseline,
+    BaselinePredictions,
+    Domain,
+    ModelFacts,
+    TrainedModel,
+    Values,
+)
 from matexapps.experiment.ranks import Ranks
 from matexapps.experiment.settings import ExperimentSettings
 from matexapps.experiment.splitting import Leakage, Split, audit, make_split
-from matexapps.experiment.tasks import Classification, Regression, Task
+from matexapps.experiment.tasks import Regression, SingleTask
 
 Settings = TypeVar("Settings", bound=ExperimentSettings)
 SettingsOfTable = TypeVar("SettingsOfTable", bound="TableSettings")
@@ -152,10 +159,15 @@ class TableDomain(ColumnDomain[SettingsOfTable, Rows]):
         self, settings: SettingsOfTable, prepared: Rows, split: Split
     ) -> dict[str, Baseline]:
         task = self.task(settings, prepared, split)
+        assert isinstance(task, SingleTask)
         return {
             name: Baseline([partial(_fit_estimator, estimator, prepared, split, task)])
             for name, estimator in self.estimators(settings).items()
         }
+
+    def for_report(self, prepared: Rows) -> Rows:
+        """Return the columns without their rows."""
+        return prepared.take(slice(0))
 
     def audit(self, settings: SettingsOfTable, prepared: Rows, split: Split) -> Leakage:
         grouped = settings.split == "group"
@@ -185,14 +197,16 @@ class TableDomain(ColumnDomain[SettingsOfTable, Rows]):
             return self.build(settings, len(prepared.columns))
 
 
-def _fit_estimator(estimator: Any, rows: Rows, split: Split, task: Task) -> Values:
-    """Fit an estimator of scikit-learn; return its predictions of the test rows."""
-    train, test = rows.take(split.train), rows.take(split.test)
+def _fit_estimator(
+    estimator: Any, rows: Rows, split: Split, task: SingleTask
+) -> BaselinePredictions:
+    """Fit an estimator of scikit-learn to the training rows, and predict the others."""
+    train = rows.take(split.train)
     estimator.fit(train.features, train.label)
-    if isinstance(task, Regression):
-        return np.asarray(estimator.predict(test.features), float)
-    probability = np.asarray(estimator.predict_proba(test.features), float)
-    return probability if isinstance(task, Classification) else probability[:, 1]
+    return BaselinePredictions(
+        task.of_estimator(estimator, rows.features[split.validation]),
+        task.of_estimator(estimator, rows.features[split.test]),
+    )
 
 
 def _tables(source: Any, columns: Sequence[str]) -> Iterator[tuple[pd.DataFrame, str]]:

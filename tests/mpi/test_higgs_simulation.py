@@ -12,9 +12,11 @@ pytest.importorskip("pythia8mc", reason="needs the extra higgs-sim (pythia8mc)")
 pytest.importorskip("fastjet", reason="needs the extra higgs-sim (fastjet)")
 
 SCRIPT = """
-    import sys
-    from matexapps.apps.higgs.simulation.__main__ import main
-    sys.exit(max(main([settings]) for settings in sys.argv[1:]))
+    import json, sys
+    from matexapps.experiment.command import main
+    function = "matexapps.apps.higgs.simulation.run:run"
+    given = ({"function": function, "settings": json.loads(text)} for text in sys.argv[1:])
+    sys.exit(max(main([json.dumps(each)]) for each in given))
 """
 
 

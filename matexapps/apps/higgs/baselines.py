@@ -6,6 +6,7 @@ import importlib.util
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -23,6 +24,7 @@ from matexapps.apps.higgs.kinematics import KinematicInputs
 from matexapps.apps.higgs.schema import FEATURES
 from matexapps.apps.higgs.units import column_units
 from matexapps.data.rows import Rows, concatenate
+from matexapps.experiment.domain import Baseline, BaselinePredictions
 
 Scores = NDArray[np.float64]
 
@@ -58,10 +60,12 @@ class _Fit:
         return np.asarray(probability, dtype=np.float64)
 
 
-def baseline_jobs(
-    train: Rows, validation: Rows, test: Rows, seed: int
-) -> dict[str, Callable[[], Scores]]:
-    """Return the baselines; each fits itself to the training rows and scores the test rows.
+def make_baselines(train: Rows, validation: Rows, test: Rows, seed: int) -> dict[str, Baseline]:
+    """Return the baselines by name, to be fitted to the training rows.
+
+    They are ``"logistic_regression"``, ``"lightgbm"`` or ``"hist_gradient_boosting"``, and that
+    name with ``"_physics_inputs"``. Each predicts the probability of signal, float64, shape
+    (rows,).
 
     Number of trees and settings of boosting are chosen by the AUC on the validation rows. Boosting
     is LightGBM's where it is installed, otherwise scikit-learn's. For rows with the 28 columns of
@@ -72,22 +76,26 @@ def baseline_jobs(
     train, validation, test : Rows
         Weights, where the rows have them, count in fitting and in the choice of settings.
     seed : int
-
-    Returns
-    -------
-    dict of str to function, by name
-        ``"logistic_regression"``, ``"lightgbm"`` or ``"hist_gradient_boosting"``, and that name
-        with ``"_physics_inputs"``. Each takes nothing and returns the probability of signal,
-        float64, shape (test rows,).
     """
+
+    def linear() -> BaselinePredictions:
+        scores = logistic_regression(train)
+        return BaselinePredictions(scores(validation), scores(test))
+
+    def boosted(physics: bool) -> BaselinePredictions:
+        parts = train, validation, test
+        learned, chosen, judged = physics_rows(*parts) if physics else parts
+        scores = gradient_boosting(learned, chosen, seed)
+        return BaselinePredictions(scores(chosen), scores(judged))
+
     name = "lightgbm" if has_lightgbm() else "hist_gradient_boosting"
-    jobs: dict[str, Callable[[], Scores]] = {
-        "logistic_regression": lambda: logistic_regression(train, test),
-        name: lambda: gradient_boosting(train, validation, test, seed),
+    baselines = {
+        "logistic_regression": Baseline([linear]),
+        name: Baseline([partial(boosted, False)]),
     }
     if train.features.shape[1] == len(FEATURES):
-        jobs[f"{name}_physics_inputs"] = lambda: _on_physics_inputs(train, validation, test, seed)
-    return jobs
+        baselines[f"{name}_physics_inputs"] = Baseline([partial(boosted, True)])
+    return baselines
 
 
 def has_lightgbm() -> bool:
@@ -95,25 +103,25 @@ def has_lightgbm() -> bool:
     return importlib.util.find_spec("lightgbm") is not None
 
 
-def logistic_regression(train: Rows, test: Rows) -> Scores:
-    """Return scores of the test rows by logistic regression on standardized columns."""
+def logistic_regression(train: Rows) -> Callable[[Rows], Scores]:
+    """Return what scores rows by logistic regression on standardized columns."""
     model = make_pipeline(
         SimpleImputer(keep_empty_features=True),
         StandardScaler(),
         LogisticRegression(max_iter=1000),
     )
     model.fit(train.features, train.label, logisticregression__sample_weight=train.weight)
-    return np.asarray(model.predict_proba(test.features)[:, 1], dtype=np.float64)
+    return lambda rows: np.asarray(model.predict_proba(rows.features)[:, 1], dtype=np.float64)
 
 
 def gradient_boosting(
-    train: Rows, validation: Rows, test: Rows, seed: int, *, refit: bool = False
-) -> Scores:
-    """Return scores of the test rows by boosted trees, tuned on the validation rows.
+    train: Rows, validation: Rows, seed: int, *, refit: bool = False
+) -> Callable[[Rows], Scores]:
+    """Return what scores rows by boosted trees, tuned on the validation rows.
 
     Parameters
     ----------
-    train, validation, test : Rows
+    train, validation : Rows
     seed : int
     refit : bool
         Fit the chosen settings again, to training and validation rows together, which helps where
@@ -123,15 +131,10 @@ def gradient_boosting(
     grid = _LIGHTGBM_GRID if has_lightgbm() else _HISTOGRAM_GRID
     fits = [fit(train, validation, settings, seed) for settings in grid]
     best = max(range(len(grid)), key=lambda i: fits[i].validation_auc)
-    chosen = fits[best]
     if refit:
-        chosen = fit(concatenate([train, validation]), None, grid[best], seed, chosen.trees)
-    return chosen.scores(test)
-
-
-def _on_physics_inputs(train: Rows, validation: Rows, test: Rows, seed: int) -> Scores:
-    train, validation, test = physics_rows(train, validation, test)
-    return gradient_boosting(train, validation, test, seed)
+        rows = concatenate([train, validation])
+        return fit(rows, None, grid[best], seed, fits[best].trees).scores
+    return fits[best].scores
 
 
 def physics_rows(*parts: Rows) -> tuple[Rows, ...]:

@@ -15,6 +15,6 @@ add_verb(
     "simulate",
     "Simulate collisions with PYTHIA 8 and FastJet: the same events on any number of ranks.",
     SimulationSettings,
-    "matexapps.apps.higgs.simulation",
+    "matexapps.apps.higgs.simulation.run:run",
     "matexapps higgs simulate --events 100000 -n 8 --out higgs.h5",
 )

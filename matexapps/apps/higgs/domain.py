@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from matexapps.apps.higgs.baselines import baseline_jobs
+from matexapps.apps.higgs.baselines import make_baselines
 from matexapps.apps.higgs.data import canonical_name
 from matexapps.apps.higgs.model import build_network, default_training, empty_network
 from matexapps.apps.higgs.prepared import HiggsRows, prepare_rows
 from matexapps.apps.higgs.report.curves import background_rejection
 from matexapps.apps.higgs.report.significance import (
+    Yields,
     best_threshold,
     scan_thresholds,
     significance_at,
@@ -26,7 +27,7 @@ from matexapps.data.dataset import DataSet
 from matexapps.data.schema.schema import default_names
 from matexapps.experiment.domain import Baseline, ModelFacts, TrainedModel, Values
 from matexapps.experiment.ranks import Ranks
-from matexapps.experiment.results import SplitResult, Training
+from matexapps.experiment.results import SplitResult
 from matexapps.experiment.splitting import Leakage, Split, audit
 from matexapps.experiment.tables import ColumnDomain, column_facts
 from matexapps.experiment.tasks import BinaryClassification
@@ -81,8 +82,7 @@ class Higgs(ColumnDomain[HiggsSettings, HiggsRows]):
     def baselines(
         self, settings: HiggsSettings, prepared: HiggsRows, split: Split
     ) -> dict[str, Baseline]:
-        jobs = baseline_jobs(prepared.balanced, prepared.validation, prepared.test, settings.seed)
-        return {name: Baseline([job]) for name, job in jobs.items()}
+        return make_baselines(prepared.balanced, prepared.validation, prepared.test, settings.seed)
 
     def audit(self, settings: HiggsSettings, prepared: HiggsRows, split: Split) -> Leakage:
         leakage = audit([part.features for part in prepared.parts], split)
@@ -115,46 +115,49 @@ class Higgs(ColumnDomain[HiggsSettings, HiggsRows]):
         if (trained := model.facts.get("typical_momentum")) is not None:
             check_units(features, trained, name)
 
+    def for_report(self, prepared: HiggsRows) -> HiggsRows:
+        """Return the test rows alone, for a look at what the network makes of their columns."""
+        none = slice(0)
+        return replace(
+            prepared, train=prepared.train.take(none), validation=prepared.validation.take(none)
+        )
+
     def figures(self, prepared: HiggsRows, result: SplitResult) -> dict[str, Any]:
         """Return background rejection, and the significance of a cut that validation rows choose.
 
         ``ams`` is the approximate median significance on the test rows, in standard deviations.
         """
-        thresholds = [self.threshold(prepared, training) for training in result.trainings]
+        test, yields = result.test, prepared.yields
+        thresholds = [_threshold(result, seed, yields) for seed in range(len(result.trainings))]
         significance = [
-            significance_at(
-                threshold, result.values, training.test, result.weight, yields=prepared.yields
-            )
-            for threshold, training in zip(thresholds, result.trainings, strict=True)
+            significance_at(threshold, test.values, scores, test.weight, yields=yields)
+            for threshold, scores in zip(thresholds, test.network, strict=True)
+        ]
+        rejection = [
+            background_rejection(test.values, scores, test.weight, signal_efficiency=_HALF)
+            for scores in test.network
         ]
         return {
-            "background_rejection_at_half_signal": self._rejection(result),
+            "background_rejection_at_half_signal": float(np.mean(rejection)),
             "ams": float(np.mean(significance)),
             "ams_by_seed": significance,
             "ams_thresholds": thresholds,
-            "expected_events": asdict(prepared.yields),
+            "expected_events": asdict(yields),
         }
-
-    def threshold(self, prepared: HiggsRows, training: Training) -> float:
-        """Return the cut with the largest significance on the validation rows."""
-        rows = prepared.validation
-        scan = scan_thresholds(rows.label, training.validation, rows.weight, yields=prepared.yields)
-        return best_threshold(scan)
 
     def draw(self, study: Any) -> Figure:
         from matexapps.apps.higgs.report.figures import draw_study
 
         (result,) = study.results
-        threshold = self.threshold(study.prepared, result.trainings[0])
-        return draw_study(study.settings.data, study.prepared.yields, result, threshold)
+        yields = study.prepared.yields
+        return draw_study(study.settings.data, yields, result, _threshold(result, 0, yields))
 
-    def _rejection(self, result: SplitResult) -> float:
-        label, weight = result.values, result.weight
-        rejections = [
-            background_rejection(label, training.test, weight, signal_efficiency=_HALF)
-            for training in result.trainings
-        ]
-        return float(np.mean(rejections))
+
+def _threshold(result: SplitResult, training: int, yields: Yields) -> float:
+    """Return the cut with the largest significance on the validation rows."""
+    rows = result.validation
+    scan = scan_thresholds(rows.values, rows.network[training], rows.weight, yields=yields)
+    return best_threshold(scan)
 
 
 HIGGS = Higgs()

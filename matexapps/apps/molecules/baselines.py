@@ -8,31 +8,34 @@ from functools import partial
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from matexapps.apps.molecules.featurizers import Arrays
 from matexapps.apps.molecules.featurizers.rows import row_features
 from matexapps.apps.molecules.tasks.estimates import Values
 from matexapps.apps.molecules.tasks.task import MoleculeTask
-from matexapps.experiment.domain import Baseline
+from matexapps.experiment.domain import Baseline, BaselinePredictions
+from matexapps.experiment.splitting import Split
 
 FEATURES = ("fingerprint", "descriptors")
 """Inputs of the forest."""
 
 _FORESTS, _TREES = 12, 25
+_FOREST = {
+    "regression": partial(RandomForestRegressor, max_features=1 / 3),
+    "classification": RandomForestClassifier,
+}
+_CONSTANT = {"regression": "mean", "classification": "prevalence"}
 
 
 def make_baselines(
-    task: MoleculeTask,
-    features: Arrays,
-    values: Values,
-    train: NDArray[np.int64],
-    test: NDArray[np.int64],
-    seed: int,
+    task: MoleculeTask, features: Arrays, values: Values, split: Split, seed: int
 ) -> dict[str, Baseline]:
     """Return the baselines by name, to be fitted to the training molecules.
 
-    ``"random_forest"`` has 300 trees on Morgan counts with descriptors; the task's constant is the
-    mean of the training values. Predictions have shape (test molecules, targets).
+    ``"random_forest"`` has 300 trees on Morgan counts with descriptors; ``"mean"``, called
+    ``"prevalence"`` of classes, is the mean of the training values. Predictions have shape
+    (molecules, targets).
 
     Parameters
     ----------
@@ -41,36 +44,41 @@ def make_baselines(
         :data:`FEATURES` of all molecules.
     values : ndarray of float64, shape (molecules, targets)
         NaN is missing.
-    train, test : ndarray of int64
-        Indices of molecules.
+    split : Split
     seed : int
         Of the trees, which are made in twelve parts whatever the number of ranks.
     """
     targets = values.shape[1]
-    table = _table(features, train)
+    table = _table(features, split.train)
 
-    def predict_with_forest(target: int, part: int) -> Values:
+    def fit_forest(target: int, part: int) -> BaselinePredictions:
         column = values[:, target]
-        known = train[np.isfinite(column[train])]
-        forest = task.forest(
+        known = split.train[np.isfinite(column[split.train])]
+        forest = _FOREST[task.kind](
             n_estimators=_TREES,
             random_state=_FORESTS * seed + part,
             n_jobs=torch.get_num_threads(),
         )
         forest.fit(table[known], column[known])
-        return task.predict_forest(forest, table[test])
+        return BaselinePredictions(
+            task.single().of_estimator(forest, table[split.validation]),
+            task.single().of_estimator(forest, table[split.test]),
+        )
 
     def mean_of_parts(predicted: Sequence[Values]) -> Values:
-        return np.array(predicted).reshape(targets, _FORESTS, len(test)).mean(1).T.copy()
+        return np.array(predicted).reshape(targets, _FORESTS, -1).mean(1).T.copy()
+
+    def constant() -> BaselinePredictions:
+        mean = np.nanmean(values[split.train], 0)
+        parts = split.validation, split.test
+        return BaselinePredictions(*(np.tile(mean, (len(part), 1)) for part in parts))
 
     jobs = [
-        partial(predict_with_forest, target, part)
-        for target in range(targets)
-        for part in range(_FORESTS)
+        partial(fit_forest, target, part) for target in range(targets) for part in range(_FORESTS)
     ]
     return {
         "random_forest": Baseline(jobs, mean_of_parts),
-        task.constant: Baseline([lambda: np.tile(np.nanmean(values[train], 0), (len(test), 1))]),
+        _CONSTANT[task.kind]: Baseline([constant]),
     }
 
 

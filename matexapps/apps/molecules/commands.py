@@ -21,7 +21,7 @@ add_verb(
     "pretrain",
     "Teach a network RDKit's descriptors, which any molecule has, and keep it to start from.",
     PretrainingSettings,
-    "matexapps.apps.molecules.pretraining",
+    "matexapps.apps.molecules.pretraining.run:run",
     "matexapps molecules pretrain library.smi --task solubility.csv --out pretrained -n 4;  then  "
     "matexapps molecules train --data solubility.csv --pretrained pretrained",
     positional="data",
@@ -31,7 +31,7 @@ add_verb(
     "quantum",
     "Compute GFN2-xTB energies, orbitals, dipoles and solvation of molecules, to learn from.",
     CampaignSettings,
-    "matexapps.apps.molecules.quantum",
+    "matexapps.apps.molecules.quantum.campaign:run",
     "matexapps molecules quantum library.smi --out labels.csv -n 4",
     positional="data",
 )

@@ -36,7 +36,7 @@ from matexapps.apps.molecules.settings import TITLE, MoleculeSettings
 from matexapps.apps.molecules.splits.leakage import Leakage, audit
 from matexapps.apps.molecules.splits.make import make_splits
 from matexapps.apps.molecules.splits.split import in_multiple_parts
-from matexapps.apps.molecules.tasks.registry import kind_of, task_from, task_of
+from matexapps.apps.molecules.tasks.registry import TASKS, kind_of, task_of
 from matexapps.apps.molecules.tasks.task import MoleculeTask
 from matexapps.apps.molecules.training import training_data, training_settings
 from matexapps.data.dataset import DataSet
@@ -60,6 +60,7 @@ class Molecules(Domain[MoleculeSettings, Prepared]):
     title = TITLE
     settings = MoleculeSettings
     unit = "molecules"
+    tasks = tuple(TASKS.values())
 
     def prepare(self, settings: MoleculeSettings, ranks: Ranks) -> Prepared:
         prepared = prepare(settings, ranks)
@@ -116,8 +117,7 @@ class Molecules(Domain[MoleculeSettings, Prepared]):
             self.task(settings, prepared, split),
             prepared.features,
             prepared.molecules.values,
-            split.train,
-            split.test,
+            split,
             settings.seed,
         )
 
@@ -166,9 +166,6 @@ class Molecules(Domain[MoleculeSettings, Prepared]):
                 stacklevel=2,
             )
 
-    def task_from(self, plain: dict[str, Any]) -> MoleculeTask:
-        return task_from(plain)
-
     def source(
         self, rows: Any, smiles_columns: str | Sequence[str] | None = None, **options: Any
     ) -> Library:
@@ -188,6 +185,10 @@ class Molecules(Domain[MoleculeSettings, Prepared]):
     def effort(self, row: LibraryRow) -> int:
         return sum(map(work_estimate, row.structures))
 
+    def for_report(self, prepared: Prepared) -> Prepared:
+        """Return the molecules without their features."""
+        return replace(prepared, features={})
+
     def figures(self, prepared: Prepared, result: SplitResult) -> dict[str, Any]:
         """Return numbers of molecules, and what the leakage audit names.
 
@@ -195,7 +196,7 @@ class Molecules(Domain[MoleculeSettings, Prepared]):
         first of training, validation and test.
         """
         molecules, leakage = prepared.molecules, result.leakage
-        calibrating = np.isfinite(molecules.values[result.split.validation]).sum(0)
+        calibrating = np.isfinite(result.validation.values).sum(0)
         sizes = result.split.sizes
         pairs = [
             {
@@ -207,7 +208,7 @@ class Molecules(Domain[MoleculeSettings, Prepared]):
         ]
         moved = (
             in_multiple_parts(molecules.part_keys or ())
-            if result.name.partition("-")[0] == "column"
+            if (result.split.part_of or result.name) == "column"
             else ()
         )
         return {

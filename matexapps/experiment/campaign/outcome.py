@@ -11,7 +11,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from matexapps.files import partial_path, publish
+from matexapps.errors import CampaignError
+from matexapps.files import atomic_file
 
 Status = Literal["done", "failed", "crashed", "timed out"]
 
@@ -82,18 +83,15 @@ def save_arrays(folder: Path, key: str, arrays: Mapping[str, NDArray[Any]]) -> s
     ------
     TypeError
         If an array holds Python objects, which would have to be pickled.
+    CampaignError
+        If the file cannot be written.
     """
     for name, array in arrays.items():
         if array.dtype.hasobject:
             raise TypeError(f"the array {name!r} holds Python objects; return numbers or text")
     path = folder / f"{hashlib.blake2b(key.encode(), digest_size=12).hexdigest()}.npz"
-    partial = partial_path(path)
-    try:
-        with open(partial, "xb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        publish(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic_file(path, CampaignError) as partial, open(partial, "wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
     return path.name
 
 

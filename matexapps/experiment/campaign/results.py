@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from matexapps.errors import CampaignError
 from matexapps.experiment.campaign.outcome import Outcome, Status, load_arrays
-from matexapps.files import atomic_file
+from matexapps.files import write_csv
 
 _COLUMNS = ("key", "status", "error", "message", "at", "tries", "seconds")
 
@@ -80,8 +79,5 @@ def write_failures(path: Path, failures: Sequence[Outcome]) -> None:
     CampaignError
         If it cannot be written.
     """
-    with atomic_file(path, CampaignError) as partial, open(partial, "w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        for outcome in failures:
-            writer.writerow(getattr(outcome, column) for column in _COLUMNS)
+    rows = ([getattr(outcome, column) for column in _COLUMNS] for outcome in failures)
+    write_csv(path, _COLUMNS, rows, CampaignError)

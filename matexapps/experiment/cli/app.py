@@ -23,7 +23,6 @@ SETTINGS: dict[str, Any] = {
     "add_completion": False,
     "pretty_exceptions_enable": False,
 }
-ENTRY = "matexapps.experiment.command"
 
 Ranks = Annotated[int, typer.Option("-n", "--ranks", min=1, help="Number of MPI ranks.")]
 AsJson = Annotated[
@@ -95,12 +94,8 @@ def domain_app(
             **given_settings(settings, values),
         }
         checked = from_plain(settings, given)
-        on_ranks(
-            ENTRY,
-            {"domain": reference, "verb": "train", "settings": given, "json": as_json},
-            n,
-            checked.recovery,
-        )
+        words = {"domain": reference, "verb": "train", "settings": given, "json": as_json}
+        _on_ranks(words, n, checked.recovery)
 
     arguments = [
         _parameter("model", ModelFolder, inspect.Parameter.empty),
@@ -122,7 +117,7 @@ def domain_app(
         if prediction is not None:
             given |= given_settings(prediction, values)
         words = {"domain": reference, "verb": "predict", "settings": given, "json": as_json}
-        on_ranks(ENTRY, words, n)
+        _on_ranks(words, n)
 
     return app
 
@@ -132,11 +127,11 @@ def add_verb(
     verb: str,
     text: str,
     settings: type,
-    module: str,
+    function: str,
     example: str,
     positional: str | None = None,
 ) -> None:
-    """Add a command that runs a module on ranks.
+    """Add a command that calls a function on ranks and prints what it returns as JSON.
 
     Parameters
     ----------
@@ -146,8 +141,9 @@ def add_verb(
         The command's name and its help.
     settings : type
         A dataclass, from which its options are made.
-    module : str
-        Takes the settings as JSON, as :func:`matexapps.experiment.command.run_command` reads them.
+    function : str
+        Of a dictionary of settings and :class:`~matexapps.experiment.ranks.Ranks`, as in
+        ``"package.module:NAME"``; it is imported on the ranks alone.
     example : str
         As a user types it.
     positional : str or None
@@ -160,7 +156,7 @@ def add_verb(
     def run(n: int, **values: Any) -> None:
         given = given_settings(settings, values)
         from_plain(settings, given)
-        on_ranks(module, given, n)
+        _on_ranks({"function": function, "settings": given}, n)
 
 
 _TRAIN = """{title}
@@ -168,25 +164,15 @@ _TRAIN = """{title}
 Train from each seed, compare with simpler methods on the same rows, and keep the model."""
 
 
-def on_ranks(module: str, given: dict[str, Any], n: int, recovery: str | None = None) -> None:
-    """Run a module on ``n`` MPI ranks; where it fails, leave with its status.
-
-    Parameters
-    ----------
-    module : str
-    given : dict
-        Plain values, its one argument.
-    n : int
-    recovery : str or None
-        What is done when ranks die.
-    """
+def _on_ranks(words: dict[str, Any], n: int, recovery: str | None = None) -> None:
+    """Run :mod:`matexapps.experiment.command` on ranks; where it fails, leave with its status."""
     from matexapps.launch.mpiexec import require_fault_tolerance, run_on_ranks
 
     if recovery in ("shrink", "reinit") and n > 1:
         require_fault_tolerance(recovery)
     status = run_on_ranks(
-        module,
-        [json.dumps(given)],
+        "matexapps.experiment.command",
+        [json.dumps(words)],
         n,
         fault_tolerant=recovery in (None, "shrink", "reinit"),
         restarts=RESTARTS if recovery == "checkpoint" else 0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -26,9 +26,7 @@ def field_texts(kind: type) -> dict[str, tuple[str, str]]:
     return texts
 
 
-def options_of(
-    kind: type, leave_out: Iterable[str] = (), positional: str | None = None
-) -> list[inspect.Parameter]:
+def options_of(kind: type, positional: str | None = None) -> list[inspect.Parameter]:
     """Return a typer option for each field of a dataclass, as parameters of a command.
 
     An option that is not given is None, so that what was given can be told from defaults, which
@@ -41,7 +39,7 @@ def options_of(
         if item.name == positional
         else _option(item, hints[item.name], *texts.get(item.name, ("", "")))
         for item in fields(kind)
-        if item.name not in leave_out
+        if item.init
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from matexapps.experiment.domain import Domain
 from matexapps.experiment.model.folder import Contents, read_folder, write_folder
 from matexapps.experiment.model.prediction import predict
 from matexapps.experiment.settings import ExperimentSettings, from_plain
-from matexapps.experiment.tasks import Task
+from matexapps.experiment.tasks import Task, task_from
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +52,11 @@ class Model:
     architecture: dict[str, Any]
     facts: dict[str, Any]
     arrays: dict[str, NDArray[Any]]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As a folder keeps it: without what the network still holds of the training rows.
+        state = {item.name: getattr(self, item.name) for item in fields(self)}
+        return _restored, ({**state, "network": self.network.state_dict()},)
 
     def outputs(self, features: NDArray[Any]) -> NDArray[Any]:
         """Return what the network gives for features, first axis rows, in this process."""
@@ -137,12 +142,10 @@ class Model:
                 )
             domain.check_model(Path(folder), facts)
             settings = from_plain(domain.settings, contents.settings)
-            network = domain.rebuild(settings, facts["architecture"])
-            network.load_state_dict(contents.weights)
             return cls(
                 domain=domain,
-                network=network.eval(),
-                task=domain.task_from(facts["task"]),
+                network=_network(domain, settings, facts["architecture"], contents.weights),
+                task=task_from(facts["task"], domain.tasks),
                 calibration=facts["calibration"],
                 settings=settings,
                 architecture=facts["architecture"],
@@ -156,3 +159,19 @@ class Model:
         """Move the network to a device, and return this model."""
         self.network.to(device)
         return self
+
+
+def _restored(state: dict[str, Any]) -> Model:
+    network = _network(state["domain"], state["settings"], state["architecture"], state["network"])
+    return Model(**{**state, "network": network})
+
+
+def _network(
+    domain: Domain[Any, Any],
+    settings: ExperimentSettings,
+    architecture: dict[str, Any],
+    weights: dict[str, torch.Tensor],
+) -> nn.Module:
+    network = domain.rebuild(settings, architecture)
+    network.load_state_dict(weights)
+    return network.eval()

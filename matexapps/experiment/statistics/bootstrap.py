@@ -7,9 +7,9 @@ where :func:`scipy.stats.bootstrap` would sort each resample anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,7 @@ RESAMPLES = 1000
 _WEIGHTS_AT_A_TIME = 2**22
 
 Weights = NDArray[np.float64]
+Key = TypeVar("Key", bound=Hashable)
 Figure = Callable[[Weights], NDArray[np.float64]]
 """From weights of the rows, shape (resamples, rows), to the figure of each resample."""
 
@@ -46,54 +47,74 @@ class Estimate:
         return [self.low, self.high]
 
 
-def estimate(value: float, resampled: ArrayLike) -> Estimate:
-    """Return a figure with the interval that holds 95 % of its resampled values.
+@dataclass(frozen=True)
+class Resampled:
+    """A figure of the rows as they are, and of each resample of them.
 
-    Resamples in which the figure is not defined (NaN) are left out.
-    """
-    values = np.asarray(resampled, float)
-    values = values[np.isfinite(values)]
-    if len(values) == 0:
-        return Estimate(value, np.nan, np.nan)
-    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(value, float(low), float(high))
-
-
-def bootstrap(
-    figures: Sequence[Figure], rows: int, weight: NDArray[Any] | None = None, *, seed: int = 0
-) -> Estimate:
-    """Return the mean of several trainings' figures, with its interval over resampled rows.
-
-    Parameters
+    Attributes
     ----------
-    figures : sequence of callable
-        One for each training; see :data:`Figure`.
-    rows : int
-    weight : ndarray, shape (rows,), or None
-        Of each row, beside how often it is drawn.
-    seed : int
-        Of the resampling. The same seed draws the same rows, so that two calls with the same
-        number of rows are paired.
+    value : float
+    resamples : ndarray, shape (resamples,)
+        NaN where the figure is not defined.
     """
-    value, resampled = _mean_figure(figures, rows, weight, seed)
-    return estimate(value, resampled)
+
+    value: float
+    resamples: NDArray[np.float64]
+
+    def __sub__(self, other: Resampled) -> Resampled:
+        """Return the paired difference of two figures of the same resamples."""
+        return Resampled(self.value - other.value, self.resamples - other.resamples)
+
+    @property
+    def estimate(self) -> Estimate:
+        """The figure with the interval that holds 95 % of its resampled values."""
+        values = self.resamples[np.isfinite(self.resamples)]
+        if len(values) == 0:
+            return Estimate(self.value, np.nan, np.nan)
+        low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        return Estimate(self.value, float(low), float(high))
 
 
-def paired_difference(
-    figures: Sequence[Figure],
-    others: Sequence[Figure],
+def resample(
+    models: Mapping[Key, Sequence[Figure]],
     rows: int,
     weight: NDArray[Any] | None = None,
     *,
     seed: int = 0,
-) -> Estimate:
-    """Return the figure of one model minus that of another, both on the same resampled rows.
+) -> dict[Key, Resampled]:
+    """Resample rows, and return the figure of each model, the mean over its trainings.
 
-    Parameters are those of :func:`bootstrap`, ``others`` being the other model's trainings.
+    All models are judged on the same resamples, so that their figures are paired.
+
+    Parameters
+    ----------
+    models : mapping to sequence of callable
+        For each model, the figure of each training; see :data:`Figure`.
+    rows : int
+    weight : ndarray, shape (rows,), or None
+        Of each row, beside how often it is drawn.
+    seed : int
+        Of the resampling.
     """
-    value, resampled = _mean_figure(figures, rows, weight, seed)
-    other_value, other_resampled = _mean_figure(others, rows, weight, seed)
-    return estimate(value - other_value, resampled - other_resampled)
+    own = np.ones(rows) if weight is None else np.asarray(weight, float)
+
+    def judge(weights: Weights) -> list[NDArray[np.float64]]:
+        weighted = weights * own
+        return [np.mean([figure(weighted) for figure in each], axis=0) for each in models.values()]
+
+    rng = np.random.default_rng(seed)
+    size = max(1, _WEIGHTS_AT_A_TIME // rows)
+    resampled = []
+    for start in range(0, RESAMPLES, size):
+        drawn = (rng.integers(rows, size=rows) for _ in range(min(size, RESAMPLES - start)))
+        resampled.append(
+            judge(np.array([np.bincount(row, minlength=rows) for row in drawn], float))
+        )
+    values = judge(np.ones((1, rows)))
+    return {
+        key: Resampled(float(value[0]), np.concatenate(parts))
+        for key, value, parts in zip(models, values, zip(*resampled, strict=True), strict=True)
+    }
 
 
 def known_pairs(
@@ -122,21 +143,3 @@ def known_pairs(
     if not known.any():
         raise DataError("no row has a known value, so no error can be computed")
     return values[known], predictions[:, known]
-
-
-def _mean_figure(
-    figures: Sequence[Figure], rows: int, weight: NDArray[Any] | None, seed: int
-) -> tuple[float, NDArray[np.float64]]:
-    """Return the mean figure of the rows as they are, and of each resample."""
-    own = np.ones(rows) if weight is None else np.asarray(weight, float)
-
-    def mean(weights: Weights) -> NDArray[np.float64]:
-        return np.mean([figure(weights * own) for figure in figures], axis=0)
-
-    rng = np.random.default_rng(seed)
-    size = max(1, _WEIGHTS_AT_A_TIME // rows)
-    resampled = []
-    for start in range(0, RESAMPLES, size):
-        drawn = (rng.integers(rows, size=rows) for _ in range(min(size, RESAMPLES - start)))
-        resampled.append(mean(np.array([np.bincount(row, minlength=rows) for row in drawn], float)))
-    return float(mean(np.ones((1, rows)))[0]), np.concatenate(resampled)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from matexapps.experiment.statistics.bootstrap import (
     Estimate,
+    Resampled,
     Weights,
-    bootstrap,
     known_pairs,
-    paired_difference,
+    resample,
 )
 
 
@@ -25,9 +27,16 @@ class FigureOfMerit(ABC):
         What was measured: a number, or a class of 0 and 1.
     predicted : ndarray, shape (rows,)
         A number, or the probability of class 1.
+
+    Attributes
+    ----------
+    title : str
+        The figure's name for a reader.
+    lower_is_better : bool
     """
 
-    lower_is_better = False
+    title: ClassVar[str]
+    lower_is_better: ClassVar[bool] = False
 
     @abstractmethod
     def __init__(self, value: NDArray[np.float64], predicted: NDArray[np.float64]) -> None: ...
@@ -60,6 +69,8 @@ class _Ranking(FigureOfMerit):
 class RocAuc(_Ranking):
     """Area under the ROC curve: how often class 1 is ranked above class 0; ties count half."""
 
+    title = "ROC AUC"
+
     def __call__(self, weights: Weights) -> NDArray[np.float64]:
         ones, zeros = self._grouped(weights)
         below = zeros.sum(1, keepdims=True) - zeros.cumsum(1) + zeros / 2
@@ -68,6 +79,8 @@ class RocAuc(_Ranking):
 
 class AveragePrecision(_Ranking):
     """Mean precision at the ranks of class 1; guesses give the share of class 1."""
+
+    title = "average precision"
 
     def __call__(self, weights: Weights) -> NDArray[np.float64]:
         ones, zeros = self._grouped(weights)
@@ -79,6 +92,7 @@ class AveragePrecision(_Ranking):
 class Brier(FigureOfMerit):
     """Mean squared difference of probability and class (Brier, Mon. Weather Rev. 78 (1950) 1)."""
 
+    title = "Brier score"
     lower_is_better = True
 
     def __init__(self, value: NDArray[np.float64], predicted: NDArray[np.float64]) -> None:
@@ -91,6 +105,8 @@ class Brier(FigureOfMerit):
 class Accuracy(FigureOfMerit):
     """Share of rows whose predicted class is right; both are numbers of classes."""
 
+    title = "accuracy"
+
     def __init__(self, value: NDArray[np.float64], predicted: NDArray[np.float64]) -> None:
         self._right = (predicted == value).astype(float)
 
@@ -101,6 +117,7 @@ class Accuracy(FigureOfMerit):
 class Rmse(FigureOfMerit):
     """Root mean squared error."""
 
+    title = "RMSE"
     lower_is_better = True
 
     def __init__(self, value: NDArray[np.float64], predicted: NDArray[np.float64]) -> None:
@@ -113,6 +130,7 @@ class Rmse(FigureOfMerit):
 class MeanAbsoluteError(FigureOfMerit):
     """Mean absolute error."""
 
+    title = "MAE"
     lower_is_better = True
 
     def __init__(self, value: NDArray[np.float64], predicted: NDArray[np.float64]) -> None:
@@ -133,6 +151,52 @@ FIGURES: dict[str, type[FigureOfMerit]] = {
 """By name."""
 
 
+def resampled_figures(
+    names: Sequence[str],
+    value: ArrayLike,
+    models: Mapping[str, ArrayLike],
+    weight: ArrayLike | None = None,
+    *,
+    seed: int = 0,
+) -> dict[str, dict[str, Resampled]]:
+    """Return figures of merit of several models, all on the same resampled rows.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of :data:`FIGURES`.
+    value : array-like, shape (rows,)
+        NaN is missing and left out.
+    models : mapping of str to array-like, shape (rows,) or (trainings, rows)
+        Predictions of each; of several trainings, the mean of their figures is estimated.
+    weight : array-like, shape (rows,), or None
+    seed : int
+        Of the resampling.
+
+    Returns
+    -------
+    dict
+        For each model, its figures by name.
+    """
+    prepared = {
+        (model, name): _of_trainings(name, value, predicted, weight)
+        for model, predicted in models.items()
+        for name in names
+    }
+    _, rows, weights = next(iter(prepared.values()))
+    figures = {key: trainings for key, (trainings, _, _) in prepared.items()}
+    resampled = resample(figures, rows, weights, seed=seed)
+    return {model: {name: resampled[model, name] for name in names} for model in models}
+
+
+def improvement(name: str, model: Resampled, other: Resampled) -> Resampled:
+    """Return by how much a model's figure of merit is better than another's.
+
+    Positive is better, whether the figure rises or falls with quality.
+    """
+    return other - model if FIGURES[name].lower_is_better else model - other
+
+
 def figure(
     name: str,
     value: ArrayLike,
@@ -143,20 +207,10 @@ def figure(
 ) -> Estimate:
     """Return a figure of merit with its interval.
 
-    Parameters
-    ----------
-    name : str
-        One of :data:`FIGURES`.
-    value : array-like, shape (rows,)
-        NaN is missing and left out.
-    predicted : array-like, shape (rows,) or (trainings, rows)
-        Of several trainings, the mean of their figures is estimated.
-    weight : array-like, shape (rows,), or None
-    seed : int
-        Of the resampling.
+    Parameters are those of :func:`resampled_figures`, for one name and one model.
     """
-    trainings, rows, weights = _of_trainings(name, value, predicted, weight)
-    return bootstrap(trainings, rows, weights, seed=seed)
+    resampled = resampled_figures([name], value, {"model": predicted}, weight, seed=seed)
+    return resampled["model"][name].estimate
 
 
 def figure_value(
@@ -195,14 +249,11 @@ def gain(
 ) -> Estimate:
     """Return by how much predictions are better than ``other``, on the same resampled rows.
 
-    Positive is better, whether the figure rises or falls with quality. Parameters are those of
-    :func:`figure`.
+    Parameters are those of :func:`figure`.
     """
-    trainings, rows, weights = _of_trainings(name, value, predicted, weight)
-    others, _, _ = _of_trainings(name, value, other, weight)
-    if FIGURES[name].lower_is_better:
-        trainings, others = others, trainings
-    return paired_difference(trainings, others, rows, weights, seed=seed)
+    models = {"model": predicted, "other": other}
+    resampled = resampled_figures([name], value, models, weight, seed=seed)
+    return improvement(name, resampled["model"][name], resampled["other"][name]).estimate
 
 
 def _of_trainings(

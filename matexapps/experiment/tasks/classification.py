@@ -10,8 +10,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from matexapps.experiment.statistics.conformal import conformal_quantile
-from matexapps.experiment.statistics.figures_of_merit import figure_value
-from matexapps.experiment.tasks.task import SingleTask, Values
+from matexapps.experiment.tasks.task import Predicted, SingleTask, Values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,19 +32,14 @@ class BinaryClassification(SingleTask):
     metrics = ("roc_auc",)
     monitor = "roc_auc"
     mode = "max"
-    leading = "roc_auc"
+    merits = ("roc_auc", "average_precision", "brier")
 
     def predictions(self, outputs: Values) -> Values:
         return np.asarray(expit(outputs.astype(np.float64).reshape(len(outputs))))
 
-    def figures(
-        self, values: Values, predictions: Sequence[Values], weight: Values | None
-    ) -> dict[str, Any]:
-        return {
-            **self._leading_figures(values, predictions, weight),
-            "average_precision": figure_value("average_precision", values, predictions, weight),
-            "brier": figure_value("brier", values, predictions, weight),
-        }
+    def of_estimator(self, estimator: Any, features: Values) -> Values:
+        # Training rows of a single class leave a single column.
+        return np.asarray(estimator.predict_proba(features) @ estimator.classes_, float)
 
     @property
     def columns(self) -> list[str]:
@@ -54,11 +48,11 @@ class BinaryClassification(SingleTask):
     def cells(self, predictions: Values, calibration: Sequence[float]) -> list[list[Any]]:
         return [[f"{value:.6g}"] for value in predictions]
 
-    def draw(self, axes: Sequence[Axes], values: Values, models: dict[str, Values]) -> None:
+    def draw(self, axes: Sequence[Axes], test: Predicted) -> None:
         from matexapps.experiment.figures import plot_reliability, plot_roc
 
-        plot_roc(axes[0], values, models)
-        plot_reliability(axes[1], values, next(iter(models.values())))
+        plot_roc(axes[0], test.values, test.models, test.weight)
+        plot_reliability(axes[1], test.values, test.network[0], test.weight)
 
 
 @dataclass(frozen=True)
@@ -78,7 +72,7 @@ class Classification(SingleTask):
 
     loss = "cross_entropy"
     metrics = ("accuracy",)
-    leading = "accuracy"
+    merits = ("accuracy",)
 
     def predictions(self, outputs: Values) -> Values:
         return np.asarray(softmax(outputs.astype(np.float64), axis=1))
@@ -86,15 +80,17 @@ class Classification(SingleTask):
     def judged(self, predictions: Values) -> Values:
         return np.asarray(predictions.argmax(-1))
 
-    def figures(
-        self, values: Values, predictions: Sequence[Values], weight: Values | None
-    ) -> dict[str, Any]:
-        right = [each[np.arange(len(values)), values.astype(int)] for each in predictions]
-        log_loss = [-np.average(np.log(np.clip(each, 1e-15, 1)), weights=weight) for each in right]
-        return {
-            **self._leading_figures(values, predictions, weight),
-            "log_loss": float(np.mean(log_loss)),
-        }
+    def of_estimator(self, estimator: Any, features: Values) -> Values:
+        probability = np.zeros((len(features), len(self.classes)))
+        probability[:, estimator.classes_.astype(int)] = estimator.predict_proba(features)
+        return probability
+
+    def further_figures(self, test: Predicted) -> dict[str, Any]:
+        right = [each[np.arange(len(each)), test.values.astype(int)] for each in test.network]
+        log_loss = [
+            -np.average(np.log(np.clip(each, 1e-15, 1)), weights=test.weight) for each in right
+        ]
+        return {"log_loss": float(np.mean(log_loss))}
 
     def calibrate(self, predictions: Values, values: Values) -> list[float]:
         right = predictions[np.arange(len(values)), values.astype(int)]
@@ -115,10 +111,10 @@ class Classification(SingleTask):
             for row in predictions
         ]
 
-    def draw(self, axes: Sequence[Axes], values: Values, models: dict[str, Values]) -> None:
+    def draw(self, axes: Sequence[Axes], test: Predicted) -> None:
         from matexapps.experiment.figures import plot_confusion, plot_reliability
 
-        probability = next(iter(models.values()))
-        plot_confusion(axes[0], values, self.judged(probability), self.classes)
+        values, probability = test.values, test.network[0]
+        plot_confusion(axes[0], values, self.judged(probability), self.classes, test.weight)
         right = (self.judged(probability) == values).astype(float)
-        plot_reliability(axes[1], right, probability.max(1))
+        plot_reliability(axes[1], right, probability.max(1), test.weight)

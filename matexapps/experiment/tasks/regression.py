@@ -10,7 +10,7 @@ import numpy as np
 
 from matexapps.experiment.statistics.conformal import conformal_quantile
 from matexapps.experiment.statistics.figures_of_merit import figure_value, r_squared
-from matexapps.experiment.tasks.task import SingleTask, Values
+from matexapps.experiment.tasks.task import Predicted, SingleTask, Values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,19 +34,19 @@ class Regression(SingleTask):
     scale: float = 1.0
 
     loss = "mean_squared_error"
-    leading = "rmse"
+    merits = ("rmse",)
 
     def predictions(self, outputs: Values) -> Values:
         values = outputs.astype(np.float64).reshape(len(outputs))
         return np.asarray(values * self.scale + self.center)
 
-    def figures(
-        self, values: Values, predictions: Sequence[Values], weight: Values | None
-    ) -> dict[str, Any]:
+    def of_estimator(self, estimator: Any, features: Values) -> Values:
+        return np.asarray(estimator.predict(features), float)
+
+    def further_figures(self, test: Predicted) -> dict[str, Any]:
         return {
-            **self._leading_figures(values, predictions, weight),
-            "mae": figure_value("mae", values, predictions, weight),
-            "r2": r_squared(values, predictions, weight),
+            "mae": figure_value("mae", test.values, test.network, test.weight),
+            "r2": r_squared(test.values, test.network, test.weight),
             "unit": self.unit,
         }
 
@@ -62,10 +62,10 @@ class Regression(SingleTask):
         reach = calibration[0]
         return [[f"{v:.6g}", f"{v - reach:.6g}", f"{v + reach:.6g}"] for v in predictions]
 
-    def draw(self, axes: Sequence[Axes], values: Values, models: dict[str, Values]) -> None:
+    def draw(self, axes: Sequence[Axes], test: Predicted) -> None:
         from matexapps.experiment.figures import plot_parity, plot_residuals
 
         unit = f" ({self.unit})" if self.unit else ""
-        predicted = next(iter(models.values()))
+        values, predicted = test.values, test.network[0]
         plot_parity(axes[0], values, predicted, f"{self.name}{unit}")
-        plot_residuals(axes[1], values, predicted, f"error of {self.name}{unit}")
+        plot_residuals(axes[1], values, predicted, f"error of {self.name}{unit}", test.weight)

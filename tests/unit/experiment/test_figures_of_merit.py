@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from sklearn.metrics import r2_score, roc_auc_score
 
-from matexapps.experiment.statistics.figures_of_merit import figure, figure_value, gain, r_squared
+from matexapps.experiment.figures import reliability
+from matexapps.experiment.statistics.figures_of_merit import (
+    figure,
+    figure_value,
+    gain,
+    improvement,
+    r_squared,
+    resampled_figures,
+)
 
 
 @pytest.fixture
@@ -71,3 +79,20 @@ def test_explained_variance_is_scikit_learns_over_known_rows_and_trainings(score
     filled = np.append(predicted, [[0.0], [0.0]], axis=1)
     assert r_squared(gaps, filled) == pytest.approx(r_squared(value, predicted))
     assert np.isnan(r_squared([5.0, np.nan], [4.0, 1.0]))
+
+
+def test_models_that_are_judged_together_get_the_figures_that_each_gets_alone(scored):
+    label, score, weight = scored
+    models = {"network": np.stack([score, 2 * score]), "other": np.round(score)}
+    names = ("roc_auc", "average_precision")
+    together = resampled_figures(names, label, models, weight)
+    for model, predicted in models.items():
+        for name in names:
+            assert together[model][name].estimate == figure(name, label, predicted, weight)
+    better = improvement("roc_auc", *(together[model]["roc_auc"] for model in models))
+    assert better.estimate == gain("roc_auc", label, *models.values(), weight)
+
+
+def test_weights_count_in_pictures_too():
+    predicted, observed, count = reliability([0, 1, 1], [0.3, 0.3, 0.9], [3.0, 1.0, 0.0])
+    assert (predicted.tolist(), observed.tolist(), count.tolist()) == ([0.3], [0.25], [2])

@@ -44,14 +44,13 @@ def draw_study(data: str, yields: Yields, result: SplitResult, threshold: float)
 
     figure = Figure(figsize=(4 * _SIDE, _SIDE), layout="constrained")
     axes = figure.subplots(1, 4)
-    training, label, weight = result.trainings[0], result.values, result.weight
-    models = {"network": training.test, **result.baselines}
+    label, weight, models = result.test.values, result.test.weight, result.test.models
     plot_roc(axes[0], label, models, weight)
     axes[0].set(xlabel="background efficiency", ylabel="signal efficiency")
     plot_rejection(axes[1], label, models, weight)
-    scan = scan_thresholds(label, training.test, weight, yields=yields)
+    scan = scan_thresholds(label, result.test.network[0], weight, yields=yields)
     plot_significance(axes[2], scan, threshold, label="network, test rows")
-    plot_history(axes[3], training.history)
+    plot_history(axes[3], result.trainings[0].history)
     figure.suptitle(f"higgs: {data}, {result.name} split, {len(label):,} test rows")
     return figure
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from matexapps.apps.molecules.settings import DEFAULT_DATA, MoleculeSettings
 from matexapps.errors import TrainingError, did_you_mean
-from matexapps.experiment.settings import check_least, check_recovery
+from matexapps.experiment.settings import ExperimentSettings, check_least
 
 NETWORKS = {"graph": ("graph", "combined"), "smiles": ("smiles",), "image": ("image",)}
 """Networks that can be pre-trained, and those that can start from each."""
@@ -14,8 +14,8 @@ NETWORKS = {"graph": ("graph", "combined"), "smiles": ("smiles",), "image": ("im
 NO_TASK = "none"
 
 
-@dataclass(frozen=True)
-class PretrainingSettings:
+@dataclass(frozen=True, kw_only=True)
+class PretrainingSettings(ExperimentSettings):
     """Settings of a pre-training.
 
     Attributes
@@ -46,16 +46,8 @@ class PretrainingSettings:
         A combined network can start from graph, too.
     members : int
         Networks of the ensemble.
-    epochs : int or None
-        Passes over the molecules.
-    batch_size : int or None
-        Molecules of a step, of all ranks together.
     cache : str or None
         Folder in which features are kept for the next time.
-    recovery : {"shrink", "reinit", "checkpoint", "abort"} or None
-        What is done when ranks die, as for train.
-    checkpoints : str or None
-        Folder for checkpoints; run again, the command goes on from the newest.
 
     Raises
     ------
@@ -63,7 +55,7 @@ class PretrainingSettings:
         If a value cannot be used.
     """
 
-    out: str
+    out: str = field()  # without the default of other experiments
     data: str = DEFAULT_DATA
     smiles_columns: str | None = None
     labels: list[str] | None = None
@@ -73,24 +65,20 @@ class PretrainingSettings:
     split_column: str | None = None
     validation: float = MoleculeSettings.validation
     test: float = MoleculeSettings.test
-    seed: int = 0
     network: str = "graph"
     members: int = 1
-    epochs: int | None = None
-    batch_size: int | None = None
+    seeds: int = field(default=1, init=False)
     cache: str | None = None
-    recovery: str | None = None
-    checkpoints: str | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.network not in NETWORKS:
             raise TrainingError(
                 f"the network {self.network!r} cannot be pre-trained"
                 f"{did_you_mean(self.network, NETWORKS)}; use one of {', '.join(NETWORKS)}; a "
                 "combined network can start from graph"
             )
-        check_least(self, members=1, epochs=1, batch_size=1, seed=0)
-        check_recovery(self, "runs/pretraining")
+        check_least(self, members=1)
         self.of_task()
 
     def of_task(self) -> MoleculeSettings:

@@ -7,6 +7,7 @@ import time
 from importlib.metadata import version
 from typing import Any
 
+import pandas as pd
 import rdkit
 
 from matexapps.apps.molecules.data import standardize
@@ -17,12 +18,12 @@ from matexapps.apps.molecules.data.standardize import Standard
 from matexapps.apps.molecules.quantum.geometry import NotComputed
 from matexapps.apps.molecules.quantum.settings import CampaignSettings
 from matexapps.apps.molecules.quantum.single_point import COLUMNS, METHOD, Labeler
-from matexapps.apps.molecules.quantum.tables import write_labels, write_rejected
 from matexapps.errors import MissingExtraError
 from matexapps.experiment.campaign.campaign import Campaign
 from matexapps.experiment.campaign.outcome import Outcome
 from matexapps.experiment.ranks import Ranks
 from matexapps.experiment.settings import from_plain
+from matexapps.files import atomic_file, write_csv
 
 WHAT = "computing GFN2-xTB"
 
@@ -123,7 +124,7 @@ def _write_tables(
     standards: list[Standard | str],
 ) -> int:
     """Write labels and rejected rows; return how many rows were rejected."""
-    labels = {}
+    labels: dict[str, list[object]] = {}
     rejected = []
     for row, given, standard in zip(records.rows, records.smiles, standards, strict=True):
         if isinstance(standard, str):
@@ -131,11 +132,19 @@ def _write_tables(
             continue
         outcome = outcomes[standard.smiles]
         if outcome.status == "done":
-            labels[standard.smiles] = (standard.smiles, standard.inchikey, outcome.value)
+            labels[standard.smiles] = [standard.smiles, standard.inchikey, *outcome.value]
         else:
             rejected.append((int(row), given, _reason(outcome)))
-    write_labels(settings.table, list(labels.values()))
-    write_rejected(settings.rejected, rejected)
+    columns = ["smiles", "inchikey", *COLUMNS]
+    table = pd.DataFrame(list(labels.values()), columns=columns).astype(
+        dict.fromkeys(COLUMNS, float)
+    )
+    with atomic_file(settings.table) as partial:
+        if settings.table.suffix == ".parquet":
+            table.to_parquet(partial, index=False)
+        else:
+            table.to_csv(partial, index=False, float_format="%.10g", lineterminator="\n")
+    write_csv(settings.rejected, ("row", "smiles", "reason"), rejected)
     return len(rejected)
 
 

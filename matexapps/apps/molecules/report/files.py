@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable
 from pathlib import Path
 
 from matexapps.apps.molecules.data.molecule_set import MoleculeSet
+from matexapps.files import write_csv
 
 REJECTED, CONFLICTS = "rejected.csv", "conflicts.csv"
 
@@ -19,12 +18,5 @@ def write_lists(folder: Path, molecules: MoleculeSet) -> None:
         for conflict in molecules.conflicts
         for row, value in zip(conflict.rows, conflict.values, strict=True)
     )
-    _write(folder / REJECTED, ("row", "smiles", "reason"), rejected)
-    _write(folder / CONFLICTS, ("inchikey", "target", "row", "value"), conflicts)
-
-
-def _write(path: Path, names: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows(rows)
+    write_csv(folder / REJECTED, ("row", "smiles", "reason"), rejected)
+    write_csv(folder / CONFLICTS, ("inchikey", "target", "row", "value"), conflicts)

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator, ScalarFormatter
-
 from matexapps.apps.molecules.tasks.registry import TASKS
 from matexapps.apps.molecules.tasks.task import MoleculeTask
+from matexapps.experiment import figures
 from matexapps.experiment.results import SplitResult, Study
-from matexapps.experiment.statistics.figures_of_merit import FIGURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +19,7 @@ def curve_results(results: Sequence[SplitResult]) -> list[SplitResult]:
 
     The last is that of the chosen split.
     """
-    smaller = [result for result in results if result.split.repeats > 1]
+    smaller = [result for result in results if result.split.part_of is not None]
     return [*smaller, results[0]] if smaller else []
 
 
@@ -31,27 +28,23 @@ def curve_summary(results: Sequence[SplitResult]) -> dict[str, list[dict[str, An
     curves: dict[str, list[dict[str, Any]]] = {}
     for result in curve_results(results):
         assert isinstance(result.task, MoleculeTask)
-        leading = result.task.leading
-        for name, figures in result.summary()["targets"].items():
-            curves.setdefault(name, []).append(
-                {
-                    "molecules": len(result.split.train),
-                    leading: figures[leading],
-                    f"{leading}_interval": figures[f"{leading}_interval"],
-                    "baselines": {
-                        model: {key: other[key] for key in (leading, f"{leading}_interval")}
-                        for model, other in figures["baselines"].items()
-                    },
-                }
-            )
+        merit = result.task.single.merits[0]
+        names = merit, f"{merit}_interval"
+        for target, of_target in result.summary()["targets"].items():
+            point = {
+                "molecules": len(result.split.train),
+                **{name: of_target[name] for name in names},
+                "baselines": {
+                    model: {name: other[name] for name in names}
+                    for model, other in of_target["baselines"].items()
+                },
+            }
+            curves.setdefault(target, []).append(point)
     return curves
 
 
 def plot_learning_curve(axes: Axes, study: Study, index: int = 0) -> Axes:
     """Draw the test score of each model against the number of training molecules.
-
-    Both axes are logarithmic where the score is an error, because errors tend to follow power
-    laws. Bars are 95 % intervals.
 
     Parameters
     ----------
@@ -63,34 +56,15 @@ def plot_learning_curve(axes: Axes, study: Study, index: int = 0) -> Axes:
     """
     target, task = study.prepared.molecules.targets[index], TASKS[study.summary()["task"]]
     points = study.summary()["learning_curve"][target.name]
+    models = {"network": points}
+    for name in points[0]["baselines"]:
+        models[name] = [point["baselines"][name] for point in points]
     sizes = [point["molecules"] for point in points]
-    for name in ("network", *points[0]["baselines"]):
-        figures = [point if name == "network" else point["baselines"][name] for point in points]
-        score = np.array([item[task.leading] for item in figures], float)
-        low, high = np.array([item[f"{task.leading}_interval"] for item in figures], float).T
-        axes.errorbar(
-            sizes,
-            score,
-            [score - low, high - score],
-            marker="o",
-            ms=4,
-            capsize=3,
-            label=name.replace("_", " "),
-        )
-    axes.set_xscale("log")
-    if FIGURES[task.leading].lower_is_better:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(MaxNLocator(6))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(ScalarFormatter())
-    axes.xaxis.set_major_formatter(ScalarFormatter())
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xticks(sizes)
+    figures.plot_learning_curve(axes, sizes, models, task.single.merits[0])
     unit = f" ({target.unit})" if target.unit else ""
     axes.set(
         xlabel="training molecules",
-        ylabel=f"test {task.leading_name} of {target.name}{unit}",
+        ylabel=f"{axes.get_ylabel()} of {target.name}{unit}",
         title=f"{study.results[0].name} split",
     )
-    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), title="95 % intervals")
     return axes

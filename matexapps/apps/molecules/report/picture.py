@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from matexapps.apps.molecules.data.targets import Target
 from matexapps.apps.molecules.report.figures import plot_parity
 from matexapps.apps.molecules.report.learning_curve import plot_learning_curve
+from matexapps.apps.molecules.tasks.task import column
 from matexapps.experiment.figures import plot_history, plot_roc
 from matexapps.experiment.results import SplitResult, Study
 
@@ -28,7 +28,7 @@ def draw_study(study: Study) -> Figure:
     values, or ROC curves. Then, in the first row, the validation error at each epoch, and the
     learning curve, if there is one.
     """
-    compared = [result for result in study.results if result.split.repeats == 1]
+    compared = [result for result in study.results if result.split.part_of is None]
     curve = len(compared) < len(study.results)
     drawn = [
         index
@@ -41,9 +41,7 @@ def draw_study(study: Study) -> Figure:
     table = figure.subplots(rows, columns, squeeze=False)
     for index, row in zip(drawn, table, strict=False):
         for result, axes in zip(compared, row, strict=False):
-            target = study.prepared.molecules.targets[index]
-            _DRAW[study.summary()["task"]](axes, result, target, index)
-            axes.set_title(f"{result.name} split\n{axes.get_title()}".rstrip())
+            _draw(axes, result, study.prepared.molecules.targets[index], index)
         if curve:
             plot_learning_curve(row[-1], study, index)
     history, *below = table[:, len(compared)]
@@ -56,25 +54,18 @@ def draw_study(study: Study) -> Figure:
 
 def _has_test_values(study: Study, result: SplitResult, index: int) -> bool:
     """Return whether test values are known, and of both classes where targets are classes."""
-    values = result.values[:, index]
+    values = result.test.values[:, index]
     kinds = np.unique(values[np.isfinite(values)])
     return len(kinds) > (study.summary()["task"] == "classification")
 
 
-def _parity(axes: Axes, result: SplitResult, target: Target, index: int) -> None:
-    first = result.trainings[0]
-    plot_parity(axes, result.values, first.test, first.calibration, target, index)
-
-
-def _roc(axes: Axes, result: SplitResult, target: Target, index: int) -> None:
-    models = {"network": result.trainings[0].test.mean, **result.baselines}
-    known = np.isfinite(result.values[:, index])
-    predicted = {name: table[known, index] for name, table in models.items()}
-    plot_roc(axes, result.values[known, index], predicted)
-    axes.set_title(str(target))
-
-
-_DRAW: dict[str, Callable[[Axes, SplitResult, Target, int], None]] = {
-    "regression": _parity,
-    "classification": _roc,
-}
+def _draw(axes: Axes, result: SplitResult, target: Target, index: int) -> None:
+    """Draw parity, or ROC curves where targets are classes."""
+    if target.classes is None:
+        first = result.trainings[0]
+        plot_parity(axes, result.test.values, first.test, first.calibration, target, index)
+    else:
+        test = column(result.test, index)
+        plot_roc(axes, test.values, test.models)
+        axes.set_title(str(target))
+    axes.set_title(f"{result.name} split\n{axes.get_title()}".rstrip())

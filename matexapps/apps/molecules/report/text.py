@@ -9,6 +9,7 @@ from matexapps.apps.molecules.report.files import CONFLICTS, REJECTED
 from matexapps.apps.molecules.splits.leakage import NEAR
 from matexapps.apps.molecules.tasks.registry import TASKS
 from matexapps.apps.molecules.tasks.task import MoleculeTask
+from matexapps.experiment.statistics.figures_of_merit import FIGURES
 
 _LISTED = 10
 _GAP = 2
@@ -44,7 +45,7 @@ def as_table(summary: dict[str, Any]) -> str:
 
 def _compared(splits: dict[str, Any]) -> dict[str, Any]:
     """Return the splits without those of a learning curve."""
-    return {name: split for name, split in splits.items() if "-" not in name}
+    return {name: split for name, split in splits.items() if split["part_of"] is None}
 
 
 def _input_lines(summary: dict[str, Any]) -> list[str]:
@@ -80,7 +81,7 @@ def _target_rows(splits: dict[str, Any], network: str, task: type[MoleculeTask])
     """Yield the figures of each target."""
     for name in dict.fromkeys(name for split in splits.values() for name in split["targets"]):
         figures = [split["targets"].get(name) for split in splits.values()]
-        texts = [None if item is None else task.lines(network, item) for item in figures]
+        texts = [None if item is None else task.rows(network, item) for item in figures]
         known = next(rows for rows in texts if rows is not None)
         unit = next(item["unit"] for item in figures if item is not None)
         title = f"{name} ({unit})" if unit else name
@@ -121,17 +122,15 @@ def _aligned(rows: list[Row]) -> list[str]:
 
 def _curve_lines(name: str, points: list[dict[str, Any]], task: type[MoleculeTask]) -> list[str]:
     """Return the learning curve of a target, with a line for each number of molecules."""
+    merit = task.single.merits[0]
     models = list(points[0]["baselines"])
     head = "".join(f"{model:<15}" for model in ("network", *models))
     lines = [
-        f"learning curve of {name}, test {task.leading_name}",
+        f"learning curve of {name}, test {FIGURES[merit].title}",
         f"{'':<10}{'molecules':<12}{head}",
     ]
     for point in points:
-        scores = [
-            point[task.leading],
-            *(point["baselines"][model][task.leading] for model in models),
-        ]
+        scores = [point[merit], *(point["baselines"][model][merit] for model in models)]
         cells = "".join(f"{'-' if score is None else f'{score:.3f}':<15}" for score in scores)
         lines.append(f"{'':<10}{point['molecules']:<12,}{cells}")
     return lines

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import RandomForestClassifier
 from torch import Tensor, nn
 
 from matexapps.apps.molecules.data.targets import Target
@@ -20,17 +19,11 @@ from matexapps.apps.molecules.tasks.probabilities import (
     prediction_sets,
     set_coverage,
 )
-from matexapps.apps.molecules.tasks.task import MoleculeTask, of_trainings
+from matexapps.apps.molecules.tasks.task import MoleculeTask
+from matexapps.experiment.report import Row
 from matexapps.experiment.statistics.conformal import LEVEL
-from matexapps.experiment.statistics.figures_of_merit import figure, figure_value, gain
+from matexapps.experiment.tasks import BinaryClassification
 from matexapps.train.metrics import Metric
-
-_FIGURES = {
-    "roc_auc": "ROC AUC",
-    "average_precision": "average precision",
-    "brier": "Brier score",
-}
-"""Figures of merit, and their names for a reader."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +31,8 @@ class MoleculeClassification(MoleculeTask):
     """Probabilities and sets of classes, judged by ranking and calibration."""
 
     kind = "classification"
+    single = BinaryClassification
     monitor = "log_loss"
-    constant = "prevalence"
-    leading = "roc_auc"
-    leading_name = "ROC AUC"
 
     @classmethod
     def objective(cls, values: Values, mean: Tensor, scale: Tensor) -> tuple[nn.Module, Metric]:
@@ -56,22 +47,14 @@ class MoleculeClassification(MoleculeTask):
     def regions(self, predictions: Probabilities, calibration: Values) -> NDArray[np.bool_]:
         return prediction_sets(predictions, calibration)
 
-    @classmethod
-    def forest(cls, **settings: Any) -> RandomForestClassifier:
-        return RandomForestClassifier(**settings)
-
-    @classmethod
-    def predict_forest(cls, forest: RandomForestClassifier, table: NDArray[Any]) -> Values:
-        return np.asarray(forest.predict_proba(table) @ forest.classes_)
-
-    def target_figures(
+    def region_figures(
         self,
         index: int,
         values: Values,
         predictions: Sequence[Probabilities],
         calibrations: Sequence[Values],
     ) -> dict[str, Any]:
-        value, predicted = values[:, index], of_trainings(predictions, index)
+        value = values[:, index]
         sets = list(map(prediction_sets, predictions, calibrations))
         known = np.isfinite(value)
         inside = [item[known, index, value[known].astype(int)].mean() for item in sets]
@@ -79,35 +62,20 @@ class MoleculeClassification(MoleculeTask):
         single = [(item[known, index].sum(1) == 1).mean() for item in sets]
         return {
             "prevalence": float(value[known].mean()),
-            **_figures_of_merit(value, predicted),
-            "roc_auc_by_seed": [figure_value("roc_auc", value, seed) for seed in predicted],
             "set_level": LEVEL,
             "set_coverage": float(np.mean(inside)),
             "set_coverage_by_class": by_class.tolist(),
             "set_single": float(np.mean(single)),
         }
 
-    def comparison(self, value: Values, predicted: Values, baseline: Values) -> dict[str, Any]:
-        better = gain("roc_auc", value, predicted, baseline)
-        return {
-            **_figures_of_merit(value, baseline),
-            "network_gain": better.value,
-            "network_gain_interval": better.interval,
-        }
-
     @classmethod
-    def lines(cls, network: str, figures: dict[str, Any]) -> list[tuple[str, str, str]]:
-        lines = _merit_lines(network, figures)
-        for name, baseline in figures["baselines"].items():
-            better = _format(baseline["network_gain"], baseline["network_gain_interval"], "+.3f")
-            lines += [*_merit_lines(name, baseline), ("", "gain in ROC AUC", better)]
+    def region_rows(cls, figures: dict[str, Any]) -> list[Row]:
         by_class = " and ".join(
             "-" if share is None else f"{100 * share:.0f}"
             for share in figures["set_coverage_by_class"]
         )
         covered = f"{100 * figures['set_coverage']:.1f} % ({by_class} % of either)"
         return [
-            *lines,
             ("", "90 % sets hold", covered),
             ("", "sets of one class", f"{100 * figures['set_single']:.0f} %"),
             ("", "second class", f"{100 * figures['prevalence']:.1f} %"),
@@ -140,26 +108,3 @@ class MoleculeClassification(MoleculeTask):
                 names = np.array(target.classes)[inside]
                 row += [f"{probability:.6g}", f"{deviation:.6g}", " or ".join(names)]
         return rows
-
-
-def _figures_of_merit(value: Values, predicted: Values) -> dict[str, Any]:
-    figures: dict[str, Any] = {}
-    for name in _FIGURES:
-        estimate = figure(name, value, predicted)
-        figures |= {name: estimate.value, f"{name}_interval": estimate.interval}
-    return figures
-
-
-def _merit_lines(model: str, figures: dict[str, Any]) -> list[tuple[str, str, str]]:
-    lines = [
-        ("", title, _format(figures[name], figures[f"{name}_interval"], ".3f"))
-        for name, title in _FIGURES.items()
-    ]
-    return [(model, *lines[0][1:]), *lines[1:]]
-
-
-def _format(value: float | None, interval: list[float | None], form: str) -> str:
-    low, high = interval
-    if value is None or low is None or high is None:
-        return "-"
-    return f"{value:{form}} ({low:{form}} to {high:{form}})"

@@ -1,9 +1,8 @@
-"""The task of given targets, and that which a model's folder keeps."""
+"""The task of given targets."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from matexapps.apps.molecules.data.targets import Target
 from matexapps.apps.molecules.networks.heads import reference
@@ -49,17 +48,3 @@ def task_of(targets: Sequence[Target], values: Values) -> MoleculeTask:
     kind = kind_of(targets)
     mean, scale = (numbers.astype("float32").tolist() for numbers in reference(kind, values))
     return TASKS[kind](tuple(targets), tuple(mean), tuple(scale))
-
-
-def task_from(plain: dict[str, Any]) -> MoleculeTask:
-    """Make a task of its plain values.
-
-    Raises
-    ------
-    KeyError
-        If there is no such task.
-    """
-    given = dict(plain)
-    task = {each.__name__: each for each in TASKS.values()}[given.pop("task")]
-    targets = tuple(map(Target.from_plain, given.pop("targets")))
-    return task(targets, **{name: tuple(numbers) for name, numbers in given.items()})

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from matexapps.apps.molecules.data.targets import Target
 from matexapps.apps.molecules.tasks.estimates import Values
-from matexapps.experiment.tasks import Task
+from matexapps.experiment.report import Row, model_rows
+from matexapps.experiment.statistics.figures_of_merit import FIGURES
+from matexapps.experiment.tasks import Predicted, SingleTask, Task
 from matexapps.train.metrics import Metric
 
 
 @dataclass(frozen=True)
 class MoleculeTask(Task):
-    """Targets of one kind, learned together.
+    """Targets of one kind, learned together by an ensemble.
 
-    Predictions are estimates of an ensemble, whose ``mean`` has shape (molecules, targets).
+    Each target is judged as the task of a single value. Predictions are estimates of the ensemble,
+    whose ``mean`` has shape (molecules, targets).
 
     Attributes
     ----------
@@ -37,14 +39,8 @@ class MoleculeTask(Task):
     kind: ClassVar[str]
     """As in :class:`~matexapps.apps.molecules.networks.architecture.Architecture`."""
 
-    constant: ClassVar[str]
-    """Name of the baseline that ignores structure: the mean of the training values."""
-
-    leading: ClassVar[str]
-    """Key of the main figure among those of a target."""
-
-    leading_name: ClassVar[str]
-    """Its name for a reader."""
+    single: ClassVar[type[SingleTask]]
+    """The task of each target."""
 
     @classmethod
     @abstractmethod
@@ -63,21 +59,11 @@ class MoleculeTask(Task):
     def regions(self, predictions: Any, calibration: Values) -> Any:
         """Return the region in which each value is expected."""
 
-    @classmethod
     @abstractmethod
-    def forest(cls, **settings: Any) -> Any:
-        """Return an unfitted random forest."""
-
-    @classmethod
-    @abstractmethod
-    def predict_forest(cls, forest: Any, table: NDArray[Any]) -> Values:
-        """Return what a fitted forest predicts, comparable with ``mean``, shape (molecules,)."""
-
-    @abstractmethod
-    def target_figures(
+    def region_figures(
         self, index: int, values: Values, predictions: Sequence[Any], calibrations: Sequence[Values]
     ) -> dict[str, Any]:
-        """Return the figures of one target as plain values.
+        """Return figures of the regions of one target, plain values.
 
         Parameters
         ----------
@@ -88,44 +74,34 @@ class MoleculeTask(Task):
             Of each training.
         """
 
-    @abstractmethod
-    def comparison(self, value: Values, predicted: Values, baseline: Values) -> dict[str, Any]:
-        """Return a baseline's figures of one target, and by how much the network is better.
-
-        Parameters
-        ----------
-        value, baseline : ndarray, shape (test molecules,)
-        predicted : ndarray, shape (trainings, test molecules)
-        """
-
     def report(
-        self,
-        values: Values,
-        predictions: Sequence[Any],
-        calibrations: Sequence[Any],
-        baselines: Mapping[str, Values],
-        weight: Values | None,
+        self, validation: Predicted, test: Predicted, calibrations: Sequence[Any]
     ) -> dict[str, Any]:
         """Return the figures of each target that has test values."""
         return {
             "targets": {
                 target.name: {
+                    **self.single().report(column(validation, index), column(test, index), ()),
                     "unit": target.unit,
                     "classes": target.classes,
-                    **self.target_figures(index, values, predictions, calibrations),
-                    "baselines": {
-                        name: self.comparison(
-                            values[:, index],
-                            of_trainings(predictions, index),
-                            baseline[:, index],
-                        )
-                        for name, baseline in baselines.items()
-                    },
+                    **self.region_figures(index, test.values, test.network, calibrations),
                 }
                 for index, target in enumerate(self.targets)
-                if np.isfinite(values[:, index]).any()
+                if np.isfinite(test.values[:, index]).any()
             }
         }
+
+    def better_baselines(self, validation: Predicted) -> list[dict[str, Any]]:
+        return [
+            {**better, "target": target.name}
+            for index, target in enumerate(self.targets)
+            for better in self.single().better_baselines(column(validation, index))
+        ]
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> MoleculeTask:
+        targets = tuple(map(Target.from_plain, plain["targets"]))
+        return cls(targets, tuple(plain["mean"]), tuple(plain["scale"]))
 
     @property
     def columns(self) -> list[str]:
@@ -137,13 +113,22 @@ class MoleculeTask(Task):
         """Return the columns of a target in a table of predictions."""
 
     @classmethod
-    @abstractmethod
-    def lines(cls, network: str, figures: dict[str, Any]) -> list[tuple[str, str, str]]:
-        """Return the figures of one target as text: model, what the figure is, and the figure.
+    def rows(cls, network: str, figures: dict[str, Any]) -> list[Row]:
+        """Return the figures of one target as text.
 
-        The model is empty where it is that of the line above. Only the figures depend on the
-        split, so that splits can be shown side by side.
+        Only the figures depend on the split, so that splits can be shown side by side.
         """
+        shown = {
+            name: value
+            for name, value in figures.items()
+            if name.removesuffix("_interval") in {*FIGURES, "r2", "baselines"}
+        }
+        return [*model_rows(network, shown), *cls.region_rows(figures)]
+
+    @classmethod
+    @abstractmethod
+    def region_rows(cls, figures: dict[str, Any]) -> list[Row]:
+        """Return the figures of :meth:`region_figures` as text."""
 
     @staticmethod
     @abstractmethod
@@ -151,6 +136,11 @@ class MoleculeTask(Task):
         """Return a target's noise floor as text; ``floor`` also has its unit."""
 
 
-def of_trainings(predictions: Sequence[Any], index: int) -> Values:
-    """Return each training's predictions of a target, shape (trainings, molecules)."""
-    return np.stack([each.mean[:, index] for each in predictions])
+def column(predicted: Predicted, index: int) -> Predicted:
+    """Return the known values of one target, and what each model predicts of them."""
+    known = np.isfinite(predicted.values[:, index])
+    return Predicted(
+        predicted.values[known, index],
+        [each.mean[known, index] for each in predicted.network],
+        {name: each[known, index] for name, each in predicted.baselines.items()},
+    )

@@ -13,13 +13,14 @@ from threadpoolctl import threadpool_limits
 
 from matexapps.apps.higgs import baselines
 from matexapps.apps.higgs.baselines import (
-    baseline_jobs,
     gradient_boosting,
     has_lightgbm,
     logistic_regression,
+    make_baselines,
     physics_rows,
 )
 from matexapps.data.rows import Rows
+from matexapps.experiment.domain import BaselinePredictions
 
 
 @pytest.fixture(params=["lightgbm", "hist_gradient_boosting"])
@@ -36,9 +37,19 @@ def booster(request, monkeypatch) -> Iterator[str]:
         yield request.param
 
 
+def fit_all(*parts: Rows) -> dict[str, BaselinePredictions]:
+    baselines = make_baselines(*parts, seed=0)
+    return {
+        name: baseline.combined([job() for job in baseline.jobs])
+        for name, baseline in baselines.items()
+    }
+
+
 def test_each_baseline_scores_the_test_rows_in_order(booster, separable):
-    test = separable[2]
-    fitted = {name: job() for name, job in baseline_jobs(*separable, seed=0).items()}
+    _, validation, test = separable
+    predictions = fit_all(*separable)
+    fitted = {name: each.test for name, each in predictions.items()}
+    assert all(each.validation.shape == (len(validation),) for each in predictions.values())
     assert list(fitted) == ["logistic_regression", booster, f"{booster}_physics_inputs"]
     for scores in fitted.values():
         assert scores.shape == (len(test),)
@@ -49,7 +60,8 @@ def test_each_baseline_scores_the_test_rows_in_order(booster, separable):
 
 
 def test_the_same_seed_gives_the_same_scores(booster, separable):
-    first, again = (gradient_boosting(*separable, seed=3) for _ in range(2))
+    train, validation, test = separable
+    first, again = (gradient_boosting(train, validation, seed=3)(test) for _ in range(2))
     np.testing.assert_array_equal(first, again)
 
 
@@ -60,7 +72,7 @@ def test_missing_values_and_other_columns_are_taken(booster):
     features[::4, 1] = np.nan
     rows = Rows.from_arrays(features, label, missing=np.nan)
     parts = [rows.take(slice(0, 500)), rows.take(slice(500, 700)), rows.take(slice(700, 900))]
-    fitted = {name: job() for name, job in baseline_jobs(*parts, seed=0).items()}
+    fitted = {name: each.test for name, each in fit_all(*parts).items()}
     assert list(fitted) == ["logistic_regression", booster]
     assert min(roc_auc_score(parts[2].label, scores) for scores in fitted.values()) > 0.9
 
@@ -73,9 +85,9 @@ def test_rows_of_weight_zero_do_not_count():
     label[200:], weight[200:] = 1 - label[200:], 0.0
     rows = Rows.from_arrays(features, label, weight)
     half = replace(rows.take(slice(0, 200)), weight=np.ones(200))
-    scores = logistic_regression(rows, half)
+    scores = logistic_regression(rows)(half)
     assert roc_auc_score(half.label, scores) > 0.99
-    unweighted = logistic_regression(replace(rows, weight=None), half)
+    unweighted = logistic_regression(replace(rows, weight=None))(half)
     assert roc_auc_score(half.label, unweighted) < 0.9
 
 
@@ -88,8 +100,8 @@ def test_refitting_learns_from_the_validation_rows_too(booster):
 
     train, validation, test = rows(2000, 0.0), rows(900, 0.0), rows(900, 1.0)
     train = train.take(np.flatnonzero(train.features[:, 0] < 1))
-    without = gradient_boosting(train, validation, test, seed=0)
-    refitted = gradient_boosting(train, validation, test, seed=0, refit=True)
+    without = gradient_boosting(train, validation, seed=0)(test)
+    refitted = gradient_boosting(train, validation, seed=0, refit=True)(test)
     gain = roc_auc_score(test.label, refitted) - roc_auc_score(test.label, without)
     assert gain > 0.15
 

@@ -8,7 +8,6 @@ import pytest
 
 from matexapps.apps.higgs.schema import COLUMNS, FEATURES, unit
 from matexapps.apps.higgs.simulation import extra
-from matexapps.apps.higgs.simulation.__main__ import run
 from matexapps.apps.higgs.simulation.blocks import BLOCK_EVENTS
 from matexapps.apps.higgs.simulation.campaign import Sample, plan_blocks
 from matexapps.apps.higgs.simulation.detector import Measured, find_single_leptons, measure
@@ -17,6 +16,7 @@ from matexapps.apps.higgs.simulation.file import MANTISSA_BITS, round_mantissa, 
 from matexapps.apps.higgs.simulation.jets import Jets, tag_jets
 from matexapps.apps.higgs.simulation.kinematics import four_vector
 from matexapps.apps.higgs.simulation.reconstruction import build_features
+from matexapps.apps.higgs.simulation.run import run
 from matexapps.apps.higgs.simulation.settings import SimulationSettings
 from matexapps.comm.single import SingleProcess
 from matexapps.data.dataset import DataSet

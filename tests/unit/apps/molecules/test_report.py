@@ -92,7 +92,7 @@ def test_pictures_say_what_they_show(study):
 
     (judged,) = study.results
     (training,) = judged.trainings
-    values = judged.values
+    values = judged.test.values
     known = study.prepared.molecules.values[judged.split.validation]
     chosen = (training.validation, known)
     figure, axes = plt.subplots(2, 2)

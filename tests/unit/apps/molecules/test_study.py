@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import pickle
 import re
 from itertools import pairwise
 
@@ -66,7 +67,7 @@ def test_splits_stand_side_by_side_and_rows_that_were_no_good_are_listed(tmp_pat
     text = as_table(summary).splitlines()
     (head,) = (line for line in text if line.startswith("target"))
     assert re.search(r"column split +random split$", head)
-    (forest,) = (line for line in text if "random_forest" in line)
+    (forest,) = (line for line in text if "random forest" in line)
     for kind in ("column", "random"):
         error = summary["splits"][kind]["targets"]["y"]["baselines"]["random_forest"]["rmse"]
         assert f"{error:.3f}" in forest
@@ -120,6 +121,16 @@ def test_a_model_says_the_same_after_it_was_kept(study, tmp_path):
     assert beside["neighbor"][0] == one.nearest[0]
     assert beside["similarity"][0] == one.similarity[0] >= beside["similarity"][1]
     assert beside["logP"][2] == training.values[3, 0]
+
+
+def test_a_study_travels_without_the_features_of_its_molecules(study):
+    assert study.prepared.features == {}
+    there = pickle.loads(pickle.dumps(study))
+    held = dict(there.model.network.named_buffers())
+    assert not any(name.startswith("inputs.fingerprint") for name in held)
+    pd.testing.assert_frame_equal(there.model.predict(["CCO"]), study.model.predict(["CCO"]))
+    assert there.report() == study.report()
+    assert there.plot().axes
 
 
 def test_folders_that_are_no_models_are_refused(study, tmp_path):

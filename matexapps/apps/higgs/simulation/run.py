@@ -1,24 +1,17 @@
-"""``python -m matexapps.apps.higgs.simulation '{"events": 1000, "seed": 0, "out": "higgs.h5"}'``.
-
-Alone or under ``mpiexec -n N``. The settings are those of
-:class:`matexapps.apps.higgs.simulation.settings.SimulationSettings`; the last line on standard
-output is one JSON object.
-"""
+"""Simulation of a sample on all ranks, which can be cut off and resumed."""
 
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from matexapps.apps.higgs.simulation.campaign import WHAT, join_blocks, simulate_blocks
+from matexapps.apps.higgs.simulation.campaign import join_blocks, simulate_blocks
 from matexapps.apps.higgs.simulation.extra import import_extra
 from matexapps.apps.higgs.simulation.file import check_writable, write_sample
 from matexapps.apps.higgs.simulation.settings import SimulationSettings
-from matexapps.experiment.command import run_command, work_lines
-from matexapps.experiment.ranks import LONGEST_WAIT_S, Ranks
+from matexapps.experiment.ranks import Ranks
 from matexapps.experiment.settings import from_plain
 
 
@@ -58,18 +51,3 @@ def run(settings: dict[str, Any], ranks: Ranks) -> dict[str, Any]:
         "seconds": round(seconds, 2),
         "events_per_s": round(chosen.events / seconds, 2),
     }
-
-
-def main(arguments: list[str]) -> int:
-    """Run from the command line and return the exit status."""
-    return run_command(
-        arguments,
-        __doc__,
-        lambda settings, comm: run(settings, Ranks(comm)),
-        work_lines(WHAT),
-        LONGEST_WAIT_S,
-    )
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
