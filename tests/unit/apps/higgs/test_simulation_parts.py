@@ -56,8 +56,8 @@ def test_only_a_single_isolated_lepton_in_the_acceptance_counts():
         (4, 11, 40.0, 2.6, 0.0),  # too far forward
     ]
     event, kind, pt, eta, phi = (np.array(column) for column in zip(*rows, strict=True))
-    found = find_single_leptons(Measured(5, event, kind, pt, eta, phi))
-    assert found.tolist() == [0]
+    events = find_single_leptons(Measured(5, event, kind, pt, eta, phi))
+    assert events.tolist() == [0]
 
 
 def test_missing_momentum_balances_what_is_seen(monkeypatch):

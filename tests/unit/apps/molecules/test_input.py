@@ -82,13 +82,16 @@ def test_duplicates_are_merged_by_inchikey_and_conflicts_told(tmp_path):
         "OCC,1.5,351.2\n"
         ",5,5\n"
     )
-    found = molecules_of(path)
-    assert found.smiles == ["CCO", "c1ccccc1"]
-    assert found.rows == [(1, 3, 5), (4,)]
-    assert found.targets == [Target("logS", "log mol/L"), Target("boiling point", "K")]
-    np.testing.assert_allclose(found.values, [[1.5, 351.1], [-1.5, 353.0]])
-    assert [(one.row, one.reason) for one in found.rejected] == [(2, "not a SMILES"), (6, "blank")]
-    (conflict,) = found.conflicts
+    molecules = molecules_of(path)
+    assert molecules.smiles == ["CCO", "c1ccccc1"]
+    assert molecules.rows == [(1, 3, 5), (4,)]
+    assert molecules.targets == [Target("logS", "log mol/L"), Target("boiling point", "K")]
+    np.testing.assert_allclose(molecules.values, [[1.5, 351.1], [-1.5, 353.0]])
+    assert [(rejected.row, rejected.reason) for rejected in molecules.rejected] == [
+        (2, "not a SMILES"),
+        (6, "blank"),
+    ]
+    (conflict,) = molecules.conflicts
     assert conflict.rows == (1, 3, 5)
     assert str(conflict).endswith("logS (log mol/L): 1 (row 1), 3 (row 3), 1.5 (row 5)")
 
@@ -101,15 +104,15 @@ def test_columns_are_chosen_by_name_and_blank_is_missing(tmp_path):
     records = read_records(
         path, smiles_columns="structure_text", target_columns=["b", "a"], part_column="year"
     )
-    assert [str(one) for one in records.targets] == ["b", "a (K)"]
+    assert [str(target) for target in records.targets] == ["b", "a (K)"]
     np.testing.assert_array_equal(records.values, [[2, np.nan], [3, np.nan], [np.nan, 1]])
     assert records.part_key.tolist() == ["1999", "2001", "2003"]
     unnamed = read_records(path, smiles_columns="structure_text", part_column="year")
-    assert [str(one) for one in unnamed.targets] == ["a (K)", "b"]
+    assert [str(target) for target in unnamed.targets] == ["a (K)", "b"]
 
 
 @pytest.mark.parametrize(
-    ("text", "columns", "said"),
+    ("text", "columns", "message"),
     [
         ("smiles,a\nCC,1\nCCC,x1\n", {"target_columns": ["a"]}, "row 2, column 'a': 'x1'"),
         ("smiles,a\nCC,inf\n", {"target_columns": ["a"]}, "row 1, column 'a': 'inf'"),
@@ -124,10 +127,10 @@ def test_columns_are_chosen_by_name_and_blank_is_missing(tmp_path):
         ("smiles,a\nxx,1\n", {}, "none of 1 rows gives a molecule; row 1: 'xx': not a SMILES"),
     ],
 )
-def test_what_cannot_be_used_is_named(tmp_path, text, columns, said):
+def test_what_cannot_be_used_is_named(tmp_path, text, columns, message):
     path = tmp_path / "table.csv"
     path.write_text(text)
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         molecules_of(path, **columns)
 
 
@@ -147,9 +150,9 @@ def test_every_format_gives_the_same_molecules(tmp_path):
     (tmp_path / "b.csv").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "a.csv").read_bytes())
     expected = molecules_of(tmp_path / "a.csv")
     for name in ("a.tsv.gz", "a.parquet", "a.sdf", "b.sdf.gz", "b.csv"):
-        found = molecules_of(tmp_path / name)
-        assert found.smiles == expected.smiles
-        np.testing.assert_array_equal(found.values, expected.values)
+        molecules = molecules_of(tmp_path / name)
+        assert molecules.smiles == expected.smiles
+        np.testing.assert_array_equal(molecules.values, expected.values)
         (piece,) = read_library(tmp_path / name, None, 4)
         assert [standardize(*row.structures).smiles for row in piece] == expected.smiles
     (tmp_path / "a.smi").write_text("CCO ethanol\n\nc1ccccc1O phenol\n")
@@ -188,7 +191,7 @@ def test_dates_are_no_numbers_to_learn(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("a.csv", b"CCO,ethanol\nCCN,amine\n", "no header.*'CCO' there is a molecule"),
         ("a.csv", b"smiles;logS\nCCO;1,5\n", "separated by ';'"),
@@ -200,12 +203,12 @@ def test_dates_are_no_numbers_to_learn(tmp_path):
         ("a.parquet", b"PAR1PAR1", "Parquet"),
     ],
 )
-def test_damaged_files_are_refused_by_training_and_by_prediction(tmp_path, name, content, said):
+def test_damaged_files_are_refused_by_training_and_by_prediction(tmp_path, name, content, message):
     path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         read_records(path)
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         list(read_library(path, None, 4))
 
 
@@ -220,10 +223,10 @@ def test_a_damaged_entry_of_an_sdf_keeps_its_row(tmp_path):
     blocks[1] = blocks[1].replace("V2000", "V9999")
     path = tmp_path / "library.sdf"
     path.write_text("".join(f"{block}> <a>\n{i}\n\n$$$$\n" for i, block in enumerate(blocks)))
-    found = molecules_of(path)
-    assert found.smiles == ["CCO", "CCN"]
-    assert [one.row for one in found.rejected] == [2]
-    assert found.rows == [(1,), (3,)]
+    molecules = molecules_of(path)
+    assert molecules.smiles == ["CCO", "CCN"]
+    assert [rejected.row for rejected in molecules.rejected] == [2]
+    assert molecules.rows == [(1,), (3,)]
 
 
 def test_the_data_layer_reads_sdf_and_smiles_files_too(tmp_path):

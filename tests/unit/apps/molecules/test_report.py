@@ -30,18 +30,18 @@ matplotlib.use("Agg")
 @pytest.fixture(scope="module")
 def mass_model():
     """A model whose weights are set by hand, so that it hands a molecule's mass through."""
-    masses = np.array([[Descriptors.MolWt(Chem.MolFromSmiles(one))] for one in FAMILY])
+    masses = np.array([[Descriptors.MolWt(Chem.MolFromSmiles(smiles))] for smiles in FAMILY])
     features = featurize(FAMILY, FAMILY, ["fingerprint", "descriptors"], Ranks.single())
     network = MoleculeNetwork(Architecture("fingerprint", members=1, width=4, head=4))
     network.set_features(features, len(FAMILY))
     network.adapt(np.arange(len(FAMILY)), masses)
     (member,) = network.members
-    place = member.encoders["fingerprint"].outputs + DESCRIPTORS.index("MolWt")
+    column = member.encoders["fingerprint"].outputs + DESCRIPTORS.index("MolWt")
     lift = 10.0  # keeps a scaled mass above zero, where the hidden layer passes it on
     with torch.no_grad():
         for weight in (*member.hidden.parameters(), *member.head.mean.parameters()):
             weight.zero_()
-        member.hidden[0].weight[0, place] = member.head.mean.weight[0, 0] = 1.0
+        member.hidden[0].weight[0, column] = member.head.mean.weight[0, 0] = 1.0
         member.hidden[0].bias[0] = lift
         member.head.mean.bias[0] = -lift
     return Model(
@@ -57,34 +57,34 @@ def mass_model():
 
 
 def test_an_atom_contributes_what_is_lost_without_it(mass_model):
-    found = atom_contributions(mass_model, "OCCc1ccccc1Cl")[:, 0]
+    by_atom = atom_contributions(mass_model, "OCCc1ccccc1Cl")[:, 0]
     hydrogen = 1.008
-    assert found[0] == pytest.approx(16.0 + hydrogen - hydrogen, abs=0.01)  # OH goes, H comes
-    assert found[-1] == pytest.approx(35.45 - hydrogen, abs=0.01)
-    assert found[4] == pytest.approx(12.011 + hydrogen - 2 * 1.5 * hydrogen, abs=0.01)  # aromatic
+    assert by_atom[0] == pytest.approx(16.0 + hydrogen - hydrogen, abs=0.01)  # OH goes, H comes
+    assert by_atom[-1] == pytest.approx(35.45 - hydrogen, abs=0.01)
+    assert by_atom[4] == pytest.approx(12.011 + hydrogen - 2 * 1.5 * hydrogen, abs=0.01)  # aromatic
     assert atom_contributions(mass_model, "C").tolist() == [[0.0]]
 
 
 @pytest.mark.parametrize("smiles", ["C[C@H](N)c1ccc[nH]1", "C[N+](C)(C)C", "C1CC1=O", "C/C=C/Cl"])
 def test_every_atom_of_a_real_model_s_molecule_gets_a_number(study, smiles):
-    found = atom_contributions(study.model, smiles)
-    assert found.shape == (Chem.MolFromSmiles(smiles).GetNumAtoms(), 2)
-    assert np.isfinite(found).all()
-    assert (found != 0).any()
+    contributions = atom_contributions(study.model, smiles)
+    assert contributions.shape == (Chem.MolFromSmiles(smiles).GetNumAtoms(), 2)
+    assert np.isfinite(contributions).all()
+    assert (contributions != 0).any()
 
 
 def test_cliffs_are_pairs_that_are_alike_with_values_that_are_not():
     smiles = ["CCCCCCO", "CCCCCCCO", "c1ccccc1", "CCCCCCCCO", "OCCCCCCCCO"]
     bits = featurize(smiles, smiles, ["fingerprint"], Ranks.single())["fingerprint"]
     values = np.array([1.0, 5.0, 100.0, 1.5, np.nan])
-    found = activity_cliffs(smiles, bits, values)
-    assert (found["similarity"] >= 0.7).all()
-    assert {found["molecule"][0], found["neighbor"][0]} == {"CCCCCCO", "CCCCCCCO"}
-    assert found["difference"].tolist() == sorted(found["difference"], reverse=True)
-    assert "c1ccccc1" not in {*found["molecule"], *found["neighbor"]}
-    assert "OCCCCCCCCO" not in {*found["molecule"], *found["neighbor"]}
-    expected = found["difference"] / (1 - found["similarity"])
-    np.testing.assert_allclose(found["steepness"], expected, rtol=1e-5)
+    cliffs = activity_cliffs(smiles, bits, values)
+    assert (cliffs["similarity"] >= 0.7).all()
+    assert {cliffs["molecule"][0], cliffs["neighbor"][0]} == {"CCCCCCO", "CCCCCCCO"}
+    assert cliffs["difference"].tolist() == sorted(cliffs["difference"], reverse=True)
+    assert "c1ccccc1" not in {*cliffs["molecule"], *cliffs["neighbor"]}
+    assert "OCCCCCCCCO" not in {*cliffs["molecule"], *cliffs["neighbor"]}
+    expected = cliffs["difference"] / (1 - cliffs["similarity"])
+    np.testing.assert_allclose(cliffs["steepness"], expected, rtol=1e-5)
 
 
 def test_pictures_say_what_they_show(study):
@@ -141,7 +141,7 @@ def test_pictures_of_classes_say_what_they_show():
     report.plot_precision(middle, value, models)
     assert middle.lines[-1].get_ydata()[0] == pytest.approx(value.mean())
     report.plot_reliability(right, value, models["good"])
-    said, share = right.lines[1].get_data()
-    np.testing.assert_allclose(said, [0.3, 0.7])
+    predicted, share = right.lines[1].get_data()
+    np.testing.assert_allclose(predicted, [0.3, 0.7])
     assert share.tolist() == [0, 1]
     plt.close(figure)

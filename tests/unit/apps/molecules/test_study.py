@@ -78,8 +78,8 @@ def test_splits_stand_side_by_side_and_rows_that_were_no_good_are_listed(tmp_pat
     assert summary["stripped_rows"] == 1
     with open(tmp_path / "model" / "rejected.csv", newline="") as file:
         rejected = list(csv.DictReader(file))
-    assert [int(one["row"]) for one in rejected] == list(range(33, 45))
-    assert {one["reason"] for one in rejected} == {"not a SMILES"}
+    assert [int(row["row"]) for row in rejected] == list(range(33, 45))
+    assert {row["reason"] for row in rejected} == {"not a SMILES"}
     conflicts = (tmp_path / "model" / "conflicts.csv").read_text()
     assert ",y (K),1,0\n" in conflicts
     assert ",y (K),45,500\n" in conflicts
@@ -91,7 +91,7 @@ def test_splits_stand_side_by_side_and_rows_that_were_no_good_are_listed(tmp_pat
 
 def test_the_picture_has_every_target_on_every_split(study):
     axes = draw_study(study).axes
-    assert [one.get_xlabel() for one in axes if one.axison] == [
+    assert [axis.get_xlabel() for axis in axes if axis.axison] == [
         "measured logP", "epoch", "measured size (atoms)",
     ]  # fmt: skip
     assert axes[0].get_title().startswith("random split\nRMSE ")
@@ -105,21 +105,23 @@ def test_a_model_says_the_same_after_it_was_kept(study, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     again = Model.load(tmp_path / "model", MOLECULES)
     assert again.task.targets == (Target("logP"), Target("size", "atoms"))
-    one, two = predict_molecules(model, smiles), predict_molecules(again, smiles)
+    before, after = predict_molecules(model, smiles), predict_molecules(again, smiles)
     for name in ("mean", "noise", "disagreement"):
-        np.testing.assert_array_equal(getattr(one.estimates, name), getattr(two.estimates, name))
-    np.testing.assert_allclose(one.estimates.mean, result.trainings[0].test.mean, 1e-4)
-    np.testing.assert_array_equal(one.regions.low, two.regions.low)
-    assert two.nearest == one.nearest
-    assert (one.regions.low[:, 0] < one.estimates.mean[:, 0]).all()
+        np.testing.assert_array_equal(
+            getattr(before.estimates, name), getattr(after.estimates, name)
+        )
+    np.testing.assert_allclose(before.estimates.mean, result.trainings[0].test.mean, 1e-4)
+    np.testing.assert_array_equal(before.regions.low, after.regions.low)
+    assert after.nearest == before.nearest
+    assert (before.regions.low[:, 0] < before.estimates.mean[:, 0]).all()
     training = training_molecules(model)
     learned = training.smiles[3]
     assert predict_molecules(again, [learned]).nearest == [learned]
     assert predict_molecules(again, [learned]).similarity[0] == 1.0
     beside = nearest_training_molecules(again, [smiles[0], learned], count=2)
     assert beside["molecule"].tolist() == [smiles[0], smiles[0], learned, learned]
-    assert beside["neighbor"][0] == one.nearest[0]
-    assert beside["similarity"][0] == one.similarity[0] >= beside["similarity"][1]
+    assert beside["neighbor"][0] == before.nearest[0]
+    assert beside["similarity"][0] == before.similarity[0] >= beside["similarity"][1]
     assert beside["logP"][2] == training.values[3, 0]
 
 
@@ -146,7 +148,7 @@ def test_folders_that_are_no_models_are_refused(study, tmp_path):
     folder = tmp_path / "model"
     model.save(folder)
     model.save(folder)  # in place of the former
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["model", "notes.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "notes.txt"]
     facts = json.loads((folder / "model.json").read_text())
     facts["facts"]["versions"]["graph"] = 0
     (folder / "model.json").write_text(json.dumps(facts))
@@ -163,26 +165,26 @@ def test_a_learning_curve_learns_halves_of_halves_and_judges_by_the_same_molecul
         network="fingerprint", members=1, epochs=6, learning_curve=1,
     )  # fmt: skip
     points = curve_results(study.results)
-    assert [len(one.split.train) for one in points] == [21, 42]
-    assert [len(one.trainings[0].history) for one in points] == [12, 6]
-    for one, next_one in pairwise(points):
-        assert set(one.split.train) < set(next_one.split.train)
-        np.testing.assert_array_equal(one.split.test, next_one.split.test)
+    assert [len(point.split.train) for point in points] == [21, 42]
+    assert [len(point.trainings[0].history) for point in points] == [12, 6]
+    for point, next_point in pairwise(points):
+        assert set(point.split.train) < set(next_point.split.train)
+        np.testing.assert_array_equal(point.split.test, next_point.split.test)
     assert len(training_molecules(study.model).smiles) == 42
     summary = json.loads(json.dumps(study.summary()))
-    whole = summary["splits"]["random"]["targets"]["logP"]
-    found = summary["learning_curve"]["logP"]
-    assert [one["molecules"] for one in found] == [21, 42]
-    assert found[-1]["rmse"] == whole["rmse"]
-    forest = whole["baselines"]["random_forest"]["rmse"]
-    first, last = (found[i]["baselines"]["random_forest"]["rmse"] for i in (0, -1))
+    all_molecules = summary["splits"]["random"]["targets"]["logP"]
+    curve = summary["learning_curve"]["logP"]
+    assert [point["molecules"] for point in curve] == [21, 42]
+    assert curve[-1]["rmse"] == all_molecules["rmse"]
+    forest = all_molecules["baselines"]["random_forest"]["rmse"]
+    first, last = (curve[i]["baselines"]["random_forest"]["rmse"] for i in (0, -1))
     assert last == forest < first
     assert "learning curve of logP, test RMSE" in as_table(summary)
     figure, axes = plt.subplots()
     plot_learning_curve(axes, study)
     assert axes.get_xscale() == axes.get_yscale() == "log"
-    drawn = {one.get_label(): one.lines[0].get_ydata()[-1] for one in axes.containers}
-    assert drawn["network"] == whole["rmse"]
+    drawn = {bars.get_label(): bars.lines[0].get_ydata()[-1] for bars in axes.containers}
+    assert drawn["network"] == all_molecules["rmse"]
     assert drawn["random forest"] == forest
     plt.close(figure)
 
@@ -209,8 +211,8 @@ def test_conformal_intervals_hold_what_they_promise_on_new_values(seed):
 def test_few_values_cannot_make_intervals_narrow():
     def factor(*residuals):
         values = np.array(residuals)[:, None]
-        said = Estimates(np.zeros_like(values), np.ones_like(values), np.zeros_like(values))
-        return conformal_factor(said, values)[0]
+        estimates = Estimates(np.zeros_like(values), np.ones_like(values), np.zeros_like(values))
+        return conformal_factor(estimates, values)[0]
 
     normal = stats.norm.ppf(0.95)
     assert factor(0.01) == pytest.approx(normal)
@@ -221,8 +223,8 @@ def test_few_values_cannot_make_intervals_narrow():
 def test_a_target_that_nothing_calibrates_has_no_interval_and_no_coverage(tmp_path):
     rows = [(f"{'C' * i}{end}", i) for i in range(1, 9) for end in ("O", "N", "F", "Cl")]
     lines = ["smiles,a,b (K),part"]
-    for place, (smiles, size) in enumerate(rows):
-        part = ("train", "train", "valid", "test")[place % 4]
+    for index, (smiles, size) in enumerate(rows):
+        part = ("train", "train", "valid", "test")[index % 4]
         lines.append(f"{smiles},{size},{'' if part == 'valid' else 300 + size},{part}")
     (tmp_path / "table.csv").write_text("\n".join(lines) + "\n")
     study = mx.molecules.train(
@@ -230,8 +232,8 @@ def test_a_target_that_nothing_calibrates_has_no_interval_and_no_coverage(tmp_pa
         network="fingerprint", members=1, compare_random=False,
     )  # fmt: skip
     summary = json.loads(json.dumps(study.summary(), allow_nan=False))
-    found = summary["splits"]["column"]["targets"]
-    assert found["b"]["interval_coverage"] is found["b"]["interval_width"] is None
+    targets = summary["splits"]["column"]["targets"]
+    assert targets["b"]["interval_coverage"] is targets["b"]["interval_width"] is None
     assert summary["splits"]["column"]["calibration_values"] == {"a": 8, "b": 0}
     assert re.search(r"90 % intervals +-$", as_table(summary), re.MULTILINE)
     regions = predict_molecules(study.model, ["CCO"]).regions
@@ -266,7 +268,7 @@ def test_the_noise_floor_is_the_pooled_deviation_of_repeats():
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"network": "combind"}, "did you mean 'combined'"),
         ({"epochs": 0}, "epochs must be at least 1, got 0"),
@@ -276,8 +278,8 @@ def test_the_noise_floor_is_the_pooled_deviation_of_repeats():
         ({"recovery": "checkpoint"}, "--checkpoints"),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_refused(given, said):
-    with pytest.raises(TrainingError, match=said):
+def test_a_setting_that_cannot_be_used_is_refused(given, message):
+    with pytest.raises(TrainingError, match=message):
         from_plain(MoleculeSettings, given)
 
 

@@ -152,7 +152,7 @@ def plain():
 
 
 @pytest.mark.parametrize(
-    ("hook", "place"),
+    ("hook", "when"),
     [
         ("fit_start", "before the first epoch"),
         ("epoch_start", "at the start of epoch 1"),
@@ -161,11 +161,11 @@ def plain():
         ("fit_end", "after the last epoch"),
     ],
 )
-def test_a_callbacks_error_says_when_it_was(plain, hook, place):
+def test_a_callbacks_error_says_when_it_was(plain, hook, when):
     with pytest.raises(LookupError, match=hook) as caught:
         mx.Trainer(Net(-1), batch_size=8, callbacks=[Fail(hook)]).fit(plain, epochs=1)
     (note,) = caught.value.__notes__
-    assert note.startswith(f"matexapps: in training, {place}")
+    assert note.startswith(f"matexapps: in training, {when}")
 
 
 def test_the_inner_place_is_told_alone_and_beside_the_users_notes(plain):
