@@ -38,13 +38,15 @@ class LineView:
         self._start = time.monotonic()
         self._next_s = _FIRST_LINE_S
         self._n_notices = 0
+        self._written = ""
 
     def show(self, progress: MergedProgress) -> None:
-        """Write a line if one is due, and new notices at once."""
+        """Write a line if one is due and says something new, and new notices at once."""
         self._write_notices(progress)
         elapsed = time.monotonic() - self._start
-        if progress.started and elapsed >= self._next_s:
-            self._write(progress.text())
+        if progress.started and elapsed >= self._next_s and progress.text() != self._written:
+            self._written = progress.text()
+            self._write(self._written)
             self._next_s = max(elapsed + _FIRST_LINE_S, elapsed * _LINE_GROWTH)
 
     def close(self, progress: MergedProgress, outcome: str) -> None:
