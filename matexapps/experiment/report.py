@@ -72,7 +72,7 @@ def as_table(summary: dict[str, Any]) -> str:
         widths = [max(len(row[column]) for row in table) for column in range(2)]
         lines += [f"  {a:<{widths[0]}}  {b:<{widths[1]}}  {c}".rstrip() for a, b, c in table]
     seconds, ranks = summary["seconds"], summary["ranks"]
-    lines.append(f"{summary['seeds']} seeds, {ranks} ranks, {seconds:.1f} s")
+    lines.append(f"seeds: {summary['seeds']}, ranks: {ranks}, {seconds:.1f} s")
     if summary["out"]:
         lines.append(f"kept in {summary['out']}")
     return "\n".join(lines)
