@@ -52,6 +52,11 @@ class StreamedRows(Part):
         """Return a fingerprint of these rows."""
         return self._file.digest
 
+    @property
+    def window_rows(self) -> int:
+        """How many rows are shuffled together, over all ranks."""
+        return self._file.window_rows
+
     def between(self, start: int, stop: int) -> Iterator[Rows]:
         """Yield the rows numbered ``start`` to ``stop - 1`` of this part, in the file's order."""
         return self._file.between(start, stop)
@@ -86,7 +91,7 @@ class StreamedRows(Part):
                 f".{name} of {len(self):,} rows does not fit into the {decimal(self.memory)} of "
                 "memory=: raise it, or go through .batches()"
             )
-        raise AttributeError(name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 
 def in_memory(part: Part) -> Rows:
