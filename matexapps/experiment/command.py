@@ -28,7 +28,7 @@ from matexapps.experiment.model.model import Model
 from matexapps.experiment.model.prediction import predict_file
 from matexapps.experiment.ranks import LONGEST_WAIT_S, Ranks
 from matexapps.experiment.reference import load_domain
-from matexapps.experiment.report import BETTER, as_text, better_baseline_lines
+from matexapps.experiment.report import BETTER, better_baseline_lines
 from matexapps.experiment.runner import run_study
 from matexapps.experiment.settings import from_plain
 from matexapps.train.state.reinit_state import reinit
@@ -47,12 +47,16 @@ def main(arguments: list[str]) -> int:
         function = getattr(importlib.import_module(module), name)
         return _run(settings, lambda comm: function(settings, Ranks(comm)), "rows", json.dumps)
     domain = load_domain(given["domain"])
-    work, to_text = {"train": (_train, as_text), "predict": (_predict, _predicted)}[given["verb"]]
+    work, table = {"train": (_train, _trained), "predict": (_predict, _predicted)}[given["verb"]]
+
+    def to_text(result: Result) -> str:
+        return "\n".join([table(domain, result), *better_baseline_lines(result[BETTER])])
+
     return _run(
         settings,
         partial(work, domain, settings),
         domain.unit,
-        json.dumps if given.get("json") else partial(to_text, domain),
+        json.dumps if given.get("json") else to_text,
     )
 
 
@@ -104,12 +108,15 @@ def _predict(domain: Domain[Any, Any], given: dict[str, Any], comm: Communicator
     return {**predict_file(model, source, out, comm), BETTER: model.facts.get(BETTER, [])}
 
 
+def _trained(domain: Domain[Any, Any], result: Result) -> str:
+    return domain.as_table(result)
+
+
 def _predicted(domain: Domain[Any, Any], result: Result) -> str:
-    done = (
+    return (
         f"{result['rows'] - result['bad']:,} of {result['rows']:,} {domain.unit} predicted in "
         f"{result['seconds']:.1f} s: {result['out']}"
     )
-    return "\n".join([done, *better_baseline_lines(result[BETTER])])
 
 
 def _write_placement(comm: Communicator) -> None:

@@ -6,12 +6,9 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from matexapps.errors import TrainingError
-
-if TYPE_CHECKING:
-    from matexapps.experiment.results import Study
 
 _OF_A_FILE = "matexapps_domain_"
 
@@ -53,56 +50,6 @@ def reference_of(domain: Any) -> str:
         f"ranks cannot import this {type(domain).__name__}: define it in a file, with a name at "
         f"its top, as in DOMAIN = {type(domain).__name__}()"
     )
-
-
-class Train(Protocol):
-    """Runs an experiment: see :func:`train_of`."""
-
-    def __call__(self, cluster: Any = None, **settings: Any) -> Study: ...
-
-
-def train_of(reference: str) -> Train:
-    """Return the function that runs experiments of a domain.
-
-    Parameters
-    ----------
-    reference : str
-        Where ranks find the domain, as in ``"package.module:NAME"``; it is imported when the
-        function is called.
-    """
-
-    def train(cluster: Any = None, **settings: Any) -> Study:
-        """Train on a domain's rows and compare with simpler methods, here or on a cluster's ranks.
-
-        Parameters
-        ----------
-        cluster : Cluster, optional
-            Default: this process alone.
-        **settings
-            Of the domain, as ``matexapps DOMAIN train --help`` lists them.
-
-        Returns
-        -------
-        Study
-            ``study.report()``, ``study.plot()``, ``study.model.predict(rows)``, ``study.save()``.
-
-        Raises
-        ------
-        TrainingError
-            If a setting is unknown or cannot be used.
-        DataError
-            If the rows cannot be used.
-
-        Examples
-        --------
-        >>> study = mx.higgs.train(data="events.csv", epochs=8, cluster=cluster)
-        >>> print(study.report())
-        """
-        from matexapps.experiment import remote
-
-        return remote.train(reference, cluster, **settings)
-
-    return train
 
 
 def _from_file(path: Path) -> Any:

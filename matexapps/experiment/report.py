@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from matexapps.experiment.statistics.figures_of_merit import FIGURES
-
-if TYPE_CHECKING:
-    from matexapps.experiment.domain import Domain
 
 BETTER = "better_baselines"
 """Where a summary, and a model's facts, say which baselines the kept model is behind."""
@@ -21,18 +18,6 @@ _TITLES = {"r2": "R squared", **{name: merit.title for name, merit in FIGURES.it
 
 Row = tuple[str, str, str]
 """Model, empty where it is that of the row above; what the figure is; and the figure."""
-
-
-def as_text(domain: Domain[Any, Any], summary: dict[str, Any]) -> str:
-    """Return the summary of a study as text, and where its model is behind a baseline.
-
-    Parameters
-    ----------
-    domain : Domain
-    summary : dict
-        As :meth:`~matexapps.experiment.results.Study.summary` gives it.
-    """
-    return "\n".join([domain.as_table(summary), *better_baseline_lines(summary[BETTER])])
 
 
 def better_baseline_lines(better: Sequence[dict[str, Any]]) -> list[str]:

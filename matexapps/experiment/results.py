@@ -11,7 +11,7 @@ import numpy as np
 from matexapps.experiment.domain import Domain
 from matexapps.experiment.model.folder import PICTURE, REPORT, write_json
 from matexapps.experiment.model.model import Model
-from matexapps.experiment.report import BETTER, as_text, better_baseline_lines
+from matexapps.experiment.report import BETTER, better_baseline_lines
 from matexapps.experiment.settings import ExperimentSettings
 from matexapps.experiment.splitting import Split
 from matexapps.experiment.tasks import Predicted, Task
@@ -133,7 +133,8 @@ class Study:
 
     def report(self) -> str:
         """Return the figures as text: every model on the same test rows, split by split."""
-        return as_text(self.domain, self.summary())
+        summary = self.summary()
+        return "\n".join([self.domain.as_table(summary), *better_baseline_lines(summary[BETTER])])
 
     def plot(self) -> Any:
         """Draw the results; returns the matplotlib figure."""

@@ -1,6 +1,6 @@
 """Properties of molecules, learned from tables of structures and measured values."""
 
-from matexapps.experiment.reference import train_of
+from matexapps.experiment.train_function import train_of
 
 DOMAIN = "matexapps.apps.molecules.domain:MOLECULES"
 """Where ranks find the domain."""
