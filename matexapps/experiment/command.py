@@ -28,7 +28,7 @@ from matexapps.experiment.model.model import Model
 from matexapps.experiment.model.prediction import predict_file
 from matexapps.experiment.ranks import LONGEST_WAIT_S, Ranks
 from matexapps.experiment.reference import load_domain
-from matexapps.experiment.report import BETTER, better_baseline_lines
+from matexapps.experiment.report import BETTER, with_better_baselines
 from matexapps.experiment.runner import run_study
 from matexapps.experiment.settings import from_plain
 from matexapps.train.state.reinit_state import reinit
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
     work, table = {"train": (_train, _trained), "predict": (_predict, _predicted)}[given["verb"]]
 
     def to_text(result: Result) -> str:
-        return "\n".join([table(domain, result), *better_baseline_lines(result[BETTER])])
+        return with_better_baselines(table(domain, result), result[BETTER])
 
     return _run(
         settings,

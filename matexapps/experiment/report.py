@@ -20,6 +20,11 @@ Row = tuple[str, str, str]
 """Model, empty where it is that of the row above; what the figure is; and the figure."""
 
 
+def with_better_baselines(text: str, better: Sequence[dict[str, Any]]) -> str:
+    """Return a text, and below it what :func:`better_baseline_lines` says."""
+    return "\n".join([text, *better_baseline_lines(better)])
+
+
 def better_baseline_lines(better: Sequence[dict[str, Any]]) -> list[str]:
     """Return a line for each baseline that is better than the kept model on validation rows.
 

@@ -11,7 +11,7 @@ import numpy as np
 from matexapps.experiment.domain import Domain
 from matexapps.experiment.model.folder import PICTURE, REPORT, write_json
 from matexapps.experiment.model.model import Model
-from matexapps.experiment.report import BETTER, better_baseline_lines
+from matexapps.experiment.report import BETTER, better_baseline_lines, with_better_baselines
 from matexapps.experiment.settings import ExperimentSettings
 from matexapps.experiment.splitting import Split
 from matexapps.experiment.tasks import Predicted, Task
@@ -134,7 +134,7 @@ class Study:
     def report(self) -> str:
         """Return the figures as text: every model on the same test rows, split by split."""
         summary = self.summary()
-        return "\n".join([self.domain.as_table(summary), *better_baseline_lines(summary[BETTER])])
+        return with_better_baselines(self.domain.as_table(summary), summary[BETTER])
 
     def plot(self) -> Any:
         """Draw the results; returns the matplotlib figure."""

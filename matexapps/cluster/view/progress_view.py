@@ -44,9 +44,12 @@ class LineView:
         """Write a line if one is due and says something new, and new notices at once."""
         self._write_notices(progress)
         elapsed = time.monotonic() - self._start
-        if progress.started and elapsed >= self._next_s and progress.text() != self._written:
-            self._written = progress.text()
-            self._write(self._written)
+        if not progress.started or elapsed < self._next_s:
+            return
+        text = progress.text()
+        if text != self._written:
+            self._written = text
+            self._write(text)
             self._next_s = max(elapsed + _FIRST_LINE_S, elapsed * _LINE_GROWTH)
 
     def close(self, progress: MergedProgress, outcome: str) -> None:

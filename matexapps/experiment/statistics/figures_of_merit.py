@@ -227,10 +227,7 @@ def r_squared(value: ArrayLike, predicted: ArrayLike, weight: ArrayLike | None =
 
     Parameters are those of :func:`figure`. NaN where the values do not vary.
     """
-    values, predictions = known_pairs(value, predicted)
-    weights = None
-    if weight is not None:
-        weights = np.asarray(weight, float)[np.isfinite(np.asarray(value, float))]
+    values, predictions, weights = _known(value, predicted, weight)
     if len(np.unique(values)) == 1:
         return float("nan")
     spread = (values - np.average(values, weights=weights)) ** 2
@@ -259,11 +256,18 @@ def gain(
 def _of_trainings(
     name: str, value: ArrayLike, predicted: ArrayLike, weight: ArrayLike | None
 ) -> tuple[list[FigureOfMerit], int, NDArray[np.float64] | None]:
-    values, predictions = known_pairs(value, predicted)
-    weights = None
-    if weight is not None:
-        weights = np.asarray(weight, float)[np.isfinite(np.asarray(value, float))]
+    values, predictions, weights = _known(value, predicted, weight)
     return [FIGURES[name](values, row) for row in predictions], len(values), weights
+
+
+def _known(
+    value: ArrayLike, predicted: ArrayLike, weight: ArrayLike | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return values, predictions and weights of the rows whose value is known."""
+    values, predictions = known_pairs(value, predicted)
+    if weight is None:
+        return values, predictions, None
+    return values, predictions, np.asarray(weight, float)[np.isfinite(np.asarray(value, float))]
 
 
 def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
