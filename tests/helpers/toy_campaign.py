@@ -58,25 +58,13 @@ def main() -> None:
 
 def die_in_a_wait() -> None:
     """Run a small one on ranks; one of them is killed when it has waited so often for others."""
-    from matexapps.comm import waiting
+    from counted_waits import CountedWaits
 
     folder, rank, moment = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    waits, run_all = 0, waiting.Waiting.run_all
     with open_world() as comm:
         dies = comm.rank == rank
-
-        def die() -> None:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-        def counted(self: Any, what: str, *operations: Any) -> None:
-            nonlocal waits
-            waits += 1
-            if dies and waits == moment:
-                operations = (*operations, die)
-            run_all(self, what, *operations)
-
-        waiting.Waiting.run_all = counted  # type: ignore[method-assign]
+        waits = CountedWaits(lambda count: dies and count == moment)
         results = toy_campaign(folder).run(toy_tasks(40), Ranks(comm))
-        waits = min(comm.all_gather_object(waits))
+        fewest = min(comm.all_gather_object(waits.count))
         if comm.rank == 0:
-            print(json.dumps([waits, comm.world_size, as_plain(results)]), flush=True)
+            print(json.dumps([fewest, comm.world_size, as_plain(results)]), flush=True)

@@ -5,39 +5,23 @@ while a checkpoint is written.
 """
 
 import json
-import os
 import signal
 import sys
 import warnings
 
 import numpy as np
 import torch
+from counted_waits import CountedWaits
 from torch import nn
 
 import matexapps as mx
-from matexapps.comm import waiting
 from matexapps.train.monitor.ledger import Ledger
 
 warnings.simplefilter("ignore")
 plan, folder, how, timeout = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3], float(sys.argv[4])
 comm = mx.open_world(timeout_s=timeout)
-me, waits = comm.rank, 0
-run_all = waiting.Waiting.run_all
-
-
-def die():
-    os.kill(os.getpid(), getattr(signal, how))
-
-
-def counted(self, what, *operations):
-    global waits
-    waits += 1
-    if waits == dies_at:
-        operations = (*operations, die)
-    run_all(self, what, *operations)
-
-
-waiting.Waiting.run_all = counted
+me, dies_at = comm.rank, 0
+waits = CountedWaits(lambda count: count == dies_at, getattr(signal, how))
 rng = np.random.default_rng(0)
 features = rng.normal(size=(301, 8)).astype(np.float32)
 label = (features[:, 0] + features[:, 1] > 0).astype(np.float32)
@@ -48,7 +32,7 @@ def one_cycle(optimizer, total):
 
 
 for number, deaths in enumerate(plan):
-    dies_at, waits = deaths.get(str(me), 0), 0
+    dies_at, waits.count = deaths.get(str(me), 0), 0
     torch.manual_seed(0)
     net = nn.Sequential(mx.Standardize(8), nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
     here = f"{folder}/{number}"
@@ -72,9 +56,9 @@ for number, deaths in enumerate(plan):
     predicted = trainer.predict(data.test)
     rows = [[row["loss"], row["validation_loss"], row["learning_rate"]] for row in history.rows]
     weights = [float(p.detach().double().norm()) for p in net.parameters()]
-    waits = min(comm.all_gather_object(waits))
+    fewest = min(comm.all_gather_object(waits.count))
     if comm.rank == 0:
         messages = [event["event"] for event in history.events]
         values = [*rows, list(results.values()), [float(predicted.sum())], weights]
-        result = {"ranks": comm.world_size, "waits": waits, "events": messages, "values": values}
+        result = {"ranks": comm.world_size, "waits": fewest, "events": messages, "values": values}
         print(json.dumps(result), flush=True)

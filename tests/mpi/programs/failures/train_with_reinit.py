@@ -5,38 +5,21 @@ first generation and of later ones.
 """
 
 import json
-import os
-import signal
 import sys
 import warnings
 
 import numpy as np
 import torch
+from counted_waits import CountedWaits
 from torch import nn
 
 import matexapps as mx
-from matexapps.comm import waiting
 from matexapps.train.monitor.ledger import Ledger
 
 warnings.simplefilter("ignore")
 plan, folder = json.loads(sys.argv[1]), sys.argv[2]
-me, waits = None, 0
-run_all = waiting.Waiting.run_all
-
-
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def counted(self, what, *operations):
-    global me, waits
-    waits += 1
-    if me is not None and plan.get(me) == waits:
-        operations = (*operations, die)
-    run_all(self, what, *operations)
-
-
-waiting.Waiting.run_all = counted
+me = None
+waits = CountedWaits(lambda count: me is not None and plan.get(me) == count)
 
 
 def main():
@@ -63,7 +46,12 @@ def main():
         values += [[row["loss"], row["validation_loss"]] for row in history.rows]
         values.append(list(trainer.evaluate(data.test).values()))
         events += [event["event"] for event in history.events]
-    return comm.rank, {"ranks": comm.world_size, "waits": waits, "events": events, "values": values}
+    return comm.rank, {
+        "ranks": comm.world_size,
+        "waits": waits.count,
+        "events": events,
+        "values": values,
+    }
 
 
 rank, result = mx.reinit(main)
